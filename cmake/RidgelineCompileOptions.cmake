@@ -1,0 +1,47 @@
+# How our own code is compiled: ridgeline_compile_options(TARGET) for every target of ours. Private
+# to these targets, so that a project that links the library keeps its own flags.
+
+function(ridgeline_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra)
+  if(RIDGELINE_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(RIDGELINE_ISA)
+    target_compile_options(${target} PRIVATE -march=${RIDGELINE_ISA})
+  endif()
+  if(RIDGELINE_BOUNDS_CHECKS)
+    # View reads this in its headers, so Kokkos itself need not be built with it.
+    target_compile_definitions(${target} PRIVATE KOKKOS_ENABLE_DEBUG_BOUNDS_CHECK)
+  endif()
+  if(RIDGELINE_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${RIDGELINE_SANITIZE}
+      -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=${RIDGELINE_SANITIZE})
+  endif()
+  if(RIDGELINE_ENABLE_CUDA)
+    target_compile_options(${target} PRIVATE -expt-relaxed-constexpr)
+    # Kokkos links the driver library without calling it; a program that kept it would not even
+    # start on a machine without a GPU, and `info` and `--dry-run` have to.
+    target_link_options(${target} PRIVATE -Wl,--as-needed)
+  endif()
+endfunction()
+
+# host_*.cpp is plain C++ (vector extensions, no Kokkos), compiled by the host compiler even in a
+# CUDA build; isa_baseline.cpp checks the CPU before anything else runs, so any CPU must run it.
+function(ridgeline_special_sources)
+  foreach(source IN LISTS ARGN)
+    cmake_path(GET source FILENAME name)
+    if(name MATCHES "^host_")
+      set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+      if(RIDGELINE_KOKKOS_COMPILER MATCHES "nvcc_wrapper")
+        set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS --host-only)
+      endif()
+    elseif(name STREQUAL "isa_baseline.cpp")
+      set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+      if(RIDGELINE_ISA AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+        # The last -march= counts.
+        set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS -march=x86-64)
+      endif()
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,14 @@
+# The libraries that Ridgeline links, found after project().
+
+set(CMAKE_CXX_STANDARD 17 CACHE STRING "C++ standard: 17, or 20 for Kokkos 5")
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)  # nvcc_wrapper knows no GNU standards
+
+find_package(Kokkos CONFIG REQUIRED)
+find_package(KokkosKernels CONFIG REQUIRED)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(ZLIB REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(tomlplusplus CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)

@@ -1,0 +1,23 @@
+# Every option a user may set, in one place. Read before project(), so nothing here may need a
+# compiler.
+
+option(RIDGELINE_ENABLE_OPENMP "Build the OpenMP execution space" ON)
+option(RIDGELINE_ENABLE_CUDA "Build the CUDA execution space" OFF)
+
+set(RIDGELINE_ISA "native" CACHE STRING
+  "Instruction set of the host code, passed as -march=; empty for the compiler's default")
+set(RIDGELINE_CUDA_ARCH "" CACHE STRING
+  "Compute capability of a Kokkos that is built here, such as 80; empty for a default")
+
+set(RIDGELINE_KOKKOS "auto" CACHE STRING
+  "Where Kokkos comes from: auto (tried in this order), installed, upstream, debian")
+set_property(CACHE RIDGELINE_KOKKOS PROPERTY STRINGS auto installed upstream debian)
+# Outside the presets' build folders: cleaning a preset must not rebuild Kokkos.
+set(RIDGELINE_DEPS_DIR "${CMAKE_CURRENT_SOURCE_DIR}/build/deps" CACHE PATH
+  "Where a Kokkos that is not installed is built, once a configuration")
+
+option(RIDGELINE_BUILD_TESTS "Build the tests" ON)
+option(RIDGELINE_PRECOMPILED_HEADER "Precompile Kokkos's header (never in a CUDA build)" ON)
+option(RIDGELINE_WARNINGS_AS_ERRORS "Treat the compiler's warnings as errors" OFF)
+option(RIDGELINE_BOUNDS_CHECKS "Check every View access in our own code" OFF)
+set(RIDGELINE_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, such as address,undefined")

@@ -1,0 +1,27 @@
+# Every public header must compile alone: each gets a source of one line, compiled without the
+# precompiled header, which would hide what a header forgot to include. Not part of `all`, so that
+# only the tests pay for it.
+#
+# Skipped under CUDA, where nvcc takes ten times as long and the headers are the same.
+if(RIDGELINE_ENABLE_CUDA)
+  return()
+endif()
+
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/src"
+  "${PROJECT_SOURCE_DIR}/src/*.hpp")
+set(sources "")
+foreach(header IN LISTS headers)
+  string(REPLACE "/" "__" name "${header}")
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp")
+  file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"${header}\"  // IWYU pragma: keep\n")
+  list(APPEND sources "${source}")
+endforeach()
+
+add_library(ridgeline_headers OBJECT EXCLUDE_FROM_ALL ${sources})
+target_link_libraries(ridgeline_headers PRIVATE ridgeline::ridgeline)
+ridgeline_compile_options(ridgeline_headers)
+target_compile_options(ridgeline_headers PRIVATE -O0 -g0 -Werror)
+
+add_test(NAME headers COMMAND "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}"
+  --target ridgeline_headers)
+set_tests_properties(headers PROPERTIES LABELS "package" TIMEOUT 900)
