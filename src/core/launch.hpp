@@ -1,0 +1,99 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "core/spaces.hpp"
+
+namespace ridgeline {
+
+/// What a kernel does, so that a host space can tell whether it pays for a parallel region.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+};
+
+/// Kernels launched by this thread since the program began. On a host space a kernel too small for a
+/// parallel region is `single`; every other launch is `parallel`.
+struct LaunchCount {
+  long parallel = 0;
+  long single = 0;
+};
+inline thread_local LaunchCount launch_count;
+
+/// Whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3 µs between
+/// two threads and more between many, so what one thread does in about 4 µs stays there.
+inline bool runs_on_one_thread(const Cost& cost) {
+  constexpr double kSeconds = 4e-6, kFlopsPerSecond = 2e10, kBytesPerSecond = 1.5e10;
+  return std::max(cost.flops / kFlopsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
+}
+
+namespace detail {
+
+// The one compiled body of a block: both ways of running it call this same machine code, so that the
+// result does not depend on which was taken.
+template <class Body>
+[[gnu::noinline]] void run_block(const Body& body, int block) {
+  body(block);
+}
+
+template <class Body>
+struct BlockFunctor {
+  const Body* body;  // the launch on a host space is over before the caller's body goes away
+  void operator()(int block) const { run_block(*body, block); }
+};
+
+template <class Body>
+struct ElementBlock {
+  const Body* body;
+  std::size_t size, per_block;
+  void operator()(int block) const {
+    const std::size_t begin = std::size_t(block) * per_block;
+    const std::size_t end = std::min(size, begin + per_block);
+    const Body local = *body;
+    for (std::size_t i = begin; i < end; ++i) local(i);
+  }
+};
+
+}  // namespace detail
+
+/// Runs `body(block)` for every block in [0, blocks) on a host space, in any order. `body` must not
+/// let its result depend on which thread runs a block. `label` is the kernel's name to Kokkos Tools.
+template <class Space, class Body>
+void for_blocks(const Space& instance, const std::string& label, int blocks, const Cost& cost,
+                const Body& body) {
+  static_assert(kIsHost<Space>, "blocks are how host spaces work; a device has its own kernels");
+  const detail::BlockFunctor<Body> functor{&body};
+  if (blocks <= 1 || instance.concurrency() == 1 || runs_on_one_thread(cost)) {
+    ++launch_count.single;
+    Kokkos::parallel_for(label, Kokkos::RangePolicy<Kokkos::Serial>(Kokkos::Serial(), 0, blocks),
+                         functor);
+  } else {
+    ++launch_count.parallel;
+    using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
+    Kokkos::parallel_for(label, Policy(instance, 0, blocks, Kokkos::ChunkSize(1)), functor);
+  }
+}
+
+/// Runs `body(i)` for every i in [0, size) on any space; `body` writes only what belongs to i. On a
+/// host, blocks of about `grain` elements are what threads share.
+template <class Space, class Body>
+void for_elements(const Space& instance, const std::string& label, std::size_t size,
+                  const Cost& cost, const Body& body, std::size_t grain = 4096) {
+  if (size == 0) return;
+  if constexpr (kIsHost<Space>) {
+    // Very long ranges get longer blocks: the number of blocks depends on the size alone.
+    const std::size_t per_block = std::max({grain, std::size_t{1}, (size + (1u << 20)) >> 20});
+    const int blocks = static_cast<int>((size + per_block - 1) / per_block);
+    for_blocks(instance, label, blocks, cost, detail::ElementBlock<Body>{&body, size, per_block});
+  } else {
+    ++launch_count.parallel;
+    Kokkos::parallel_for(label, Kokkos::RangePolicy<Space>(instance, 0, size), body);
+    (void)cost, (void)grain;
+  }
+}
+
+}  // namespace ridgeline

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "core/function.hpp"
+
+namespace ridgeline {
+
+/// Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random
+/// numbers: as easy as 1, 2, 3" (SC 2011). A number depends on key and counter alone, so the same
+/// seed gives the same numbers on every space and with any number of threads.
+struct Philox {
+  std::uint32_t word[4];
+
+  /// The four words at position `counter` of stream `stream` of `seed`.
+  RIDGELINE_FUNCTION Philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
+    word[0] = static_cast<std::uint32_t>(counter);
+    word[1] = static_cast<std::uint32_t>(counter >> 32);
+    word[2] = static_cast<std::uint32_t>(stream);
+    word[3] = static_cast<std::uint32_t>(stream >> 32);
+    std::uint32_t key0 = static_cast<std::uint32_t>(seed);
+    std::uint32_t key1 = static_cast<std::uint32_t>(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+      const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * word[0];
+      const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * word[2];
+      const std::uint32_t next0 = static_cast<std::uint32_t>(product1 >> 32) ^ word[1] ^ key0;
+      const std::uint32_t next2 = static_cast<std::uint32_t>(product0 >> 32) ^ word[3] ^ key1;
+      word[1] = static_cast<std::uint32_t>(product1);
+      word[3] = static_cast<std::uint32_t>(product0);
+      word[0] = next0;
+      word[2] = next2;
+      key0 += 0x9E3779B9u;
+      key1 += 0xBB67AE85u;
+    }
+  }
+
+  /// Uniform in [0, 1) with 53 random bits, from words 2·pair and 2·pair + 1 (pair 0 or 1).
+  RIDGELINE_FUNCTION double uniform(int pair) const {
+    const std::uint64_t bits = (std::uint64_t{word[2 * pair]} << 32) | word[2 * pair + 1];
+    return static_cast<double>(bits >> 11) * 0x1.0p-53;
+  }
+
+  /// Standard normal by Box and Muller, from all four words.
+  RIDGELINE_FUNCTION double normal() const {
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform(0)));
+    return radius * std::cos(6.283185307179586476925 * uniform(1));
+  }
+
+  /// Uniform integer in [0, bound), bound < 2^32, from word `index`; the bias is below bound / 2^32.
+  RIDGELINE_FUNCTION std::uint32_t below(std::uint32_t bound, int index = 0) const {
+    return static_cast<std::uint32_t>((std::uint64_t{word[index]} * bound) >> 32);
+  }
+};
+
+/// Streams of one seed, one a purpose, so that no two purposes share numbers.
+namespace stream {
+constexpr std::uint64_t kShuffle = 1ull << 40;        ///< + epoch
+constexpr std::uint64_t kSynthetic = 2ull << 40;      ///< + split
+constexpr std::uint64_t kParameters = 3ull << 40;     ///< + index of the parameter tensor
+constexpr std::uint64_t kProbe = 4ull << 40;          ///< data of measurements
+}  // namespace stream
+
+}  // namespace ridgeline

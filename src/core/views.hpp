@@ -1,0 +1,51 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <cstddef>
+#include <string>
+
+#include "core/launch.hpp"
+#include "core/spaces.hpp"
+
+namespace ridgeline {
+
+// Views of the library: owning buffers are one-dimensional, and what layers and kernels see are
+// unmanaged row-major views into them.
+
+template <class Space, class T>
+using Buffer = Kokkos::View<T*, Kokkos::LayoutRight, typename Space::memory_space>;
+
+template <class Space, class T>
+using Vector = Kokkos::View<T*, Kokkos::LayoutRight, typename Space::memory_space,
+                            Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+/// [rows, columns], row-major and dense.
+template <class Space, class T>
+using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
+                            Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+/// Sub-buffers begin at multiples of this many bytes: a cache line of any CPU, and what vector loads
+/// of a GPU need.
+inline constexpr std::size_t kAlignment = 128;
+
+/// `count` scalars rounded up to whole alignments.
+template <class T>
+constexpr std::size_t aligned_size(std::size_t count) {
+  constexpr std::size_t unit = kAlignment / sizeof(T);
+  return (count + unit - 1) / unit * unit;
+}
+
+/// Allocates without Kokkos's own zero fill, which may touch every page from one thread, and fills
+/// with `value` under the policy that will use it. Not to be called inside a step.
+template <class T, class Space>
+Buffer<Space, T> allocate(const Space& instance, const std::string& label, std::size_t size,
+                          T value = T(0)) {
+  Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size);
+  T* data = buffer.data();
+  for_elements(instance, label + "/fill", size, {0.0, double(size * sizeof(T))},
+               KOKKOS_LAMBDA(std::size_t i) { data[i] = value; });
+  return buffer;
+}
+
+}  // namespace ridgeline

@@ -1,0 +1,153 @@
+#include "kernels/gemm.hpp"
+
+#include <KokkosBlas3_gemm.hpp>
+
+#include "kernels/device_gemm.hpp"
+#include "kernels/host_gemm.hpp"
+
+namespace ridgeline::kernels {
+namespace {
+
+template <class T>
+host::GemmPlan host_plan(const GemmShape& shape) {
+  return host::plan_gemm<T>(static_cast<int>(shape.m), static_cast<int>(shape.n),
+                            static_cast<int>(shape.k), !shape.transpose_a, shape.transpose_b,
+                            shape.factor, shape.row_sums);
+}
+
+template <class Space, class T>
+GemmShape shape_of(const GemmArguments<Space, T>& args) {
+  return {args.c.extent(0),        args.c.extent(1),  args.a.extent(args.transpose_a ? 0 : 1),
+          args.transpose_a,        args.transpose_b,  args.kept.data() != nullptr,
+          args.row_sums.data() != nullptr};
+}
+
+template <class Space, class T>
+void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArguments<Space, T>& args,
+               const Vector<Space, T>& workspace) {
+  const GemmShape shape = shape_of(args);
+  const std::ptrdiff_t m = shape.m, n = shape.n, k = shape.k;
+  host::Gemm<T> product;
+  product.plan = host_plan<T>(shape);
+  host::Operand<T> a{args.a.data(), shape.transpose_a ? 1 : k, shape.transpose_a ? m : 1,
+                     args.kept.data(), args.derivative};
+  host::Operand<T> b{args.b.data(), shape.transpose_b ? k : 1, shape.transpose_b ? 1 : n};
+  const bool exchanged = product.plan.exchanged;
+  product.rows = exchanged ? b : a;
+  product.columns = exchanged ? a : b;
+  product.c = args.c.data();
+  product.c_row_stride = exchanged ? 1 : n;
+  product.c_column_stride = exchanged ? n : 1;
+  product.bias = args.bias.data();
+  product.pre_activation = args.pre_activation.data();
+  product.row_sums = args.row_sums.data();
+  product.activation = args.activation;
+  product.packed_rows = workspace.data();
+  product.packed_columns =
+      workspace.data() + aligned_size<T>(host::packed_rows_size<T>(product.plan));
+  const double bytes = double(sizeof(T)) * (double(m) * k + double(k) * n + double(m) * n);
+  const double packed = double(sizeof(T)) * 2 *
+                        (host::packed_rows_size<T>(product.plan) +
+                         host::packed_columns_size<T>(product.plan));
+  if (product.pack_blocks() > 0) {
+    for_blocks(instance, labels.pack, product.pack_blocks(), {0, packed},
+               [&product](int block) { product.pack(block); });
+  }
+  for_blocks(instance, labels.product, product.product_blocks(), {2.0 * m * n * k, bytes},
+             [&product](int block) { product.multiply(block); });
+}
+
+template <Activation F, class Space, class T>
+void multiply_by_derivative(const Space& instance, const std::string& label, std::size_t size,
+                            const T* from, const T* kept, T* to) {
+  for_elements(instance, label, size, {2.0 * size, 3.0 * sizeof(T) * size},
+               KOKKOS_LAMBDA(std::size_t i) { to[i] = from[i] * derivative<F>(kept[i]); });
+}
+
+template <Activation F, class Space, class T>
+void add_bias_and_activate(const Space& instance, const std::string& label, std::size_t size,
+                           std::size_t columns, const T* bias, T* c, T* pre_activation) {
+  for_elements(instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size},
+               KOKKOS_LAMBDA(std::size_t i) {
+                 T z = c[i];
+                 if (bias) z += bias[i % columns];
+                 if (pre_activation) pre_activation[i] = z;
+                 c[i] = activate<F>(z);
+               });
+}
+
+// KokkosBlas::gemm with what our own kernels fuse as kernels of its own around it.
+template <class Space, class T>
+void library_gemm(const Space& instance, const GemmLabels& labels,
+                  const GemmArguments<Space, T>& args, const Vector<Space, T>& workspace) {
+  const GemmShape shape = shape_of(args);
+  const double scalar = sizeof(T);
+  Matrix<Space, const T> a = args.a;
+  if (shape.factor) {
+    const std::size_t size = shape.m * shape.k;
+    const T* from = args.a.data();
+    const T* kept = args.kept.data();
+    T* to = workspace.data();
+    with_activation(args.derivative, [&](auto f) {
+      multiply_by_derivative<f()>(instance, labels.prepare, size, from, kept, to);
+    });
+    a = Matrix<Space, const T>(to, args.a.extent(0), args.a.extent(1));
+  }
+  if (shape.row_sums) {
+    const std::size_t m = shape.m, k = shape.k;
+    const std::size_t outer = shape.transpose_a ? 1 : k, inner = shape.transpose_a ? m : 1;
+    const T* from = a.data();
+    T* to = args.row_sums.data();
+    for_elements(instance, labels.sums, m, {double(m) * k, scalar * m * k},
+                 KOKKOS_LAMBDA(std::size_t i) {
+                   T sum = T(0);
+                   for (std::size_t j = 0; j < k; ++j) sum += from[i * outer + j * inner];
+                   to[i] = sum;
+                 });
+  }
+  ++launch_count.parallel;
+  Kokkos::Profiling::pushRegion(labels.product);
+  KokkosBlas::gemm(shape.transpose_a ? "T" : "N", shape.transpose_b ? "T" : "N", T(1), a, args.b,
+                   T(0), args.c);
+  Kokkos::Profiling::popRegion();
+  const T* bias = args.bias.data();
+  if (bias || args.pre_activation.data() || args.activation != Activation::identity) {
+    const std::size_t size = shape.m * shape.n, n = shape.n;
+    T* c = args.c.data();
+    T* pre = args.pre_activation.data();
+    with_activation(args.activation, [&](auto f) {
+      add_bias_and_activate<f()>(instance, labels.finish, size, n, bias, c, pre);
+    });
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape) {
+  if (backend == GemmBackend::kokkos_kernels) return shape.factor ? shape.m * shape.k : 0;
+  if (on_device) return 0;
+  const host::GemmPlan plan = host_plan<T>(shape);
+  return aligned_size<T>(host::packed_rows_size<T>(plan)) + host::packed_columns_size<T>(plan);
+}
+
+template <class Space, class T>
+void gemm(const Space& instance, const GemmLabels& labels, GemmBackend backend,
+          const GemmArguments<Space, T>& arguments, const Vector<Space, T>& workspace) {
+  if (backend == GemmBackend::kokkos_kernels) {
+    library_gemm(instance, labels, arguments, workspace);
+  } else if constexpr (kIsHost<Space>) {
+    host_gemm(instance, labels, arguments, workspace);
+  } else {
+    device_gemm(instance, labels.product, arguments);
+  }
+}
+
+template std::size_t gemm_workspace<float>(bool, GemmBackend, const GemmShape&);
+template std::size_t gemm_workspace<double>(bool, GemmBackend, const GemmShape&);
+#define RIDGELINE_GEMM(Space, T)                                                               \
+  template void gemm<Space, T>(const Space&, const GemmLabels&, GemmBackend,                   \
+                               const GemmArguments<Space, T>&, const Vector<Space, T>&);
+RIDGELINE_FOR_SPACES(RIDGELINE_GEMM)
+
+}  // namespace ridgeline::kernels

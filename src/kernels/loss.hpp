@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/views.hpp"
+
+namespace ridgeline::kernels {
+
+// Losses over a batch, with their gradients fused in. Means are over the rows (cross-entropy) or over
+// all elements (mse), as PyTorch's default reduction has it.
+
+/// What a batch adds up to, in a View of doubles: kept on the space until somebody asks.
+enum LossSum { kLossTotal, kCorrect, kSamples, kLossSums };
+
+/// Softmax with cross-entropy of logits z [rows, classes] and labels [rows]:
+///   loss = log(sum exp(z - max)) + max - z[label],  gradient = (softmax(z) - onehot) / rows.
+/// Writes `gradient` [rows, classes] unless it is empty (it may be `logits` itself), each row's loss
+/// and whether its largest logit is the label's into `row_loss` and `row_correct` [rows].
+template <class Space, class T>
+void softmax_cross_entropy(const Space& instance, const std::string& label,
+                           const Matrix<Space, const T>& logits,
+                           const Vector<Space, const std::int32_t>& labels,
+                           const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
+                           const Vector<Space, T>& row_correct);
+
+/// Mean squared error of y [rows, columns] against targets of the same shape:
+///   loss = mean((y - t)²),  gradient = 2 (y - t) / (rows · columns).
+/// `row_loss` [rows] is each row's mean over its columns.
+template <class Space, class T>
+void mean_squared_error(const Space& instance, const std::string& label,
+                        const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
+                        const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss);
+
+/// Adds a batch's rows to `sums` [kLossSums] in an order that depends on their number alone.
+/// `row_correct` may be empty.
+template <class Space, class T>
+void add_losses(const Space& instance, const std::string& label,
+                const Vector<Space, const T>& row_loss, const Vector<Space, const T>& row_correct,
+                std::size_t rows, const Vector<Space, double>& sums);
+
+}  // namespace ridgeline::kernels

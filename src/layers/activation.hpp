@@ -1,0 +1,40 @@
+#pragma once
+
+#include "kernels/activation.hpp"
+#include "layers/layer.hpp"
+
+namespace ridgeline::layers {
+
+// y = f(x), dx = dy · f'(x), element by element.
+
+/// An activation as a layer of its own.
+class ActivationPlan : public LayerPlan {
+ public:
+  ActivationPlan(std::string layer_name, const Shape& input_shape, kernels::Activation f)
+      : LayerPlan("activation", std::move(layer_name), input_shape, input_shape), function(f) {}
+  static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
+                                         const std::string& name, const Shape& input);
+
+  const kernels::Activation function;
+
+  Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
+                bool input_gradient) const override;
+};
+
+template <class Space, class T>
+class ActivationLayer : public Layer<Space, T> {
+ public:
+  explicit ActivationLayer(const ActivationPlan& plan);
+  void bind(const LayerMemory<Space, T>&) override {}
+  void forward(const Space& instance, const Matrix<Space, const T>& x,
+               const Matrix<Space, T>& y) override;
+  void backward(const Space& instance, const Matrix<Space, const T>& x,
+                const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
+                const Matrix<Space, T>& dx) override;
+
+ private:
+  const kernels::Activation function_;
+  const std::string forward_, backward_;
+};
+
+}  // namespace ridgeline::layers

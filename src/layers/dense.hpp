@@ -1,0 +1,53 @@
+#pragma once
+
+#include "layers/layer.hpp"
+
+namespace ridgeline::layers {
+
+// Y = f(X Wᵀ + b) on the last dimension of whatever comes.
+//   forward   Z = X Wᵀ + b,  Y = f(Z)                X [rows, in], W [out, in], b [out]
+//   backward  dZ = dY ∘ f'(Z),  dX = dZ W,  dW = dZᵀ X,  db = sum of dZ over rows
+// rows is the batch times the leading dimensions. Bias, activation and derivative are fused into the
+// products.
+
+/// A fully connected layer.
+class DensePlan : public LayerPlan {
+ public:
+  DensePlan(std::string name, const Shape& input, std::size_t units, bool with_bias,
+            kernels::Activation f);
+  static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
+                                         const std::string& name, const Shape& input);
+
+  const std::size_t in, out;
+  const std::size_t positions;  ///< rows a sample
+  const bool bias;
+  const kernels::Activation activation;
+
+  std::vector<ParameterPlan> parameters() const override;
+  std::size_t saved(std::size_t batch) const override;
+  std::size_t workspace(const Target& target, std::size_t batch, bool training) const override;
+  Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
+                bool input_gradient) const override;
+};
+
+template <class Space, class T>
+class Dense : public Layer<Space, T> {
+ public:
+  Dense(const DensePlan& plan, const Target& target);
+  void bind(const LayerMemory<Space, T>& memory) override { memory_ = memory; }
+  void forward(const Space& instance, const Matrix<Space, const T>& x,
+               const Matrix<Space, T>& y) override;
+  void backward(const Space& instance, const Matrix<Space, const T>& x,
+                const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
+                const Matrix<Space, T>& dx) override;
+
+ private:
+  const std::size_t in_, out_, positions_;
+  const bool bias_;
+  const kernels::Activation activation_;
+  const kernels::GemmBackend gemm_;
+  const kernels::GemmLabels forward_, input_gradient_, weight_gradient_;
+  LayerMemory<Space, T> memory_;
+};
+
+}  // namespace ridgeline::layers
