@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/option_table.hpp"
+#include "core/shape.hpp"
+
+namespace ridgeline::config {
+
+enum class DataKind { idx, hdf5, synthetic };
+enum class Precision { float32, float64 };
+enum class Gemm { native, kokkos_kernels };
+enum class Initialization { standard, kaiming_normal, xavier_uniform };
+enum class Loss { cross_entropy, mse };
+enum class ScheduleKind { constant, cosine };
+enum class Metric { test_accuracy, test_loss };
+
+/// The deck's spelling of each.
+const char* to_string(DataKind kind);
+const char* to_string(Precision precision);
+const char* to_string(Gemm gemm);
+const char* to_string(Initialization initialization);
+const char* to_string(Loss loss);
+const char* to_string(ScheduleKind kind);
+const char* to_string(Metric metric);
+
+/// Inputs become (value - mean) / standard_deviation.
+struct Normalization {
+  double mean = 0.0;
+  double standard_deviation = 1.0;
+};
+
+/// [data]
+struct DataOptions {
+  DataKind kind = DataKind::synthetic;
+  std::string path;  ///< idx, hdf5: resolved against the deck's folder
+  bool shuffle = true;
+  bool target_is_input = false;  ///< target = "input": an autoencoder
+  std::optional<Normalization> normalize;
+  Shape shape;               ///< synthetic: of one sample
+  std::int64_t classes = 0;  ///< synthetic
+  std::int64_t samples = 0;  ///< synthetic: of the training set
+  std::uint64_t seed = 1;    ///< synthetic
+  OptionTable table;         ///< for errors that name the deck's line
+};
+
+/// [network]; the layers read their own tables.
+struct NetworkOptions {
+  Precision precision = Precision::float32;
+  Gemm gemm = Gemm::native;
+  Initialization initialization = Initialization::standard;
+  std::vector<OptionTable> layers;  ///< at least one
+  OptionTable table;
+};
+
+/// train.optimizer of kind sgd.
+struct SgdOptions {
+  double learning_rate = 0.0;
+  double momentum = 0.0;
+  bool nesterov = false;
+  double weight_decay = 0.0;
+};
+
+/// train.schedule: by step, over the whole run.
+struct ScheduleOptions {
+  ScheduleKind kind = ScheduleKind::constant;
+  double final_rate = 0.0;  ///< cosine: `final`, the learning rate of the last step
+  std::int64_t warmup_steps = 0;
+};
+
+/// [train]
+struct TrainOptions {
+  std::int64_t epochs = 0;
+  std::int64_t batch = 0;
+  Loss loss = Loss::cross_entropy;
+  double label_smoothing = 0.0;  ///< cross_entropy
+  std::uint64_t seed = 1;
+  std::uint64_t shuffle_seed = 1;  ///< the seed unless given
+  std::optional<std::int64_t> stop_after_steps;
+  SgdOptions sgd;
+  ScheduleOptions schedule;
+  OptionTable table;
+};
+
+/// [checkpoint]; a frequency of 0 is off. The end of a run writes one whatever these say.
+struct CheckpointOptions {
+  std::string path;  ///< as in the deck: relative to --output
+  std::int64_t every_epochs = 1;
+  std::int64_t every_steps = 0;
+};
+
+/// [verify]: one of the bounds is set.
+struct VerifyOptions {
+  Metric metric = Metric::test_accuracy;
+  std::optional<double> at_least;
+  std::optional<double> at_most;
+};
+
+/// What an input deck asks for, checked, but for the layers' own keys.
+class Deck {
+ public:
+  /// Reads a deck and puts the values of --set ("train.epochs=2") and --seed over it. Throws
+  /// RequestError "FILE:LINE: …".
+  static Deck load(const std::string& path, const std::vector<std::string>& sets = {},
+                   std::optional<std::uint64_t> seed = {});
+
+  /// The same from a deck's text. `name` stands for it in messages and, without folder and ending,
+  /// names the checkpoint; a relative data path is relative to `folder`, empty for the current one.
+  static Deck parse(const std::string& text, const std::string& name,
+                    const std::string& folder = {}, const std::vector<std::string>& sets = {},
+                    std::optional<std::uint64_t> seed = {});
+
+  std::string name;   ///< file name as it was given
+  std::string title;  ///< the deck's stem where it has none
+  DataOptions data;
+  NetworkOptions network;
+  TrainOptions train;
+  CheckpointOptions checkpoint;
+  std::optional<VerifyOptions> verify;
+
+  /// The deck as it ran, as TOML: the original text where nothing was overridden.
+  const std::string& text() const { return text_; }
+
+  /// Why a run of `checkpoint_deck` cannot be resumed with this deck, "FILE:LINE: train.batch is
+  /// 64, but 128 in …"; nothing where only `epochs`, `stop_after_steps`, paths, the title,
+  /// [checkpoint] and [verify] differ.
+  std::optional<std::string> difference_that_forbids_resume(const Deck& checkpoint_deck) const;
+
+ private:
+  std::string text_;
+};
+
+}  // namespace ridgeline::config

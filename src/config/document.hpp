@@ -1,0 +1,74 @@
+#pragma once
+
+// Private to this folder: the only header that shows toml++.
+
+#if __has_include(<toml++/toml.hpp>)
+#include <toml++/toml.hpp>
+#else
+#include <toml++/toml.h>
+#endif
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/option_table.hpp"
+
+namespace ridgeline::config {
+
+/// A parsed deck with the values that --set put into it.
+struct Document {
+  struct Override {
+    std::vector<std::string> path;  ///< with indices for elements of arrays
+    std::string spelled;            ///< as it was given: "--set train.epochs"
+  };
+
+  std::string name;  ///< file name, for messages
+  toml::table root;
+  std::vector<Override> overrides;
+};
+
+/// What an OptionTable stands on.
+struct OptionTable::State {
+  std::shared_ptr<const Document> document;
+  const toml::table* table = nullptr;
+  std::vector<std::string> path;  ///< with indices for elements of arrays
+  std::set<std::string> asked;    ///< keys that something asked for
+};
+
+/// Parses TOML; throws RequestError "NAME:LINE: …".
+Document parse_document(const std::string& text, const std::string& name);
+
+/// Puts `value`, a TOML value or else a bare string, at the dotted `key`; `spelled` names the
+/// request in errors.
+void override_value(Document& document, const std::string& key, const std::string& value,
+                    const std::string& spelled);
+
+/// Applies the argument of one --set, "key=value".
+void apply_set(Document& document, const std::string& argument);
+
+/// The document as TOML that parses to the same values.
+std::string to_toml(const Document& document);
+
+OptionTable root_table(std::shared_ptr<const Document> document);
+
+/// Every scalar and empty list of a table by its dotted path, as canonical text: integral reals
+/// equal integers, so that 1 and 1.0 do not differ.
+std::map<std::string, std::string> flatten(const OptionTable& table);
+
+/// A value as messages show it: `-3`, `"abc"`, `a table`.
+std::string show_value(const toml::node& node);
+
+/// Index of the element of an array that a segment of a path means: a number, or the name of a
+/// layer. Returns the array's size for one past the end, and nothing where there is none.
+std::optional<std::size_t> find_element(const toml::array& array, const std::string& segment);
+
+/// The nearest of `known` by edits, empty where none is near.
+std::string nearest(const std::string& word, const std::vector<std::string>& known);
+
+/// "a, b, c".
+std::string joined(const std::vector<std::string>& words);
+
+}  // namespace ridgeline::config

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace ridgeline::io {
+
+/// JSON whose keys keep the order in which they were set.
+using Json = nlohmann::ordered_json;
+
+/// Writes atomically (see write_file_atomically), indented by two spaces, with a newline at the
+/// end. Numbers that are not finite become null. Throws RunError.
+void write_json(const std::string& path, const Json& json);
+
+/// As write_json writes it: for standard output.
+std::string to_text(const Json& json);
+
+/// Reads a file whose "format" must be `expected_format` and whose "version" this build knows.
+/// Throws RequestError "FILE:LINE: …" for a missing, malformed, different or newer file.
+Json read_json(const std::string& path, const std::string& expected_format);
+
+/// The time now as ISO 8601, "2026-01-31T12:34:56Z".
+std::string now_utc();
+
+}  // namespace ridgeline::io
