@@ -100,18 +100,19 @@ NetworkOptions read_network(const OptionTable& table) {
   return network;
 }
 
-SgdOptions read_sgd(const OptionTable& table) {
-  SgdOptions sgd;
-  table.one_of("kind", {"sgd"}, {}, {"adam", "adamw", "rmsprop"});
-  sgd.learning_rate = table.real("learning_rate", Range::at_least(0.0));
-  sgd.momentum = table.real("momentum", Range::half_open(0.0, 1.0), 0.0);
-  sgd.nesterov = table.boolean("nesterov", false);
-  sgd.weight_decay = table.real("weight_decay", Range::at_least(0.0), 0.0);
-  if (sgd.nesterov && sgd.momentum == 0.0) {
+Optimizer read_optimizer(const OptionTable& table) {
+  Optimizer optimizer;
+  optimizer.kind = table.choice<OptimizerKind>("kind", {{"sgd", OptimizerKind::sgd}}, {},
+                                               {"adam", "adamw", "rmsprop"});
+  optimizer.learning_rate = table.real("learning_rate", Range::at_least(0.0));
+  optimizer.momentum = table.real("momentum", Range::half_open(0.0, 1.0), 0.0);
+  optimizer.nesterov = table.boolean("nesterov", false);
+  optimizer.weight_decay = table.real("weight_decay", Range::at_least(0.0), 0.0);
+  if (optimizer.nesterov && optimizer.momentum == 0.0) {
     table.fail("nesterov", table.path("nesterov") + " needs a momentum above 0");
   }
   table.finish();
-  return sgd;
+  return optimizer;
 }
 
 ScheduleOptions read_schedule(const OptionTable& table) {
@@ -145,7 +146,7 @@ TrainOptions read_train(const OptionTable& table) {
   if (table.has("stop_after_steps")) {
     train.stop_after_steps = table.integer("stop_after_steps", 1, kMost);
   }
-  train.sgd = read_sgd(table.table("optimizer"));
+  train.optimizer = read_optimizer(table.table("optimizer"));
   if (const auto schedule = table.optional_table("schedule")) {
     train.schedule = read_schedule(*schedule);
   }
@@ -237,11 +238,11 @@ std::map<std::string, std::string> identity_of(const Deck& deck) {
   values["train.label_smoothing"] = real(train.label_smoothing);
   values["train.seed"] = std::to_string(train.seed);
   values["train.shuffle_seed"] = std::to_string(train.shuffle_seed);
-  values["train.optimizer.kind"] = "\"sgd\"";
-  values["train.optimizer.learning_rate"] = real(train.sgd.learning_rate);
-  values["train.optimizer.momentum"] = real(train.sgd.momentum);
-  values["train.optimizer.nesterov"] = train.sgd.nesterov ? "true" : "false";
-  values["train.optimizer.weight_decay"] = real(train.sgd.weight_decay);
+  values["train.optimizer.kind"] = to_string(train.optimizer.kind);
+  values["train.optimizer.learning_rate"] = real(train.optimizer.learning_rate);
+  values["train.optimizer.momentum"] = real(train.optimizer.momentum);
+  values["train.optimizer.nesterov"] = train.optimizer.nesterov ? "true" : "false";
+  values["train.optimizer.weight_decay"] = real(train.optimizer.weight_decay);
   values["train.schedule.kind"] = to_string(train.schedule.kind);
   values["train.schedule.final"] = real(train.schedule.final_rate);
   values["train.schedule.warmup_steps"] = std::to_string(train.schedule.warmup_steps);
@@ -357,6 +358,8 @@ const char* to_string(Initialization initialization) {
 }
 
 const char* to_string(Loss loss) { return loss == Loss::cross_entropy ? "cross_entropy" : "mse"; }
+
+const char* to_string(OptimizerKind) { return "sgd"; }
 
 const char* to_string(ScheduleKind kind) {
   return kind == ScheduleKind::constant ? "constant" : "cosine";

@@ -15,6 +15,7 @@ enum class Precision { float32, float64 };
 enum class Gemm { native, kokkos_kernels };
 enum class Initialization { standard, kaiming_normal, xavier_uniform };
 enum class Loss { cross_entropy, mse };
+enum class OptimizerKind { sgd };
 enum class ScheduleKind { constant, cosine };
 enum class Metric { test_accuracy, test_loss };
 
@@ -24,6 +25,7 @@ const char* to_string(Precision precision);
 const char* to_string(Gemm gemm);
 const char* to_string(Initialization initialization);
 const char* to_string(Loss loss);
+const char* to_string(OptimizerKind kind);
 const char* to_string(ScheduleKind kind);
 const char* to_string(Metric metric);
 
@@ -56,8 +58,9 @@ struct NetworkOptions {
   OptionTable table;
 };
 
-/// train.optimizer of kind sgd.
-struct SgdOptions {
+/// train.optimizer
+struct Optimizer {
+  OptimizerKind kind = OptimizerKind::sgd;
   double learning_rate = 0.0;
   double momentum = 0.0;
   bool nesterov = false;
@@ -80,7 +83,7 @@ struct TrainOptions {
   std::uint64_t seed = 1;
   std::uint64_t shuffle_seed = 1;  ///< the seed unless given
   std::optional<std::int64_t> stop_after_steps;
-  SgdOptions sgd;
+  Optimizer optimizer;
   ScheduleOptions schedule;
   OptionTable table;
 };
