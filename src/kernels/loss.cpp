@@ -15,8 +15,8 @@ template <class Space, class T>
 void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, const T>& logits,
                            const Vector<Space, const std::int32_t>& labels,
-                           const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                           const Vector<Space, T>& row_correct) {
+                           double label_smoothing, const Matrix<Space, T>& gradient,
+                           const Vector<Space, T>& row_loss, const Vector<Space, T>& row_correct) {
   const std::size_t rows = logits.extent(0), classes = logits.extent(1);
   const T* z_all = logits.data();
   T* gradient_all = gradient.data();
@@ -24,6 +24,7 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
   T* loss_of = row_loss.data();
   T* correct_of = row_correct.data();
   const T scale = T(1) / static_cast<T>(rows);
+  const T smoothing = static_cast<T>(label_smoothing);
   const Cost cost{30.0 * rows * classes, 2.0 * sizeof(T) * rows * classes};
   for_elements(instance, label, rows, cost, KOKKOS_LAMBDA(std::size_t row) {
     const T* z = z_all + row * classes;
@@ -36,7 +37,12 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
         best = c;
       }
     }
-    const T z_target = z[target];
+    T wanted = z[target];
+    if (smoothing != T(0)) {
+      T mean = T(0);
+      for (std::size_t c = 0; c < classes; ++c) mean += z[c];
+      wanted = (T(1) - smoothing) * wanted + smoothing * mean / static_cast<T>(classes);
+    }
     T sum = T(0);
     if (gradient_all) {
       T* g = gradient_all + row * classes;
@@ -46,12 +52,13 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
         sum += e;
       }
       const T factor = scale / sum;
-      for (std::size_t c = 0; c < classes; ++c) g[c] *= factor;
-      g[target] -= scale;
+      const T rest = scale * smoothing / static_cast<T>(classes);
+      for (std::size_t c = 0; c < classes; ++c) g[c] = g[c] * factor - rest;
+      g[target] -= scale * (T(1) - smoothing);
     } else {
       for (std::size_t c = 0; c < classes; ++c) sum += std::exp(z[c] - largest);
     }
-    loss_of[row] = std::log(sum) + (largest - z_target);
+    loss_of[row] = std::log(sum) + (largest - wanted);
     correct_of[row] = best == target ? T(1) : T(0);
   }, row_grain(classes));
 }
@@ -139,7 +146,7 @@ void add_losses(const Space& instance, const std::string& label,
 #define RIDGELINE_LOSS(Space, T)                                                              \
   template void softmax_cross_entropy<Space, T>(                                              \
       const Space&, const std::string&, const Matrix<Space, const T>&,                        \
-      const Vector<Space, const std::int32_t>&, const Matrix<Space, T>&,                      \
+      const Vector<Space, const std::int32_t>&, double, const Matrix<Space, T>&,              \
       const Vector<Space, T>&, const Vector<Space, T>&);                                      \
   template void mean_squared_error<Space, T>(                                                 \
       const Space&, const std::string&, const Matrix<Space, const T>&,                        \

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/deck.hpp"
+#include "layers/layer.hpp"
+
+namespace ridgeline::network {
+
+/// Where one parameter lies in the buffer of all parameters.
+struct ParameterSlot {
+  std::string layer;
+  layers::ParameterPlan plan;
+  std::size_t offset;  ///< scalars from the start of the buffer
+  std::size_t size;
+};
+
+/// What the data says about a sample, as far as a network must fit it.
+struct SampleShape {
+  Shape input;
+  std::size_t classes = 0;  ///< number of labels, 0 where targets are values
+  Shape target;             ///< of value targets
+};
+
+/// Bytes that a network needs on its space, by purpose.
+struct Memory {
+  std::size_t parameters = 0, gradients = 0, optimizer = 0, activations = 0, workspace = 0;
+  std::size_t total() const {
+    return parameters + gradients + optimizer + activations + workspace;
+  }
+};
+
+/// A record of a step: a layer in a phase, or what the whole network shares.
+struct StepPart {
+  std::string layer, kind;
+  layers::Phase phase;
+  std::size_t index;  ///< of the layer; of the loss and the optimizer, the number of layers
+};
+
+/// A network as the deck describes it: layers, shapes, parameters, memory and counts. Needs no
+/// Kokkos runtime.
+class NetworkPlan {
+ public:
+  /// Throws RequestError with file, line and key where options or shapes do not fit.
+  NetworkPlan(const config::Deck& deck, const SampleShape& sample);
+
+  std::vector<std::unique_ptr<layers::LayerPlan>> layers;
+  std::vector<ParameterSlot> parameters;
+  std::size_t parameter_buffer_size = 0;  ///< scalars, gaps for alignment included
+  SampleShape sample;
+  config::Loss loss;
+  double label_smoothing;
+  config::Optimizer optimizer;
+  config::Initialization initialization;
+
+  std::size_t parameter_count() const;  ///< scalars, without gaps
+  std::size_t input_size() const { return size_of(sample.input); }
+  std::size_t output_size() const { return size_of(layers.back()->output); }
+  bool has_labels() const { return loss == config::Loss::cross_entropy; }
+
+  /// The parts of a step in the order they run: training is forward, loss, backward, optimizer;
+  /// inference forward alone.
+  std::vector<StepPart> parts(bool training) const;
+  /// Counts of one part.
+  layers::Counts counts(const StepPart& part, std::size_t batch, std::size_t scalar_bytes) const;
+  /// Sums over the parts of a step; working_set_bytes is that of the whole step.
+  layers::Counts step_counts(bool training, std::size_t batch, std::size_t scalar_bytes) const;
+  Memory memory(const layers::Target& target, std::size_t batch, bool training) const;
+  /// False for a layer with no parameters before it: nobody asks for its input's gradient.
+  bool needs_input_gradient(std::size_t layer) const;
+};
+
+}  // namespace ridgeline::network

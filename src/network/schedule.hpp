@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "core/function.hpp"
+
+namespace ridgeline::network {
+
+/// The learning rate as a function of the step alone, so that a space can compute it without the host.
+struct Schedule {
+  enum class Kind { constant, cosine };
+
+  Kind kind = Kind::constant;
+  double learning_rate = 0;      ///< the highest
+  double final_rate = 0;         ///< cosine: where it ends, as a rate
+  std::int64_t total_steps = 1;  ///< cosine: over the whole run
+  std::int64_t warmup_steps = 0;
+
+  /// The rate of step `step`, counted from 0: rises linearly over warmup_steps, then stays, or follows
+  /// half a cosine from learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR 2017).
+  RIDGELINE_FUNCTION double rate(std::int64_t step) const {
+    if (step < warmup_steps) {
+      return learning_rate * static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
+    }
+    if (kind == Kind::constant) return learning_rate;
+    const std::int64_t span = total_steps - warmup_steps;
+    const double done =
+        span > 0 ? static_cast<double>(step - warmup_steps) / static_cast<double>(span) : 1.0;
+    const double wave = 0.5 * (1.0 + std::cos(3.14159265358979323846 * (done < 1.0 ? done : 1.0)));
+    return final_rate + (learning_rate - final_rate) * wave;
+  }
+};
+
+}  // namespace ridgeline::network
