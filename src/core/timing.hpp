@@ -1,0 +1,275 @@
+#pragma once
+
+// The one place that times. Everything that is measured goes through `measure`, `Stopwatch` or
+// `ratio_in_turn`, so that any two figures of Ridgeline were taken in the same way.
+
+#include <Kokkos_Core.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#if defined(KOKKOS_ENABLE_CUDA)
+#include <cuda_runtime.h>
+#endif
+
+#include "core/error.hpp"
+#include "core/spaces.hpp"
+
+namespace ridgeline {
+
+/// Seconds of one call over all repetitions. The median is quoted; a ceiling uses the minimum.
+struct Timing {
+  double min = 0;
+  double median = 0;
+  double max = 0;
+  int repeats = 0;  ///< samples; each may be the mean of a batch of calls
+};
+
+/// Writes `{"min", "median", "max", "repeats"}`; nlohmann's JSON finds this by its arguments, so
+/// that `json["seconds"] = timing` works without this header knowing the JSON library.
+template <class Json>
+void to_json(Json& json, const Timing& timing) {
+  json = Json::object();
+  json["min"] = timing.min;
+  json["median"] = timing.median;
+  json["max"] = timing.max;
+  json["repeats"] = timing.repeats;
+}
+
+/// Minimum, median (mean of the middle two) and maximum of `seconds`; all zero where it is empty.
+Timing summarize(std::vector<double> seconds);
+
+/// The median of `values`, 0 where there are none.
+double median_of(std::vector<double> values);
+
+/// Seconds of the host's monotonic clock since an arbitrary moment.
+inline double host_seconds() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+/// Which clock a time comes from.
+enum class Clock {
+  device,  ///< what the space itself took: events on a device's stream, the host's clock on a host
+  host,    ///< end to end as the caller sees it: the host's clock up to the end of a fence
+};
+
+/// Times what is launched on one instance between `start` and `stop`.
+///
+/// On a host, and with Clock::host, both fence that instance. With Clock::device on a device they
+/// record events and wait for nothing until `seconds` is asked, so that stopwatches around every
+/// layer of a step do not disturb it.
+template <class Space>
+class Stopwatch {
+ public:
+  explicit Stopwatch(const Space& instance, Clock clock = Clock::device)
+      : instance_(instance), by_events_(!kIsHost<Space> && clock == Clock::device) {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if constexpr (std::is_same_v<Space, Kokkos::Cuda>) {
+      if (by_events_) {
+        check(cudaEventCreate(&first_));
+        check(cudaEventCreate(&last_));
+      }
+    }
+#endif
+  }
+  ~Stopwatch() {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if (first_) cudaEventDestroy(first_);
+    if (last_) cudaEventDestroy(last_);
+#endif
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+  void start() {
+    if (record_first()) return;
+    instance_.fence();
+    begin_ = host_seconds();
+  }
+
+  void stop() {
+    if (record_last()) return;
+    instance_.fence();
+    end_ = host_seconds();
+  }
+
+  /// Seconds between the last `start` and `stop`; waits for a device to get there.
+  double seconds() {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if (by_events_) {
+      float milliseconds = 0;
+      check(cudaEventSynchronize(last_));
+      check(cudaEventElapsedTime(&milliseconds, first_, last_));
+      return 1e-3 * static_cast<double>(milliseconds);
+    }
+#endif
+    return end_ - begin_;
+  }
+
+ private:
+  bool record_first() {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if constexpr (std::is_same_v<Space, Kokkos::Cuda>) {
+      if (by_events_) check(cudaEventRecord(first_, instance_.cuda_stream()));
+    }
+#endif
+    return by_events_;
+  }
+  bool record_last() {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if constexpr (std::is_same_v<Space, Kokkos::Cuda>) {
+      if (by_events_) check(cudaEventRecord(last_, instance_.cuda_stream()));
+    }
+#endif
+    return by_events_;
+  }
+#if defined(KOKKOS_ENABLE_CUDA)
+  static void check(cudaError_t error) {
+    if (error != cudaSuccess) {
+      throw RunError(std::string("timing on the device failed: ") + cudaGetErrorString(error));
+    }
+  }
+  cudaEvent_t first_ = nullptr, last_ = nullptr;
+#endif
+
+  Space instance_;
+  bool by_events_;
+  double begin_ = 0, end_ = 0;
+};
+
+/// How long and how often `measure` repeats.
+struct MeasureOptions {
+  int min_repeats = 10;
+  double min_seconds = 0.2;       ///< of timed work in all
+  double warm_up_seconds = 0.05;  ///< of untimed calls before (at least one call)
+  double batch_below = 50e-6;     ///< a shorter call is timed in batches
+  double batch_seconds = 200e-6;  ///< how long such a batch lasts
+  Clock clock = Clock::device;
+
+  /// A point of a ladder: 7 repeats and 20 ms, already warm from the points before it.
+  static MeasureOptions ladder_point() {
+    MeasureOptions options;
+    options.min_repeats = 7;
+    options.min_seconds = 0.02;
+    options.warm_up_seconds = 0;
+    return options;
+  }
+};
+
+namespace detail {
+
+// Seconds a call of `calls` of them, launched back to back.
+template <class Space, class Body>
+double time_batch(Stopwatch<Space>& watch, long calls, Body& body) {
+  watch.start();
+  for (long call = 0; call < calls; ++call) body();
+  watch.stop();
+  return watch.seconds() / static_cast<double>(calls);
+}
+
+// Warms up and finds how many calls one sample has to hold.
+template <class Space, class Body>
+long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body) {
+  const double begin = host_seconds();
+  double seconds = time_batch(watch, 1, body);
+  do {
+    // The first call of all may have loaded code or touched memory: the quickest one counts.
+    seconds = std::min(seconds, time_batch(watch, 1, body));
+  } while (host_seconds() - begin < options.warm_up_seconds);
+  long calls = 1;
+  while (seconds < options.batch_below) {
+    const double batch = seconds * static_cast<double>(calls);
+    if (batch >= options.batch_seconds || calls > (1L << 40)) break;
+    // A batch of one is mostly clock and fence; growing step by step measures without them.
+    const double wanted = options.batch_seconds / std::max(seconds, 1e-12);
+    calls = std::min(static_cast<long>(std::ceil(wanted)), 16 * calls);
+    seconds = time_batch(watch, calls, body);
+  }
+  return calls;
+}
+
+}  // namespace detail
+
+/// Times `body()`, which launches on `instance` and need not fence: warm-up, then repetitions until
+/// both the count and the time of `options` are reached. Calls shorter than `batch_below` are timed
+/// back to back in batches; a body that must not be (a latency) fences itself.
+template <class Space, class Body>
+Timing measure(const Space& instance, const MeasureOptions& options, Body&& body) {
+  Stopwatch<Space> watch(instance, options.clock);
+  const long calls = detail::warm_up(watch, options, body);
+  std::vector<double> samples;
+  double total = 0;
+  while (static_cast<int>(samples.size()) < options.min_repeats || total < options.min_seconds) {
+    samples.push_back(detail::time_batch(watch, calls, body));
+    total += samples.back() * static_cast<double>(calls);
+    // A clock that stands still must not keep us here for ever.
+    if (samples.size() >= 1000000) break;
+  }
+  return summarize(std::move(samples));
+}
+
+/// Two bodies timed in turn: A B A B ….
+struct TimingInTurn {
+  Timing a, b;
+  double ratio = 0;  ///< median over the turns of seconds(A) / seconds(B)
+};
+
+/// Times `a()` on one instance and `b()` on another (or the same) in turn, each turn one sample of
+/// either, so that what drifts (clocks, neighbours) meets both.
+template <class SpaceA, class BodyA, class SpaceB, class BodyB>
+TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& instance_b, BodyB&& b,
+                           const MeasureOptions& options = {}) {
+  Stopwatch<SpaceA> watch_a(instance_a, options.clock);
+  Stopwatch<SpaceB> watch_b(instance_b, options.clock);
+  const long calls_a = detail::warm_up(watch_a, options, a);
+  const long calls_b = detail::warm_up(watch_b, options, b);
+  std::vector<double> samples_a, samples_b, ratios;
+  double total = 0;
+  while (static_cast<int>(ratios.size()) < options.min_repeats || total < options.min_seconds) {
+    samples_a.push_back(detail::time_batch(watch_a, calls_a, a));
+    samples_b.push_back(detail::time_batch(watch_b, calls_b, b));
+    ratios.push_back(samples_b.back() > 0 ? samples_a.back() / samples_b.back() : 0);
+    total += samples_a.back() * static_cast<double>(calls_a) +
+             samples_b.back() * static_cast<double>(calls_b);
+    if (ratios.size() >= 1000000) break;
+  }
+  return {summarize(std::move(samples_a)), summarize(std::move(samples_b)),
+          median_of(std::move(ratios))};
+}
+
+/// Whether a timer is proportional to the work.
+struct TimerCheck {
+  double ratio = 0;  ///< T(2R) / (2 T(R)); 1 for a perfect timer
+  bool ok = false;   ///< within 10 %
+};
+
+/// Checks T(2R) ≈ 2·T(R) for R calls of `body`, R large enough for a millisecond: median of
+/// `turns` turns.
+template <class Space, class Body>
+TimerCheck check_timer(const Space& instance, Body&& body, Clock clock = Clock::device,
+                       int turns = 9) {
+  MeasureOptions options;
+  options.clock = clock;
+  options.batch_below = options.batch_seconds = 1e-3;
+  Stopwatch<Space> watch(instance, clock);
+  const long calls = detail::warm_up(watch, options, body);
+  std::vector<double> ratios;
+  for (int turn = 0; turn < turns; ++turn) {
+    const double once = detail::time_batch(watch, calls, body);
+    const double twice = detail::time_batch(watch, 2 * calls, body);
+    if (once > 0) ratios.push_back(twice / once);
+  }
+  TimerCheck check;
+  check.ratio = median_of(std::move(ratios));
+  check.ok = std::abs(check.ratio - 1.0) <= 0.1;
+  return check;
+}
+
+}  // namespace ridgeline

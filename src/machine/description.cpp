@@ -1,0 +1,141 @@
+#include "machine/description.hpp"
+
+#include <Kokkos_Core.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "core/build_info.hpp"
+#include "core/spaces.hpp"
+#include "machine/system.hpp"
+
+#if defined(KOKKOS_ENABLE_CUDA)
+#include <cuda_runtime.h>
+#endif
+
+namespace ridgeline::machine {
+namespace {
+
+using io::Json;
+
+// From the macros of the build: Kokkos's own print_configuration needs it to be running.
+Json kokkos_configuration() {
+  Json configuration;
+  Json spaces = Json::array();
+  for (const SpaceKind kind : built_spaces()) spaces.push_back(to_string(kind));
+  configuration["spaces"] = spaces;
+  Json options = Json::array();
+#if defined(KOKKOS_ENABLE_DEBUG)
+  options.push_back("debug");
+#endif
+#if defined(KOKKOS_ENABLE_DEBUG_BOUNDS_CHECK)
+  options.push_back("bounds_checks");
+#endif
+#if defined(KOKKOS_ENABLE_CUDA_LAMBDA)
+  options.push_back("cuda_lambda");
+#endif
+#if defined(KOKKOS_ENABLE_CUDA_RELOCATABLE_DEVICE_CODE)
+  options.push_back("cuda_relocatable_device_code");
+#endif
+#if defined(KOKKOS_ENABLE_AGGRESSIVE_VECTORIZATION)
+  options.push_back("aggressive_vectorization");
+#endif
+#if defined(KOKKOS_ENABLE_HWLOC)
+  options.push_back("hwloc");
+#endif
+#if defined(KOKKOS_ENABLE_LIBDL)
+  options.push_back("libdl");
+#endif
+  configuration["options"] = options;
+  return configuration;
+}
+
+void describe_gpu(Json& machine) {
+  std::string model;
+  Json memory;
+#if defined(KOKKOS_ENABLE_CUDA)
+  if (cuda_device_count() > 0) {
+    int device = 0;
+    cudaDeviceProp properties;
+    cudaGetDevice(&device);
+    if (cudaGetDeviceProperties(&properties, device) == cudaSuccess) {
+      model = properties.name;
+      memory = static_cast<std::size_t>(properties.totalGlobalMem);
+    }
+  }
+#endif
+  if (model.empty()) model = driver_gpu_model();
+  machine["gpu_model"] = model.empty() ? Json() : Json(model);
+  machine["gpu_memory_bytes"] = memory;
+}
+
+// Adds "its WHAT is A, this one's B" where both are known and differ.
+void compare(const Json& of_file, const Json& here, const char* key, const char* what,
+             bool missing_counts, std::string& words) {
+  const Json nothing;
+  const Json& a = of_file.contains(key) ? of_file.at(key) : nothing;
+  const Json& b = here.contains(key) ? here.at(key) : nothing;
+  if (a == b || (!missing_counts && (a.is_null() || b.is_null()))) return;
+  const auto text = [](const Json& value) {
+    return value.is_null() ? "none" : value.is_string() ? value.get<std::string>() : value.dump();
+  };
+  words += (words.empty() ? "" : "; ") + std::string(what) + ": " + text(a) + " there, " + text(b) +
+           " here";
+}
+
+}  // namespace
+
+Json describe_machine() {
+  const BuildInfo& build = build_info();
+  const HostThreads& threads = Runtime::host_threads();
+  Json machine;
+  machine["hostname"] = host_name();
+  machine["cpu_model"] = cpu_model();
+  machine["cores"] = physical_cores();
+  machine["processors_usable"] = usable_processors();
+  machine["threads"] = threads.count;
+  machine["thread_binding"] = threads.binding.empty() ? "unbound" : threads.binding;
+  machine["threads_bound"] = threads.bound;
+  machine["memory_bytes"] = total_memory_bytes();
+  Json caches = Json::array();
+  for (const Cache& cache : host_caches()) {
+    caches.push_back({{"level", cache.level},
+                      {"bytes", cache.bytes},
+                      {"shared_by_processors", cache.shared_by}});
+  }
+  machine["caches"] = caches;
+  describe_gpu(machine);
+  machine["compiler"] = build.compiler;
+  machine["flags"] = build.flags;
+  machine["build_type"] = build.build_type;
+  machine["isa"] = build.isa;
+  machine["cuda_arch"] = *build.cuda_arch ? Json(build.cuda_arch) : Json();
+  machine["kokkos_version"] = build.kokkos_version;
+  machine["kokkos_origin"] = build.kokkos_origin;
+  machine["kokkos_kernels_version"] = build.kokkos_kernels_version;
+  machine["kokkos_configuration"] = kokkos_configuration();
+  machine["page_bytes"] = page_bytes();
+  machine["transparent_huge_pages"] = transparent_huge_pages();
+  machine["clock_source"] = "std::chrono::steady_clock on " + clock_source();
+  return machine;
+}
+
+Json new_result(const std::string& format) {
+  const BuildInfo& build = build_info();
+  Json result;
+  result["format"] = format;
+  result["version"] = 1;
+  result["created"] = io::now_utc();
+  result["ridgeline_version"] = std::string(build.version) + " (" + build.git_commit + ")";
+  result["machine"] = describe_machine();
+  return result;
+}
+
+std::string machine_difference(const Json& of_file, const Json& here) {
+  std::string words;
+  compare(of_file, here, "cpu_model", "CPU", false, words);
+  compare(of_file, here, "cores", "cores", false, words);
+  compare(of_file, here, "gpu_model", "GPU", of_file.contains("gpu_model"), words);
+  return words;
+}
+
+}  // namespace ridgeline::machine

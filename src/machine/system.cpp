@@ -1,0 +1,173 @@
+#include "machine/system.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace ridgeline::machine {
+namespace {
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// "32K", "1M" or plain bytes.
+std::size_t parse_size(const std::string& text) {
+  std::size_t value = 0, i = 0;
+  while (i < text.size() && std::isdigit(static_cast<unsigned char>(text[i]))) {
+    value = 10 * value + static_cast<std::size_t>(text[i++] - '0');
+  }
+  const char unit = i < text.size() ? text[i] : ' ';
+  return value << (unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0);
+}
+
+// Processors in a list such as "0-3,8".
+int count_list(const std::string& list) {
+  std::istringstream parts(list);
+  std::string part;
+  int count = 0;
+  while (std::getline(parts, part, ',')) {
+    const std::size_t dash = part.find('-');
+    if (part.empty()) continue;
+    count += dash == std::string::npos
+                 ? 1
+                 : std::atoi(part.c_str() + dash + 1) - std::atoi(part.c_str()) + 1;
+  }
+  return count;
+}
+
+// The value of "key : value" or "key: value kB", from files such as /proc/cpuinfo.
+std::string value_of(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || line.compare(0, key.size(), key) != 0) continue;
+    if (line.find_first_not_of(" \t", key.size()) != colon) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
+}
+
+std::size_t memory_value(const std::string& key) {
+  return parse_size(value_of("/proc/meminfo", key)) << 10;  // in kB
+}
+
+// What the control group still allows, or SIZE_MAX; version 2, then version 1.
+std::size_t group_allowance() {
+  const char* files[][2] = {{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
+                            {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                             "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
+  for (const auto& [limit_file, used_file] : files) {
+    const std::string limit = first_line(limit_file);
+    if (limit.empty() || limit == "max") continue;
+    const std::size_t bytes = parse_size(limit), used = parse_size(first_line(used_file));
+    return bytes > used ? bytes - used : 0;
+  }
+  return static_cast<std::size_t>(-1);
+}
+
+}  // namespace
+
+std::vector<Cache> host_caches() {
+  std::vector<Cache> caches;
+  for (int index = 0; index < 16; ++index) {
+    const std::string folder =
+        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
+    const std::string type = first_line(folder + "type");
+    if (type.empty()) break;
+    if (type == "Instruction") continue;
+    Cache cache;
+    cache.level = std::atoi(first_line(folder + "level").c_str());
+    cache.bytes = parse_size(first_line(folder + "size"));
+    cache.shared_by = std::max(1, count_list(first_line(folder + "shared_cpu_list")));
+    if (cache.bytes > 0) caches.push_back(cache);
+  }
+  std::sort(caches.begin(), caches.end(),
+            [](const Cache& a, const Cache& b) { return a.level < b.level; });
+  return caches;
+}
+
+std::size_t cache_bytes(const std::vector<Cache>& caches, int level) {
+  for (const Cache& cache : caches) {
+    if (cache.level == level) return cache.bytes;
+  }
+  return 0;
+}
+
+std::string cpu_model() {
+  // Not every architecture has a name here; Arm's kernels give part numbers alone.
+  for (const char* key : {"model name", "cpu", "Processor"}) {
+    const std::string model = value_of("/proc/cpuinfo", key);
+    if (!model.empty()) return model;
+  }
+  const std::string part = value_of("/proc/cpuinfo", "CPU part");
+  if (part.empty()) return "unknown";
+  return "implementer " + value_of("/proc/cpuinfo", "CPU implementer") + " part " + part;
+}
+
+int physical_cores() {
+  std::set<std::string> cores;
+  const int configured = static_cast<int>(sysconf(_SC_NPROCESSORS_CONF));
+  for (int cpu = 0; cpu < configured; ++cpu) {
+    const std::string siblings = first_line("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                                            "/topology/thread_siblings_list");
+    if (!siblings.empty()) cores.insert(siblings);
+  }
+  return cores.empty() ? static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))
+                       : static_cast<int>(cores.size());
+}
+
+int usable_processors() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  return sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : 1;
+}
+
+std::size_t total_memory_bytes() { return memory_value("MemTotal"); }
+
+std::size_t free_memory_bytes() {
+  return std::min(memory_value("MemAvailable"), group_allowance());
+}
+
+std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
+std::string transparent_huge_pages() {
+  const std::string line = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
+  const std::size_t begin = line.find('['), end = line.find(']');
+  if (begin == std::string::npos || end == std::string::npos) return "unknown";
+  return line.substr(begin + 1, end - begin - 1);
+}
+
+std::string clock_source() {
+  const std::string source =
+      first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  return source.empty() ? "unknown" : source;
+}
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+std::string driver_gpu_model() {
+  std::error_code error;
+  std::set<std::string> folders;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", error)) {
+    folders.insert(entry.path().string());
+  }
+  return folders.empty() ? "" : value_of(*folders.begin() + "/information", "Model");
+}
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace ridgeline::machine {
+
+// What Linux says about the host, from /proc and /sys; nothing here needs Kokkos. What cannot be
+// read is empty or 0.
+
+/// A data or unified cache as one core sees it.
+struct Cache {
+  int level = 0;
+  std::size_t bytes = 0;
+  int shared_by = 1;  ///< processors that share it
+};
+
+/// The caches of processor 0, innermost first.
+std::vector<Cache> host_caches();
+
+/// Size of the cache at `level`, 0 where there is none.
+std::size_t cache_bytes(const std::vector<Cache>& caches, int level);
+
+/// "AMD EPYC 9654 96-Core Processor".
+std::string cpu_model();
+
+/// Physical cores of the machine, whatever this process may use.
+int physical_cores();
+
+/// Processors that this process may use (its affinity mask).
+int usable_processors();
+
+/// Memory of the machine, in bytes.
+std::size_t total_memory_bytes();
+
+/// Memory that can be taken now without swapping, within the control group's limit, in bytes.
+std::size_t free_memory_bytes();
+
+/// Size of an ordinary page, in bytes.
+std::size_t page_bytes();
+
+/// "always", "madvise" or "never"; "unknown" where the kernel does not say.
+std::string transparent_huge_pages();
+
+/// The kernel's source of time, behind std::chrono::steady_clock: "tsc".
+std::string clock_source();
+
+std::string host_name();
+
+/// Model of the first NVIDIA GPU as the driver tells it, for builds without CUDA; else empty.
+std::string driver_gpu_model();
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,164 @@
+#include "model/ceilings.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace ridgeline::model {
+namespace {
+
+using io::Json;
+
+// A place in the file, such as "machine.json: spaces.openmp.dispatch".
+struct Node {
+  const Json& json;
+  std::string path;
+};
+
+std::string keys_of(const Json& object) {
+  std::string keys;
+  if (object.is_object()) {
+    for (const auto& item : object.items()) keys += (keys.empty() ? "" : ", ") + item.key();
+  }
+  return keys.empty() ? "nothing" : keys;
+}
+
+Node child(const Node& node, const std::string& key, const std::string& advice = "") {
+  const auto found = node.json.is_object() ? node.json.find(key) : node.json.end();
+  if (!node.json.is_object() || found == node.json.end()) {
+    throw RequestError(
+        node.path + " has no \"" + key + "\" but " + keys_of(node.json) +
+        (advice.empty() ? "; measure the machine anew with `ridgeline machine`" : "; " + advice));
+  }
+  return {*found, node.path + "." + key};
+}
+
+double positive(const Node& node) {
+  if (!node.json.is_number() || !(node.json.get<double>() > 0)) {
+    throw RequestError(node.path + " is " + node.json.dump() + "; must be a number above 0");
+  }
+  return node.json.get<double>();
+}
+
+// The best repetition of a timing, which may be 0 (a barrier of one thread).
+double best_seconds(const Node& node) {
+  const Node best = child(node, "min");
+  if (!best.json.is_number() || !(best.json.get<double>() >= 0)) {
+    throw RequestError(best.path + " is " + best.json.dump() + "; must be a number of seconds");
+  }
+  return best.json.get<double>();
+}
+
+}  // namespace
+
+std::string to_string(Bound bound) {
+  return bound == Bound::compute ? "compute" : bound == Bound::bandwidth ? "bandwidth" : "latency";
+}
+
+Ceilings::Ceilings(const Json& file, const std::string& name, const std::string& space,
+                   const std::string& precision) {
+  const Node root{file, name + ":"};
+  Node spaces = child(root, "spaces");
+  spaces.path = name + ": spaces";
+  const Node here =
+      child(spaces, space, "measure it with `ridgeline machine --space " + space + "`");
+
+  peak_flops_ = 1e9 * positive(child(child(here, "peak_gflops"), precision));
+
+  const Node bandwidth = child(here, "bandwidth");
+  if (!bandwidth.json.is_array() || bandwidth.json.empty()) {
+    throw RequestError(bandwidth.path + " must be a list of measured points");
+  }
+  // With all threads: as many as the point with the most.
+  double most_threads = 0;
+  const auto point_at = [&](std::size_t i) {
+    return Node{bandwidth.json[i], bandwidth.path + "[" + std::to_string(i) + "]"};
+  };
+  for (std::size_t i = 0; i < bandwidth.json.size(); ++i) {
+    most_threads = std::max(most_threads, positive(child(point_at(i), "threads")));
+  }
+  struct Point {
+    double log_bytes, bytes_per_second;
+  };
+  std::vector<std::pair<std::string, std::vector<Point>>> kernels;
+  for (std::size_t i = 0; i < bandwidth.json.size(); ++i) {
+    const Node point = point_at(i);
+    if (positive(child(point, "threads")) != most_threads) continue;
+    const Node kernel = child(point, "kernel");
+    if (!kernel.json.is_string()) throw RequestError(kernel.path + " must be a kernel's name");
+    const std::string kernel_name = kernel.json.get<std::string>();
+    auto found = std::find_if(kernels.begin(), kernels.end(),
+                              [&](const auto& other) { return other.first == kernel_name; });
+    if (found == kernels.end()) found = kernels.insert(kernels.end(), {kernel_name, {}});
+    found->second.push_back({std::log(positive(child(point, "working_set_bytes"))),
+                             1e9 * positive(child(point, "gbytes_per_second"))});
+  }
+  for (auto& [kernel, points] : kernels) {
+    std::sort(points.begin(), points.end(),
+              [](const Point& a, const Point& b) { return a.log_bytes < b.log_bytes; });
+    Curve curve;
+    curve.kernel = kernel;
+    for (const Point& point : points) {
+      curve.log_bytes.push_back(point.log_bytes);
+      curve.bytes_per_second.push_back(point.bytes_per_second);
+    }
+    curves_.push_back(std::move(curve));
+  }
+
+  const Node dispatch = child(here, "dispatch");
+  dispatch_seconds_ = best_seconds(child(dispatch, "empty_kernel"));
+  // A device has no kernels on the calling thread, and not every team can have a barrier.
+  single_dispatch_seconds_ = dispatch.json.contains("single_thread_kernel")
+                                 ? best_seconds(child(dispatch, "single_thread_kernel"))
+                                 : dispatch_seconds_;
+  barrier_seconds_ =
+      dispatch.json.contains("team_barrier") ? best_seconds(child(dispatch, "team_barrier")) : 0;
+}
+
+double Ceilings::Curve::at(double log_working_set) const {
+  const auto above = std::lower_bound(log_bytes.begin(), log_bytes.end(), log_working_set);
+  if (above == log_bytes.begin()) return bytes_per_second.front();
+  if (above == log_bytes.end()) return bytes_per_second.back();
+  const std::size_t i = static_cast<std::size_t>(above - log_bytes.begin());
+  const double part = (log_working_set - log_bytes[i - 1]) / (log_bytes[i] - log_bytes[i - 1]);
+  return bytes_per_second[i - 1] + part * (bytes_per_second[i] - bytes_per_second[i - 1]);
+}
+
+double Ceilings::bandwidth(double working_set_bytes) const {
+  const double log_working_set = std::log(std::max(working_set_bytes, 1.0));
+  double fastest = 0;
+  for (const Curve& curve : curves_) fastest = std::max(fastest, curve.at(log_working_set));
+  return fastest;
+}
+
+Placement Ceilings::place(const Work& work) const {
+  Placement placement;
+  placement.compute_seconds = work.flops / peak_flops_;
+  placement.bandwidth_seconds = work.bytes / bandwidth(work.working_set_bytes);
+  placement.latency_seconds = work.parallel_dispatches * dispatch_seconds_ +
+                              work.single_dispatches * single_dispatch_seconds_ +
+                              work.barriers * barrier_seconds_;
+  placement.ceiling_seconds = placement.latency_seconds;
+  placement.bound = Bound::latency;
+  if (placement.bandwidth_seconds > placement.ceiling_seconds) {
+    placement.ceiling_seconds = placement.bandwidth_seconds;
+    placement.bound = Bound::bandwidth;
+  }
+  if (placement.compute_seconds > placement.ceiling_seconds) {
+    placement.ceiling_seconds = placement.compute_seconds;
+    placement.bound = Bound::compute;
+  }
+  placement.intensity = work.bytes > 0 ? work.flops / work.bytes : 0;
+  if (work.seconds > 0) {
+    placement.fraction_of_ceiling = placement.ceiling_seconds / work.seconds;
+    placement.gflops = 1e-9 * work.flops / work.seconds;
+    placement.gbytes_per_second = 1e-9 * work.bytes / work.seconds;
+    placement.above_roof = work.seconds < placement.ceiling_seconds;
+  }
+  return placement;
+}
+
+}  // namespace ridgeline::model

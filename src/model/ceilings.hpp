@@ -1,0 +1,77 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/json.hpp"
+
+namespace ridgeline::model {
+
+/// What a piece of work asks of a machine.
+struct Work {
+  double flops = 0;
+  double bytes = 0;                ///< compulsory traffic
+  double working_set_bytes = 0;    ///< distinct bytes, which decide the level of memory
+  double parallel_dispatches = 0;  ///< kernels launched on the space
+  double single_dispatches = 0;    ///< kernels that a host space runs on the calling thread alone
+  double barriers = 0;             ///< inside kernels
+  double seconds = 0;              ///< measured; 0 where it was not
+};
+
+/// Which ceiling is the lowest.
+enum class Bound { latency, bandwidth, compute };
+std::string to_string(Bound bound);
+
+/// Work placed under the ceilings.
+struct Placement {
+  double compute_seconds = 0;    ///< flops / peak
+  double bandwidth_seconds = 0;  ///< bytes / bandwidth at that working set
+  double latency_seconds = 0;    ///< dispatches and barriers
+  double ceiling_seconds = 0;    ///< the largest of the three: the fastest that the ceilings allow
+  Bound bound = Bound::latency;  ///< which of the three that is
+  double fraction_of_ceiling = 0;  ///< ceiling_seconds / seconds; 0 where nothing was measured
+  double gflops = 0;               ///< reached, GFLOP/s
+  double gbytes_per_second = 0;    ///< reached, GB/s
+  double intensity = 0;            ///< FLOPs a byte
+  /// Faster than the ceiling: a fault of the roof or of the count, to be shown and never hidden.
+  bool above_roof = false;
+};
+
+/// The measured ceilings of one space for one precision, read from a `ridgeline-machine` file.
+class Ceilings {
+ public:
+  /// `file` is the whole file, `name` what errors call it. Throws RequestError where the file lacks
+  /// the space, the precision or a quantity, and says what it has.
+  Ceilings(const io::Json& file, const std::string& name, const std::string& space,
+           const std::string& precision);
+
+  /// Best rate of fused multiply-adds with all threads, FLOP/s.
+  double peak_flops() const { return peak_flops_; }
+
+  /// Bytes a second of the fastest streaming kernel with all threads at this working set: linear in
+  /// the logarithm of the working set between measured points, constant beyond the first and last.
+  double bandwidth(double working_set_bytes) const;
+
+  /// Seconds a kernel, launched back to back.
+  double dispatch_seconds() const { return dispatch_seconds_; }
+  /// Seconds a kernel that a host space runs on the calling thread alone.
+  double single_dispatch_seconds() const { return single_dispatch_seconds_; }
+  /// Seconds a barrier between the threads of a team.
+  double barrier_seconds() const { return barrier_seconds_; }
+
+  Placement place(const Work& work) const;
+
+ private:
+  // One streaming kernel's bandwidth, by increasing working set.
+  struct Curve {
+    std::string kernel;
+    std::vector<double> log_bytes, bytes_per_second;
+    double at(double log_working_set) const;
+  };
+
+  double peak_flops_ = 0;
+  double dispatch_seconds_ = 0, single_dispatch_seconds_ = 0, barrier_seconds_ = 0;
+  std::vector<Curve> curves_;
+};
+
+}  // namespace ridgeline::model

@@ -1,0 +1,179 @@
+#include "model/ceilings.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+
+namespace {
+
+using ridgeline::RequestError;
+using ridgeline::io::Json;
+using ridgeline::model::Bound;
+using ridgeline::model::Ceilings;
+using ridgeline::model::Placement;
+using ridgeline::model::Work;
+
+Json timing(double best) {
+  return {{"min", best}, {"median", 2 * best}, {"max", 3 * best}, {"repeats", 7}};
+}
+
+Json point(const char* kernel, double bytes, int threads, double gbytes_per_second) {
+  return {{"kernel", kernel},
+          {"working_set_bytes", bytes},
+          {"threads", threads},
+          {"gbytes_per_second", gbytes_per_second}};
+}
+
+// Peak 100 GFLOP/s; bandwidth 80 GB/s at 1 KiB and 20 GB/s at 16 KiB (read), copy 50 GB/s
+// throughout.
+Json machine_file() {
+  Json space;
+  space["concurrency"] = 2;
+  space["peak_gflops"] = {{"float32", 100.0}, {"float64", 50.0}};
+  space["bandwidth"] = Json::array({point("read", 16384, 2, 20), point("copy", 1024, 2, 50),
+                                    point("read", 1024, 2, 80), point("copy", 16384, 2, 50),
+                                    point("read", 1024, 1, 500), point("read", 16384, 1, 500)});
+  space["dispatch"] = {{"empty_kernel", timing(1e-6)},
+                       {"empty_kernel_fenced", timing(2e-6)},
+                       {"reduction", timing(3e-6)},
+                       {"single_thread_kernel", timing(1e-7)},
+                       {"team_barrier", timing(1e-8)}};
+  Json file;
+  file["format"] = "ridgeline-machine";
+  file["version"] = 1;
+  file["spaces"]["openmp"] = space;
+  return file;
+}
+
+Ceilings ceilings(const Json& file = machine_file()) {
+  return Ceilings(file, "machine.json", "openmp", "float32");
+}
+
+std::string message_of(const Json& file, const char* space = "openmp",
+                       const char* precision = "float32") {
+  try {
+    Ceilings(file, "machine.json", space, precision);
+  } catch (const RequestError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Ceilings, BandwidthIsTheFastestKernelsWithAllThreads) {
+  const Ceilings c = ceilings();
+  EXPECT_DOUBLE_EQ(c.bandwidth(1024), 80e9);
+  EXPECT_DOUBLE_EQ(c.bandwidth(16384), 50e9);
+}
+
+TEST(Ceilings, BandwidthIsInterpolatedInTheLogarithmAndClamped) {
+  const Ceilings c = ceilings();
+  EXPECT_NEAR(c.bandwidth(2048), 65e9, 1);  // a quarter of the way from 80 down to 20
+  EXPECT_NEAR(c.bandwidth(8192), 50e9, 1);  // read would be 35; copy is faster there
+  EXPECT_DOUBLE_EQ(c.bandwidth(1), 80e9);
+  EXPECT_DOUBLE_EQ(c.bandwidth(0), 80e9);
+  EXPECT_DOUBLE_EQ(c.bandwidth(1e12), 50e9);
+}
+
+TEST(Ceilings, PrecisionChoosesThePeak) {
+  EXPECT_DOUBLE_EQ(ceilings().peak_flops(), 100e9);
+  EXPECT_DOUBLE_EQ(Ceilings(machine_file(), "m", "openmp", "float64").peak_flops(), 50e9);
+}
+
+TEST(Ceilings, EachBoundIsFoundWhereItIsTheLargest) {
+  const Ceilings c = ceilings();
+  Work work;
+  work.flops = 1e9;   // 10 ms
+  work.bytes = 50e6;  // 1 ms
+  work.working_set_bytes = 1e9;
+  work.parallel_dispatches = 10;  // 10 µs
+  work.single_dispatches = 10;    // 1 µs
+  work.barriers = 100;            // 1 µs
+  Placement placement = c.place(work);
+  EXPECT_EQ(placement.bound, Bound::compute);
+  EXPECT_DOUBLE_EQ(placement.ceiling_seconds, 10e-3);
+  EXPECT_DOUBLE_EQ(placement.bandwidth_seconds, 1e-3);
+  EXPECT_NEAR(placement.latency_seconds, 12e-6, 1e-15);
+
+  work.flops = 1e6;
+  placement = c.place(work);
+  EXPECT_EQ(placement.bound, Bound::bandwidth);
+  EXPECT_DOUBLE_EQ(placement.ceiling_seconds, 1e-3);
+
+  work.bytes = 5e3;
+  work.flops = 1e3;
+  placement = c.place(work);
+  EXPECT_EQ(placement.bound, Bound::latency);
+  EXPECT_NEAR(placement.ceiling_seconds, 12e-6, 1e-15);
+}
+
+TEST(Ceilings, MeasuredWorkGetsRatesAndItsFraction) {
+  Work work;
+  work.flops = 1e9;
+  work.bytes = 1e7;
+  work.working_set_bytes = 1e9;
+  work.seconds = 20e-3;
+  const Placement placement = ceilings().place(work);
+  EXPECT_DOUBLE_EQ(placement.fraction_of_ceiling, 0.5);
+  EXPECT_DOUBLE_EQ(placement.gflops, 50);
+  EXPECT_DOUBLE_EQ(placement.gbytes_per_second, 0.5);
+  EXPECT_DOUBLE_EQ(placement.intensity, 100);
+  EXPECT_FALSE(placement.above_roof);
+}
+
+TEST(Ceilings, WorkFasterThanItsRoofIsFlagged) {
+  Work work;
+  work.flops = 1e9;
+  work.seconds = 9e-3;
+  const Placement placement = ceilings().place(work);
+  EXPECT_TRUE(placement.above_roof);
+  EXPECT_GT(placement.fraction_of_ceiling, 1.0);
+}
+
+TEST(Ceilings, WorkWithoutATimeHasACeilingAlone) {
+  Work work;
+  work.bytes = 50e9;
+  work.working_set_bytes = 1e9;
+  const Placement placement = ceilings().place(work);
+  EXPECT_DOUBLE_EQ(placement.ceiling_seconds, 1.0);
+  EXPECT_EQ(placement.fraction_of_ceiling, 0);
+  EXPECT_FALSE(placement.above_roof);
+}
+
+TEST(Ceilings, ADeviceWithoutSingleThreadKernelsCountsThemAsDispatches) {
+  Json file = machine_file();
+  file["spaces"]["openmp"]["dispatch"].erase("single_thread_kernel");
+  EXPECT_DOUBLE_EQ(ceilings(file).single_dispatch_seconds(), 1e-6);
+}
+
+TEST(Ceilings, WhatTheFileLacksIsNamed) {
+  const std::string no_space = message_of(machine_file(), "cuda");
+  EXPECT_EQ(no_space,
+            "machine.json: spaces has no \"cuda\" but openmp; measure it with "
+            "`ridgeline machine --space cuda`");
+  EXPECT_NE(message_of(machine_file(), "openmp", "float16").find("peak_gflops"), std::string::npos);
+  for (const char* key : {"peak_gflops", "bandwidth", "dispatch"}) {
+    Json file = machine_file();
+    file["spaces"]["openmp"].erase(key);
+    EXPECT_NE(message_of(file).find(key), std::string::npos) << key;
+  }
+  EXPECT_NE(message_of(Json::object()).find("spaces"), std::string::npos);
+}
+
+TEST(Ceilings, NonsenseInTheFileIsRefused) {
+  Json file = machine_file();
+  file["spaces"]["openmp"]["peak_gflops"]["float32"] = 0;
+  EXPECT_NE(message_of(file), "");
+  file = machine_file();
+  file["spaces"]["openmp"]["bandwidth"] = Json::array();
+  EXPECT_NE(message_of(file), "");
+  file = machine_file();
+  file["spaces"]["openmp"]["bandwidth"][1]["gbytes_per_second"] = "fast";
+  EXPECT_NE(message_of(file).find("bandwidth[1].gbytes_per_second"), std::string::npos);
+  file = machine_file();
+  file["spaces"]["openmp"]["dispatch"]["empty_kernel"] = 1e-6;
+  EXPECT_NE(message_of(file).find("empty_kernel"), std::string::npos);
+}
+
+}  // namespace
