@@ -54,17 +54,9 @@ DataOptions read_data(const OptionTable& table, const std::string& folder) {
         data.shape.push_back(static_cast<std::size_t>(n));
       }
     }
-    double scalars = 1.0;
-    for (const std::size_t n : data.shape) scalars *= static_cast<double>(n);
     data.classes = table.integer("classes", 2, kMostClasses, 10);
     data.samples = table.integer("samples", 1, kMostSamples, 10000);
     data.seed = static_cast<std::uint64_t>(table.integer("seed", 0, kMost, 1));
-    constexpr double kMostScalars = 1e11;
-    if (scalars * static_cast<double>(data.samples) > kMostScalars) {
-      table.fail("shape", "a synthetic set of " + std::to_string(data.samples) +
-                              " samples of shape " + ridgeline::to_string(data.shape) +
-                              " has more than 1e11 values; ask for less");
-    }
   } else {
     data.path = table.string("path");
     if (data.path.empty()) table.fail("path", "data.path must not be empty");

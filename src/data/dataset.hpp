@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/deck.hpp"
+#include "core/shape.hpp"
+
+namespace ridgeline::data {
+
+/// The samples of one half of a dataset, stored as they came, row-major, sample by sample.
+struct Split {
+  std::size_t samples = 0;
+  std::variant<std::vector<std::uint8_t>, std::vector<float>, std::vector<double>> inputs;
+  std::vector<std::int32_t> labels;                               ///< [samples], or empty
+  std::variant<std::vector<float>, std::vector<double>> targets;  ///< [samples, target], or empty
+  std::string inputs_source;   ///< "FILE" or "FILE: /train/inputs", for messages
+  std::string targets_source;  ///< the same of labels or targets
+};
+
+/// Training and test samples in host memory, with what turns them into a network's inputs.
+class Dataset {
+ public:
+  Dataset();
+
+  Shape sample_shape;
+  Shape target_shape;            ///< of value targets; empty where targets are labels
+  std::size_t classes = 0;       ///< labels are 0 to classes - 1; 0 where targets are values
+  bool target_is_input = false;  ///< targets are the normalised inputs
+  Split train;
+  Split test;  ///< without samples where there are none
+
+  bool has_labels() const { return classes > 0; }
+  std::size_t sample_size() const { return size_of(sample_shape); }
+  /// Scalars of a value target; 0 where targets are labels.
+  std::size_t target_size() const { return target_shape.empty() ? 0 : size_of(target_shape); }
+  /// Bytes that both splits take in host memory.
+  std::size_t memory_bytes() const;
+
+  /// Inputs become (input - mean) / standard deviation, bytes first x / 255.
+  void normalize(const std::optional<config::Normalization>& normalization);
+
+  /// Collects `count` samples of `split` in the order of `indices`: `inputs` [count, sample_shape];
+  /// `labels` [count], only where there are labels; `targets` [count, target_shape], only where
+  /// targets are values and the pointer is neither null nor `inputs`. Bytes go through a table of
+  /// correctly rounded values. Throws std::out_of_range for an index beyond the split.
+  template <class T>
+  void gather(const Split& split, const std::uint32_t* indices, std::size_t count, T* inputs,
+              std::int32_t* labels, T* targets) const;
+
+  /// Throws RequestError naming the first label that a network with `outputs` logits cannot give.
+  void require_labels_below(std::size_t outputs) const;
+
+ private:
+  template <class T>
+  const std::array<T, 256>& byte_table() const;
+
+  config::Normalization normalization_;
+  bool is_normalized_ = false;
+  std::array<float, 256> float_table_{};
+  std::array<double, 256> double_table_{};
+};
+
+/// Throws RequestError "SOURCE: sample N, value M is nan; …" for a value that is not finite, where
+/// `values` are samples of `size` scalars each.
+template <class T>
+void require_finite(const std::vector<T>& values, std::size_t size, const std::string& source);
+
+/// Turns integers into labels. Throws RequestError for one that is negative or above 2^31 - 2.
+std::vector<std::int32_t> checked_labels(const std::vector<std::int64_t>& values,
+                                         const std::string& source);
+
+/// One more than the largest label of both.
+std::size_t count_classes(const std::vector<std::int32_t>& train,
+                          const std::vector<std::int32_t>& test);
+
+}  // namespace ridgeline::data
