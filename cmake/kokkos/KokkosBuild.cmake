@@ -128,9 +128,11 @@ function(ridgeline_build_kokkos sources prefix version)
   if(vendor STREQUAL "")
     set(vendor OpenBLAS)
   endif()
-  # One layout and one pair of scalars is all that the products need; nothing sparse or batched.
+  # Ridgeline calls gemm alone, which forwards to the BLAS from the headers: nothing is instantiated
+  # in the library for any device (in a CUDA build that would take twenty minutes).
   set(kernels_options "-DKokkos_DIR=${prefix}/lib/cmake/Kokkos"
-    -DKokkosKernels_ADD_DEFAULT_ETI=OFF
+    -DKokkosKernels_ADD_DEFAULT_ETI=OFF -DKokkosKernels_INST_EXECSPACE_CUDA=OFF
+    -DKokkosKernels_INST_MEMSPACE_CUDASPACE=OFF -DKokkosKernels_INST_MEMSPACE_CUDAUVMSPACE=OFF
     -DKokkosKernels_INST_FLOAT=ON -DKokkosKernels_INST_DOUBLE=ON
     -DKokkosKernels_INST_LAYOUTLEFT=ON -DKokkosKernels_INST_LAYOUTRIGHT=ON
     -DKokkosKernels_ENABLE_TPL_BLAS=ON "-DBLA_VENDOR=${vendor}"
