@@ -13,6 +13,8 @@ namespace ridgeline::bridge {
 /// Starts Kokkos with this many host threads (0: its own choice); `arguments` are the `--kokkos-…`
 /// flags of the command line, in the spelling that `kokkos_flag` gave them.
 inline void initialize_kokkos(int threads, std::vector<std::string> arguments) {
+  // Binding and oversubscription are looked at, acted on and recorded by Runtime.
+  arguments.push_back("--kokkos-disable-warnings");
 #if defined(KOKKOS_ENABLE_OPENMP)
   if (threads > 0) {
 #if KOKKOS_VERSION >= 30700

@@ -155,7 +155,12 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
   std::vector<std::string> flags;
   for (const std::string& flag : kokkos_flags) flags.push_back(bridge::kokkos_flag(flag));
 #if defined(KOKKOS_ENABLE_OPENMP)
-  if (threads <= 0) threads = std::getenv("OMP_NUM_THREADS") ? 0 : omp_get_num_procs();
+  const bool by_flag = std::any_of(flags.begin(), flags.end(), [](const std::string& flag) {
+    return flag.find("threads") != std::string::npos;
+  });
+  if (threads <= 0 && !by_flag) {
+    threads = std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : omp_get_num_procs();
+  }
 #endif
   bridge::initialize_kokkos(threads, flags);
 #if defined(KOKKOS_ENABLE_OPENMP)

@@ -1,0 +1,84 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <new>
+
+#include "core/build_info.hpp"
+#include "core/error.hpp"
+#include "io/table.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+// Takes Kokkos's own flags off the command line, wherever they stand.
+std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) {
+  std::vector<std::string> flags, rest;
+  for (const std::string& argument : arguments) {
+    (argument.rfind("--kokkos-", 0) == 0 ? flags : rest).push_back(argument);
+  }
+  arguments = rest;
+  return flags;
+}
+
+int fail(const Status status, std::string message) {
+  for (char& c : message) {
+    if (c == '\n') c = ' ';
+  }
+  std::fflush(stdout);
+  fmt::print(stderr, "ridgeline: {}\n", message);
+  return static_cast<int>(status);
+}
+
+int run(std::vector<std::string> arguments) {
+  CommonOptions common;
+  common.kokkos_flags = take_kokkos_flags(arguments);
+  CLI::App app("Neural networks under the roofline: trains them, times every layer, and says what "
+               "holds it back on this machine.");
+  app.name("ridgeline");
+  app.footer("Example:\n  ridgeline train inputs/fashion_mlp.toml --output results\n"
+             "`ridgeline VERB --help` explains a verb. docs/ explains the rest.");
+  app.set_version_flag("--version", fmt::format("ridgeline {} ({})", build_info().version,
+                                                build_info().git_commit));
+  app.require_subcommand(1);
+  Action action;
+  add_train(app, common, action);
+  add_infer(app, common, action);
+  add_machine(app, common, action);
+  add_roofline(app, common, action);
+  add_info(app, common, action);
+  for (CLI::App* verb : app.get_subcommands({})) {
+    verb->add_option("--threads", common.threads,
+                     "Host threads (default: OMP_NUM_THREADS, or every core)")
+        ->check(CLI::Range(1, 65536));
+    verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
+        ->check(CLI::IsMember({"table", "csv", "json"}));
+  }
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return fail(Status::request_wrong, std::string(error.what()) + "; see ridgeline --help");
+  }
+  return static_cast<int>(action());
+}
+
+}  // namespace
+}  // namespace ridgeline::miniapp
+
+int main(int argc, char** argv) {
+  using ridgeline::Status;
+  using ridgeline::miniapp::fail;
+  try {
+    return ridgeline::miniapp::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const ridgeline::Error& error) {
+    return fail(error.status(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(Status::run_failed, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(Status::run_failed, error.what());
+  }
+}

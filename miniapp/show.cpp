@@ -1,0 +1,40 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+// Three significant digits with the unit that leaves 1 to 999 before it.
+std::string with_unit(double value, double first, std::initializer_list<const char*> units) {
+  double scaled = value / first;
+  const char* unit = *units.begin();
+  for (const char* next : units) {
+    unit = next;
+    if (std::abs(scaled) < 999.5) break;
+    if (next != *(units.end() - 1)) scaled /= 1000;
+  }
+  const int digits = std::abs(scaled) < 9.995 ? 2 : std::abs(scaled) < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", scaled, digits, unit);
+}
+
+}  // namespace
+
+std::string show_seconds(double seconds) {
+  return with_unit(seconds, 1e-9, {"ns", "µs", "ms", "s"});
+}
+std::string show_bytes(double bytes) {
+  return bytes < 1000 ? fmt::format("{:.0f} B", bytes) : with_unit(bytes, 1e3, {"kB", "MB", "GB", "TB"});
+}
+std::string show_flops(double flops) {
+  return flops < 1000 ? fmt::format("{:.0f} FLOP", flops)
+                      : with_unit(flops, 1e3, {"kFLOP", "MFLOP", "GFLOP", "TFLOP"});
+}
+
+void warn(const std::string& message) { fmt::print(stderr, "warning: {}\n", message); }
+void note(const std::string& message) { fmt::print(stderr, "{}\n", message); }
+
+}  // namespace ridgeline::miniapp

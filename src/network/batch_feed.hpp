@@ -1,0 +1,153 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/views.hpp"
+#include "data/batch_loader.hpp"
+#include "network/network.hpp"
+
+namespace ridgeline::network {
+
+/// Brings batches from the loader's thread to the space that computes. A host space reads the loader's
+/// buffers where they are; to a device they are copied asynchronously from pinned memory, so that the
+/// next batch is collected and the step before computed meanwhile.
+template <class Space, class T>
+class BatchFeed {
+ public:
+  /// A batch on the space, and where it stands in its epoch.
+  struct Item {
+    Batch<Space, T> batch;
+    std::size_t count;
+    bool ends_epoch;
+  };
+
+  /// `dataset` and `split` must outlive the feed. Throws as BatchLoader does.
+  BatchFeed(const Space& instance, const data::Dataset& dataset, const data::Split& split,
+            const data::LoaderOptions& options)
+      : instance_(instance), dataset_(dataset) {
+    if constexpr (kIsHost<Space>) {
+      loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options);
+    } else {
+      allocate_staging(options.batch);
+      loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options, staging_);
+    }
+  }
+  ~BatchFeed() { instance_.fence(); }
+  BatchFeed(const BatchFeed&) = delete;
+  BatchFeed& operator=(const BatchFeed&) = delete;
+
+  /// The next batch; the one before stays valid on a device while work on it is under way.
+  Item next() {
+    if constexpr (!kIsHost<Space>) wait_for_copy();
+    const data::Batch<T> host = loader_->next();
+    const T* inputs = host.inputs;
+    const T* targets = host.targets;
+    const std::int32_t* labels = host.labels;
+    if constexpr (!kIsHost<Space>) {
+      Slot& slot = slots_[turn_++ % 2];
+      copy(slot.inputs, host.inputs, host.count * dataset_.sample_size());
+      copy(slot.labels, host.labels, host.count);
+      const bool shared = host.targets == host.inputs;
+      if (!shared) copy(slot.targets, host.targets, host.count * dataset_.target_size());
+      mark_copy();
+      inputs = slot.inputs.data();
+      labels = slot.labels.data();
+      targets = shared ? inputs : slot.targets.data();
+    }
+    Item item;
+    item.batch.inputs = Matrix<Space, const T>(inputs, host.count, dataset_.sample_size());
+    item.batch.labels = Vector<Space, const std::int32_t>(labels, labels ? host.count : 0);
+    item.batch.targets = Matrix<Space, const T>(targets, targets ? host.count : 0,
+                                                targets ? dataset_.target_size() : 0);
+    item.count = host.count;
+    item.ends_epoch = host.ends_epoch;
+    return item;
+  }
+
+ private:
+#if defined(KOKKOS_ENABLE_CUDA)
+  using PinnedSpace = Kokkos::CudaHostPinnedSpace;
+#else
+  using PinnedSpace = Kokkos::HostSpace;
+#endif
+  template <class Value>
+  using Pinned = Kokkos::View<Value*, Kokkos::LayoutRight, PinnedSpace>;
+  struct Slot {
+    Buffer<Space, T> inputs, targets;
+    Buffer<Space, std::int32_t> labels;
+  };
+
+  template <class Value>
+  Value* pin(Pinned<Value>& view, const std::string& label, std::size_t size) {
+    view = Pinned<Value>(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size);
+    return size > 0 ? view.data() : nullptr;
+  }
+
+  void allocate_staging(std::size_t batch) {
+    const bool labels = dataset_.has_labels();
+    const std::size_t inputs = batch * dataset_.sample_size();
+    const std::size_t targets =
+        labels || dataset_.target_is_input ? 0 : batch * dataset_.target_size();
+    for (std::size_t i = 0; i < 2; ++i) {
+      staging_[i].inputs = pin(pinned_values_[2 * i], "network/staging/inputs", inputs);
+      staging_[i].targets = pin(pinned_values_[2 * i + 1], "network/staging/targets", targets);
+      staging_[i].labels = pin(pinned_labels_[i], "network/staging/labels", labels ? batch : 0);
+      if (dataset_.target_is_input) staging_[i].targets = staging_[i].inputs;
+      slots_[i].inputs = allocate<T>(instance_, "network/inputs", inputs);
+      slots_[i].targets = allocate<T>(instance_, "network/targets", targets);
+      slots_[i].labels = allocate<std::int32_t>(instance_, "network/labels", labels ? batch : 0);
+    }
+  }
+
+  template <class Value>
+  void copy(const Buffer<Space, Value>& to, const Value* from, std::size_t size) {
+    if (!from || size == 0) return;
+    using Traits = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
+    Kokkos::deep_copy(instance_, Vector<Space, Value>(to.data(), size),
+                      Kokkos::View<const Value*, Kokkos::LayoutRight, PinnedSpace, Traits>(from,
+                                                                                          size));
+  }
+
+  // The staging buffer may be filled again once its copy is over, which is long before the step that
+  // uses it is.
+  void mark_copy() {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if (!copied_ && cudaEventCreateWithFlags(&event_, cudaEventDisableTiming) != cudaSuccess) {
+      throw RunError("the device refused an event");
+    }
+    copied_ = true;
+    cudaEventRecord(event_, cuda_stream(instance_));
+#endif
+  }
+  void wait_for_copy() {
+#if defined(KOKKOS_ENABLE_CUDA)
+    if (copied_ && cudaEventSynchronize(event_) != cudaSuccess) throw RunError("the device was lost");
+#endif
+  }
+#if defined(KOKKOS_ENABLE_CUDA)
+  template <class Instance>
+  static cudaStream_t cuda_stream(const Instance& instance) {
+    if constexpr (std::is_same_v<Instance, Kokkos::Cuda>) return instance.cuda_stream();
+    return nullptr;
+  }
+  cudaEvent_t event_ = nullptr;
+  bool copied_ = false;
+#endif
+
+  const Space instance_;
+  const data::Dataset& dataset_;
+  std::array<data::Staging<T>, 2> staging_;
+  std::array<Pinned<T>, 4> pinned_values_;
+  std::array<Pinned<std::int32_t>, 2> pinned_labels_;
+  std::array<Slot, 2> slots_;
+  std::size_t turn_ = 0;
+  std::unique_ptr<data::BatchLoader<T>> loader_;
+};
+
+}  // namespace ridgeline::network

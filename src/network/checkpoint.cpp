@@ -1,0 +1,178 @@
+#include "network/checkpoint.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/build_info.hpp"
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/json.hpp"
+
+namespace ridgeline::network {
+namespace {
+
+constexpr const char* kFormat = "ridgeline-checkpoint";
+constexpr std::int64_t kVersion = 1;
+constexpr const char* kVelocity = "momentum_buffer";  // PyTorch's name for it
+
+std::string model_path(const ParameterSlot& slot) {
+  return "/model/" + slot.layer + "/" + slot.plan.name;
+}
+std::string velocity_path(const ParameterSlot& slot) {
+  return "/optimizer/" + slot.layer + "/" + slot.plan.name + "/" + kVelocity;
+}
+
+// Refuses a file that says it is something else; one with /model alone says nothing.
+void check_format(const io::Hdf5Reader& file, bool must_say) {
+  if (!file.has_attribute("/", "format")) {
+    if (must_say) file.fail("/", "is no checkpoint: it has no attribute \"format\"");
+    return;
+  }
+  const std::string format = file.text_attribute("/", "format");
+  if (format != kFormat) file.fail("/", "is no checkpoint: its format is \"" + format + "\"");
+  const std::int64_t version = file.integer_attribute("/", "version");
+  if (version < 1 || version > kVersion) {
+    file.fail("/", "has version " + std::to_string(version) + ", and this build reads 1");
+  }
+}
+
+template <class T>
+void read_parameter(const io::Hdf5Reader& file, const std::string& path, const ParameterSlot& slot,
+                    std::vector<T>& buffer) {
+  if (!file.has(path)) {
+    file.fail(path, "is missing: the file is of another network, or damaged");
+  }
+  const Shape shape = file.shape(path);
+  if (shape != slot.plan.shape) {
+    file.fail(path, "has shape " + to_string(shape) + ", and this network needs " +
+                        to_string(slot.plan.shape));
+  }
+  file.read(path, buffer.data() + slot.offset);
+  for (std::size_t i = 0; i < slot.size; ++i) {
+    if (!std::isfinite(buffer[slot.offset + i])) {
+      file.fail(path, "holds a value that is not finite, at position " + std::to_string(i));
+    }
+  }
+}
+
+template <class T>
+std::vector<T> read_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
+  if (!file.has("/model")) file.fail("/model", "is missing: the file holds no network");
+  std::set<std::string> layers;
+  for (const ParameterSlot& slot : plan.parameters) layers.insert(slot.layer);
+  for (const std::string& layer : file.children("/model")) {
+    if (layers.count(layer) == 0) {
+      file.fail("/model/" + layer, "is a layer that this network does not have");
+    }
+  }
+  std::vector<T> values(plan.parameter_buffer_size, T(0));
+  for (const ParameterSlot& slot : plan.parameters) {
+    read_parameter(file, model_path(slot), slot, values);
+  }
+  return values;
+}
+
+std::vector<double> read_history(const io::Hdf5Reader& file, const std::string& metric) {
+  const std::string path = "/history/" + metric;
+  return file.has(path) ? file.read<double>(path) : std::vector<double>();
+}
+
+}  // namespace
+
+template <class T>
+void save_checkpoint(const std::string& path, const NetworkPlan& plan,
+                     const Checkpoint<T>& checkpoint) {
+  const auto finite = [](T value) { return std::isfinite(value); };
+  if (!std::all_of(checkpoint.parameters.begin(), checkpoint.parameters.end(), finite) ||
+      !std::all_of(checkpoint.velocity.begin(), checkpoint.velocity.end(), finite)) {
+    throw RunError(path + ": not written: the network's parameters are no longer finite; lower " +
+                   "train.optimizer.learning_rate");
+  }
+  io::Hdf5Writer file;
+  file.attribute("/", "format", kFormat);
+  file.attribute("/", "version", kVersion);
+  file.attribute("/", "ridgeline_version",
+                 std::string(build_info().version) + " (" + build_info().git_commit + ")");
+  file.attribute("/", "created", io::now_utc());
+  file.write_text("/deck", checkpoint.deck);
+  file.group("/optimizer");
+  for (const ParameterSlot& slot : plan.parameters) {
+    file.write(model_path(slot), slot.plan.shape, checkpoint.parameters.data() + slot.offset);
+    if (!checkpoint.velocity.empty()) {
+      file.write(velocity_path(slot), slot.plan.shape, checkpoint.velocity.data() + slot.offset);
+    }
+  }
+  const TrainingState& state = checkpoint.state;
+  file.attribute("/state", "epoch", state.epoch);
+  file.attribute("/state", "step", state.step);
+  file.attribute("/state", "sample", state.sample);
+  file.attribute("/state", "seed", static_cast<std::int64_t>(checkpoint.seed));
+  file.attribute("/state", "epoch_loss_sum", state.sums.loss);
+  file.attribute("/state", "epoch_correct_sum", state.sums.correct);
+  file.attribute("/state", "epoch_sample_sum", state.sums.samples);
+  file.attribute("/state", "epoch_seconds", state.seconds);
+  file.write("/history/train_loss", state.history.train_loss);
+  file.write("/history/seconds", state.history.seconds);
+  if (!state.history.test_loss.empty()) file.write("/history/test_loss", state.history.test_loss);
+  if (!state.history.test_accuracy.empty()) {
+    file.write("/history/test_accuracy", state.history.test_accuracy);
+  }
+  file.save(path);
+}
+
+template <class T>
+Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan) {
+  const io::Hdf5Reader file(path);
+  check_format(file, true);
+  Checkpoint<T> checkpoint;
+  checkpoint.deck = file.read_text("/deck");
+  checkpoint.parameters = read_model<T>(file, plan);
+  if (plan.optimizer.momentum != 0) {
+    checkpoint.velocity.assign(plan.parameter_buffer_size, T(0));
+    for (const ParameterSlot& slot : plan.parameters) {
+      read_parameter(file, velocity_path(slot), slot, checkpoint.velocity);
+    }
+  }
+  TrainingState& state = checkpoint.state;
+  state.epoch = file.integer_attribute("/state", "epoch");
+  state.step = file.integer_attribute("/state", "step");
+  state.sample = file.integer_attribute("/state", "sample");
+  checkpoint.seed = static_cast<std::uint64_t>(file.integer_attribute("/state", "seed"));
+  state.sums.loss = file.real_attribute("/state", "epoch_loss_sum");
+  state.sums.correct = file.real_attribute("/state", "epoch_correct_sum");
+  state.sums.samples = file.real_attribute("/state", "epoch_sample_sum");
+  state.seconds = file.real_attribute("/state", "epoch_seconds");
+  if (state.epoch < 0 || state.step < 0 || state.sample < 0) {
+    file.fail("/state", "has a negative epoch, step or sample");
+  }
+  state.history.train_loss = read_history(file, "train_loss");
+  state.history.test_loss = read_history(file, "test_loss");
+  state.history.test_accuracy = read_history(file, "test_accuracy");
+  state.history.seconds = read_history(file, "seconds");
+  return checkpoint;
+}
+
+template <class T>
+std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan) {
+  const io::Hdf5Reader file(path);
+  check_format(file, false);
+  return read_model<T>(file, plan);
+}
+
+std::string load_deck_text(const std::string& path) {
+  const io::Hdf5Reader file(path);
+  check_format(file, true);
+  return file.read_text("/deck");
+}
+
+template void save_checkpoint<float>(const std::string&, const NetworkPlan&,
+                                     const Checkpoint<float>&);
+template void save_checkpoint<double>(const std::string&, const NetworkPlan&,
+                                      const Checkpoint<double>&);
+template Checkpoint<float> load_checkpoint<float>(const std::string&, const NetworkPlan&);
+template Checkpoint<double> load_checkpoint<double>(const std::string&, const NetworkPlan&);
+template std::vector<float> load_parameters<float>(const std::string&, const NetworkPlan&);
+template std::vector<double> load_parameters<double>(const std::string&, const NetworkPlan&);
+
+}  // namespace ridgeline::network

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/deck.hpp"
+#include "core/timing.hpp"
+#include "data/dataset.hpp"
+#include "network/checkpoint.hpp"
+#include "network/network.hpp"
+
+namespace ridgeline::network {
+
+/// What one finished epoch gave.
+struct EpochReport {
+  std::int64_t epoch;  ///< counted from 1
+  double train_loss;
+  std::optional<double> test_loss, test_accuracy;
+  double seconds;             ///< of training, without evaluation and checkpoint
+  double samples_per_second;
+};
+
+/// Told how training goes; the library prints nothing itself.
+class TrainingEvents {
+ public:
+  virtual ~TrainingEvents() = default;
+  virtual void epoch(const EpochReport& report) = 0;
+  /// After every step, cheap to ignore; `loss` waits for the space and gives the epoch's mean so far.
+  virtual void progress(std::int64_t epoch, std::int64_t step, std::int64_t steps,
+                        const std::function<double()>& loss) = 0;
+  /// Asked after every step: true ends training with a checkpoint.
+  virtual bool stop_requested() = 0;
+  virtual void checkpoint(const std::string& path) = 0;
+};
+
+/// How a run ended.
+enum class Outcome { finished, already_finished, stopped_by_signal, stopped_after_steps, diverged };
+
+/// Share of a step's time that a layer, the loss or the optimizer takes, all phases together.
+struct LayerShare {
+  std::string layer;
+  double seconds;  ///< median over the steps observed
+  double share;    ///< of the sum over all layers
+};
+
+struct TrainingResult {
+  Outcome outcome = Outcome::finished;
+  TrainingState state;
+  Timing step_seconds;  ///< end to end, of the steps observed
+  std::vector<LayerShare> shares;
+  double samples_per_second = 0;  ///< over all training of this run
+};
+
+/// Where a run begins and what it writes.
+struct TrainingFiles {
+  std::string checkpoint;             ///< written at its times and at the end
+  std::optional<std::string> resume;  ///< continue bitwise from this checkpoint
+  std::optional<std::string> init;    ///< weights to begin with
+};
+
+/// Trains as the deck says. The same deck gives the same bits on a host at any number of threads, and
+/// however often it was interrupted and resumed. Throws RequestError for files that do not fit and
+/// RunError where a checkpoint cannot be written.
+template <class Space, class T>
+TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
+                     const config::Deck& deck, const data::Dataset& dataset,
+                     const TrainingFiles& files, TrainingEvents& events);
+
+/// Loss and accuracy of a split, in batches.
+template <class Space, class T>
+LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
+                  const data::Split& split, std::size_t batch);
+
+/// The learning rate's schedule as the deck has it, for a training set of `samples`.
+Schedule make_schedule(const config::Deck& deck, std::size_t samples);
+
+/// The back end of the deck's `gemm`.
+kernels::GemmBackend gemm_backend(const config::Deck& deck);
+
+}  // namespace ridgeline::network

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace ridgeline::testing {
+
+/// Why Kokkos does not run in this program, or empty where it does.
+const std::string& no_runtime_reason();
+
+/// Base of tests that compute. Tests run with 4 host threads, more than some machines have
+/// processors, so that teams of several threads are real everywhere.
+class Computing : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!no_runtime_reason().empty()) GTEST_SKIP() << no_runtime_reason();
+  }
+};
+
+}  // namespace ridgeline::testing
