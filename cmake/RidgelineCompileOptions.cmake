@@ -16,13 +16,14 @@ function(ridgeline_compile_options target)
   if(RIDGELINE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${RIDGELINE_SANITIZE}
       -fno-sanitize-recover=all -fno-omit-frame-pointer)
-    target_link_options(${target} PRIVATE -fsanitize=${RIDGELINE_SANITIZE})
+    # Public, because whoever links the library has to link the sanitizers.
+    target_link_options(${target} PUBLIC -fsanitize=${RIDGELINE_SANITIZE})
   endif()
   if(RIDGELINE_ENABLE_CUDA)
     target_compile_options(${target} PRIVATE -expt-relaxed-constexpr)
     # Kokkos links the driver library without calling it; a program that kept it would not even
     # start on a machine without a GPU, and `info` and `--dry-run` have to.
-    target_link_options(${target} PRIVATE -Wl,--as-needed)
+    target_link_options(${target} PUBLIC -Wl,--as-needed)
   endif()
 endfunction()
 

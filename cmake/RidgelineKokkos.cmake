@@ -17,6 +17,8 @@ if(NOT RIDGELINE_HOST_CXX)
     set(candidates "${CMAKE_CXX_COMPILER}")
   elseif(NOT "$ENV{CXX}" STREQUAL "" AND NOT "$ENV{CXX}" MATCHES "nvcc_wrapper")
     set(candidates "$ENV{CXX}")
+  elseif(RIDGELINE_ENABLE_CUDA AND NOT "$ENV{NVCC_WRAPPER_DEFAULT_COMPILER}" STREQUAL "")
+    set(candidates "$ENV{NVCC_WRAPPER_DEFAULT_COMPILER}")
   else()
     set(candidates c++ g++ clang++)
   endif()
@@ -66,15 +68,17 @@ function(ridgeline_choose_kokkos)
 endfunction()
 
 # What the choice depends on; as long as none of it changes, a later configure keeps the choice.
-set(ridgeline_kokkos_request
+# A Kokkos_DIR other than the one chosen then is the user's wish.
+string(CONCAT ridgeline_kokkos_request
   "${RIDGELINE_KOKKOS}|${ridgeline_devices}|${RIDGELINE_HOST_CXX}|${RIDGELINE_CUDA_ARCH}|"
   "${RIDGELINE_DEPS_DIR}|${Kokkos_ROOT}|${KokkosKernels_ROOT}|${CMAKE_PREFIX_PATH}|"
   "$ENV{Kokkos_ROOT}|$ENV{KokkosKernels_ROOT}|$ENV{CMAKE_PREFIX_PATH}")
-string(CONCAT ridgeline_kokkos_request ${ridgeline_kokkos_request})
 if(NOT ridgeline_kokkos_request STREQUAL "${RIDGELINE_KOKKOS_CHOSEN_FOR}"
+   OR NOT "${Kokkos_DIR};${KokkosKernels_DIR}" STREQUAL "${RIDGELINE_KOKKOS_CHOSEN_DIRS}"
    OR NOT EXISTS "${Kokkos_DIR}/KokkosConfig.cmake"
    OR NOT EXISTS "${KokkosKernels_DIR}/KokkosKernelsConfig.cmake")
   ridgeline_choose_kokkos()
+  set(RIDGELINE_KOKKOS_CHOSEN_DIRS "${Kokkos_DIR};${KokkosKernels_DIR}" CACHE INTERNAL "")
   set(RIDGELINE_KOKKOS_CHOSEN_FOR "${ridgeline_kokkos_request}" CACHE INTERNAL "")
 endif()
 message(STATUS "Kokkos: ${RIDGELINE_KOKKOS_ORIGIN}, ${Kokkos_DIR}")

@@ -19,6 +19,8 @@ endforeach()
 
 add_library(ridgeline_headers OBJECT EXCLUDE_FROM_ALL ${sources})
 target_link_libraries(ridgeline_headers PRIVATE ridgeline::ridgeline)
+target_include_directories(ridgeline_headers SYSTEM PRIVATE
+  "$<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>")
 ridgeline_compile_options(ridgeline_headers)
 target_compile_options(ridgeline_headers PRIVATE -O0 -g0 -Werror)
 

@@ -9,16 +9,16 @@ function(ridgeline_installed_kokkos found_variable reason_variable)
   set(arguments "-DCMAKE_CXX_COMPILER=${RIDGELINE_HOST_CXX}")
   foreach(name CMAKE_PREFIX_PATH Kokkos_ROOT KokkosKernels_ROOT CUDAToolkit_ROOT)
     if(${name})
-      list(APPEND arguments "-D${name}=${${name}}")
+      string(REPLACE ";" "\\;" value "${${name}}")
+      list(APPEND arguments "-D${name}=${value}")
     endif()
   endforeach()
-  # A Kokkos_DIR of our own choice, from an earlier configure, is not the user's.
+  # Folders of our own choice, from an earlier configure, are not the user's.
   foreach(name Kokkos_DIR KokkosKernels_DIR)
-    if(${name} AND NOT RIDGELINE_KOKKOS_CHOSEN_FOR)
+    if(${name} AND NOT "${${name}}" IN_LIST RIDGELINE_KOKKOS_CHOSEN_DIRS)
       list(APPEND arguments "-D${name}=${${name}}")
     endif()
   endforeach()
-  string(REPLACE ";" "\\;" arguments_escaped "${arguments}")
   execute_process(
     COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/probe" -B "${probe}"
       ${arguments}
@@ -53,6 +53,9 @@ function(ridgeline_installed_kokkos found_variable reason_variable)
       # Kokkos may also have been built by clang or by a compiler of the site's own.
       if(installed_wrapper AND Kokkos_CXX_COMPILER MATCHES "nvcc_wrapper")
         set(RIDGELINE_KOKKOS_COMPILER "${installed_wrapper}" CACHE INTERNAL "")
+        # The wrapper reads its host compiler from the environment at every call; this does not
+        # change between configure and build.
+        set(CMAKE_CXX_FLAGS "-ccbin ${RIDGELINE_HOST_CXX}" CACHE STRING "Flags for all C++")
       elseif(Kokkos_CXX_COMPILER)
         set(RIDGELINE_KOKKOS_COMPILER "${Kokkos_CXX_COMPILER}" CACHE INTERNAL "")
       endif()
