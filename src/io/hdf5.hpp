@@ -44,7 +44,8 @@ class Hdf5Writer {
   void attribute(const std::string& object, const std::string& name, std::int64_t value);
   void attribute(const std::string& object, const std::string& name, double value);
 
-  /// Writes the file atomically; see write_file_atomically. Throws RunError.
+  /// Writes the file atomically; see write_file_atomically. Throws RunError. Only save() may
+  /// follow.
   void save(const std::string& file);
 
  private:
@@ -52,7 +53,9 @@ class Hdf5Writer {
   void number_attribute(const std::string& object, const std::string& name,
                         std::int64_t stored_type, std::int64_t memory_type, const void* value);
 
-  std::int64_t file_;
+  std::int64_t file_ = -1;
+  void* image_ = nullptr;  ///< the file's memory once it is closed
+  std::size_t image_size_ = 0;
 };
 
 /// What a dataset holds.

@@ -1,3 +1,5 @@
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,30 @@ Result checked(Result result, const std::string& what) {
   if (result < 0) throw RunError("cannot build an HDF5 file in memory: " + what);
   return result;
 }
+
+void* allocate(std::size_t size, H5FD_file_image_op_t, void*) { return std::malloc(size); }
+
+void* copy(void* to, const void* from, std::size_t size, H5FD_file_image_op_t, void*) {
+  return std::memcpy(to, from, size);
+}
+
+void* reallocate(void* memory, std::size_t size, H5FD_file_image_op_t, void*) {
+  return std::realloc(memory, size);
+}
+
+/// Keeps the memory of a file that is closed for `owner`, a pointer to the one who wants it.
+herr_t release(void* memory, H5FD_file_image_op_t operation, void* owner) {
+  if (operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE) {
+    *static_cast<void**>(owner) = memory;
+  } else {
+    std::free(memory);
+  }
+  return 0;
+}
+
+void* same_owner(void* owner) { return owner; }
+
+herr_t keep_owner(void*) { return 0; }
 
 /// Properties of a new object: the groups around it are made, its name is UTF-8.
 Hdf5Handle link_properties() {
@@ -42,23 +68,39 @@ Hdf5Handle make_dataset(hid_t file, const std::string& path, hid_t type, hid_t s
 
 }  // namespace
 
-Hdf5Writer::Hdf5Writer() : file_(-1) {
+Hdf5Writer::Hdf5Writer() {
   silence_hdf5();
   const Hdf5Handle properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   constexpr std::size_t kIncrement = 4 << 20;
   constexpr hbool_t kNoFileOnDisk = 0;
   checked(H5Pset_fapl_core(properties, kIncrement, kNoFileOnDisk), "properties");
-  file_ = checked(H5Fcreate("ridgeline", H5F_ACC_TRUNC, H5P_DEFAULT, properties), "root");
+#if H5_VERSION_GE(1, 10, 2)
+  // The format of HDF5 1.8 has checksums over all but the numbers: damage is an error when read.
+  checked(H5Pset_libver_bounds(properties, H5F_LIBVER_V18, H5F_LIBVER_V18), "properties");
+#endif
+  // H5Fget_file_image of HDF5 1.10 clears a flag under the checksum and spoils it. The closed
+  // file's own memory is right, and needs no copy.
+  H5FD_file_image_callbacks_t callbacks = {allocate,   copy,       reallocate, release,
+                                           same_owner, keep_owner, &image_};
+  checked(H5Pset_file_image_callbacks(properties, &callbacks), "properties");
+  const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation, false);
+  file_ = checked(H5Fcreate("ridgeline", H5F_ACC_TRUNC, creation, properties), "root");
 }
 
-Hdf5Writer::~Hdf5Writer() { H5Fclose(file_); }
+Hdf5Writer::~Hdf5Writer() {
+  if (file_ >= 0) H5Fclose(file_);
+  std::free(image_);
+}
 
 void Hdf5Writer::group(const std::string& path) {
   // Opening what is missing fails quietly; anything else that stands there fails below.
   const Hdf5Handle existing(H5Oopen(file_, path.c_str(), H5P_DEFAULT), H5Oclose);
   if (existing.is_valid()) return;
-  const Hdf5Handle made(
-      H5Gcreate2(file_, path.c_str(), link_properties(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  const Hdf5Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+  H5Pset_obj_track_times(properties, false);
+  const Hdf5Handle made(H5Gcreate2(file_, path.c_str(), link_properties(), properties, H5P_DEFAULT),
+                        H5Gclose);
   checked(static_cast<hid_t>(made), path);
 }
 
@@ -112,11 +154,13 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, d
 }
 
 void Hdf5Writer::save(const std::string& file) {
-  checked(H5Fflush(file_, H5F_SCOPE_GLOBAL), "flush");
-  const auto size = static_cast<std::size_t>(checked(H5Fget_file_image(file_, nullptr, 0), "size"));
-  std::string image(size, '\0');
-  checked(H5Fget_file_image(file_, image.data(), size), "image");
-  write_file_atomically(file, image);
+  if (file_ >= 0) {
+    checked(H5Fflush(file_, H5F_SCOPE_GLOBAL), "flush");
+    image_size_ = static_cast<std::size_t>(checked(H5Fget_file_image(file_, nullptr, 0), "size"));
+    checked(H5Fclose(file_), "close");
+    file_ = -1;
+  }
+  write_file_atomically(file, {static_cast<const char*>(image_), image_size_});
 }
 
 #define RIDGELINE_INSTANTIATE(T) \

@@ -1,0 +1,84 @@
+#include "io/gzip.hpp"
+
+#include "core/random.hpp"
+#include "io/compressed.hpp"
+#include "io/scratch.hpp"
+
+namespace ridgeline {
+namespace {
+
+using testing::contains;
+using testing::error_of;
+using testing::gzipped;
+using testing::ScratchFolder;
+
+/// Bytes that do not pack well, so that a packed file has many places to be cut at.
+std::string noisy_bytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) {
+    bytes[i] = static_cast<char>(Philox(1, stream::kProbe, i).word[0] & 31);
+  }
+  return bytes;
+}
+
+TEST(ReadMaybeGzip, UnpacksGzipAndPassesPlainBytes) {
+  const ScratchFolder folder;
+  const std::string bytes = noisy_bytes(300000);
+  EXPECT_EQ(io::read_maybe_gzip(folder.write("a.gz", gzipped(bytes))), bytes);
+  EXPECT_EQ(io::read_maybe_gzip(folder.write("a", bytes)), bytes);
+  EXPECT_EQ(io::read_maybe_gzip(folder.write("empty", "")), "");
+  EXPECT_EQ(io::read_maybe_gzip(folder.write("empty.gz", gzipped(""))), "");
+}
+
+TEST(ReadMaybeGzip, UnpacksWhatGrowsAThousandfold) {
+  const ScratchFolder folder;
+  const std::string bytes(5 << 20, 'z');
+  EXPECT_EQ(io::read_maybe_gzip(folder.write("a.gz", gzipped(bytes))), bytes);
+}
+
+TEST(ReadMaybeGzip, JoinsMembersAndIgnoresPadding) {
+  const ScratchFolder folder;
+  const std::string two = gzipped("one ") + gzipped("two") + std::string(512, '\0');
+  EXPECT_EQ(io::read_maybe_gzip(folder.write("a.gz", two)), "one two");
+}
+
+TEST(ReadMaybeGzip, TruncationAnywhereIsAnError) {
+  const ScratchFolder folder;
+  const std::string packed = gzipped(noisy_bytes(5000));
+  for (std::size_t size = 2; size < packed.size();
+       size += size < 40 || size + 40 > packed.size() ? 1 : 97) {
+    const std::string path = folder.write("a.gz", packed.substr(0, size));
+    const std::string message = error_of([&] { io::read_maybe_gzip(path); });
+    EXPECT_EQ(message, path + ": truncated gzip file: it ends in the middle of its data") << size;
+  }
+}
+
+TEST(ReadMaybeGzip, TruncatedSecondMemberIsAnError) {
+  const ScratchFolder folder;
+  const std::string second = gzipped("two");
+  const std::string path =
+      folder.write("a.gz", gzipped("one") + second.substr(0, second.size() - 1));
+  EXPECT_TRUE(contains(error_of([&] { io::read_maybe_gzip(path); }), path + ": truncated"));
+}
+
+TEST(ReadMaybeGzip, BadChecksumLengthOrContentsAreErrors) {
+  const ScratchFolder folder;
+  const std::string packed = gzipped(noisy_bytes(5000));
+  for (const std::size_t from_end : {8u, 4u, 1000u}) {
+    std::string damaged = packed;
+    damaged[damaged.size() - from_end] = static_cast<char>(damaged[damaged.size() - from_end] ^ 1);
+    const std::string path = folder.write("a.gz", damaged);
+    EXPECT_TRUE(
+        contains(error_of([&] { io::read_maybe_gzip(path); }), path + ": damaged gzip file"))
+        << from_end;
+  }
+}
+
+TEST(ReadMaybeGzip, UnknownBytesAfterTheEndAreAnError) {
+  const ScratchFolder folder;
+  const std::string path = folder.write("a.gz", gzipped("one") + "rest");
+  EXPECT_TRUE(contains(error_of([&] { io::read_maybe_gzip(path); }), "after its end"));
+}
+
+}  // namespace
+}  // namespace ridgeline

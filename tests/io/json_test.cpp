@@ -1,0 +1,75 @@
+#include "io/json.hpp"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "io/scratch.hpp"
+
+namespace ridgeline {
+namespace {
+
+using testing::bytes_of_file;
+using testing::contains;
+using testing::error_of;
+using testing::ScratchFolder;
+
+TEST(Json, IsWrittenInOrderAndReadBack) {
+  const ScratchFolder folder;
+  io::Json json;
+  json["format"] = "ridgeline-machine";
+  json["version"] = 1;
+  json["a"] = 0.1;
+  json["µ"] = {1, 2};
+  io::write_json(folder / "m.json", json);
+  EXPECT_EQ(bytes_of_file(folder / "m.json"),
+            "{\n  \"format\": \"ridgeline-machine\",\n  \"version\": 1,\n  \"a\": 0.1,\n"
+            "  \"µ\": [\n    1,\n    2\n  ]\n}\n");
+  EXPECT_EQ(io::read_json(folder / "m.json", "ridgeline-machine"), json);
+  EXPECT_EQ(folder.listing(), "m.json");
+}
+
+TEST(Json, NumbersThatAreNotFiniteBecomeNull) {
+  io::Json json;
+  json["x"] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(io::to_text(json), "{\n  \"x\": null\n}\n");
+}
+
+TEST(Json, TextThatIsNotUtf8IsStillWritten) {
+  io::Json json;
+  json["x"] = "a\xff";
+  EXPECT_TRUE(contains(io::to_text(json), "\"a\xef\xbf\xbd\""));
+}
+
+TEST(ReadJson, NamesTheLineOfASyntaxError) {
+  const ScratchFolder folder;
+  const std::string path = folder.write("m.json", "{\n  \"a\": 1,\n  \"b\" 2\n}\n");
+  EXPECT_EQ(error_of([&] { io::read_json(path, "ridgeline-machine"); }),
+            path + ":3: not valid JSON; a ridgeline-machine file is expected");
+}
+
+TEST(ReadJson, RefusesMissingOtherAndNewerFiles) {
+  const ScratchFolder folder;
+  const auto error_for = [&](const std::string& text) {
+    const std::string path = folder.write("m.json", text);
+    return error_of([&] { io::read_json(path, "ridgeline-machine"); });
+  };
+  EXPECT_TRUE(contains(error_of([&] { io::read_json(folder / "none", "ridgeline-machine"); }),
+                       "No such file"));
+  EXPECT_TRUE(contains(error_for("[1]"), "has no \"format\""));
+  EXPECT_TRUE(contains(error_for("{\"format\": 3}"), "has no \"format\""));
+  EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-study\", \"version\": 1}"),
+                       "is a ridgeline-study file; a ridgeline-machine file is expected"));
+  EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-machine\"}"), "no valid \"version\""));
+  EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-machine\", \"version\": 2}"),
+                       "version 2, newer than this build"));
+}
+
+TEST(NowUtc, IsIso8601) {
+  EXPECT_TRUE(std::regex_match(
+      io::now_utc(),
+      std::regex("20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z")));
+}
+
+}  // namespace
+}  // namespace ridgeline
