@@ -42,10 +42,9 @@ void* same_owner(void* owner) { return owner; }
 
 herr_t keep_owner(void*) { return 0; }
 
-/// Properties of a new object: the groups around it are made, its name is UTF-8.
+/// Properties of a new object's name, which is UTF-8.
 Hdf5Handle link_properties() {
   Hdf5Handle properties(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(properties, 1);
   H5Pset_char_encoding(properties, H5T_CSET_UTF8);
   return properties;
 }
@@ -56,12 +55,22 @@ Hdf5Handle dataspace(const Shape& shape) {
   return {H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose};
 }
 
-/// A new dataset without the time it was made, so that equal content makes equal files.
-Hdf5Handle make_dataset(hid_t file, const std::string& path, hid_t type, hid_t space) {
-  const Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+/// Properties of a new object without the time it was made, so that equal content makes equal
+/// files.
+Hdf5Handle timeless(hid_t object_class) {
+  Hdf5Handle properties(H5Pcreate(object_class), H5Pclose);
   H5Pset_obj_track_times(properties, false);
-  return {checked(H5Dcreate2(file, path.c_str(), type, space, link_properties(), properties,
-                             H5P_DEFAULT),
+  return properties;
+}
+
+std::string group_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+Hdf5Handle make_dataset(hid_t file, const std::string& path, hid_t type, hid_t space) {
+  return {checked(H5Dcreate2(file, path.c_str(), type, space, link_properties(),
+                             timeless(H5P_DATASET_CREATE), H5P_DEFAULT),
                   path),
           H5Dclose};
 }
@@ -83,9 +92,8 @@ Hdf5Writer::Hdf5Writer() {
   H5FD_file_image_callbacks_t callbacks = {allocate,   copy,       reallocate, release,
                                            same_owner, keep_owner, &image_};
   checked(H5Pset_file_image_callbacks(properties, &callbacks), "properties");
-  const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation, false);
-  file_ = checked(H5Fcreate("ridgeline", H5F_ACC_TRUNC, creation, properties), "root");
+  file_ =
+      checked(H5Fcreate("ridgeline", H5F_ACC_TRUNC, timeless(H5P_FILE_CREATE), properties), "root");
 }
 
 Hdf5Writer::~Hdf5Writer() {
@@ -97,15 +105,16 @@ void Hdf5Writer::group(const std::string& path) {
   // Opening what is missing fails quietly; anything else that stands there fails below.
   const Hdf5Handle existing(H5Oopen(file_, path.c_str(), H5P_DEFAULT), H5Oclose);
   if (existing.is_valid()) return;
-  const Hdf5Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  H5Pset_obj_track_times(properties, false);
-  const Hdf5Handle made(H5Gcreate2(file_, path.c_str(), link_properties(), properties, H5P_DEFAULT),
-                        H5Gclose);
+  group(group_of(path));
+  const Hdf5Handle made(
+      H5Gcreate2(file_, path.c_str(), link_properties(), timeless(H5P_GROUP_CREATE), H5P_DEFAULT),
+      H5Gclose);
   checked(static_cast<hid_t>(made), path);
 }
 
 template <class T>
 void Hdf5Writer::write(const std::string& path, const Shape& shape, const T* values) {
+  group(group_of(path));
   const Hdf5Handle dataset = make_dataset(file_, path, native_type<T>(), dataspace(shape));
   if (size_of(shape) == 0) return;
   checked(H5Dwrite(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
@@ -113,6 +122,7 @@ void Hdf5Writer::write(const std::string& path, const Shape& shape, const T* val
 
 void Hdf5Writer::write_text(const std::string& path, const std::string& text) {
   const Hdf5Handle type = text_type();
+  group(group_of(path));
   const Hdf5Handle dataset = make_dataset(file_, path, type, dataspace({}));
   const char* pointer = text.c_str();
   checked(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer), path);
