@@ -33,6 +33,7 @@ NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_sha
   if (parameters.empty()) {
     last.fail("kind", "the network has no parameters to train; add a dense layer");
   }
+  if (!sample.has_targets) return;
   if (has_labels()) {
     if (sample.classes == 0) {
       deck.train.table.fail("loss", "cross_entropy needs class labels, and the data has values; "

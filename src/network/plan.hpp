@@ -22,6 +22,7 @@ struct SampleShape {
   Shape input;
   std::size_t classes = 0;  ///< number of labels, 0 where targets are values
   Shape target;             ///< of value targets
+  bool has_targets = true;  ///< false: inputs alone, whatever the network ends in fits
 };
 
 /// Bytes that a network needs on its space, by purpose.

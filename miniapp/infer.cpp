@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "data/load.hpp"
+#include "io/file.hpp"
+#include "io/hdf5.hpp"
+#include "io/table.hpp"
+#include "network/batch_feed.hpp"
+#include "network/trainer.hpp"
+#include "session.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+struct Options {
+  DeckOptions deck;
+  std::string checkpoint, input, output;
+  std::int64_t batch = 0;
+};
+
+template <class Space, class T>
+network::Network<Space, T> trained_network(const Space& instance, const Session& session,
+                                           const std::string& checkpoint, std::size_t batch) {
+  const std::vector<T> parameters = network::load_parameters<T>(checkpoint, *session.plan);
+  typename network::Network<Space, T>::Options options;
+  options.gemm = network::gemm_backend(session.deck);
+  options.batch = batch;
+  network::Network<Space, T> network(instance, session.plan, options);
+  network.write_parameters(parameters);
+  return network;
+}
+
+// The outputs of all samples of a split, [samples, output].
+template <class Space, class T>
+std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Dataset& inputs,
+                          std::size_t batch) {
+  const std::size_t width = network.plan().output_size();
+  std::vector<T> outputs(inputs.test.samples * width);
+  data::LoaderOptions loading;
+  loading.batch = batch;
+  network::BatchFeed<Space, T> feed(network.instance(), inputs, inputs.test, loading);
+  for (std::size_t at = 0; at < outputs.size();) {
+    const auto item = feed.next();
+    const Matrix<Space, const T> y = network.forward(item.batch.inputs);
+    const Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace,
+                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+        host(outputs.data() + at, item.count, width);
+    Kokkos::deep_copy(network.instance(), host, y);
+    network.wait();
+    at += item.count * width;
+  }
+  return outputs;
+}
+
+Status run(const Options& options, const CommonOptions& common) {
+  const io::TableFormat format = io::parse_table_format(common.format);
+  const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
+  const SpaceKind space = resolve_space(options.deck.space);
+  if (options.input.empty() != options.output.empty()) {
+    throw RequestError("infer: --input and --output go together: outputs of the deck's own test set "
+                       "are not written");
+  }
+  if (!options.output.empty()) require_writable(options.output);
+  if (!std::filesystem::exists(options.checkpoint)) {
+    throw RequestError(options.checkpoint + ": no such file; train writes one");
+  }
+  const Session session = open_session(deck);
+  const std::size_t batch =
+      static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
+  compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
+    using Space = std::decay_t<decltype(instance)>;
+    using T = decltype(scalar);
+    if (!options.input.empty()) {
+      const data::Dataset inputs =
+          data::load_inputs(options.input, deck.data, session.dataset.sample_shape);
+      auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
+      const std::vector<T> outputs = outputs_of(network, inputs, batch);
+      Shape shape = session.plan->layers.back()->output;
+      shape.insert(shape.begin(), inputs.test.samples);
+      io::Hdf5Writer file;
+      file.write("/outputs", shape, outputs.data());
+      file.save(options.output);
+      note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
+      return;
+    }
+    if (session.dataset.test.samples == 0) {
+      throw RequestError(deck.name + ": the data has no test set; give --input and --output");
+    }
+    auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
+    const network::LossSums sums =
+        network::evaluate<Space, T>(network, session.dataset, session.dataset.test, batch);
+    io::Table table({{"samples", "samples"}, {"test loss", "test_loss"},
+                     {"test accuracy", "test_accuracy"}});
+    table.add_row({io::Cell(session.dataset.test.samples), io::Cell(sums.mean_loss(), "{:.4f}"),
+                   session.plan->has_labels() ? io::Cell(sums.accuracy(), "{:.4f}") : io::Cell()});
+    table.print(std::cout, format);
+  });
+  return Status::done;
+}
+
+}  // namespace
+
+void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
+  CLI::App* verb = app.add_subcommand(
+      "infer", "Run a trained network: on the deck's test set, or from --input to --output");
+  auto options = std::make_shared<Options>();
+  options->deck.add_to(*verb);
+  verb->add_option("--checkpoint", options->checkpoint, "Checkpoint with the weights")->required();
+  verb->add_option("--input", options->input, "HDF5 file with /inputs");
+  verb->add_option("--output", options->output, "HDF5 file for /outputs");
+  verb->add_option("--batch", options->batch, "Samples at a time (default: the deck's batch)")
+      ->check(CLI::Range(1, 1 << 20));
+  verb->footer("Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5");
+  verb->callback([=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
+}
+
+}  // namespace ridgeline::miniapp

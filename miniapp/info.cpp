@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/build_info.hpp"
+#include "core/spaces.hpp"
+#include "io/json.hpp"
+#include "machine/description.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+std::string shown(const io::Json& value) {
+  if (value.is_null()) return "none";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+Status run(bool as_json) {
+  io::Json info = machine::new_result("ridgeline-info");
+  info["spaces"] = io::Json::array();
+  for (const SpaceKind kind : built_spaces()) info["spaces"].push_back(to_string(kind));
+  std::string reason;
+  info["cuda_devices"] = cuda_device_count(&reason);
+  if (!reason.empty()) info["cuda_devices_note"] = reason;
+  if (as_json) {
+    std::cout << io::to_text(info);
+    return Status::done;
+  }
+  fmt::print("ridgeline {} ({})\n", build_info().version, build_info().git_commit);
+  fmt::print("{:<26}", "spaces");
+  for (const auto& space : info["spaces"]) fmt::print("{} ", space.get<std::string>());
+  fmt::print("\n{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
+             reason.empty() ? "" : " (" + reason + ")");
+  for (const auto& [key, value] : info["machine"].items()) {
+    fmt::print("{:<26}{}\n", key, shown(value));
+  }
+  return Status::done;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, const CommonOptions& common, Action& action) {
+  CLI::App* verb = app.add_subcommand("info", "Build, Kokkos configuration, spaces and devices");
+  auto as_json = std::make_shared<bool>(false);
+  verb->add_flag("--json", *as_json, "As JSON");
+  verb->footer("Example:\n  ridgeline info --json");
+  verb->callback([=, &common, &action] {
+    action = [=, &common] { return run(*as_json || common.format == "json"); };
+  });
+}
+
+}  // namespace ridgeline::miniapp

@@ -1,0 +1,49 @@
+#include "session.hpp"
+
+#include <filesystem>
+
+#include "data/load.hpp"
+#include "io/file.hpp"
+
+namespace ridgeline::miniapp {
+
+void DeckOptions::add_to(CLI::App& verb) {
+  verb.add_option("DECK", deck, "Input deck (TOML)")->required();
+  verb.add_option("--set", sets, "Override a key of the deck: KEY=VALUE, dotted (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->take_all();
+  verb.add_option("--space", space, "Execution space: auto, serial, openmp or cuda")
+      ->capture_default_str();
+}
+
+Session open_session(const config::Deck& deck) {
+  Session session{deck, data::load_dataset(deck.data), nullptr};
+  const data::Dataset& data = session.dataset;
+  session.plan = std::make_shared<network::NetworkPlan>(
+      deck, network::SampleShape{data.sample_shape, data.classes, data.target_shape});
+  return session;
+}
+
+void require_writable(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+    throw RequestError(file + ": the folder " + folder.string() + " does not exist");
+  }
+  io::check_writable(file);
+}
+
+void make_folder(const std::string& folder) {
+  if (folder.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error || !std::filesystem::is_directory(folder)) {
+    throw RequestError(folder + ": cannot create the folder: " +
+                       (error ? error.message() : "it is a file"));
+  }
+}
+
+std::string inside(const std::string& folder, const std::string& file) {
+  return (std::filesystem::path(folder) / file).string();
+}
+
+}  // namespace ridgeline::miniapp
