@@ -30,7 +30,7 @@ endfunction()
 # Sources without Kokkos are compiled by the host compiler even in a CUDA build: nvcc takes several
 # times as long, does not compile toml++, and knows no vector extensions. They are host_*.cpp
 # anywhere, and these folders of src/:
-set(ridgeline_host_folders io config data model)
+set(ridgeline_host_folders io config data)
 
 # isa_baseline.cpp checks the CPU before anything else runs, so any CPU must be able to run it.
 function(ridgeline_special_sources)

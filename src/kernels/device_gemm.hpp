@@ -155,7 +155,8 @@ struct DeviceGemm {
     const int n0 = team.league_rank() / tiles_m * TileN;
     const int thread = team.team_rank();
     const int thread_m = thread / kThreadsN, thread_n = thread % kThreadsN;
-    T* scratch = static_cast<T*>(team.team_shmem().get_shmem(kScratchBytes));
+    const std::size_t scratch_bytes = kScratchBytes;  // a device has no address of the constant
+    T* scratch = static_cast<T*>(team.team_shmem().get_shmem(scratch_bytes));
     T* tile_a[2] = {scratch, scratch + kScratchA};
     T* tile_b[2] = {scratch + 2 * kScratchA, scratch + 2 * kScratchA + kScratchB};
 
