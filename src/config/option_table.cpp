@@ -34,6 +34,17 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
                           const std::string& key, const std::string& description) {
   const toml::node* node = find(state, key);
   if (node == nullptr) {
+    // A key that is spelled wrong is both missing and unknown; the second says more.
+    std::vector<std::string> given = table.keys();
+    given.erase(
+        std::remove_if(given.begin(), given.end(),
+                       [&](const std::string& name) { return state.asked.count(name) > 0; }),
+        given.end());
+    const std::string near = nearest(key, given);
+    if (!near.empty()) {
+      table.fail(near, fmt::format("unknown key \"{}\" in {}, did you mean \"{}\"?", near,
+                                   table.label(), key));
+    }
     table.fail(key, table.path(key) + " is missing; it must be " + description);
   }
   return *node;

@@ -1,0 +1,264 @@
+#include "config/deck.hpp"
+
+#include "config/decks.hpp"
+
+namespace ridgeline {
+namespace {
+
+using config::Deck;
+using testing::contains;
+using testing::deck_with;
+using testing::error_of;
+using testing::kDeck;
+using testing::parse;
+using testing::refusal;
+using testing::ScratchFolder;
+
+TEST(Deck, FillsInTheDefaultsOfTheContract) {
+  const Deck deck = parse(kDeck);
+  EXPECT_EQ(deck.title, "A deck");
+  EXPECT_EQ(deck.data.kind, config::DataKind::idx);
+  EXPECT_TRUE(deck.data.shuffle);
+  EXPECT_FALSE(deck.data.target_is_input);
+  EXPECT_FALSE(deck.data.normalize.has_value());
+  EXPECT_EQ(deck.network.precision, config::Precision::float32);
+  EXPECT_EQ(deck.network.gemm, config::Gemm::native);
+  EXPECT_EQ(deck.network.initialization, config::Initialization::standard);
+  EXPECT_EQ(deck.network.layers.size(), 3u);
+  EXPECT_EQ(deck.train.epochs, 10);
+  EXPECT_EQ(deck.train.batch, 128);
+  EXPECT_EQ(deck.train.loss, config::Loss::cross_entropy);
+  EXPECT_EQ(deck.train.label_smoothing, 0.0);
+  EXPECT_EQ(deck.train.seed, 1u);
+  EXPECT_EQ(deck.train.shuffle_seed, 1u);
+  EXPECT_FALSE(deck.train.stop_after_steps.has_value());
+  EXPECT_EQ(deck.train.optimizer.learning_rate, 0.05);
+  EXPECT_EQ(deck.train.optimizer.momentum, 0.9);
+  EXPECT_FALSE(deck.train.optimizer.nesterov);
+  EXPECT_EQ(deck.train.optimizer.weight_decay, 0.0);
+  EXPECT_EQ(deck.train.schedule.kind, config::ScheduleKind::constant);
+  EXPECT_EQ(deck.train.schedule.warmup_steps, 0);
+  EXPECT_EQ(deck.checkpoint.path, "deck.h5");
+  EXPECT_EQ(deck.checkpoint.every_epochs, 1);
+  EXPECT_EQ(deck.checkpoint.every_steps, 0);
+  EXPECT_FALSE(deck.verify.has_value());
+}
+
+TEST(Deck, ReadsEveryOption) {
+  const Deck deck = parse(R"(
+[data]
+kind = "synthetic"
+shuffle = false
+target = "input"
+shape = [3, 8, 8]
+classes = 4
+samples = 100
+seed = 7
+[network]
+precision = "float64"
+gemm = "kokkos_kernels"
+initialization = "xavier_uniform"
+layer = [{ kind = "flatten" }]
+[train]
+epochs = 2
+batch = 16
+loss = "mse"
+seed = 3
+shuffle_seed = 4
+stop_after_steps = 5
+optimizer = { kind = "sgd", learning_rate = 1, momentum = 0.5, nesterov = true, weight_decay = 1e-4 }
+schedule = { kind = "cosine", final = 1e-3, warmup_steps = 10 }
+[checkpoint]
+path = "runs/a.h5"
+every_steps = 50
+[verify]
+metric = "test_loss"
+at_most = 0.5
+)");
+  EXPECT_EQ(deck.title, "deck");
+  EXPECT_FALSE(deck.data.shuffle);
+  EXPECT_TRUE(deck.data.target_is_input);
+  EXPECT_EQ(deck.data.shape, (Shape{3, 8, 8}));
+  EXPECT_EQ(deck.data.classes, 4);
+  EXPECT_EQ(deck.data.samples, 100);
+  EXPECT_EQ(deck.data.seed, 7u);
+  EXPECT_EQ(deck.network.precision, config::Precision::float64);
+  EXPECT_EQ(deck.network.gemm, config::Gemm::kokkos_kernels);
+  EXPECT_EQ(deck.network.initialization, config::Initialization::xavier_uniform);
+  EXPECT_EQ(deck.train.loss, config::Loss::mse);
+  EXPECT_EQ(deck.train.seed, 3u);
+  EXPECT_EQ(deck.train.shuffle_seed, 4u);
+  EXPECT_EQ(deck.train.stop_after_steps, 5);
+  EXPECT_EQ(deck.train.optimizer.learning_rate, 1.0);
+  EXPECT_TRUE(deck.train.optimizer.nesterov);
+  EXPECT_EQ(deck.train.optimizer.weight_decay, 1e-4);
+  EXPECT_EQ(deck.train.schedule.kind, config::ScheduleKind::cosine);
+  EXPECT_EQ(deck.train.schedule.final_rate, 1e-3);
+  EXPECT_EQ(deck.train.schedule.warmup_steps, 10);
+  EXPECT_EQ(deck.checkpoint.path, "runs/a.h5");
+  EXPECT_EQ(deck.checkpoint.every_epochs, 0);
+  EXPECT_EQ(deck.checkpoint.every_steps, 50);
+  ASSERT_TRUE(deck.verify.has_value());
+  EXPECT_EQ(deck.verify->metric, config::Metric::test_loss);
+  EXPECT_EQ(deck.verify->at_most, 0.5);
+}
+
+TEST(Deck, ReadsNormalization) {
+  const Deck deck =
+      parse(deck_with("[network]", "normalize = { mean = 0.286, std = 0.353 }\n[network]"));
+  EXPECT_EQ(deck.data.normalize->mean, 0.286);
+  EXPECT_EQ(deck.data.normalize->standard_deviation, 0.353);
+}
+
+TEST(Deck, PathsAreRelativeToTheDecksFolder) {
+  const ScratchFolder folder;
+  const std::string path = folder.write("my.deck.toml", kDeck);
+  const Deck deck = Deck::load(path);
+  EXPECT_EQ(deck.data.path, folder / "images");
+  EXPECT_EQ(deck.checkpoint.path, "my.deck.h5");
+  EXPECT_EQ(Deck::parse(deck_with("\"images\"", "\"/abs\""), "a.toml", "/folder").data.path,
+            "/abs");
+  EXPECT_EQ(Deck::parse(kDeck, "a.toml", "/folder").data.path, "/folder/images");
+}
+
+TEST(Deck, ErrorsNameTheLine) {
+  EXPECT_EQ(refusal(deck_with("batch = 128", "batch = -3")),
+            "deck.toml:21: train.batch must be an integer from 1 to 1048576, not -3");
+  EXPECT_EQ(refusal(deck_with("epochs = 10", "epochs = 0")),
+            "deck.toml:20: train.epochs must be an integer from 1 to 1000000000, not 0");
+  EXPECT_EQ(refusal(deck_with("batch = 128\n", "")),
+            "deck.toml:19: train.batch is missing; it must be an integer from 1 to 1048576");
+  EXPECT_EQ(refusal(deck_with("batch = 128", "bach = 128")),
+            "deck.toml:21: unknown key \"bach\" in [train], did you mean \"batch\"?");
+  EXPECT_TRUE(contains(refusal(deck_with("batch = 128", "batch = 128\nsead = 3")),
+                       "deck.toml:22: unknown key \"sead\" in [train], did you mean \"seed\"?"));
+  EXPECT_TRUE(contains(refusal(deck_with("[train]", "[trian]\nx = 1\n[train]")),
+                       "deck.toml:19: unknown key \"trian\" in the deck, did you mean \"train\"?"));
+  EXPECT_TRUE(
+      contains(refusal(deck_with("momentum = 0.9", "momentum = 1.5")),
+               "deck.toml:23: train.optimizer.momentum must be a number from 0 to below 1"));
+  EXPECT_TRUE(contains(refusal(deck_with("momentum = 0.9", "nesterov = true")),
+                       "deck.toml:23: train.optimizer.nesterov needs a momentum above 0"));
+  EXPECT_TRUE(contains(refusal(deck_with("learning_rate = 0.05, ", "")),
+                       "deck.toml:23: train.optimizer.learning_rate is missing"));
+  EXPECT_TRUE(
+      contains(refusal(deck_with("path = \"images\"\n", "")), "deck.toml:3: data.path is missing"));
+  EXPECT_TRUE(contains(refusal(deck_with("path = \"images\"", "path = \"images\"\nclasses = 3")),
+                       "deck.toml:6: unknown key \"classes\" in [data]"));
+}
+
+TEST(Deck, SyntaxErrorsNameTheLine) {
+  EXPECT_TRUE(contains(refusal(deck_with("batch = 128", "batch = = 128")),
+                       "deck.toml:21: not valid TOML: "));
+  EXPECT_TRUE(contains(refusal(deck_with("batch = 128", "batch = 1\nbatch = 2")),
+                       "deck.toml:22: not valid TOML: "));
+  EXPECT_TRUE(contains(refusal(deck_with("A deck", "\xff")), "deck.toml:1: not valid TOML: "));
+}
+
+TEST(Deck, MissingSectionsAndLayersAreErrors) {
+  EXPECT_TRUE(contains(refusal(""), "deck.toml: has no [data] section"));
+  EXPECT_TRUE(contains(refusal("train = 3\ndata = 1\nnetwork = 2\n"),
+                       "deck.toml:2: data must be a table, not 1"));
+  EXPECT_TRUE(
+      contains(refusal(kDeck.substr(0, kDeck.find("[train]"))), "deck.toml: has no [train]"));
+  EXPECT_TRUE(
+      contains(refusal("[data]\nkind = 'synthetic'\n[network]\n[train]\n"),
+               "deck.toml:3: the network has no layers; it needs at least one [[network.layer]]"));
+}
+
+TEST(Deck, MissingFileIsAnError) {
+  EXPECT_EQ(error_of([] { Deck::load("/no/deck.toml"); }),
+            "/no/deck.toml: cannot read: No such file or directory");
+}
+
+TEST(Deck, OptionsOfLaterVersionsAreRefusedNotIgnored) {
+  const auto refused = [](const std::string& from, const std::string& to, const std::string& part) {
+    EXPECT_TRUE(contains(refusal(deck_with(from, to)), part));
+  };
+  refused("\"sgd\"", "\"adam\"",
+          "deck.toml:23: train.optimizer.kind = \"adam\" is not supported by this version; "
+          "supported: sgd");
+  refused("\"cross_entropy\"", "\"binary_cross_entropy\"",
+          "deck.toml:22: train.loss = \"binary_cross_entropy\" is not supported by this version");
+  refused("batch = 128", "batch = 128\nschedule = { kind = 'step', every = 1, factor = 0.1 }",
+          "deck.toml:22: train.schedule.kind = \"step\" is not supported by this version");
+  refused("batch = 128", "batch = 128\nclip_norm = 1.0", "deck.toml:22: train.clip_norm is not");
+  refused("batch = 128", "batch = 128\nearly_stop = { metric = 'test_loss', patience = 2 }",
+          "deck.toml:22: train.early_stop is not supported by this version");
+  refused("\"idx\"", "\"text\"", "deck.toml:4: data.kind = \"text\" is not supported");
+  refused("\"idx\"", "\"idx\"\naugment = { flip = true }", "deck.toml:5: data.augment is not");
+}
+
+TEST(Deck, OptionsThatContradictEachOtherAreRefused) {
+  EXPECT_TRUE(contains(refusal(deck_with("\"cross_entropy\"", "\"mse\"")),
+                       "deck.toml:22: train.loss = \"mse\" needs values as targets"));
+  EXPECT_TRUE(contains(refusal(deck_with("\"images\"", "\"images\"\ntarget = \"input\"")),
+                       "deck.toml:23: train.loss = \"cross_entropy\" needs class labels"));
+  EXPECT_TRUE(contains(refusal(kDeck + "label_smoothing = 1.0\n"),
+                       "deck.toml:24: train.label_smoothing must be a number from 0 to below 1"));
+  std::string smoothed_mse = deck_with("\"idx\"", "\"hdf5\"");
+  smoothed_mse.replace(smoothed_mse.find("cross_entropy"), 13, "mse");
+  EXPECT_EQ(refusal(smoothed_mse), "none");
+  EXPECT_TRUE(contains(refusal(smoothed_mse + "label_smoothing = 0.1\n"),
+                       "deck.toml:24: train.label_smoothing goes only with"));
+  EXPECT_TRUE(contains(refusal(smoothed_mse + "[verify]\nmetric = 'test_accuracy'\nat_least = 1\n"),
+                       "deck.toml:25: verify.metric = \"test_accuracy\" needs"));
+}
+
+TEST(Deck, VerifyNeedsExactlyOneBound) {
+  const std::string verify = kDeck + "[verify]\nmetric = \"test_accuracy\"\n";
+  EXPECT_EQ(parse(verify + "at_least = 0.885\n").verify->at_least, 0.885);
+  EXPECT_EQ(refusal(verify), "deck.toml:24: [verify] needs one of at_least and at_most");
+  EXPECT_EQ(refusal(verify + "at_least = 0.1\nat_most = 0.9\n"),
+            "deck.toml:27: [verify] needs one of at_least and at_most");
+}
+
+TEST(Deck, ResumingAllowsOtherEpochsPathsCheckpointAndVerify) {
+  const Deck before = parse(kDeck);
+  const auto allowed = [&](const std::string& from, const std::string& to) {
+    EXPECT_EQ(parse(deck_with(from, to)).difference_that_forbids_resume(before), std::nullopt)
+        << to;
+  };
+  allowed("epochs = 10", "epochs = 20");
+  allowed("epochs = 10", "epochs = 10\nstop_after_steps = 3");
+  allowed("\"images\"", "\"elsewhere\"");
+  allowed("A deck", "Another deck");
+  allowed("[train]",
+          "[checkpoint]\nevery_steps = 5\n[verify]\nmetric = 'test_loss'\nat_most = 1\n[train]");
+  allowed("momentum = 0.9", "momentum = 0.90, nesterov = false");
+  allowed("batch = 128", "batch = 128\nseed = 1\nschedule = { kind = 'constant' }");
+}
+
+TEST(Deck, ResumingNamesTheKeyThatForbidsIt) {
+  const Deck before = parse(kDeck);
+  const auto difference = [&](const std::string& from, const std::string& to) {
+    return parse(deck_with(from, to)).difference_that_forbids_resume(before).value_or("none");
+  };
+  EXPECT_EQ(
+      difference("batch = 128", "batch = 64"),
+      "deck.toml:21: train.batch is 64, but 128 in the checkpoint's deck; resuming may change "
+      "only train.epochs, paths, [checkpoint] and [verify]");
+  EXPECT_TRUE(contains(difference("units = 512", "units = 256"),
+                       "deck.toml:13: network.layer.fc1.units is 256, but 512"));
+  EXPECT_TRUE(contains(difference("activation = \"relu\"\n", ""),
+                       "deck.toml:10: network.layer.fc1.activation is not given, but \"relu\""));
+  EXPECT_TRUE(contains(difference("[train]", "[[network.layer]]\nkind = \"flatten\"\n[train]"),
+                       "deck.toml:8: network.layer is 4 layers, but 3 layers"));
+  for (const auto& [from, to] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"0.05", "0.06"},
+           {"batch = 128", "batch = 128\nseed = 2"},
+           {"batch = 128", "batch = 128\nshuffle_seed = 2"},
+           {"batch = 128", "batch = 128\nlabel_smoothing = 0.1"},
+           {"batch = 128", "batch = 128\nschedule = { kind = 'cosine' }"},
+           {"[network]", "[network]\nprecision = 'float64'"},
+           {"[network]", "[network]\ninitialization = 'kaiming_normal'"},
+           {"\"idx\"", "\"hdf5\""},
+           {"\"images\"", "\"images\"\nshuffle = false"},
+           {"\"images\"", "\"images\"\nnormalize = { mean = 0.1, std = 1 }"},
+           {"momentum = 0.9", "momentum = 0.9, weight_decay = 1e-4"}}) {
+    EXPECT_NE(difference(from, to), "none") << to;
+  }
+}
+
+}  // namespace
+}  // namespace ridgeline

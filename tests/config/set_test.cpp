@@ -1,0 +1,123 @@
+#include "config/deck.hpp"
+
+#include "config/decks.hpp"
+
+namespace ridgeline {
+namespace {
+
+using config::Deck;
+using testing::contains;
+using testing::deck_with;
+using testing::kDeck;
+using testing::parse;
+using testing::refusal;
+
+TEST(Set, ReplacesValuesOfEveryType) {
+  const Deck deck = parse(kDeck, {"train.epochs=2", "title=New title", "data.shuffle=false",
+                                  "train.optimizer.learning_rate=1e-3", "data.path=\"other\""});
+  EXPECT_EQ(deck.train.epochs, 2);
+  EXPECT_EQ(deck.title, "New title");
+  EXPECT_FALSE(deck.data.shuffle);
+  EXPECT_EQ(deck.train.optimizer.learning_rate, 1e-3);
+  EXPECT_EQ(deck.train.optimizer.momentum, 0.9);
+  EXPECT_EQ(deck.data.path, "other");
+}
+
+TEST(Set, ReplacesWholeTables) {
+  const Deck deck = parse(kDeck, {"train.optimizer={ kind = \"sgd\", learning_rate = 2 }"});
+  EXPECT_EQ(deck.train.optimizer.learning_rate, 2.0);
+  EXPECT_EQ(deck.train.optimizer.momentum, 0.0);
+}
+
+TEST(Set, AddressesLayersByNumberAndByName) {
+  for (const char* key : {"network.layer.1.units", "network.layer.fc1.units"}) {
+    const Deck deck = parse(kDeck, {std::string(key) + "=7"});
+    EXPECT_EQ(deck.network.layers[1].integer("units", 1, 9), 7) << key;
+    EXPECT_EQ(deck.network.layers[2].integer("units", 1, 99), 10) << key;
+  }
+  const Deck deck = parse(kDeck, {"network.layer.dense2.units=7"});
+  EXPECT_EQ(deck.network.layers[2].integer("units", 1, 9), 7);
+}
+
+TEST(Set, CreatesWhatTheDeckLacks) {
+  const Deck deck = parse(kDeck, {"verify.metric=test_accuracy", "verify.at_least=0.5",
+                                  "network.layer.3.kind=flatten", "train.seed=9"});
+  EXPECT_EQ(deck.verify->at_least, 0.5);
+  ASSERT_EQ(deck.network.layers.size(), 4u);
+  EXPECT_EQ(deck.network.layers[3].string("kind"), "flatten");
+  EXPECT_EQ(deck.train.seed, 9u);
+}
+
+TEST(Set, CreatesAListOfTables) {
+  const std::string without = kDeck.substr(0, kDeck.find("[network]"));
+  const std::string train = kDeck.substr(kDeck.find("[train]"));
+  const Deck deck = parse(without + train, {"network.layer.0.kind=flatten"});
+  EXPECT_EQ(deck.network.layers.size(), 1u);
+}
+
+TEST(Set, LaterOnesWin) {
+  EXPECT_EQ(parse(kDeck, {"train.batch=1", "train.batch=2"}).train.batch, 2);
+}
+
+TEST(Set, WhatIsNotTomlIsABareText) {
+  EXPECT_EQ(parse(kDeck, {"data.path=/a path/x#1=2"}).data.path, "/a path/x#1=2");
+  EXPECT_EQ(parse(kDeck, {"title="}).title, "");
+  // No second key can slip in behind the value.
+  EXPECT_EQ(parse(kDeck, {"title=1\nother = 2"}).title, "1\nother = 2");
+}
+
+TEST(Set, MalformedRequestsAreErrors) {
+  EXPECT_TRUE(contains(refusal(kDeck, {"train.epochs"}), "--set train.epochs: no '='"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"=3"}), "the key is not complete"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"train..epochs=3"}), "the key is not complete"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"train.\"epochs=3"}), "a quote is not closed"));
+  EXPECT_EQ(refusal(kDeck, {"train.batch.x=3"}),
+            "--set train.batch.x: train.batch is 128, not a table");
+  EXPECT_TRUE(contains(refusal(kDeck, {"network.layer.7.units=3"}),
+                       "--set network.layer.7.units: network.layer has 3 elements"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"network.layer.fc9.units=3"}), "none called \"fc9\""));
+}
+
+TEST(Set, ErrorsInItsValuesNameItInsteadOfALine) {
+  EXPECT_EQ(refusal(kDeck, {"train.batch=-3"}),
+            "--set train.batch: train.batch must be an integer from 1 to 1048576, not -3");
+  EXPECT_EQ(refusal(kDeck, {"train.batch=many"}),
+            "--set train.batch: train.batch must be an integer from 1 to 1048576, not \"many\"");
+  EXPECT_TRUE(
+      contains(refusal(kDeck, {"train.bach=3"}),
+               "--set train.bach: unknown key \"bach\" in [train], did you mean \"batch\"?"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"verify.metric=test_loss"}),
+                       "--set verify.metric: [verify] needs one of"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"train.optimizer={ kind = 'sgd', learning_rate = nan }"}),
+                       "--set train.optimizer: train.optimizer.learning_rate must be"));
+  // The deck's own values keep their lines.
+  EXPECT_TRUE(contains(refusal(deck_with("epochs = 10", "epochs = 0"), {"train.batch=3"}),
+                       "deck.toml:20: train.epochs"));
+}
+
+TEST(Set, SeedHasItsOwnOption) {
+  const Deck deck = Deck::parse(kDeck, "deck.toml", {}, {"train.seed=5"}, 42);
+  EXPECT_EQ(deck.train.seed, 42u);
+  EXPECT_EQ(deck.train.shuffle_seed, 42u);
+  EXPECT_EQ(parse(deck.text()).train.seed, 42u);
+}
+
+TEST(DeckText, IsTheOriginalWhereNothingWasOverridden) {
+  const std::string text = "# a comment\n" + kDeck;
+  EXPECT_EQ(parse(text).text(), text);
+}
+
+TEST(DeckText, HoldsWhatWasOverriddenAndParsesAgain) {
+  const Deck deck =
+      parse(kDeck, {"train.optimizer.learning_rate=0.1", "title=\"Größe 'x' \\\"y\\\"\\n\"",
+                    "network.layer.fc1.units=77", "train.schedule.kind=cosine"});
+  const Deck again = parse(deck.text());
+  EXPECT_EQ(again.title, "Größe 'x' \"y\"\n");
+  EXPECT_EQ(again.train.optimizer.learning_rate, 0.1);
+  EXPECT_EQ(again.network.layers[1].integer("units", 1, 99), 77);
+  EXPECT_EQ(again.train.schedule.kind, config::ScheduleKind::cosine);
+  EXPECT_EQ(deck.difference_that_forbids_resume(again), std::nullopt);
+}
+
+}  // namespace
+}  // namespace ridgeline
