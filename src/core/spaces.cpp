@@ -15,6 +15,7 @@
 #include <omp.h>
 #endif
 
+#include "core/isa.hpp"
 #include "core/kokkos_bridge.hpp"
 
 namespace ridgeline {
@@ -144,6 +145,8 @@ SpaceKind resolve_space(const std::string& name) {
 }
 
 Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
+  // The check ran before main; that it is asked again here makes every program link it.
+  if (!missing_isa(kRequiredIsa).empty()) throw RequestError("this build needs another CPU");
   std::string reason;
   const std::vector<SpaceKind> built = built_spaces();
   if (built.back() == SpaceKind::cuda && cuda_device_count(&reason) == 0) {
