@@ -104,7 +104,7 @@ function(ridgeline_build_kokkos sources prefix version)
   cmake_path(GET prefix FILENAME name)
   set(build "${RIDGELINE_DEPS_DIR}/build-${name}")
   # What an interrupted build left may be anything: a fresh one takes about a minute.
-  file(REMOVE_RECURSE "${prefix}" "${build}")
+  file(REMOVE_RECURSE "${prefix}" "${build}" "${build}.log")
   file(MAKE_DIRECTORY "${prefix}/bin")
   message(STATUS "Building Kokkos ${version} and Kokkos Kernels for ${ridgeline_devices}, once "
     "(log: ${build}.log)")

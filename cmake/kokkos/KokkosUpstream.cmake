@@ -14,9 +14,9 @@ function(ridgeline_fetch_upstream folder found_variable reason_variable)
     set(archive "${RIDGELINE_DEPS_DIR}/downloads/${package}-${version}.tar.gz")
     set(url "https://github.com/kokkos/${package}/releases/download/${version}")
     if(NOT EXISTS "${archive}")
-      # The connection itself has no limit of its own but INACTIVITY_TIMEOUT.
+      # A few MB; behind a firewall that drops packets, the time limit is what ends the attempt.
       file(DOWNLOAD "${url}/${package}-${version}.tar.gz" "${archive}.partial"
-        INACTIVITY_TIMEOUT 15 TIMEOUT 600 STATUS status)
+        INACTIVITY_TIMEOUT 15 TIMEOUT 60 STATUS status)
       list(GET status 0 code)
       if(NOT code EQUAL 0)
         file(REMOVE "${archive}.partial")
