@@ -45,8 +45,8 @@ int run(std::vector<std::string> arguments) {
   Action action;
   add_train(app, common, action);
   add_infer(app, common, action);
-  //add_machine(app, common, action);
-  //add_roofline(app, common, action);
+  add_machine(app, common, action);
+  add_roofline(app, common, action);
   add_info(app, common, action);
   for (CLI::App* verb : app.get_subcommands({})) {
     verb->add_option("--threads", common.threads,

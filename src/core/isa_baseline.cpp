@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-// Compiled for the plainest CPU: no header with inline functions that the linker might take from
-// here for the rest, or from the rest for here, but isa.hpp's declarations.
+// Compiled for the plainest CPU. The check itself uses nothing but the C library: an inline function of
+// a header might be linked from a file that was compiled for the other one.
 #include "core/isa.hpp"
 
 namespace ridgeline {

@@ -1,0 +1,152 @@
+#include "model/roofline.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "io/file.hpp"
+#include "io/json.hpp"
+#include "io/table.hpp"
+#include "machine.hpp"
+#include "machine/description.hpp"
+#include "network/trainer.hpp"
+#include "session.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+struct Options {
+  DeckOptions deck;
+  std::string machine, output, phase = "train";
+  std::int64_t batch = 0;
+  int repeats = 10;
+};
+
+// A time that nobody can tell from nothing, and what is divided by it, stays blank.
+io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : io::Cell("-"); }
+
+void add_row(io::Table& table, const std::string& layer, const std::string& phase,
+             const layers::Counts& counts, const Timing& seconds,
+             const model::Placement& placement) {
+  const bool work = placement.ceiling_seconds > 0;
+  table.add_row(
+      {io::Cell(layer), io::Cell(phase),
+       io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+       io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
+       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : io::Cell("-"),
+       io::Cell::shown_as(seconds.median, show_seconds(seconds.median)), rate(placement.gflops),
+       rate(placement.gbytes_per_second),
+       io::Cell(work ? model::to_string(placement.bound) : std::string("-")),
+       work ? io::Cell::shown_as(placement.fraction_of_ceiling,
+                                 fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
+                                             placement.above_roof ? " (!)" : ""))
+            : io::Cell("-")});
+}
+
+void print(const model::Roofline& roofline, io::TableFormat format) {
+  io::Table table({{"layer", "layer", io::Align::left},
+                   {"phase", "phase", io::Align::left},
+                   {"FLOPs", "flops"},
+                   {"bytes", "bytes"},
+                   {"FLOP/B", "flops_per_byte"},
+                   {"time", "seconds"},
+                   {"GFLOP/s", "gflops_per_second"},
+                   {"GB/s", "gbytes_per_second"},
+                   {"bound", "bound", io::Align::left},
+                   {"of ceiling", "fraction_of_ceiling"}});
+  for (const model::LayerRecord& record : roofline.records) {
+    add_row(table, record.part.layer, layers::to_string(record.part.phase), record.counts,
+            record.seconds, record.placement);
+  }
+  add_row(table, "total", "end to end", roofline.counts, roofline.total, roofline.placement);
+  table.print(std::cout, format);
+  std::cout.flush();
+}
+
+Status run(const Options& options, const CommonOptions& common) {
+  const io::TableFormat format = io::parse_table_format(common.format);
+  const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
+  const SpaceKind space = resolve_space(options.deck.space);
+  if (!options.output.empty()) require_writable(options.output);
+  io::Json machine_file;
+  std::string machine_name = options.machine;
+  if (!options.machine.empty()) machine_file = io::read_json(options.machine, "ridgeline-machine");
+  const Session session = open_session(deck);
+
+  model::RooflineOptions measuring;
+  measuring.gemm = network::gemm_backend(deck);
+  measuring.batch = static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
+  measuring.training = options.phase == "train";
+  measuring.repeats = options.repeats;
+  const std::string precision = config::to_string(deck.network.precision);
+  io::Json json;
+  const model::Roofline roofline =
+      compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
+        using Space = std::decay_t<decltype(instance)>;
+        using T = decltype(scalar);
+        if (options.machine.empty()) {
+          note("no --machine file: measuring this machine first (under 20 s)");
+          machine_file = machine::to_json(measure_machine({space}, true));
+          machine_name = "this machine";
+        }
+        json = machine::new_result("ridgeline-roofline");
+        const std::string difference =
+            machine::machine_difference(machine_file["machine"], json["machine"]);
+        if (!difference.empty()) {
+          warn(machine_name + " is another machine's file: " + difference);
+        }
+        const model::Ceilings ceilings(machine_file, machine_name, to_string(space), precision);
+        return model::measure_roofline<Space, T>(instance, session.plan, measuring, ceilings);
+      });
+  if (!options.output.empty()) {
+    json["network"] = deck.title;
+    json["deck"] = deck.name;
+    json["batch"] = measuring.batch;
+    json["space"] = to_string(space);
+    json["phase"] = options.phase;
+    json["precision"] = precision;
+    json["gemm"] = config::to_string(deck.network.gemm);
+    json["machine_file"] = machine_name;
+    io::Json measured;
+    model::to_json(measured, roofline);
+    json.update(measured);
+    io::write_json(options.output, json);
+  }
+  if (format == io::TableFormat::table) {
+    fmt::print("{}, batch {}, {} on {}\n\n", deck.title, measuring.batch, precision,
+               to_string(space));
+    std::fflush(stdout);
+  }
+  print(roofline, format);
+  for (const model::LayerRecord& record : roofline.records) {
+    if (record.placement.above_roof) {
+      warn(fmt::format("{}/{} is above its roof: a fault of the ceilings or of the counts",
+                       record.part.layer, layers::to_string(record.part.phase)));
+    }
+  }
+  return Status::done;
+}
+
+}  // namespace
+
+void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
+  CLI::App* verb =
+      app.add_subcommand("roofline", "Time every layer and place it under the machine's ceilings");
+  auto options = std::make_shared<Options>();
+  options->deck.add_to(*verb);
+  verb->add_option("--machine", options->machine, "Machine file (measured first if absent)");
+  verb->add_option("--batch", options->batch, "Samples a step (default: the deck's batch)")
+      ->check(CLI::Range(1, 1 << 20));
+  verb->add_option("--phase", options->phase, "train or infer")
+      ->check(CLI::IsMember({"train", "infer"}))
+      ->capture_default_str();
+  verb->add_option("--output", options->output, "Result file (JSON)");
+  verb->add_option("--repeats", options->repeats, "Steps to time, at least")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  verb->footer("Example:\n  ridgeline roofline inputs/fashion_mlp.toml --machine machine.json");
+  verb->callback([=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
+}
+
+}  // namespace ridgeline::miniapp
