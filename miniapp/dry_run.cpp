@@ -32,8 +32,9 @@ void print_dry_run(const Session& session, SpaceKind space, io::TableFormat form
       }
       parameters = io::Cell(count);
     }
-    table.add_row({io::Cell(part.layer), io::Cell(part.kind), io::Cell(layers::to_string(part.phase)),
-                   shape, parameters, io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+    table.add_row({io::Cell(part.layer), io::Cell(part.kind),
+                   io::Cell(layers::to_string(part.phase)), shape, parameters,
+                   io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
                    io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes))});
   }
   table.print(std::cout, format);
@@ -53,10 +54,11 @@ void print_dry_run(const Session& session, SpaceKind space, io::TableFormat form
              to_string(space));
   fmt::print("a step: {}, {} of compulsory traffic, {:.1f} FLOPs a byte\n", show_flops(total.flops),
              show_bytes(total.bytes), total.flops / total.bytes);
-  fmt::print("memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})\n",
-             show_bytes(double(memory.total())), show_bytes(double(memory.parameters)),
-             show_bytes(double(memory.gradients)), show_bytes(double(memory.optimizer)),
-             show_bytes(double(memory.activations)), show_bytes(double(memory.workspace)));
+  fmt::print(
+      "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})\n",
+      show_bytes(double(memory.total())), show_bytes(double(memory.parameters)),
+      show_bytes(double(memory.gradients)), show_bytes(double(memory.optimizer)),
+      show_bytes(double(memory.activations)), show_bytes(double(memory.workspace)));
 }
 
 }  // namespace ridgeline::miniapp

@@ -60,8 +60,9 @@ Status run(const Options& options, const CommonOptions& common) {
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
   const SpaceKind space = resolve_space(options.deck.space);
   if (options.input.empty() != options.output.empty()) {
-    throw RequestError("infer: --input and --output go together: outputs of the deck's own test set "
-                       "are not written");
+    throw RequestError(
+        "infer: --input and --output go together: outputs of the deck's own test set "
+        "are not written");
   }
   if (!options.output.empty()) require_writable(options.output);
   if (!std::filesystem::exists(options.checkpoint)) {
@@ -92,8 +93,8 @@ Status run(const Options& options, const CommonOptions& common) {
     auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
     const network::LossSums sums =
         network::evaluate<Space, T>(network, session.dataset, session.dataset.test, batch);
-    io::Table table({{"samples", "samples"}, {"test loss", "test_loss"},
-                     {"test accuracy", "test_accuracy"}});
+    io::Table table(
+        {{"samples", "samples"}, {"test loss", "test_loss"}, {"test accuracy", "test_accuracy"}});
     table.add_row({io::Cell(session.dataset.test.samples), io::Cell(sums.mean_loss(), "{:.4f}"),
                    session.plan->has_labels() ? io::Cell(sums.accuracy(), "{:.4f}") : io::Cell()});
     table.print(std::cout, format);
@@ -114,7 +115,8 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--batch", options->batch, "Samples at a time (default: the deck's batch)")
       ->check(CLI::Range(1, 1 << 20));
   verb->footer("Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5");
-  verb->callback([=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
+  verb->callback(
+      [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
 }
 
 }  // namespace ridgeline::miniapp

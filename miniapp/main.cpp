@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <new>
@@ -34,13 +34,15 @@ int fail(const Status status, std::string message) {
 int run(std::vector<std::string> arguments) {
   CommonOptions common;
   common.kokkos_flags = take_kokkos_flags(arguments);
-  CLI::App app("Neural networks under the roofline: trains them, times every layer, and says what "
-               "holds it back on this machine.");
+  CLI::App app(
+      "Neural networks under the roofline: trains them, times every layer, and says what "
+      "holds it back on this machine.");
   app.name("ridgeline");
-  app.footer("Example:\n  ridgeline train inputs/fashion_mlp.toml --output results\n"
-             "`ridgeline VERB --help` explains a verb. docs/ explains the rest.");
-  app.set_version_flag("--version", fmt::format("ridgeline {} ({})", build_info().version,
-                                                build_info().git_commit));
+  app.footer(
+      "Example:\n  ridgeline train inputs/fashion_mlp.toml --output results\n"
+      "`ridgeline VERB --help` explains a verb. docs/ explains the rest.");
+  app.set_version_flag(
+      "--version", fmt::format("ridgeline {} ({})", build_info().version, build_info().git_commit));
   app.require_subcommand(1);
   Action action;
   add_train(app, common, action);

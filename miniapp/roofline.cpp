@@ -31,8 +31,7 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
              const model::Placement& placement) {
   const bool work = placement.ceiling_seconds > 0;
   table.add_row(
-      {io::Cell(layer), io::Cell(phase),
-       io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+      {io::Cell(layer), io::Cell(phase), io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
        io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
        counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : io::Cell("-"),
        io::Cell::shown_as(seconds.median, show_seconds(seconds.median)), rate(placement.gflops),
@@ -146,7 +145,8 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   verb->footer("Example:\n  ridgeline roofline inputs/fashion_mlp.toml --machine machine.json");
-  verb->callback([=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
+  verb->callback(
+      [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
 }
 
 }  // namespace ridgeline::miniapp

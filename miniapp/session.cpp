@@ -37,8 +37,8 @@ void make_folder(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error || !std::filesystem::is_directory(folder)) {
-    throw RequestError(folder + ": cannot create the folder: " +
-                       (error ? error.message() : "it is a file"));
+    throw RequestError(folder +
+                       ": cannot create the folder: " + (error ? error.message() : "it is a file"));
   }
 }
 

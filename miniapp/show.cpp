@@ -27,7 +27,8 @@ std::string show_seconds(double seconds) {
   return with_unit(seconds, 1e-9, {"ns", "µs", "ms", "s"});
 }
 std::string show_bytes(double bytes) {
-  return bytes < 1000 ? fmt::format("{:.0f} B", bytes) : with_unit(bytes, 1e3, {"kB", "MB", "GB", "TB"});
+  return bytes < 1000 ? fmt::format("{:.0f} B", bytes)
+                      : with_unit(bytes, 1e3, {"kB", "MB", "GB", "TB"});
 }
 std::string show_flops(double flops) {
   return flops < 1000 ? fmt::format("{:.0f} FLOP", flops)

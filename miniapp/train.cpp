@@ -134,9 +134,8 @@ io::Json history_json(const network::History& history) {
 void print_shares(const network::TrainingResult& result, io::TableFormat format) {
   fmt::print("\n");
   std::fflush(stdout);
-  io::Table table({{"layer", "layer", io::Align::left},
-                   {"time a step", "seconds"},
-                   {"share", "share"}});
+  io::Table table(
+      {{"layer", "layer", io::Align::left}, {"time a step", "seconds"}, {"share", "share"}});
   for (const network::LayerShare& share : result.shares) {
     table.add_row({io::Cell(share.layer),
                    io::Cell::shown_as(share.seconds, show_seconds(share.seconds)),
@@ -149,9 +148,8 @@ void print_shares(const network::TrainingResult& result, io::TableFormat format)
 // Checks what a resume needs before any work.
 void check_resume(const config::Deck& deck, const std::string& file) {
   const std::string name = file + ": /deck";
-  const config::Deck before =
-      config::Deck::parse(network::load_deck_text(file), name,
-                          std::filesystem::path(deck.name).parent_path().string());
+  const config::Deck before = config::Deck::parse(
+      network::load_deck_text(file), name, std::filesystem::path(deck.name).parent_path().string());
   if (const auto difference = deck.difference_that_forbids_resume(before)) {
     throw RequestError(*difference);
   }
@@ -195,24 +193,25 @@ Status run(const Options& options, const CommonOptions& common) {
         using Space = std::decay_t<decltype(instance)>;
         using T = decltype(scalar);
         const layers::Target target{!kIsHost<Space>, network::gemm_backend(deck), sizeof(T)};
-        const network::Memory memory = session.plan->memory(
-            target, static_cast<std::size_t>(deck.train.batch), true);
-        console.say(fmt::format("{}: {} parameters, {}, {} threads ({}), {} of memory on the space, "
-                                "{} of data on the host",
-                                deck.title, session.plan->parameter_count(), to_string(space),
-                                Runtime::host_threads().count, Runtime::host_threads().binding,
-                                show_bytes(double(memory.total())),
-                                show_bytes(double(session.dataset.memory_bytes()))));
-        const auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
-                                                   files, console);
+        const network::Memory memory =
+            session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
+        console.say(
+            fmt::format("{}: {} parameters, {}, {} threads ({}), {} of memory on the space, "
+                        "{} of data on the host",
+                        deck.title, session.plan->parameter_count(), to_string(space),
+                        Runtime::host_threads().count, Runtime::host_threads().binding,
+                        show_bytes(double(memory.total())),
+                        show_bytes(double(session.dataset.memory_bytes()))));
+        const auto done =
+            network::train<Space, T>(instance, session.plan, deck, session.dataset, files, console);
         json = machine::new_result("ridgeline-training");  // while the Runtime is there to describe
         return done;
       });
   console.finish();
 
   using network::Outcome;
-  const bool ended = result.outcome == Outcome::finished ||
-                     result.outcome == Outcome::already_finished;
+  const bool ended =
+      result.outcome == Outcome::finished || result.outcome == Outcome::already_finished;
   const std::optional<std::string> failure =
       result.outcome == Outcome::diverged
           ? std::optional<std::string>("training diverged: the loss is not finite")
@@ -280,9 +279,11 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_flag("--quiet", options->quiet, "No notes and no progress");
   verb->add_flag("--dry-run", options->dry_run,
                  "Check deck, data and shapes, print what would run, compute nothing");
-  verb->footer("Example:\n  ridgeline train inputs/fashion_mlp.toml --output results "
-               "--set train.epochs=2");
-  verb->callback([=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
+  verb->footer(
+      "Example:\n  ridgeline train inputs/fashion_mlp.toml --output results "
+      "--set train.epochs=2");
+  verb->callback(
+      [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
 }
 
 }  // namespace ridgeline::miniapp

@@ -19,8 +19,8 @@ struct CommonOptions {
   std::vector<std::string> kokkos_flags;  ///< `--kokkos-…`, taken off the command line
 };
 
-/// Each adds one verb to the command; the verb's options are read into what it keeps, and `action` is
-/// set when the verb is the one asked for.
+/// Each adds one verb to the command; the verb's options are read into what it keeps, and `action`
+/// is set when the verb is the one asked for.
 void add_train(CLI::App& app, const CommonOptions& common, Action& action);
 void add_infer(CLI::App& app, const CommonOptions& common, Action& action);
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action);

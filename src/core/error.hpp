@@ -8,17 +8,16 @@ namespace ridgeline {
 /// Exit statuses of the command, also carried by every error.
 enum class Status {
   done = 0,
-  run_failed = 1,      ///< the run failed: disk full, diverged, device lost
-  request_wrong = 2,   ///< the request was wrong: unknown key, missing file, bad shape
-  stopped = 75,        ///< stopped by a signal after writing a checkpoint
+  run_failed = 1,     ///< the run failed: disk full, diverged, device lost
+  request_wrong = 2,  ///< the request was wrong: unknown key, missing file, bad shape
+  stopped = 75,       ///< stopped by a signal after writing a checkpoint
 };
 
 /// What every failure in Ridgeline is thrown as; `what()` is one line without a trailing stop or
 /// newline, `FILE:LINE: what is wrong, and what would be right` where there is a place to name.
 class Error : public std::runtime_error {
  public:
-  Error(Status status, const std::string& message)
-      : std::runtime_error(message), status_(status) {}
+  Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}
   Status status() const { return status_; }
 
  private:

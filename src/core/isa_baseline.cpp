@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-// Compiled for the plainest CPU. The check itself uses nothing but the C library: an inline function of
-// a header might be linked from a file that was compiled for the other one.
+// Compiled for the plainest CPU. The check itself uses nothing but the C library: an inline
+// function of a header might be linked from a file that was compiled for the other one.
 #include "core/isa.hpp"
 
 namespace ridgeline {
@@ -17,19 +17,30 @@ struct Feature {
 bool cpu_has(const char* name) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-#define RIDGELINE_FEATURE(NAME) {NAME, __builtin_cpu_supports(NAME) != 0}
-  const Feature features[] = {
-      RIDGELINE_FEATURE("sse3"),        RIDGELINE_FEATURE("ssse3"),
-      RIDGELINE_FEATURE("sse4.1"),      RIDGELINE_FEATURE("sse4.2"),
-      RIDGELINE_FEATURE("popcnt"),      RIDGELINE_FEATURE("avx"),
-      RIDGELINE_FEATURE("avx2"),        RIDGELINE_FEATURE("fma"),
-      RIDGELINE_FEATURE("bmi"),         RIDGELINE_FEATURE("bmi2"),
-      RIDGELINE_FEATURE("avx512f"),     RIDGELINE_FEATURE("avx512dq"),
-      RIDGELINE_FEATURE("avx512bw"),    RIDGELINE_FEATURE("avx512vl"),
-      RIDGELINE_FEATURE("avx512cd"),    RIDGELINE_FEATURE("avx512ifma"),
-      RIDGELINE_FEATURE("avx512vbmi"),  RIDGELINE_FEATURE("avx512vbmi2"),
-      RIDGELINE_FEATURE("avx512vnni"),  RIDGELINE_FEATURE("avx512bitalg"),
-      RIDGELINE_FEATURE("avx512vpopcntdq"), RIDGELINE_FEATURE("avx512bf16")};
+#define RIDGELINE_FEATURE(NAME) \
+  { NAME, __builtin_cpu_supports(NAME) != 0 }
+  const Feature features[] = {RIDGELINE_FEATURE("sse3"),
+                              RIDGELINE_FEATURE("ssse3"),
+                              RIDGELINE_FEATURE("sse4.1"),
+                              RIDGELINE_FEATURE("sse4.2"),
+                              RIDGELINE_FEATURE("popcnt"),
+                              RIDGELINE_FEATURE("avx"),
+                              RIDGELINE_FEATURE("avx2"),
+                              RIDGELINE_FEATURE("fma"),
+                              RIDGELINE_FEATURE("bmi"),
+                              RIDGELINE_FEATURE("bmi2"),
+                              RIDGELINE_FEATURE("avx512f"),
+                              RIDGELINE_FEATURE("avx512dq"),
+                              RIDGELINE_FEATURE("avx512bw"),
+                              RIDGELINE_FEATURE("avx512vl"),
+                              RIDGELINE_FEATURE("avx512cd"),
+                              RIDGELINE_FEATURE("avx512ifma"),
+                              RIDGELINE_FEATURE("avx512vbmi"),
+                              RIDGELINE_FEATURE("avx512vbmi2"),
+                              RIDGELINE_FEATURE("avx512vnni"),
+                              RIDGELINE_FEATURE("avx512bitalg"),
+                              RIDGELINE_FEATURE("avx512vpopcntdq"),
+                              RIDGELINE_FEATURE("avx512bf16")};
 #undef RIDGELINE_FEATURE
   for (const Feature& feature : features) {
     if (std::strcmp(feature.name, name) == 0) return feature.here;

@@ -2,7 +2,8 @@
 
 namespace ridgeline {
 
-// Data alone, compiled like everything else, so that the compiler's own macros say what it was told.
+// Data alone, compiled like everything else, so that the compiler's own macros say what it was
+// told.
 const char* const kRequiredIsa[] = {
 #if defined(__x86_64__)
 #if defined(__SSE3__)

@@ -16,16 +16,16 @@ struct Cost {
   double bytes = 0;
 };
 
-/// Kernels launched by this thread since the program began. On a host space a kernel too small for a
-/// parallel region is `single`; every other launch is `parallel`.
+/// Kernels launched by this thread since the program began. On a host space a kernel too small for
+/// a parallel region is `single`; every other launch is `parallel`.
 struct LaunchCount {
   long parallel = 0;
   long single = 0;
 };
 inline thread_local LaunchCount launch_count;
 
-/// Whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3 µs between
-/// two threads and more between many, so what one thread does in about 4 µs stays there.
+/// Whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3 µs
+/// between two threads and more between many, so what one thread does in about 4 µs stays there.
 inline bool runs_on_one_thread(const Cost& cost) {
   constexpr double kSeconds = 4e-6, kFlopsPerSecond = 2e10, kBytesPerSecond = 1.5e10;
   return std::max(cost.flops / kFlopsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
@@ -33,8 +33,8 @@ inline bool runs_on_one_thread(const Cost& cost) {
 
 namespace detail {
 
-// The one compiled body of a block: both ways of running it call this same machine code, so that the
-// result does not depend on which was taken.
+// The one compiled body of a block: both ways of running it call this same machine code, so that
+// the result does not depend on which was taken.
 template <class Body>
 [[gnu::noinline]] void run_block(const Body& body, int block) {
   body(block);
@@ -61,7 +61,8 @@ struct ElementBlock {
 }  // namespace detail
 
 /// Runs `body(block)` for every block in [0, blocks) on a host space, in any order. `body` must not
-/// let its result depend on which thread runs a block. `label` is the kernel's name to Kokkos Tools.
+/// let its result depend on which thread runs a block. `label` is the kernel's name to Kokkos
+/// Tools.
 template <class Space, class Body>
 void for_blocks(const Space& instance, const std::string& label, int blocks, const Cost& cost,
                 const Body& body) {

@@ -47,7 +47,8 @@ struct Philox {
     return radius * std::cos(6.283185307179586476925 * uniform(1));
   }
 
-  /// Uniform integer in [0, bound), bound < 2^32, from word `index`; the bias is below bound / 2^32.
+  /// Uniform integer in [0, bound), bound < 2^32, from word `index`; the bias is below bound /
+  /// 2^32.
   RIDGELINE_FUNCTION std::uint32_t below(std::uint32_t bound, int index = 0) const {
     return static_cast<std::uint32_t>((std::uint64_t{word[index]} * bound) >> 32);
   }
@@ -55,10 +56,10 @@ struct Philox {
 
 /// Streams of one seed, one a purpose, so that no two purposes share numbers.
 namespace stream {
-constexpr std::uint64_t kShuffle = 1ull << 40;        ///< + epoch
-constexpr std::uint64_t kSynthetic = 2ull << 40;      ///< + split
-constexpr std::uint64_t kParameters = 3ull << 40;     ///< + index of the parameter tensor
-constexpr std::uint64_t kProbe = 4ull << 40;          ///< data of measurements
+constexpr std::uint64_t kShuffle = 1ull << 40;     ///< + epoch
+constexpr std::uint64_t kSynthetic = 2ull << 40;   ///< + split
+constexpr std::uint64_t kParameters = 3ull << 40;  ///< + index of the parameter tensor
+constexpr std::uint64_t kProbe = 4ull << 40;       ///< data of measurements
 }  // namespace stream
 
 }  // namespace ridgeline

@@ -129,10 +129,10 @@ SpaceKind resolve_space(const std::string& name) {
     known = true;
     chosen = kind;
     if (!in_build) {
-      throw RequestError("--space " + name + ": no such device or space in this build, which has " +
-                         names.substr(6) + (kind == SpaceKind::cuda
-                                                ? "; a CUDA device needs the build of preset cuda"
-                                                : ""));
+      throw RequestError(
+          "--space " + name + ": no such device or space in this build, which has " +
+          names.substr(6) +
+          (kind == SpaceKind::cuda ? "; a CUDA device needs the build of preset cuda" : ""));
     }
   }
   if (!known) throw RequestError("--space " + name + ": must be one of " + names);

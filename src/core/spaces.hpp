@@ -32,12 +32,12 @@ SpaceKind resolve_space(const std::string& name);
 struct HostThreads {
   int count = 1;
   bool bound = false;
-  std::string binding;      ///< what was set, by whom
-  std::vector<int> cpus;    ///< processors that the process may use
+  std::string binding;    ///< what was set, by whom
+  std::vector<int> cpus;  ///< processors that the process may use
 };
 
-/// Starts Kokkos, pins the host's threads where the environment says nothing, and ends Kokkos again.
-/// At most one at a time. Throws RequestError where the build's device is missing.
+/// Starts Kokkos, pins the host's threads where the environment says nothing, and ends Kokkos
+/// again. At most one at a time. Throws RequestError where the build's device is missing.
 class Runtime {
  public:
   /// `threads` = 0: OMP_NUM_THREADS, or else every core that the process may use.
@@ -53,8 +53,8 @@ class Runtime {
 /// Whether kernels of this space run on the host's processors.
 template <class Space>
 inline constexpr bool kIsHost =
-    Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible &&
-    Kokkos::SpaceAccessibility<Space, Kokkos::HostSpace>::accessible;
+    Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible&&
+        Kokkos::SpaceAccessibility<Space, Kokkos::HostSpace>::accessible;
 
 /// Calls `body(instance)` with the default instance of the execution space named.
 template <class Body>
@@ -91,6 +91,6 @@ decltype(auto) with_space(SpaceKind kind, Body&& body) {
 #else
 #define RIDGELINE_FOR_CUDA(MACRO)
 #endif
-#define RIDGELINE_FOR_SPACES(MACRO)                            \
-  MACRO(Kokkos::Serial, float) MACRO(Kokkos::Serial, double)   \
-  RIDGELINE_FOR_OPENMP(MACRO) RIDGELINE_FOR_CUDA(MACRO)
+#define RIDGELINE_FOR_SPACES(MACRO) \
+  MACRO(Kokkos::Serial, float)      \
+  MACRO(Kokkos::Serial, double) RIDGELINE_FOR_OPENMP(MACRO) RIDGELINE_FOR_CUDA(MACRO)

@@ -29,6 +29,9 @@ struct Timing {
   double median = 0;
   double max = 0;
   int repeats = 0;  ///< samples; each may be the mean of a batch of calls
+
+  /// The same for one of `count` equal parts of a call.
+  Timing per(double count) const { return {min / count, median / count, max / count, repeats}; }
 };
 
 /// Writes `{"min", "median", "max", "repeats"}`; nlohmann's JSON finds this by its arguments, so
@@ -179,10 +182,13 @@ template <class Space, class Body>
 long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body) {
   const double begin = host_seconds();
   double seconds = time_batch(watch, 1, body);
-  do {
-    // The first call of all may have loaded code or touched memory: the quickest one counts.
+  // The first call of all may have loaded code or touched memory, so that a short one needs another
+  // before its time is believed.
+  constexpr double kTooLongToDoubt = 5e-3;
+  if (seconds < kTooLongToDoubt) seconds = std::min(seconds, time_batch(watch, 1, body));
+  while (host_seconds() - begin < options.warm_up_seconds) {
     seconds = std::min(seconds, time_batch(watch, 1, body));
-  } while (host_seconds() - begin < options.warm_up_seconds);
+  }
   long calls = 1;
   while (seconds < options.batch_below) {
     const double batch = seconds * static_cast<double>(calls);
@@ -200,17 +206,26 @@ long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body)
 /// Times `body()`, which launches on `instance` and need not fence: warm-up, then repetitions until
 /// both the count and the time of `options` are reached. Calls shorter than `batch_below` are timed
 /// back to back in batches; a body that must not be (a latency) fences itself.
+///
+/// Towards the time a repetition counts as much as the fastest one took, so that a machine that is
+/// disturbed repeats more often, up to four times as long.
 template <class Space, class Body>
 Timing measure(const Space& instance, const MeasureOptions& options, Body&& body) {
   Stopwatch<Space> watch(instance, options.clock);
   const long calls = detail::warm_up(watch, options, body);
   std::vector<double> samples;
-  double total = 0;
-  while (static_cast<int>(samples.size()) < options.min_repeats || total < options.min_seconds) {
-    samples.push_back(detail::time_batch(watch, calls, body));
-    total += samples.back() * static_cast<double>(calls);
+  double total = 0, fastest = 0;
+  const auto enough = [&] {
+    if (static_cast<int>(samples.size()) < options.min_repeats) return false;
     // A clock that stands still must not keep us here for ever.
-    if (samples.size() >= 1000000) break;
+    if (total >= 4 * options.min_seconds || samples.size() >= 1000000) return true;
+    return static_cast<double>(samples.size()) * fastest >= options.min_seconds;
+  };
+  while (!enough()) {
+    samples.push_back(detail::time_batch(watch, calls, body));
+    const double seconds = samples.back() * static_cast<double>(calls);
+    total += seconds;
+    fastest = samples.size() == 1 ? seconds : std::min(fastest, seconds);
   }
   return summarize(std::move(samples));
 }

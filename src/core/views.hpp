@@ -25,8 +25,8 @@ template <class Space, class T>
 using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
                             Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-/// Sub-buffers begin at multiples of this many bytes: a cache line of any CPU, and what vector loads
-/// of a GPU need.
+/// Sub-buffers begin at multiples of this many bytes: a cache line of any CPU, and what vector
+/// loads of a GPU need.
 inline constexpr std::size_t kAlignment = 128;
 
 /// `count` scalars rounded up to whole alignments.
@@ -43,8 +43,9 @@ Buffer<Space, T> allocate(const Space& instance, const std::string& label, std::
                           T value = T(0)) {
   Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size);
   T* data = buffer.data();
-  for_elements(instance, label + "/fill", size, {0.0, double(size * sizeof(T))},
-               KOKKOS_LAMBDA(std::size_t i) { data[i] = value; });
+  for_elements(
+      instance, label + "/fill", size, {0.0, double(size * sizeof(T))},
+      KOKKOS_LAMBDA(std::size_t i) { data[i] = value; });
   return buffer;
 }
 

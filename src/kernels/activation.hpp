@@ -50,7 +50,8 @@ RIDGELINE_FUNCTION T derivative(T kept) {
 /// Whether the derivative is computed from z (gelu) rather than from the output y.
 constexpr bool derivative_needs_input(Activation f) { return f == Activation::gelu; }
 
-/// Calls `body(std::integral_constant<Activation, f>)`, so that inner loops are compiled once a function.
+/// Calls `body(std::integral_constant<Activation, f>)`, so that inner loops are compiled once a
+/// function.
 template <class Body>
 RIDGELINE_FUNCTION void with_activation(Activation f, const Body& body) {
   switch (f) {
@@ -82,7 +83,8 @@ inline Activation activation_named(const std::string& name) {
   return Activation::identity;
 }
 
-/// Elementary operations of f and of f' times the incoming gradient, as docs/layers.md derives them.
+/// Elementary operations of f and of f' times the incoming gradient, as docs/layers.md derives
+/// them.
 constexpr int forward_flops(Activation f) {
   switch (f) {
     case Activation::relu:

@@ -10,9 +10,10 @@ namespace ridgeline::kernels {
 
 /// The device's matrix product: a team computes a tile [TileM, TileN] of C in steps of TileK,
 /// through two tiles of A and B in team scratch (one is filled while the other is used), and every
-/// thread keeps a block [ThreadM, ThreadN] of it in registers; after "Programming massively parallel
-/// processors" (Kirk and Hwu) and CUTLASS. Tiles and team size are template parameters so that small
-/// ones also run on OpenMP, where the tests check their indices, barriers and edges without a device.
+/// thread keeps a block [ThreadM, ThreadN] of it in registers; after "Programming massively
+/// parallel processors" (Kirk and Hwu) and CUTLASS. Tiles and team size are template parameters so
+/// that small ones also run on OpenMP, where the tests check their indices, barriers and edges
+/// without a device.
 template <class Space, class T, int TileM, int TileN, int TileK, int ThreadM, int ThreadN>
 struct DeviceGemm {
   static_assert(TileM % ThreadM == 0 && TileN % ThreadN == 0, "threads must cover the tile");
@@ -58,7 +59,12 @@ struct DeviceGemm {
   static Operand operand(const T* data, const T* kept, int outer, int k, bool k_contiguous) {
     const std::size_t stride = static_cast<std::size_t>(k_contiguous ? k : outer);
     const auto aligned = [](const void* p) { return reinterpret_cast<std::size_t>(p) % 16 == 0; };
-    return {data, kept, outer, k, stride, k_contiguous,
+    return {data,
+            kept,
+            outer,
+            k,
+            stride,
+            k_contiguous,
             stride % 4 == 0 && aligned(data) && (!kept || aligned(kept))};
   }
 
@@ -85,12 +91,10 @@ struct DeviceGemm {
   }
 
   /// Teams that a product of this size launches.
-  static int tiles(int m, int n) {
-    return ((m + TileM - 1) / TileM) * ((n + TileN - 1) / TileN);
-  }
+  static int tiles(int m, int n) { return ((m + TileM - 1) / TileM) * ((n + TileN - 1) / TileN); }
 
-  // Fetches a thread's share of the tile [Outer, TileK] at (outer0, k0) into registers, zeros beyond
-  // the edges, times the derivative if there is one.
+  // Fetches a thread's share of the tile [Outer, TileK] at (outer0, k0) into registers, zeros
+  // beyond the edges, times the derivative if there is one.
   template <int Outer, int Loads>
   KOKKOS_FUNCTION void fetch(const Operand& from, int thread, int outer0, int k0,
                              T (&registers)[Loads][4]) const {
@@ -143,7 +147,8 @@ struct DeviceGemm {
     }
   }
 
-  // Index in the tile of register `i` of thread `t`: by fours, the fours of all threads side by side.
+  // Index in the tile of register `i` of thread `t`: by fours, the fours of all threads side by
+  // side.
   template <int Threads>
   KOKKOS_FUNCTION static int index(int t, int i) {
     return i / 4 * (Threads * 4) + t * 4 + i % 4;
@@ -183,8 +188,10 @@ struct DeviceGemm {
       const T* now_b = tile_b[step % 2];
       for (int kk = 0; kk < TileK; ++kk) {
         T av[ThreadM], bv[ThreadN];
-        for (int i = 0; i < ThreadM; ++i) av[i] = now_a[kk * kStrideA + index<kThreadsM>(thread_m, i)];
-        for (int j = 0; j < ThreadN; ++j) bv[j] = now_b[kk * kStrideB + index<kThreadsN>(thread_n, j)];
+        for (int i = 0; i < ThreadM; ++i)
+          av[i] = now_a[kk * kStrideA + index<kThreadsM>(thread_m, i)];
+        for (int j = 0; j < ThreadN; ++j)
+          bv[j] = now_b[kk * kStrideB + index<kThreadsN>(thread_n, j)];
         for (int i = 0; i < ThreadM; ++i) {
           a_sum[i] += av[i];
           for (int j = 0; j < ThreadN; ++j) sum[i][j] += av[i] * bv[j];

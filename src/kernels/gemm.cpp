@@ -17,8 +17,12 @@ host::GemmPlan host_plan(const GemmShape& shape) {
 
 template <class Space, class T>
 GemmShape shape_of(const GemmArguments<Space, T>& args) {
-  return {args.c.extent(0),        args.c.extent(1),  args.a.extent(args.transpose_a ? 0 : 1),
-          args.transpose_a,        args.transpose_b,  args.kept.data() != nullptr,
+  return {args.c.extent(0),
+          args.c.extent(1),
+          args.a.extent(args.transpose_a ? 0 : 1),
+          args.transpose_a,
+          args.transpose_b,
+          args.kept.data() != nullptr,
           args.row_sums.data() != nullptr};
 }
 
@@ -46,9 +50,9 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
   product.packed_columns =
       workspace.data() + aligned_size<T>(host::packed_rows_size<T>(product.plan));
   const double bytes = double(sizeof(T)) * (double(m) * k + double(k) * n + double(m) * n);
-  const double packed = double(sizeof(T)) * 2 *
-                        (host::packed_rows_size<T>(product.plan) +
-                         host::packed_columns_size<T>(product.plan));
+  const double packed =
+      double(sizeof(T)) * 2 *
+      (host::packed_rows_size<T>(product.plan) + host::packed_columns_size<T>(product.plan));
   if (product.pack_blocks() > 0) {
     for_blocks(instance, labels.pack, product.pack_blocks(), {0, packed},
                [&product](int block) { product.pack(block); });
@@ -60,20 +64,21 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
 template <Activation F, class Space, class T>
 void multiply_by_derivative(const Space& instance, const std::string& label, std::size_t size,
                             const T* from, const T* kept, T* to) {
-  for_elements(instance, label, size, {2.0 * size, 3.0 * sizeof(T) * size},
-               KOKKOS_LAMBDA(std::size_t i) { to[i] = from[i] * derivative<F>(kept[i]); });
+  for_elements(
+      instance, label, size, {2.0 * size, 3.0 * sizeof(T) * size},
+      KOKKOS_LAMBDA(std::size_t i) { to[i] = from[i] * derivative<F>(kept[i]); });
 }
 
 template <Activation F, class Space, class T>
 void add_bias_and_activate(const Space& instance, const std::string& label, std::size_t size,
                            std::size_t columns, const T* bias, T* c, T* pre_activation) {
-  for_elements(instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size},
-               KOKKOS_LAMBDA(std::size_t i) {
-                 T z = c[i];
-                 if (bias) z += bias[i % columns];
-                 if (pre_activation) pre_activation[i] = z;
-                 c[i] = activate<F>(z);
-               });
+  for_elements(
+      instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size}, KOKKOS_LAMBDA(std::size_t i) {
+        T z = c[i];
+        if (bias) z += bias[i % columns];
+        if (pre_activation) pre_activation[i] = z;
+        c[i] = activate<F>(z);
+      });
 }
 
 // KokkosBlas::gemm with what our own kernels fuse as kernels of its own around it.
@@ -98,12 +103,12 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
     const std::size_t outer = shape.transpose_a ? 1 : k, inner = shape.transpose_a ? m : 1;
     const T* from = a.data();
     T* to = args.row_sums.data();
-    for_elements(instance, labels.sums, m, {double(m) * k, scalar * m * k},
-                 KOKKOS_LAMBDA(std::size_t i) {
-                   T sum = T(0);
-                   for (std::size_t j = 0; j < k; ++j) sum += from[i * outer + j * inner];
-                   to[i] = sum;
-                 });
+    for_elements(
+        instance, labels.sums, m, {double(m) * k, scalar * m * k}, KOKKOS_LAMBDA(std::size_t i) {
+          T sum = T(0);
+          for (std::size_t j = 0; j < k; ++j) sum += from[i * outer + j * inner];
+          to[i] = sum;
+        });
   }
   ++launch_count.parallel;
   Kokkos::Profiling::pushRegion(labels.product);
@@ -145,8 +150,8 @@ void gemm(const Space& instance, const GemmLabels& labels, GemmBackend backend,
 
 template std::size_t gemm_workspace<float>(bool, GemmBackend, const GemmShape&);
 template std::size_t gemm_workspace<double>(bool, GemmBackend, const GemmShape&);
-#define RIDGELINE_GEMM(Space, T)                                                               \
-  template void gemm<Space, T>(const Space&, const GemmLabels&, GemmBackend,                   \
+#define RIDGELINE_GEMM(Space, T)                                             \
+  template void gemm<Space, T>(const Space&, const GemmLabels&, GemmBackend, \
                                const GemmArguments<Space, T>&, const Vector<Space, T>&);
 RIDGELINE_FOR_SPACES(RIDGELINE_GEMM)
 

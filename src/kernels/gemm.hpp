@@ -21,18 +21,21 @@ struct GemmArguments {
   Matrix<Space, T> c;        ///< [m, n], overwritten
   bool transpose_a = false;
   bool transpose_b = false;
-  Vector<Space, const T> bias;       ///< [n], or empty
+  Vector<Space, const T> bias;  ///< [n], or empty
   Activation activation = Activation::identity;
-  Matrix<Space, T> pre_activation;   ///< [m, n]: keeps A'B + bias, or empty
-  Matrix<Space, const T> kept;       ///< shaped as a: A is multiplied by derivative(kept), or empty
+  Matrix<Space, T> pre_activation;  ///< [m, n]: keeps A'B + bias, or empty
+  Matrix<Space, const T> kept;      ///< shaped as a: A is multiplied by derivative(kept), or empty
   Activation derivative = Activation::identity;
-  Vector<Space, T> row_sums;         ///< [m]: the sum of A' over k (a bias gradient), or empty
+  Vector<Space, T> row_sums;  ///< [m]: the sum of A' over k (a bias gradient), or empty
 };
 
 /// Names of the kernels that one product launches, built once by whoever owns it.
 struct GemmLabels {
   explicit GemmLabels(const std::string& label)
-      : product(label), pack(label + "/pack"), prepare(label + "/prepare"), finish(label + "/finish"),
+      : product(label),
+        pack(label + "/pack"),
+        prepare(label + "/prepare"),
+        finish(label + "/finish"),
         sums(label + "/sums") {}
   std::string product, pack, prepare, finish, sums;
 };
@@ -42,7 +45,7 @@ struct GemmShape {
   std::size_t m, n, k;
   bool transpose_a = false;
   bool transpose_b = false;
-  bool factor = false;    ///< A is multiplied by a derivative
+  bool factor = false;  ///< A is multiplied by a derivative
   bool row_sums = false;
 };
 

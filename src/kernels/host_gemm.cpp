@@ -22,7 +22,7 @@ using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_a
 template <class T>
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
 template <class T>
-constexpr int kColumns = kVectors * kLanes<T>;
+constexpr int kColumns = kVectors* kLanes<T>;
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
@@ -119,7 +119,8 @@ void pack_panel(const Operand<T>& from, int first, int width, int depth, T* pack
   if (sums) {
     T total[Stride] = {};
     for (int k = 0; k < depth; ++k) {
-      for (int i = 0; i < Stride; ++i) total[i] += packed[static_cast<std::ptrdiff_t>(k) * Stride + i];
+      for (int i = 0; i < Stride; ++i)
+        total[i] += packed[static_cast<std::ptrdiff_t>(k) * Stride + i];
     }
     for (int i = 0; i < width; ++i) sums[first + i] = total[i];
   }
@@ -369,7 +370,8 @@ std::size_t packed_columns_size(const GemmPlan& plan) {
 
 template <class T>
 int Gemm<T>::pack_blocks() const {
-  const int rows = plan.pack_rows ? ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) : 0;
+  const int rows =
+      plan.pack_rows ? ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) : 0;
   const int columns =
       plan.packed_panels ? ceil_div(plan.packed_panels, plan.column_panels_per_block) : 0;
   return rows + columns;
@@ -400,9 +402,10 @@ void Gemm<T>::pack(int block) const {
   const int end = std::min(plan.packed_panels, begin + plan.column_panels_per_block);
   for (int p = begin; p < end; ++p) {
     const int j0 = (first_packed + p) * kColumns<T>;
-    pack_panel<T, kColumns<T>>(columns, j0, std::min(kColumns<T>, plan.n - j0), plan.k,
-                               packed_columns + static_cast<std::ptrdiff_t>(p) * plan.k * kColumns<T>,
-                               static_cast<T*>(nullptr));
+    pack_panel<T, kColumns<T>>(
+        columns, j0, std::min(kColumns<T>, plan.n - j0), plan.k,
+        packed_columns + static_cast<std::ptrdiff_t>(p) * plan.k * kColumns<T>,
+        static_cast<T*>(nullptr));
   }
 }
 

@@ -30,13 +30,13 @@ struct Operand {
 
 /// How a product of a given shape is carried out.
 struct GemmPlan {
-  int m, n, k;          ///< rows, columns and depth, after the possible exchange of A and B
-  bool exchanged;       ///< C is computed as its transpose: rows come from B
-  bool dot;             ///< few columns, both operands contiguous along k: dot products
-  bool pack_rows;       ///< else rows are read where they lie
-  int packed_panels;    ///< column panels that are packed: all, or the last, or none
-  int tile_m, tile_n;   ///< a block of C
-  int k_block;          ///< depth kept in cache
+  int m, n, k;         ///< rows, columns and depth, after the possible exchange of A and B
+  bool exchanged;      ///< C is computed as its transpose: rows come from B
+  bool dot;            ///< few columns, both operands contiguous along k: dot products
+  bool pack_rows;      ///< else rows are read where they lie
+  int packed_panels;   ///< column panels that are packed: all, or the last, or none
+  int tile_m, tile_n;  ///< a block of C
+  int k_block;         ///< depth kept in cache
   int row_panels_per_block, column_panels_per_block;  ///< packing blocks
 };
 
@@ -46,9 +46,9 @@ struct Gemm {
   Operand<T> rows, columns;
   T* c;
   std::ptrdiff_t c_row_stride, c_column_stride;  ///< of `rows` and `columns`, one of them 1
-  const T* bias = nullptr;          ///< along C's columns (of the caller's C), or null
-  T* pre_activation = nullptr;      ///< where f's argument is kept too (C's strides), or null
-  T* row_sums = nullptr;            ///< sum over k of A' (the bias gradient), or null
+  const T* bias = nullptr;                       ///< along C's columns (of the caller's C), or null
+  T* pre_activation = nullptr;  ///< where f's argument is kept too (C's strides), or null
+  T* row_sums = nullptr;        ///< sum over k of A' (the bias gradient), or null
   Activation activation = Activation::identity;
   T* packed_rows = nullptr;
   T* packed_columns = nullptr;

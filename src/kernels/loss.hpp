@@ -7,23 +7,23 @@
 
 namespace ridgeline::kernels {
 
-// Losses over a batch, with their gradients fused in. Means are over the rows (cross-entropy) or over
-// all elements (mse), as PyTorch's default reduction has it.
+// Losses over a batch, with their gradients fused in. Means are over the rows (cross-entropy) or
+// over all elements (mse), as PyTorch's default reduction has it.
 
 /// What a batch adds up to, in a View of doubles: kept on the space until somebody asks.
 enum LossSum { kLossTotal, kCorrect, kSamples, kLossSums };
 
-/// Softmax with cross-entropy of logits z [rows, classes] and labels [rows], with smoothing s of the
-/// labels q = (1 - s) onehot + s / classes:
+/// Softmax with cross-entropy of logits z [rows, classes] and labels [rows], with smoothing s of
+/// the labels q = (1 - s) onehot + s / classes:
 ///   loss = log(sum exp(z - max)) + max - sum(q z),  gradient = (softmax(z) - q) / rows.
-/// Writes `gradient` [rows, classes] unless it is empty (it may be `logits` itself), each row's loss
-/// and whether its largest logit is the label's into `row_loss` and `row_correct` [rows].
+/// Writes `gradient` [rows, classes] unless it is empty (it may be `logits` itself), each row's
+/// loss and whether its largest logit is the label's into `row_loss` and `row_correct` [rows].
 template <class Space, class T>
 void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, const T>& logits,
-                           const Vector<Space, const std::int32_t>& labels,
-                           double label_smoothing, const Matrix<Space, T>& gradient,
-                           const Vector<Space, T>& row_loss, const Vector<Space, T>& row_correct);
+                           const Vector<Space, const std::int32_t>& labels, double label_smoothing,
+                           const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
+                           const Vector<Space, T>& row_correct);
 
 /// Mean squared error of y [rows, columns] against targets of the same shape:
 ///   loss = mean((y - t)²),  gradient = 2 (y - t) / (rows · columns).

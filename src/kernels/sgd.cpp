@@ -16,16 +16,18 @@ void sgd(const Space& instance, const std::string& label, const SgdOptions& opti
   T* velocity = v.data();
   const Cost cost{6.0 * size, (velocity ? 5.0 : 3.0) * sizeof(T) * size};
   if (velocity) {
-    for_elements(instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
-      const T step = gradient[i] + decay * parameter[i];
-      const T now = momentum * velocity[i] + step;
-      velocity[i] = now;
-      parameter[i] -= static_cast<T>(*rate_now) * (nesterov ? step + momentum * now : now);
-    });
+    for_elements(
+        instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
+          const T step = gradient[i] + decay * parameter[i];
+          const T now = momentum * velocity[i] + step;
+          velocity[i] = now;
+          parameter[i] -= static_cast<T>(*rate_now) * (nesterov ? step + momentum * now : now);
+        });
   } else {
-    for_elements(instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
-      parameter[i] -= static_cast<T>(*rate_now) * (gradient[i] + decay * parameter[i]);
-    });
+    for_elements(
+        instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
+          parameter[i] -= static_cast<T>(*rate_now) * (gradient[i] + decay * parameter[i]);
+        });
   }
 }
 

@@ -37,17 +37,18 @@ namespace {
 template <Activation F, class Space, class T>
 void apply(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y) {
   const Cost cost{20.0 * size, 2.0 * sizeof(T) * size};
-  for_elements(instance, label, size, cost,
-               KOKKOS_LAMBDA(std::size_t i) { y[i] = kernels::activate<F>(x[i]); });
+  for_elements(
+      instance, label, size, cost,
+      KOKKOS_LAMBDA(std::size_t i) { y[i] = kernels::activate<F>(x[i]); });
 }
 
 template <Activation F, class Space, class T>
 void apply_derivative(const Space& instance, const std::string& label, std::size_t size,
                       const T* kept, const T* dy, T* dx) {
   const Cost cost{20.0 * size, 3.0 * sizeof(T) * size};
-  for_elements(instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
-    dx[i] = dy[i] * kernels::derivative<F>(kept[i]);
-  });
+  for_elements(
+      instance, label, size, cost,
+      KOKKOS_LAMBDA(std::size_t i) { dx[i] = dy[i] * kernels::derivative<F>(kept[i]); });
 }
 
 }  // namespace
@@ -55,9 +56,8 @@ void apply_derivative(const Space& instance, const std::string& label, std::size
 template <class Space, class T>
 void ActivationLayer<Space, T>::forward(const Space& instance, const Matrix<Space, const T>& x,
                                         const Matrix<Space, T>& y) {
-  kernels::with_activation(function_, [&](auto f) {
-    apply<f()>(instance, forward_, x.size(), x.data(), y.data());
-  });
+  kernels::with_activation(
+      function_, [&](auto f) { apply<f()>(instance, forward_, x.size(), x.data(), y.data()); });
 }
 
 template <class Space, class T>

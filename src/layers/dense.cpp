@@ -67,13 +67,13 @@ Counts DensePlan::counts(Phase phase, std::size_t batch, std::size_t scalar_byte
   double scalars;
   if (phase == Phase::forward) {
     counts.matrix_flops = 2 * rows * weights;
-    counts.flops = counts.matrix_flops + (bias ? outputs : 0) +
-                   kernels::forward_flops(activation) * outputs;
+    counts.flops =
+        counts.matrix_flops + (bias ? outputs : 0) + kernels::forward_flops(activation) * outputs;
     scalars = inputs + weights + biases + outputs;
   } else {
     counts.matrix_flops = (input_gradient ? 4 : 2) * rows * weights;
-    counts.flops = counts.matrix_flops + (bias ? outputs : 0) +
-                   kernels::backward_flops(activation) * outputs;
+    counts.flops =
+        counts.matrix_flops + (bias ? outputs : 0) + kernels::backward_flops(activation) * outputs;
     scalars = (input_gradient ? 2 : 1) * (inputs + weights) + biases + outputs +
               (activation == Activation::identity ? 0 : outputs);
   }
@@ -119,8 +119,7 @@ void Dense<Space, T>::backward(const Space& instance, const Matrix<Space, const 
   product.a = Matrix<Space, const T>(dy.data(), rows, out_);
   if (activation_ != Activation::identity) {
     const bool from_input = kernels::derivative_needs_input(activation_);
-    product.kept =
-        Matrix<Space, const T>(from_input ? memory_.saved.data() : y.data(), rows, out_);
+    product.kept = Matrix<Space, const T>(from_input ? memory_.saved.data() : y.data(), rows, out_);
     product.derivative = activation_;
   }
   if (dx.data()) {

@@ -7,8 +7,8 @@ namespace ridgeline::layers {
 // Y = f(X Wᵀ + b) on the last dimension of whatever comes.
 //   forward   Z = X Wᵀ + b,  Y = f(Z)                X [rows, in], W [out, in], b [out]
 //   backward  dZ = dY ∘ f'(Z),  dX = dZ W,  dW = dZᵀ X,  db = sum of dZ over rows
-// rows is the batch times the leading dimensions. Bias, activation and derivative are fused into the
-// products.
+// rows is the batch times the leading dimensions. Bias, activation and derivative are fused into
+// the products.
 
 /// A fully connected layer.
 class DensePlan : public LayerPlan {

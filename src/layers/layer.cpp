@@ -41,7 +41,7 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   return std::make_unique<Flatten<Space, T>>();
 }
 
-#define RIDGELINE_MAKE_LAYER(Space, T)                                                     \
+#define RIDGELINE_MAKE_LAYER(Space, T) \
   template std::unique_ptr<Layer<Space, T>> make_layer<Space, T>(const LayerPlan&, const Target&);
 RIDGELINE_FOR_SPACES(RIDGELINE_MAKE_LAYER)
 

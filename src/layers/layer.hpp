@@ -19,8 +19,8 @@ std::string to_string(Phase phase);
 /// Work of one phase by the conventions of docs/layers.md: a multiply-add is 2 FLOPs, bytes are
 /// compulsory traffic.
 struct Counts {
-  double flops = 0;              ///< all of them
-  double matrix_flops = 0;       ///< the part in matrix products
+  double flops = 0;         ///< all of them
+  double matrix_flops = 0;  ///< the part in matrix products
   double bytes = 0;
   double working_set_bytes = 0;  ///< distinct bytes touched
 };
@@ -91,8 +91,8 @@ class Layer {
   /// x: [batch, input], y: [batch, output], overwritten.
   virtual void forward(const Space& instance, const Matrix<Space, const T>& x,
                        const Matrix<Space, T>& y) = 0;
-  /// x, y as in forward; dy: [batch, output], may be overwritten; dx: [batch, input], overwritten, or
-  /// empty where no gradient of the input is wanted. Overwrites the parameters' gradients.
+  /// x, y as in forward; dy: [batch, output], may be overwritten; dx: [batch, input], overwritten,
+  /// or empty where no gradient of the input is wanted. Overwrites the parameters' gradients.
   virtual void backward(const Space& instance, const Matrix<Space, const T>& x,
                         const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
                         const Matrix<Space, T>& dx) = 0;

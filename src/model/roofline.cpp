@@ -128,8 +128,8 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
   const std::size_t scalar = sizeof(T);
   long dispatches = 0, single_dispatches = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    LayerRecord record{parts[i], plan->counts(parts[i], options.batch, scalar), 0, 0,
-                       recorder.timing(i), {}};
+    LayerRecord record{
+        parts[i], plan->counts(parts[i], options.batch, scalar), 0, 0, recorder.timing(i), {}};
     record.dispatches = recorder.launches(i).parallel;
     record.single_dispatches = recorder.launches(i).single;
     dispatches += record.dispatches;
@@ -140,8 +140,8 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
     roofline.records.push_back(record);
   }
   roofline.counts = plan->step_counts(options.training, options.batch, scalar);
-  roofline.placement = ceilings.place(
-      work_of(roofline.counts, dispatches, single_dispatches, roofline.total));
+  roofline.placement =
+      ceilings.place(work_of(roofline.counts, dispatches, single_dispatches, roofline.total));
   return roofline;
 }
 
@@ -183,9 +183,9 @@ void to_json(io::Json& json, const Roofline& roofline) {
   json["total"]["sum_of_records_seconds"] = roofline.sum_of_records;
 }
 
-#define RIDGELINE_ROOFLINE(Space, T)                                                         \
-  template Roofline measure_roofline<Space, T>(const Space&,                                 \
-                                               std::shared_ptr<const network::NetworkPlan>,  \
+#define RIDGELINE_ROOFLINE(Space, T)                                                        \
+  template Roofline measure_roofline<Space, T>(const Space&,                                \
+                                               std::shared_ptr<const network::NetworkPlan>, \
                                                const RooflineOptions&, const Ceilings&);
 RIDGELINE_FOR_SPACES(RIDGELINE_ROOFLINE)
 

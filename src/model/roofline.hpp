@@ -24,10 +24,10 @@ struct LayerRecord {
 /// A step, or an inference, layer by layer.
 struct Roofline {
   std::vector<LayerRecord> records;  ///< in the order they run
-  Timing total;                      ///< of the whole step run end to end, without the records' fences
-  double sum_of_records = 0;         ///< seconds, of the medians
+  Timing total;               ///< of the whole step run end to end, without the records' fences
+  double sum_of_records = 0;  ///< seconds, of the medians
   layers::Counts counts;
-  Placement placement;               ///< of the whole step
+  Placement placement;  ///< of the whole step
 };
 
 struct RooflineOptions {
@@ -37,9 +37,9 @@ struct RooflineOptions {
   int repeats = 10;  ///< at least; and at least 0.2 s
 };
 
-/// Times every part of a step in situ: the step runs in its order, and each part finds the caches as
-/// the one before left them. Steps with and without records run in turn. Inputs and labels are random,
-/// and the learning rate is 0, so that the numbers stay what they are.
+/// Times every part of a step in situ: the step runs in its order, and each part finds the caches
+/// as the one before left them. Steps with and without records run in turn. Inputs and labels are
+/// random, and the learning rate is 0, so that the numbers stay what they are.
 template <class Space, class T>
 Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
                           const RooflineOptions& options, const Ceilings& ceilings);

@@ -33,8 +33,7 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
       arena.outputs.push_back(in_turn[turn++ % 2]);
     }
     arena.saved.push_back(take(layer.saved(batch)));
-    arena.workspace_size =
-        std::max(arena.workspace_size, layer.workspace(target, batch, training));
+    arena.workspace_size = std::max(arena.workspace_size, layer.workspace(target, batch, training));
   }
   if (training) {
     for (std::size_t& at : arena.gradients) at = take(batch * widest);

@@ -14,9 +14,9 @@
 
 namespace ridgeline::network {
 
-/// Brings batches from the loader's thread to the space that computes. A host space reads the loader's
-/// buffers where they are; to a device they are copied asynchronously from pinned memory, so that the
-/// next batch is collected and the step before computed meanwhile.
+/// Brings batches from the loader's thread to the space that computes. A host space reads the
+/// loader's buffers where they are; to a device they are copied asynchronously from pinned memory,
+/// so that the next batch is collected and the step before computed meanwhile.
 template <class Space, class T>
 class BatchFeed {
  public:
@@ -109,13 +109,13 @@ class BatchFeed {
   void copy(const Buffer<Space, Value>& to, const Value* from, std::size_t size) {
     if (!from || size == 0) return;
     using Traits = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
-    Kokkos::deep_copy(instance_, Vector<Space, Value>(to.data(), size),
-                      Kokkos::View<const Value*, Kokkos::LayoutRight, PinnedSpace, Traits>(from,
-                                                                                          size));
+    Kokkos::deep_copy(
+        instance_, Vector<Space, Value>(to.data(), size),
+        Kokkos::View<const Value*, Kokkos::LayoutRight, PinnedSpace, Traits>(from, size));
   }
 
-  // The staging buffer may be filled again once its copy is over, which is long before the step that
-  // uses it is.
+  // The staging buffer may be filled again once its copy is over, which is long before the step
+  // that uses it is.
   void mark_copy() {
 #if defined(KOKKOS_ENABLE_CUDA)
     if (!copied_ && cudaEventCreateWithFlags(&event_, cudaEventDisableTiming) != cudaSuccess) {
@@ -127,7 +127,8 @@ class BatchFeed {
   }
   void wait_for_copy() {
 #if defined(KOKKOS_ENABLE_CUDA)
-    if (copied_ && cudaEventSynchronize(event_) != cudaSuccess) throw RunError("the device was lost");
+    if (copied_ && cudaEventSynchronize(event_) != cudaSuccess)
+      throw RunError("the device was lost");
 #endif
   }
 #if defined(KOKKOS_ENABLE_CUDA)

@@ -40,8 +40,9 @@ template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
                      const Checkpoint<T>& checkpoint);
 
-/// Reads a checkpoint of this very network. Throws RequestError naming file and object for a file that
-/// is missing, no HDF5, truncated, of another format or version, of another network, or not finite.
+/// Reads a checkpoint of this very network. Throws RequestError naming file and object for a file
+/// that is missing, no HDF5, truncated, of another format or version, of another network, or not
+/// finite.
 template <class T>
 Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan);
 

@@ -14,10 +14,11 @@ const std::string kUpdateLabel = "optimizer/update";
 template <class Space>
 void advance_schedule(const Space& instance, const Schedule& schedule, double* rate,
                       std::int64_t* step) {
-  for_elements(instance, kScheduleLabel, 1, {}, KOKKOS_LAMBDA(std::size_t) {
-    *rate = schedule.rate(*step);
-    ++*step;
-  });
+  for_elements(
+      instance, kScheduleLabel, 1, {}, KOKKOS_LAMBDA(std::size_t) {
+        *rate = schedule.rate(*step);
+        ++*step;
+      });
 }
 
 void begin(StepObserver* observer, std::size_t part) {
@@ -61,8 +62,7 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
       }
     }
     memory.saved = Vector<Space, T>(base + arena_plan_.saved[i], layer.saved(options.batch));
-    memory.workspace =
-        Vector<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
+    memory.workspace = Vector<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
     layers_.push_back(layers::make_layer<Space, T>(layer, target));
     layers_.back()->bind(memory);
   }
@@ -115,8 +115,7 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
   const std::size_t rows = batch.inputs.extent(0), count = layers_.size();
   std::size_t turn = 0;
   const auto gradient = [&](std::size_t which, const Shape& shape) {
-    return Matrix<Space, T>(arena_.data() + arena_plan_.gradients[which % 2], rows,
-                            size_of(shape));
+    return Matrix<Space, T>(arena_.data() + arena_plan_.gradients[which % 2], rows, size_of(shape));
   };
   begin(observer, count);
   loss(batch, gradient(turn, plan_->layers.back()->output));
@@ -143,11 +142,10 @@ template <class Space, class T>
 void Network<Space, T>::update() {
   advance_schedule(instance_, schedule_, rate_.data(), step_.data());
   const std::size_t size = parameters_.size();
-  kernels::sgd<Space, T>(instance_, kUpdateLabel, sgd_,
-                         Vector<Space, const double>(rate_.data(), 1),
-                         Vector<Space, T>(parameters_.data(), size),
-                         Vector<Space, const T>(gradients_.data(), size),
-                         Vector<Space, T>(velocity_.data(), velocity_.size()));
+  kernels::sgd<Space, T>(
+      instance_, kUpdateLabel, sgd_, Vector<Space, const double>(rate_.data(), 1),
+      Vector<Space, T>(parameters_.data(), size), Vector<Space, const T>(gradients_.data(), size),
+      Vector<Space, T>(velocity_.data(), velocity_.size()));
 }
 
 template <class Space, class T>

@@ -38,9 +38,9 @@ class StepObserver {
   virtual void end(std::size_t part) = 0;
 };
 
-/// A network in the memory of one execution space. All parameters lie in one buffer, all gradients in
-/// a second, activations and workspace in an arena sized here; a step allocates nothing, waits for
-/// nothing and reads nothing back.
+/// A network in the memory of one execution space. All parameters lie in one buffer, all gradients
+/// in a second, activations and workspace in an arena sized here; a step allocates nothing, waits
+/// for nothing and reads nothing back.
 template <class Space, class T>
 class Network {
  public:
@@ -100,8 +100,8 @@ class Network {
   std::vector<std::unique_ptr<layers::Layer<Space, T>>> layers_;
 };
 
-/// The parameters that a run begins with, from the deck's initialization and seed alone; laid out as
-/// NetworkPlan::parameters says, gaps zero.
+/// The parameters that a run begins with, from the deck's initialization and seed alone; laid out
+/// as NetworkPlan::parameters says, gaps zero.
 template <class T>
 std::vector<T> initial_parameters(const NetworkPlan& plan, std::uint64_t seed);
 

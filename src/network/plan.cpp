@@ -36,18 +36,21 @@ NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_sha
   if (!sample.has_targets) return;
   if (has_labels()) {
     if (sample.classes == 0) {
-      deck.train.table.fail("loss", "cross_entropy needs class labels, and the data has values; "
-                                    "use mse");
+      deck.train.table.fail("loss",
+                            "cross_entropy needs class labels, and the data has values; "
+                            "use mse");
     }
     if (shape.size() != 1 || shape[0] != sample.classes) {
       last.fail("units", "the network ends in " + to_string(shape) + ", and the data has " +
-                             std::to_string(sample.classes) + " classes; the last layer must give [" +
+                             std::to_string(sample.classes) +
+                             " classes; the last layer must give [" +
                              std::to_string(sample.classes) + "]");
     }
   } else {
     if (sample.classes != 0) {
-      deck.train.table.fail("loss", "mse needs values to compare with, and the data has class "
-                                    "labels; use cross_entropy, or data.target = \"input\"");
+      deck.train.table.fail("loss",
+                            "mse needs values to compare with, and the data has class "
+                            "labels; use cross_entropy, or data.target = \"input\"");
     }
     if (size_of(shape) != size_of(sample.target)) {
       last.fail("units", "the network ends in " + to_string(shape) + ", and a target is " +
@@ -100,7 +103,8 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
   }
   const double outputs = double(batch) * output_size();
   if (has_labels()) {
-    counts.flops = 6 * outputs + 4.0 * batch + (label_smoothing != 0 ? 2 * outputs + 4.0 * batch : 0);
+    counts.flops =
+        6 * outputs + 4.0 * batch + (label_smoothing != 0 ? 2 * outputs + 4.0 * batch : 0);
     counts.bytes = 2 * outputs * scalar_bytes + double(batch) * sizeof(std::int32_t);
   } else {
     counts.flops = 4 * outputs + double(batch);
@@ -119,8 +123,8 @@ Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t sc
     total.bytes += counts.bytes;
   }
   // Every parameter (with gradient and velocity) and every activation once.
-  double scalars = double(parameter_count()) *
-                   (training ? 2 + (optimizer.momentum != 0 ? 1 : 0) : 1);
+  double scalars =
+      double(parameter_count()) * (training ? 2 + (optimizer.momentum != 0 ? 1 : 0) : 1);
   scalars += double(batch) * input_size();
   for (const auto& layer : layers) {
     if (!layer->is_view()) scalars += double(batch) * size_of(layer->output);

@@ -28,9 +28,7 @@ struct SampleShape {
 /// Bytes that a network needs on its space, by purpose.
 struct Memory {
   std::size_t parameters = 0, gradients = 0, optimizer = 0, activations = 0, workspace = 0;
-  std::size_t total() const {
-    return parameters + gradients + optimizer + activations + workspace;
-  }
+  std::size_t total() const { return parameters + gradients + optimizer + activations + workspace; }
 };
 
 /// A record of a step: a layer in a phase, or what the whole network shares.

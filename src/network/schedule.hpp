@@ -7,7 +7,8 @@
 
 namespace ridgeline::network {
 
-/// The learning rate as a function of the step alone, so that a space can compute it without the host.
+/// The learning rate as a function of the step alone, so that a space can compute it without the
+/// host.
 struct Schedule {
   enum class Kind { constant, cosine };
 
@@ -17,8 +18,9 @@ struct Schedule {
   std::int64_t total_steps = 1;  ///< cosine: over the whole run
   std::int64_t warmup_steps = 0;
 
-  /// The rate of step `step`, counted from 0: rises linearly over warmup_steps, then stays, or follows
-  /// half a cosine from learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR 2017).
+  /// The rate of step `step`, counted from 0: rises linearly over warmup_steps, then stays, or
+  /// follows half a cosine from learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR
+  /// 2017).
   RIDGELINE_FUNCTION double rate(std::int64_t step) const {
     if (step < warmup_steps) {
       return learning_rate * static_cast<double>(step + 1) / static_cast<double>(warmup_steps);

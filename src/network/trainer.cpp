@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <optional>
 
 #include "network/batch_feed.hpp"
 
@@ -105,149 +105,206 @@ LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
   return network.read_losses();
 }
 
+namespace {
+
+// Where a run begins: a checkpoint, given weights, or the deck's seed.
+template <class T>
+Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
+                        const TrainingFiles& files) {
+  Checkpoint<T> run;
+  if (files.resume) {
+    run = load_checkpoint<T>(*files.resume, plan);
+  } else {
+    run.parameters = files.init ? load_parameters<T>(*files.init, plan)
+                                : initial_parameters<T>(plan, deck.train.seed);
+  }
+  run.deck = deck.text();
+  run.seed = deck.train.seed;
+  return run;
+}
+
+template <class Space, class T>
+typename Network<Space, T>::Options network_options(const config::Deck& deck,
+                                                    const data::Dataset& dataset) {
+  typename Network<Space, T>::Options options;
+  options.gemm = gemm_backend(deck);
+  options.batch = static_cast<std::size_t>(deck.train.batch);
+  options.training = true;
+  options.schedule = make_schedule(deck, dataset.train.samples);
+  return options;
+}
+
+data::LoaderOptions training_order(const config::Deck& deck, const TrainingState& state) {
+  data::LoaderOptions options = loader_options(static_cast<std::size_t>(deck.train.batch));
+  options.shuffle = deck.data.shuffle;
+  options.seed = deck.train.shuffle_seed;
+  options.epoch = static_cast<std::size_t>(state.epoch);
+  options.sample = static_cast<std::size_t>(state.sample);
+  return options;
+}
+
+// One run from where it begins to where it ends.
+template <class Space, class T>
+class TrainingRun {
+ public:
+  TrainingRun(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
+              const config::Deck& deck, const data::Dataset& dataset, const TrainingFiles& files,
+              TrainingEvents& events, Checkpoint<T> begin)
+      : deck_(deck),
+        dataset_(dataset),
+        files_(files),
+        events_(events),
+        batch_(deck.train.batch),
+        run_(std::move(begin)),
+        network_(instance, plan, network_options<Space, T>(deck, dataset)),
+        feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
+        times_(instance, plan->parts(true).size()) {
+    network_.write_parameters(run_.parameters);
+    if (!run_.velocity.empty()) network_.write_velocity(run_.velocity);
+    network_.set_step(state().step);
+    network_.reset_losses(state().sums);
+  }
+
+  TrainingResult run() {
+    begin_ = host_seconds();
+    std::optional<Outcome> outcome;
+    while (!outcome) {
+      const bool epoch_ended = step();
+      const bool stop = events_.stop_requested();
+      const bool enough =
+          deck_.train.stop_after_steps && state().step >= *deck_.train.stop_after_steps;
+      if (epoch_ended) {
+        outcome = end_epoch(stop || enough);
+      } else if (stop || enough || every(deck_.checkpoint.every_steps, state().step)) {
+        state().sums = network_.read_losses();
+        take_time();
+        if (!std::isfinite(state().sums.loss)) outcome = Outcome::diverged;
+        if (!outcome) save();
+      }
+      if (!outcome && stop) outcome = Outcome::stopped_by_signal;
+      if (!outcome && enough) outcome = Outcome::stopped_after_steps;
+    }
+    TrainingResult result;
+    result.outcome = *outcome;
+    result.state = state();
+    result.step_seconds = times_.step_seconds();
+    result.shares = times_.shares(network_.plan());
+    result.samples_per_second = trained_seconds_ > 0 ? trained_samples_ / trained_seconds_ : 0;
+    return result;
+  }
+
+ private:
+  // One step in this many is timed part by part, so that the record costs next to nothing.
+  static constexpr std::int64_t kObserveEvery = 16;
+
+  TrainingState& state() { return run_.state; }
+  static bool every(std::int64_t period, std::int64_t count) {
+    return period > 0 && count % period == 0;
+  }
+
+  // Trains one batch; whether it was the epoch's last.
+  bool step() {
+    const auto item = feed_.next();
+    if (every(kObserveEvery, state().step + 1)) {
+      times_.observe([&] { network_.train_step(item.batch, &times_); });
+    } else {
+      network_.train_step(item.batch);
+    }
+    ++state().step;
+    state().sample += static_cast<std::int64_t>(item.count);
+    trained_samples_ += static_cast<double>(item.count);
+    const std::int64_t samples = static_cast<std::int64_t>(dataset_.train.samples);
+    events_.progress(state().epoch + 1, (state().sample + batch_ - 1) / batch_,
+                     (samples + batch_ - 1) / batch_,
+                     [&] { return network_.read_losses().mean_loss(); });
+    return item.ends_epoch;
+  }
+
+  // Evaluates, reports and writes a checkpoint where one is due; how the run ended, if it did.
+  std::optional<Outcome> end_epoch(bool stopping) {
+    const LossSums sums = network_.read_losses();  // waits for the epoch's last step
+    take_time();
+    EpochReport report{state().epoch + 1, sums.mean_loss(), {}, {}, state().seconds, 0};
+    report.samples_per_second = report.seconds > 0 ? sums.samples / report.seconds : 0;
+    History& history = state().history;
+    if (dataset_.test.samples > 0) {
+      const LossSums test =
+          evaluate<Space, T>(network_, dataset_, dataset_.test, static_cast<std::size_t>(batch_));
+      report.test_loss = test.mean_loss();
+      history.test_loss.push_back(*report.test_loss);
+      if (dataset_.has_labels()) {
+        report.test_accuracy = test.accuracy();
+        history.test_accuracy.push_back(*report.test_accuracy);
+      }
+    }
+    history.train_loss.push_back(report.train_loss);
+    history.seconds.push_back(report.seconds);
+    events_.epoch(report);
+    ++state().epoch;
+    state().sample = 0;
+    state().sums = {};
+    state().seconds = 0;
+    network_.reset_losses();
+    if (!std::isfinite(report.train_loss)) return Outcome::diverged;
+    const bool last = state().epoch == deck_.train.epochs;
+    if (last || stopping || every(deck_.checkpoint.every_epochs, state().epoch) ||
+        every(deck_.checkpoint.every_steps, state().step)) {
+      save();
+    }
+    begin_ = host_seconds();  // evaluation and checkpoint are not training
+    return last ? std::optional<Outcome>(Outcome::finished) : std::nullopt;
+  }
+
+  // Adds the time since the last call to the epoch's and the run's.
+  void take_time() {
+    const double now = host_seconds();
+    trained_seconds_ += now - begin_;
+    state().seconds += now - begin_;
+    begin_ = now;
+  }
+
+  void save() {
+    run_.parameters = network_.read_parameters();
+    run_.velocity = network_.read_velocity();
+    save_checkpoint(files_.checkpoint, network_.plan(), run_);
+    events_.checkpoint(files_.checkpoint);
+    begin_ = host_seconds();
+  }
+
+  const config::Deck& deck_;
+  const data::Dataset& dataset_;
+  const TrainingFiles& files_;
+  TrainingEvents& events_;
+  const std::int64_t batch_;
+  Checkpoint<T> run_;
+  Network<Space, T> network_;
+  BatchFeed<Space, T> feed_;
+  PartTimes<Space> times_;
+  double begin_ = 0, trained_seconds_ = 0, trained_samples_ = 0;
+};
+
+}  // namespace
+
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset,
                      const TrainingFiles& files, TrainingEvents& events) {
-  // One step in this many is timed part by part, so that the record costs next to nothing.
-  constexpr std::int64_t kObserveEvery = 16;
-  const std::size_t batch = static_cast<std::size_t>(deck.train.batch);
-  const std::int64_t steps =
-      static_cast<std::int64_t>((dataset.train.samples + batch - 1) / batch);
-
-  Checkpoint<T> run;
-  run.deck = deck.text();
-  run.seed = deck.train.seed;
-  if (files.resume) {
-    Checkpoint<T> saved = load_checkpoint<T>(*files.resume, *plan);
-    run.state = std::move(saved.state);
-    run.parameters = std::move(saved.parameters);
-    run.velocity = std::move(saved.velocity);
-  } else {
-    run.parameters = files.init ? load_parameters<T>(*files.init, *plan)
-                                : initial_parameters<T>(*plan, run.seed);
-  }
-  TrainingState& state = run.state;
-  TrainingResult result;
-  if (state.epoch >= deck.train.epochs) {
+  Checkpoint<T> begin = begin_run<T>(*plan, deck, files);
+  if (begin.state.epoch >= deck.train.epochs) {
+    TrainingResult result;
     result.outcome = Outcome::already_finished;
-    result.state = state;
+    result.state = begin.state;
     return result;
   }
-
-  typename Network<Space, T>::Options options;
-  options.gemm = gemm_backend(deck);
-  options.batch = batch;
-  options.training = true;
-  options.schedule = make_schedule(deck, dataset.train.samples);
-  Network<Space, T> network(instance, plan, options);
-  network.write_parameters(run.parameters);
-  if (!run.velocity.empty()) network.write_velocity(run.velocity);
-  network.set_step(state.step);
-  network.reset_losses(state.sums);
-
-  data::LoaderOptions loading = loader_options(batch);
-  loading.shuffle = deck.data.shuffle;
-  loading.seed = deck.train.shuffle_seed;
-  loading.epoch = static_cast<std::size_t>(state.epoch);
-  loading.sample = static_cast<std::size_t>(state.sample);
-  BatchFeed<Space, T> feed(instance, dataset, dataset.train, loading);
-
-  const double seconds_before = state.seconds;
-  double trained_seconds = 0, trained_samples = 0;
-  PartTimes<Space> times(instance, plan->parts(true).size());
-  const auto save = [&] {
-    run.parameters = network.read_parameters();
-    run.velocity = network.read_velocity();
-    save_checkpoint(files.checkpoint, *plan, run);
-    events.checkpoint(files.checkpoint);
-  };
-  const auto end_run = [&](Outcome outcome) {
-    result.outcome = outcome;
-    result.state = state;
-    result.step_seconds = times.step_seconds();
-    result.shares = times.shares(*plan);
-    result.samples_per_second = trained_seconds > 0 ? trained_samples / trained_seconds : 0;
-    return result;
-  };
-
-  double epoch_begin = host_seconds(), epoch_before = seconds_before;
-  const auto take_time = [&] {
-    const double now = host_seconds();
-    trained_seconds += now - epoch_begin;
-    state.seconds = epoch_before + now - epoch_begin;
-    epoch_before = state.seconds;
-    epoch_begin = now;
-  };
-  const std::int64_t stop_after = deck.train.stop_after_steps.value_or(0);
-  for (;;) {
-    const auto item = feed.next();
-    const auto step = [&] { network.train_step(item.batch); };
-    if (state.step % kObserveEvery == kObserveEvery - 1) {
-      times.observe([&] { network.train_step(item.batch, &times); });
-    } else {
-      step();
-    }
-    ++state.step;
-    state.sample += static_cast<std::int64_t>(item.count);
-    trained_samples += static_cast<double>(item.count);
-    events.progress(state.epoch + 1, (state.sample + deck.train.batch - 1) / deck.train.batch,
-                    steps, [&] { return network.read_losses().mean_loss(); });
-
-    const bool stop = events.stop_requested();
-    const bool enough = stop_after > 0 && state.step >= stop_after;
-    const bool by_steps = deck.checkpoint.every_steps > 0 &&
-                          state.step % deck.checkpoint.every_steps == 0;
-    if (!item.ends_epoch && (stop || enough || by_steps)) {
-      state.sums = network.read_losses();
-      take_time();
-      if (!std::isfinite(state.sums.loss)) return end_run(Outcome::diverged);
-      save();
-      epoch_begin = host_seconds();
-      if (stop) return end_run(Outcome::stopped_by_signal);
-      if (enough) return end_run(Outcome::stopped_after_steps);
-    }
-    if (!item.ends_epoch) continue;
-
-    const LossSums sums = network.read_losses();  // waits for the epoch's last step
-    take_time();
-    EpochReport report{state.epoch + 1, sums.mean_loss(), {}, {}, state.seconds, 0};
-    report.samples_per_second = report.seconds > 0 ? sums.samples / report.seconds : 0;
-    if (dataset.test.samples > 0) {
-      const LossSums test = evaluate<Space, T>(network, dataset, dataset.test, batch);
-      report.test_loss = test.mean_loss();
-      state.history.test_loss.push_back(*report.test_loss);
-      if (dataset.has_labels()) {
-        report.test_accuracy = test.accuracy();
-        state.history.test_accuracy.push_back(*report.test_accuracy);
-      }
-    }
-    state.history.train_loss.push_back(report.train_loss);
-    state.history.seconds.push_back(report.seconds);
-    events.epoch(report);
-    ++state.epoch;
-    state.sample = 0;
-    state.sums = {};
-    state.seconds = 0;
-    network.reset_losses();
-    if (!std::isfinite(report.train_loss)) return end_run(Outcome::diverged);
-    const bool last = state.epoch == deck.train.epochs;
-    const bool by_epochs = deck.checkpoint.every_epochs > 0 &&
-                           state.epoch % deck.checkpoint.every_epochs == 0;
-    if (last || stop || enough || by_steps || by_epochs) save();
-    if (last) return end_run(Outcome::finished);
-    if (stop) return end_run(Outcome::stopped_by_signal);
-    if (enough) return end_run(Outcome::stopped_after_steps);
-    epoch_begin = host_seconds();
-    epoch_before = 0;
-  }
+  return TrainingRun<Space, T>(instance, plan, deck, dataset, files, events, std::move(begin))
+      .run();
 }
 
-#define RIDGELINE_TRAINER(Space, T)                                                             \
-  template TrainingResult train<Space, T>(const Space&, std::shared_ptr<const NetworkPlan>,     \
-                                          const config::Deck&, const data::Dataset&,            \
-                                          const TrainingFiles&, TrainingEvents&);               \
-  template LossSums evaluate<Space, T>(Network<Space, T>&, const data::Dataset&,                \
+#define RIDGELINE_TRAINER(Space, T)                                                         \
+  template TrainingResult train<Space, T>(const Space&, std::shared_ptr<const NetworkPlan>, \
+                                          const config::Deck&, const data::Dataset&,        \
+                                          const TrainingFiles&, TrainingEvents&);           \
+  template LossSums evaluate<Space, T>(Network<Space, T>&, const data::Dataset&,            \
                                        const data::Split&, std::size_t);
 RIDGELINE_FOR_SPACES(RIDGELINE_TRAINER)
 

@@ -20,7 +20,7 @@ struct EpochReport {
   std::int64_t epoch;  ///< counted from 1
   double train_loss;
   std::optional<double> test_loss, test_accuracy;
-  double seconds;             ///< of training, without evaluation and checkpoint
+  double seconds;  ///< of training, without evaluation and checkpoint
   double samples_per_second;
 };
 
@@ -29,7 +29,8 @@ class TrainingEvents {
  public:
   virtual ~TrainingEvents() = default;
   virtual void epoch(const EpochReport& report) = 0;
-  /// After every step, cheap to ignore; `loss` waits for the space and gives the epoch's mean so far.
+  /// After every step, cheap to ignore; `loss` waits for the space and gives the epoch's mean so
+  /// far.
   virtual void progress(std::int64_t epoch, std::int64_t step, std::int64_t steps,
                         const std::function<double()>& loss) = 0;
   /// Asked after every step: true ends training with a checkpoint.
@@ -62,9 +63,9 @@ struct TrainingFiles {
   std::optional<std::string> init;    ///< weights to begin with
 };
 
-/// Trains as the deck says. The same deck gives the same bits on a host at any number of threads, and
-/// however often it was interrupted and resumed. Throws RequestError for files that do not fit and
-/// RunError where a checkpoint cannot be written.
+/// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,
+/// and however often it was interrupted and resumed. Throws RequestError for files that do not fit
+/// and RunError where a checkpoint cannot be written.
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset,

@@ -89,8 +89,10 @@ void check(const Case& c, const Multiply& multiply, std::size_t workspace_size) 
   const auto workspace = poisoned<T>(instance, workspace_size);
 
   GemmArguments<Space, T> args;
-  args.a = Matrix<Space, const T>(a_view.data(), c.transpose_a ? c.k : c.m, c.transpose_a ? c.m : c.k);
-  args.b = Matrix<Space, const T>(b_view.data(), c.transpose_b ? c.n : c.k, c.transpose_b ? c.k : c.n);
+  args.a =
+      Matrix<Space, const T>(a_view.data(), c.transpose_a ? c.k : c.m, c.transpose_a ? c.m : c.k);
+  args.b =
+      Matrix<Space, const T>(b_view.data(), c.transpose_b ? c.n : c.k, c.transpose_b ? c.k : c.n);
   args.c = Matrix<Space, T>(c_view.data(), c.m, c.n);
   args.transpose_a = c.transpose_a;
   args.transpose_b = c.transpose_b;
@@ -127,10 +129,10 @@ std::vector<Case> awkward_cases() {
     cases.push_back({m, n, k});
     cases.push_back({m, n, k, false, true, true, Activation::relu});
     cases.push_back({m, n, k, false, true, true, Activation::gelu, true});
-    cases.push_back({m, n, k, false, false, false, Activation::identity, false, true,
-                     Activation::tanh});
-    cases.push_back({m, n, k, true, false, false, Activation::identity, false, true,
-                     Activation::relu, true});
+    cases.push_back(
+        {m, n, k, false, false, false, Activation::identity, false, true, Activation::tanh});
+    cases.push_back(
+        {m, n, k, true, false, false, Activation::identity, false, true, Activation::relu, true});
     cases.push_back({m, n, k, true, false, false, Activation::identity, false, false,
                      Activation::identity, true});
     cases.push_back({m, n, k, true, true, true, Activation::sigmoid});
