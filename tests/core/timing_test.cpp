@@ -4,10 +4,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/runtime.hpp"
+
 namespace {
 
 using ridgeline::MeasureOptions;
 using ridgeline::Timing;
+
+class Measure : public ridgeline::testing::Computing {};
+class RatioInTurn : public ridgeline::testing::Computing {};
+class CheckTimer : public ridgeline::testing::Computing {};
+class Stopwatch : public ridgeline::testing::Computing {};
 
 // A body that keeps the host busy for a given time, so that what is tested is the counting.
 struct Busy {
@@ -46,7 +53,7 @@ TEST(Timing, BecomesTheContractsObject) {
   EXPECT_EQ(json.dump(), R"({"min":1.0,"median":2.0,"max":3.0,"repeats":3})");
 }
 
-TEST(Measure, ReachesBothTheCountAndTheTime) {
+TEST_F(Measure, ReachesBothTheCountAndTheTime) {
   long calls = 0;
   MeasureOptions options = quick();
   const Timing by_count = ridgeline::measure(Kokkos::Serial(), options, Busy{1e-4, &calls});
@@ -58,7 +65,7 @@ TEST(Measure, ReachesBothTheCountAndTheTime) {
   EXPECT_GE(by_time.repeats * by_time.max, 10e-3);
 }
 
-TEST(Measure, ShortCallsAreTimedInBatchesAndLongOnesAreNot) {
+TEST_F(Measure, ShortCallsAreTimedInBatchesAndLongOnesAreNot) {
   long calls = 0;
   ridgeline::measure(Kokkos::Serial(), quick(), Busy{1e-6, &calls});
   EXPECT_GT(calls, 50);  // five samples of 200 µs, at about 1 µs a call
@@ -67,7 +74,7 @@ TEST(Measure, ShortCallsAreTimedInBatchesAndLongOnesAreNot) {
   EXPECT_EQ(calls, 5 + 2);  // two before, to warm up
 }
 
-TEST(Measure, WarmsUpForAsLongAsAsked) {
+TEST_F(Measure, WarmsUpForAsLongAsAsked) {
   long calls = 0;
   MeasureOptions options = quick();
   options.min_repeats = 1;
@@ -77,7 +84,7 @@ TEST(Measure, WarmsUpForAsLongAsAsked) {
   EXPECT_GE(ridgeline::host_seconds() - begin, 5e-3);
 }
 
-TEST(RatioInTurn, AlternatesAndDividesAByB) {
+TEST_F(RatioInTurn, AlternatesAndDividesAByB) {
   long a_calls = 0, b_calls = 0;
   const auto turns = ridgeline::ratio_in_turn(Kokkos::Serial(), Busy{4e-4, &a_calls},
                                               Kokkos::Serial(), Busy{1e-4, &b_calls}, quick());
@@ -87,7 +94,7 @@ TEST(RatioInTurn, AlternatesAndDividesAByB) {
   EXPECT_GT(turns.ratio, 1.0);
 }
 
-TEST(CheckTimer, ComparesOneAndTwoTimesTheWork) {
+TEST_F(CheckTimer, ComparesOneAndTwoTimesTheWork) {
   long calls = 0;
   const auto check =
       ridgeline::check_timer(Kokkos::Serial(), Busy{1e-4, &calls}, ridgeline::Clock::host, 3);
@@ -96,7 +103,7 @@ TEST(CheckTimer, ComparesOneAndTwoTimesTheWork) {
   EXPECT_EQ(check.ok, std::abs(check.ratio - 1.0) <= 0.1);
 }
 
-TEST(Stopwatch, TimesOnEverySpaceOfTheBuild) {
+TEST_F(Stopwatch, TimesOnEverySpaceOfTheBuild) {
   const auto watch_one = [](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
     ridgeline::Stopwatch<Space> watch(instance);

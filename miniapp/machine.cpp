@@ -1,0 +1,256 @@
+#include "machine.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "io/file.hpp"
+#include "io/json.hpp"
+#include "io/table.hpp"
+#include "machine/pages.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+using machine::BandwidthPoint;
+using machine::kStreamKernels;
+using machine::LatencyPlateau;
+using machine::Level;
+using machine::MachineMeasurement;
+using machine::SpaceMeasurement;
+using machine::StreamKernel;
+
+// One line that is written over, where somebody watches.
+class ProgressLine {
+ public:
+  ProgressLine() : shown_(isatty(STDERR_FILENO) != 0) {}
+  ~ProgressLine() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+  void operator()(const std::string& what) const {
+    if (shown_) fmt::print(stderr, "\rmeasured {}\033[K", what);
+  }
+
+ private:
+  bool shown_;
+};
+
+// Thread counts that the space's bandwidth was measured with, most first.
+std::vector<int> thread_counts(const SpaceMeasurement& space) {
+  std::vector<int> counts;
+  for (const BandwidthPoint& point : space.bandwidth) {
+    if (std::find(counts.begin(), counts.end(), point.threads) == counts.end()) {
+      counts.push_back(point.threads);
+    }
+  }
+  std::sort(counts.rbegin(), counts.rend());
+  return counts;
+}
+
+std::vector<BandwidthPoint> with_threads(const SpaceMeasurement& space, int threads) {
+  std::vector<BandwidthPoint> points;
+  for (const BandwidthPoint& point : space.bandwidth) {
+    if (point.threads == threads) points.push_back(point);
+  }
+  return points;
+}
+
+std::string capacity(const Level& level) {
+  return level.capacity_bytes == 0
+             ? ""
+             : machine::readable_bytes(static_cast<double>(level.capacity_bytes));
+}
+
+// Costs that a space has, by name.
+std::vector<std::pair<std::string, Timing>> costs_of(const SpaceMeasurement& space) {
+  std::vector<std::pair<std::string, Timing>> costs = {
+      {"empty kernel", space.dispatch.empty_kernel},
+      {"empty kernel and fence", space.dispatch.empty_kernel_fenced},
+      {"reduction", space.dispatch.reduction}};
+  if (space.dispatch.single_thread_kernel) {
+    costs.push_back({"single-thread kernel", *space.dispatch.single_thread_kernel});
+  }
+  if (space.dispatch.team_barrier) costs.push_back({"team barrier", *space.dispatch.team_barrier});
+  return costs;
+}
+
+io::Cell time_cell(double seconds) {
+  return seconds > 0 ? io::Cell::shown_as(seconds, show_seconds(seconds)) : io::Cell();
+}
+
+io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
+
+void print_levels(const MachineMeasurement& measurement) {
+  const std::string small = machine::small_page_label();
+  io::Table table({{"space", "space", io::Align::left},
+                   {"threads", "threads"},
+                   {"level", "level", io::Align::left},
+                   {"size", "size"},
+                   {"latency, " + small, "latency_small_pages"},
+                   {"huge pages", "latency_huge_pages"},
+                   {"read GB/s", "read"},
+                   {"write", "write"},
+                   {"copy", "copy"},
+                   {"scale", "scale"},
+                   {"triad", "triad"}});
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    for (const int threads : thread_counts(space)) {
+      const std::vector<BandwidthPoint> points = with_threads(space, threads);
+      const bool first = threads == thread_counts(space).front();
+      for (const Level& level : space.levels) {
+        // Latency is one thread's, whatever the others do: shown once.
+        std::vector<io::Cell> row = {to_string(space.space), threads, level.name, capacity(level)};
+        for (const std::string& pages : {small, std::string("huge")}) {
+          row.push_back(first ? time_cell(latency_plateau(space.latency, pages, level).seconds)
+                              : io::Cell());
+        }
+        for (const StreamKernel kernel : kStreamKernels) {
+          row.push_back(rate_cell(level_bandwidth(points, kernel, level)));
+        }
+        table.add_row(row);
+      }
+    }
+  }
+  table.print(std::cout, io::TableFormat::table);
+}
+
+void print_costs(const MachineMeasurement& measurement) {
+  io::Table table({{"space", "space", io::Align::left},
+                   {"float32 GFLOP/s", "float32"},
+                   {"float64", "float64"},
+                   {"empty kernel", "empty_kernel"},
+                   {"and fence", "empty_kernel_fenced"},
+                   {"reduction", "reduction"},
+                   {"single-thread kernel", "single_thread_kernel"},
+                   {"team barrier", "team_barrier"}});
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    const auto& dispatch = space.dispatch;
+    const auto optional_cell = [](const std::optional<Timing>& timing) {
+      return timing ? time_cell(timing->median) : io::Cell();
+    };
+    table.add_row(
+        {to_string(space.space), rate_cell(space.peak_float32.gflops()),
+         rate_cell(space.peak_float64.gflops()), time_cell(dispatch.empty_kernel.median),
+         time_cell(dispatch.empty_kernel_fenced.median), time_cell(dispatch.reduction.median),
+         optional_cell(dispatch.single_thread_kernel), optional_cell(dispatch.team_barrier)});
+  }
+  table.print(std::cout, io::TableFormat::table);
+}
+
+// A figure a row, for programs.
+void print_figures(const MachineMeasurement& measurement, io::TableFormat format) {
+  io::Table table({{"space", "space"},
+                   {"quantity", "quantity"},
+                   {"where", "where"},
+                   {"threads", "threads"},
+                   {"value", "value"},
+                   {"unit", "unit"}});
+  const auto add = [&](const SpaceMeasurement& space, const std::string& quantity,
+                       const std::string& where, int threads, double value, const char* unit) {
+    if (value > 0) {
+      table.add_row({to_string(space.space), quantity, where, threads, {value, "{}"}, unit});
+    }
+  };
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    add(space, "peak float32", "", space.concurrency, space.peak_float32.gflops(), "GFLOP/s");
+    add(space, "peak float64", "", space.concurrency, space.peak_float64.gflops(), "GFLOP/s");
+    for (const Level& level : space.levels) {
+      for (const std::string& pages : {machine::small_page_label(), std::string("huge")}) {
+        add(space, "latency, pages " + pages, level.name, 1,
+            latency_plateau(space.latency, pages, level).seconds, "s");
+      }
+      for (const int threads : thread_counts(space)) {
+        for (const StreamKernel kernel : kStreamKernels) {
+          add(space, "bandwidth, " + machine::to_string(kernel), level.name, threads,
+              level_bandwidth(with_threads(space, threads), kernel, level), "GB/s");
+        }
+      }
+    }
+    for (const auto& [name, timing] : costs_of(space)) {
+      add(space, name, "", space.concurrency, timing.median, "s");
+    }
+    for (const auto& point : space.transfer) {
+      add(space, "transfer, " + point.direction + ", " + point.host_memory,
+          machine::readable_bytes(static_cast<double>(point.bytes)), 1, point.seconds.median, "s");
+    }
+  }
+  table.print(std::cout, format);
+}
+
+void print_summary(const MachineMeasurement& measurement, io::TableFormat format) {
+  if (format == io::TableFormat::table) {
+    print_levels(measurement);
+    std::cout << '\n';
+    print_costs(measurement);
+  } else {
+    print_figures(measurement, format);
+  }
+  std::cout.flush();
+}
+
+}  // namespace
+
+MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool quick) {
+  const HostThreads& threads = Runtime::host_threads();
+  if (!threads.bound && threads.count > 1) {
+    warn("host threads are not bound to processors (" + threads.binding +
+         "): figures with several threads may be low and will vary");
+  }
+  note(fmt::format("measuring the machine, {} s or less; keep it otherwise at rest",
+                   quick ? 20 : 90));
+  machine::MachineOptions options = machine::MachineOptions::standard(quick);
+  options.spaces = spaces;
+  MachineMeasurement measurement;
+  {
+    const ProgressLine progress;
+    measurement =
+        machine::measure_machine(options, [&](const std::string& what) { progress(what); });
+  }
+  for (const std::string& text : measurement.notes) note("note: " + text);
+  note(fmt::format("measured in {:.0f} s", measurement.seconds));
+  return measurement;
+}
+
+Status run_machine(const MachineRequest& request) {
+  const io::TableFormat format = io::parse_table_format(request.format);
+  std::vector<SpaceKind> spaces;
+  if (request.space != "auto") spaces = {resolve_space(request.space)};
+  if (!request.output.empty()) io::check_writable(request.output);
+  const Runtime runtime(request.threads, request.kokkos_flags);
+  const MachineMeasurement measurement = measure_machine(spaces, request.quick);
+  // The summary first: it is there even if the disk has filled up in the meantime.
+  print_summary(measurement, format);
+  if (!request.output.empty()) {
+    io::write_json(request.output, machine::to_json(measurement));
+    note("written to " + request.output);
+  }
+  return Status::done;
+}
+
+void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
+  CLI::App* verb = app.add_subcommand(
+      "machine", "Measures this machine's ceilings: latency, bandwidth, arithmetic, dispatch");
+  auto request = std::make_shared<MachineRequest>();
+  verb->add_option("--output", request->output, "Write every figure to this file (JSON)");
+  verb->add_option("--space", request->space,
+                   "Measure this space alone: serial, openmp or cuda (auto: all of the build)")
+      ->capture_default_str();
+  verb->add_flag("--quick", request->quick,
+                 "Within 20 s rather than 90: smaller sets, fewer points");
+  verb->footer("Example:\n  ridgeline machine --output machine.json");
+  verb->callback([=, &common, &action] {
+    action = [=, &common] {
+      request->threads = common.threads;
+      request->format = common.format;
+      request->kokkos_flags = common.kokkos_flags;
+      return run_machine(*request);
+    };
+  });
+}
+
+}  // namespace ridgeline::miniapp

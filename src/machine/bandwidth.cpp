@@ -1,0 +1,123 @@
+#include "machine/bandwidth.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "machine/stream_arrays.hpp"
+#include "machine/system.hpp"
+
+namespace ridgeline::machine {
+namespace {
+
+// Long against a dispatch, short against the 20 ms of a point.
+constexpr double kLaunchSeconds = 200e-6;
+
+// Passes that make a launch last about kLaunchSeconds.
+template <class Space>
+long passes_for(StreamArrays<Space>& arrays, StreamKernel kernel, std::size_t bytes,
+                Stopwatch<Space>& watch) {
+  // No machine moves 5 TB in a second.
+  if (static_cast<double>(bytes) > 5e12 * kLaunchSeconds) return 1;
+  for (long passes = 1;;) {
+    // One launch may be disturbed, and the very first one finds its pages elsewhere.
+    double seconds = 1e9;
+    for (int attempt = 0; attempt < 3 && seconds >= kLaunchSeconds; ++attempt) {
+      watch.start();
+      arrays.run(kernel, passes);
+      watch.stop();
+      seconds = std::min(seconds, watch.seconds());
+    }
+    if (seconds >= kLaunchSeconds || passes > (1L << 30)) return passes;
+    // The dispatch is still a part of a short launch's time: grow step by step.
+    const double factor = std::min(8.0, 1.1 * kLaunchSeconds / std::max(seconds, 1e-9));
+    passes = static_cast<long>(std::ceil(factor * static_cast<double>(passes)));
+  }
+}
+
+template <class Space>
+BandwidthPoint measure_point(const Space& instance, StreamArrays<Space>& arrays,
+                             StreamKernel kernel, const BandwidthOptions& options) {
+  BandwidthPoint point;
+  point.kernel = kernel;
+  point.working_set_bytes =
+      arrays.size() * sizeof(double) * static_cast<std::size_t>(stream_array_count(kernel));
+  point.threads = instance.concurrency();
+  arrays.prepare(kernel);
+  Stopwatch<Space> watch(instance);
+  point.passes = passes_for(arrays, kernel, point.working_set_bytes, watch);
+  MeasureOptions measure_options = MeasureOptions::ladder_point();
+  measure_options.min_repeats = options.repeats;
+  measure_options.min_seconds = options.min_seconds;
+  const Timing launch =
+      measure(instance, measure_options, [&] { arrays.run(kernel, point.passes); });
+  point.seconds = launch.per(static_cast<double>(point.passes));
+  point.huge_bytes = arrays.huge_bytes();
+  if (!arrays.verify(kernel)) {
+    throw RunError("the bandwidth probe's " + to_string(kernel) + " over " +
+                   readable_bytes(static_cast<double>(point.working_set_bytes)) +
+                   " computed a wrong result: this machine or this build cannot be trusted");
+  }
+  return point;
+}
+
+template <class Space>
+void ladder(const Space& instance, const BandwidthOptions& options, const Progress& progress,
+            std::vector<std::string>* notes, std::vector<BandwidthPoint>& points) {
+  // Divisible into one, two and three arrays of whole lines, so that all kernels share a grid.
+  constexpr std::size_t kUnit = 6 * 64;
+  const auto sets = working_sets(options.smallest, options.largest, options.per_octave, kUnit);
+  std::size_t in_cache = 0;
+  for (const Cache& cache : host_caches()) in_cache = std::max(in_cache, cache.bytes);
+  LadderOrder order(sets, options.per_octave, in_cache, options.budget_seconds);
+  while (const auto index = order.next()) {
+    const std::size_t bytes = sets[*index];
+    for (int count = 1; count <= 3; ++count) {
+      // New memory for each number of arrays: each is cut among the threads in another way, and its
+      // pages have to lie with the threads that stream them.
+      StreamArrays<Space> arrays(instance, count,
+                                 bytes / sizeof(double) / static_cast<std::size_t>(count));
+      for (const StreamKernel kernel : kStreamKernels) {
+        if (stream_array_count(kernel) != count) continue;
+        points.push_back(measure_point(instance, arrays, kernel, options));
+      }
+    }
+    if (progress) {
+      progress("bandwidth, " + std::to_string(points.back().threads) + " threads, " +
+               readable_bytes(static_cast<double>(bytes)));
+    }
+  }
+  std::stable_sort(points.begin(), points.end(),
+                   [](const BandwidthPoint& a, const BandwidthPoint& b) {
+                     return a.working_set_bytes < b.working_set_bytes;
+                   });
+  note_left_out("bandwidth, " + std::to_string(instance.concurrency()) + " threads",
+                order.left_out(), sets.size(), notes);
+}
+
+}  // namespace
+
+std::string to_string(StreamKernel kernel) {
+  switch (kernel) {
+    case StreamKernel::read:
+      return "read";
+    case StreamKernel::write:
+      return "write";
+    case StreamKernel::copy:
+      return "copy";
+    case StreamKernel::scale:
+      return "scale";
+    default:
+      return "triad";
+  }
+}
+
+std::vector<BandwidthPoint> bandwidth_ladder(SpaceKind space, const BandwidthOptions& options,
+                                             const Progress& progress,
+                                             std::vector<std::string>* notes) {
+  std::vector<BandwidthPoint> points;
+  with_space(space,
+             [&](const auto& instance) { ladder(instance, options, progress, notes, points); });
+  return points;
+}
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "core/spaces.hpp"
+#include "core/timing.hpp"
+#include "machine/host_stream.hpp"
+#include "machine/probe.hpp"
+
+namespace ridgeline::machine {
+
+/// "read", "write", "copy", "scale", "triad".
+std::string to_string(StreamKernel kernel);
+
+/// The kernels in the order in which they are measured.
+inline constexpr StreamKernel kStreamKernels[] = {StreamKernel::read, StreamKernel::write,
+                                                  StreamKernel::copy, StreamKernel::scale,
+                                                  StreamKernel::triad};
+
+/// What the bandwidth ladder sweeps.
+struct BandwidthOptions {
+  std::size_t smallest = std::size_t{16} << 10;  ///< working set: all arrays together, bytes
+  std::size_t largest = std::size_t{1} << 30;
+  int per_octave = 2;
+  int repeats = 7;              ///< at least
+  double min_seconds = 0.02;    ///< of timed work a point, at least
+  double budget_seconds = 1e9;  ///< see LadderOrder
+};
+
+/// One kernel on one working set.
+struct BandwidthPoint {
+  StreamKernel kernel = StreamKernel::read;
+  std::size_t working_set_bytes = 0;  ///< of all arrays; what one pass asks for, too
+  int threads = 0;                    ///< host threads; on a device what it can run at once
+  Timing seconds;                     ///< one pass
+  long passes = 1;                    ///< in one launch
+  std::size_t huge_bytes = 0;         ///< of the arrays that lie on huge pages unasked
+
+  /// Of the best repetition (GB = 10^9 bytes), in BabelStream's convention: see StreamKernel.
+  double gbytes_per_second() const {
+    return 1e-9 * static_cast<double>(working_set_bytes) / seconds.min;
+  }
+};
+
+/// The five streaming kernels against working set, with all threads of the space; Serial measures
+/// one thread of a host. A launch of a small set makes as many passes as hide its dispatch. Results
+/// are verified after timing; throws RunError where one is wrong. `notes` gets what was left out.
+std::vector<BandwidthPoint> bandwidth_ladder(SpaceKind space, const BandwidthOptions& options,
+                                             const Progress& progress = {},
+                                             std::vector<std::string>* notes = nullptr);
+
+}  // namespace ridgeline::machine

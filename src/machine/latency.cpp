@@ -1,0 +1,194 @@
+#include "machine/latency.hpp"
+
+#include <cmath>
+
+#include "core/views.hpp"
+#include "machine/cycle.hpp"
+#include "machine/host_chase.hpp"
+#include "machine/host_stream.hpp"
+#include "machine/pages.hpp"
+#include "machine/system.hpp"
+
+namespace ridgeline::machine {
+namespace detail {
+
+/// One device thread follows `loads` pointers from `*at`, and leaves there where it got to.
+struct DeviceChase {
+  void** at;
+  long loads;
+  KOKKOS_FUNCTION void operator()(int) const {
+    void** node = static_cast<void**>(*at);
+    for (long i = 0; i < loads; ++i) node = static_cast<void**>(*node);
+    *at = node;
+  }
+};
+
+/// Turns the cycle's numbers into addresses.
+struct DeviceLink {
+  char* nodes;
+  const std::uint32_t* next;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    *reinterpret_cast<void**>(nodes + i * kNodeStride) = nodes + next[i] * kNodeStride;
+  }
+};
+
+}  // namespace detail
+
+namespace {
+
+// How many loads a repeat makes so that all together are enough and go round once.
+long loads_for(std::size_t nodes, const LatencyOptions& options) {
+  const double all = std::max(static_cast<double>(options.loads), static_cast<double>(nodes));
+  return static_cast<long>(std::ceil(all / options.repeats));
+}
+
+// Sweeps twice the last cache's size of other memory through it. Linking the nodes leaves the last
+// of them in the cache, and a large set's chase does not come back to them to find out: the fastest
+// repeat would be the one that met most of them.
+class CacheFlush {
+ public:
+  CacheFlush() {
+    for (const Cache& cache : host_caches()) cache_bytes_ = std::max(cache_bytes_, cache.bytes);
+  }
+  /// Size of the last cache, in bytes.
+  std::size_t cache_bytes() const { return cache_bytes_; }
+
+  void operator()(std::size_t working_set) {
+    if (working_set <= cache_bytes_) return;
+    other_.resize(2 * cache_bytes_ / sizeof(double), 1.0);
+    other_[0] +=
+        host::stream(StreamKernel::read, nullptr, other_.data(), nullptr, 0, other_.size(), 1);
+  }
+
+ private:
+  std::size_t cache_bytes_ = 0;
+  std::vector<double> other_;
+};
+
+// Times `follow(loads)`, which goes on where it stopped.
+template <class Space, class Follow>
+LatencyPoint measure_point(const Space& instance, std::size_t bytes, const std::string& pages,
+                           const LatencyOptions& options, const Follow& follow) {
+  LatencyPoint point;
+  point.working_set_bytes = bytes;
+  point.pages = pages;
+  point.loads_per_repeat = loads_for(bytes / kNodeStride, options);
+  MeasureOptions measure_options = MeasureOptions::ladder_point();
+  measure_options.min_repeats = options.repeats;
+  measure_options.min_seconds = options.min_seconds;
+  const Timing all = measure(instance, measure_options, [&] { follow(point.loads_per_repeat); });
+  point.seconds = all.per(static_cast<double>(point.loads_per_repeat));
+  return point;
+}
+
+void report(const Progress& progress, const LatencyPoint& point) {
+  if (!progress) return;
+  progress("latency, " + point.pages + " pages, " +
+           readable_bytes(static_cast<double>(point.working_set_bytes)));
+}
+
+void sort_points(std::vector<LatencyPoint>& points, std::size_t first) {
+  std::sort(points.begin() + static_cast<std::ptrdiff_t>(first), points.end(),
+            [](const LatencyPoint& a, const LatencyPoint& b) {
+              return a.working_set_bytes < b.working_set_bytes;
+            });
+}
+
+void ladder_on_host(Pages pages, const LatencyOptions& options, const Progress& progress,
+                    std::vector<std::string>* notes, std::vector<LatencyPoint>& points) {
+  const auto sets =
+      working_sets(options.smallest, options.largest, options.per_octave, kNodeStride);
+  if (sets.empty()) return;
+  const PageBuffer buffer(sets.back(), pages);
+  buffer.touch();
+  if (pages == Pages::huge && buffer.huge_bytes() < buffer.bytes() / 10 * 9) {
+    if (notes) {
+      notes->push_back("no latency ladder on huge pages: only " +
+                       readable_bytes(static_cast<double>(buffer.huge_bytes())) + " of " +
+                       readable_bytes(static_cast<double>(buffer.bytes())) +
+                       " came on huge pages (transparent huge pages: " + transparent_huge_pages() +
+                       ")");
+    }
+    return;
+  }
+  const std::string label = pages == Pages::huge ? "huge" : small_page_label();
+  char* nodes = static_cast<char*>(buffer.data());
+  CacheFlush flush;
+  const std::size_t first_point = points.size();
+  LadderOrder order(sets, options.per_octave, flush.cache_bytes(), options.budget_seconds);
+  while (const auto index = order.next()) {
+    const std::size_t bytes = sets[*index];
+    const std::vector<std::uint32_t> next = random_cycle(bytes / kNodeStride, options.seed);
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      *reinterpret_cast<void**>(nodes + i * kNodeStride) = nodes + next[i] * kNodeStride;
+    }
+    flush(bytes);
+    void* at = nodes;
+    // The chase's end is used as its next beginning, so that no load can be left out.
+    points.push_back(measure_point(Kokkos::Serial(), bytes, label, options,
+                                   [&](long loads) { at = host::chase(at, loads); }));
+    report(progress, points.back());
+  }
+  sort_points(points, first_point);
+  note_left_out("latency, " + label + " pages", order.left_out(), sets.size(), notes);
+}
+
+template <class Space>
+void ladder_on_device(const Space& instance, const LatencyOptions& options,
+                      const Progress& progress, std::vector<std::string>* notes,
+                      std::vector<LatencyPoint>& points) {
+  const auto sets =
+      working_sets(options.smallest, options.largest, options.per_octave, kNodeStride);
+  if (sets.empty()) return;
+  using Host = Kokkos::HostSpace;
+  const Buffer<Space, char> nodes(Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/nodes"),
+                                  sets.back());
+  const Buffer<Space, void*> at(Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/position"),
+                                1);
+  const std::size_t first_point = points.size();
+  LadderOrder order(sets, options.per_octave, 0, options.budget_seconds);
+  while (const auto index = order.next()) {
+    const std::size_t bytes = sets[*index];
+    const std::vector<std::uint32_t> cycle = random_cycle(bytes / kNodeStride, options.seed);
+    const Buffer<Space, std::uint32_t> next(
+        Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/cycle"), cycle.size());
+    Kokkos::deep_copy(
+        instance, next,
+        Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Host,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(cycle.data(), cycle.size()));
+    Kokkos::parallel_for("latency/link", Kokkos::RangePolicy<Space>(instance, 0, cycle.size()),
+                         detail::DeviceLink{nodes.data(), next.data()});
+    void* first = nodes.data();
+    Kokkos::deep_copy(
+        instance, at,
+        Kokkos::View<void**, Kokkos::LayoutRight, Host, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
+            &first, 1));
+    instance.fence();
+    points.push_back(measure_point(instance, bytes, "huge", options, [&](long loads) {
+      Kokkos::parallel_for("latency/chase", Kokkos::RangePolicy<Space>(instance, 0, 1),
+                           detail::DeviceChase{at.data(), loads});
+    }));
+    report(progress, points.back());
+  }
+  sort_points(points, first_point);
+  note_left_out("latency", order.left_out(), sets.size(), notes);
+}
+
+}  // namespace
+
+std::vector<LatencyPoint> latency_ladder(SpaceKind space, const LatencyOptions& options,
+                                         const Progress& progress,
+                                         std::vector<std::string>* notes) {
+  std::vector<LatencyPoint> points;
+  with_space(space, [&](const auto& instance) {
+    if constexpr (kIsHost<std::decay_t<decltype(instance)>>) {
+      ladder_on_host(Pages::small, options, progress, notes, points);
+      ladder_on_host(Pages::huge, options, progress, notes, points);
+    } else {
+      ladder_on_device(instance, options, progress, notes, points);
+    }
+  });
+  return points;
+}
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/spaces.hpp"
+#include "core/timing.hpp"
+#include "machine/probe.hpp"
+
+namespace ridgeline::machine {
+
+/// Distance between the nodes that a chase visits: two lines of most CPUs, so that the prefetcher
+/// of the neighbouring line brings nothing that is wanted; one line of a GPU.
+inline constexpr std::size_t kNodeStride = 128;
+
+/// What the latency ladder sweeps.
+struct LatencyOptions {
+  std::size_t smallest = std::size_t{16} << 10;  ///< working set, bytes
+  std::size_t largest = std::size_t{1} << 30;
+  int per_octave = 4;
+  int repeats = 7;            ///< at least; the latency is the fastest
+  long loads = 1000000;       ///< of all repeats together, at least; and once round the cycle
+  double min_seconds = 0.02;  ///< of timed loads a point, at least
+  double budget_seconds =
+      1e9;  ///< for each kind of pages; when spent, only sets in cache are added
+  std::uint64_t seed = 1;
+};
+
+/// One working set on one kind of pages.
+struct LatencyPoint {
+  std::size_t working_set_bytes = 0;
+  std::string pages;  ///< "4KiB" (the base page's size) or "huge"
+  Timing seconds;     ///< a dependent load; the minimum is the latency
+  long loads_per_repeat = 0;
+};
+
+/// Seconds of a dependent load against working set: one thread follows a single random cycle
+/// through nodes kNodeStride apart (Sattolo's shuffle), at least once round over all repeats
+/// together, each going on where the one before stopped.
+///
+/// On a host once on small pages and once on huge ones, which are left out where the kernel does
+/// not grant them. On a device one thread follows, in a kernel long enough that its launch does not
+/// count; device memory lies on huge pages. `notes` gets what was left out.
+std::vector<LatencyPoint> latency_ladder(SpaceKind space, const LatencyOptions& options,
+                                         const Progress& progress = {},
+                                         std::vector<std::string>* notes = nullptr);
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,268 @@
+#include "machine/machine.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "machine/description.hpp"
+#include "machine/pages.hpp"
+#include "machine/stream_arrays.hpp"
+
+#if defined(KOKKOS_ENABLE_CUDA)
+#include <cuda_runtime.h>
+#endif
+
+namespace ridgeline::machine {
+namespace {
+
+using io::Json;
+
+bool is_host(SpaceKind space) { return space != SpaceKind::cuda; }
+
+// A quarter of the memory that is free where the space's data lie.
+std::size_t memory_share(SpaceKind space) {
+#if defined(KOKKOS_ENABLE_CUDA)
+  std::size_t free = 0, total = 0;
+  if (!is_host(space) && cudaMemGetInfo(&free, &total) == cudaSuccess) return free / 4;
+#endif
+  (void)space;
+  return std::max(free_memory_bytes() / 4, std::size_t{1} << 20);
+}
+
+std::vector<Cache> caches_of(SpaceKind space) {
+  if (is_host(space)) return host_caches();
+  std::vector<Cache> caches;
+#if defined(KOKKOS_ENABLE_CUDA)
+  int device = 0, bytes = 0;
+  cudaGetDevice(&device);
+  if (cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device) == cudaSuccess && bytes > 0) {
+    // What a device thread meets before the second level is part of its multiprocessor.
+    int first = 0;
+    cudaDeviceGetAttribute(&first, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device);
+    if (first > 0) caches.push_back({1, static_cast<std::size_t>(first), 1});
+    caches.push_back({2, static_cast<std::size_t>(bytes), 1 << 30});
+  }
+#endif
+  return caches;
+}
+
+TimerCheck timer_check(SpaceKind space) {
+  return with_space(space, [&](const auto& instance) {
+    using Space = std::decay_t<decltype(instance)>;
+    StreamArrays<Space> arrays(instance, 1, std::size_t{1} << 17);
+    arrays.prepare(StreamKernel::read);
+    return check_timer(instance, [&] { arrays.run(StreamKernel::write, 4); });
+  });
+}
+
+template <class Options>
+Options bounded(Options options, SpaceKind space) {
+  options.largest = std::min(options.largest, memory_share(space));
+  options.smallest = std::min(options.smallest, options.largest);
+  return options;
+}
+
+// What is measured once for all spaces of a host.
+struct OneThread {
+  bool measured = false;
+  std::vector<LatencyPoint> latency;
+  std::vector<BandwidthPoint> bandwidth;
+};
+
+void measure_one_thread(const MachineOptions& options, const Progress& progress,
+                        MachineMeasurement& measurement, OneThread& one) {
+  if (one.measured) return;
+  one.measured = true;
+  one.latency = latency_ladder(SpaceKind::serial, bounded(options.latency, SpaceKind::serial),
+                               progress, &measurement.notes);
+  one.bandwidth =
+      bandwidth_ladder(SpaceKind::serial, bounded(options.bandwidth_one_thread, SpaceKind::serial),
+                       progress, &measurement.notes);
+}
+
+// A shared last cache that others use: what the ladder shows of it holds at that moment alone.
+void note_lost_caches(const SpaceMeasurement& space, std::vector<std::string>& notes) {
+  for (const Level& level : space.levels) {
+    const LatencyPlateau plateau = latency_plateau(space.latency, small_page_label(), level);
+    if (level.capacity_bytes == 0 || level.shared_by == 1 || plateau.seconds == 0) continue;
+    if (2 * plateau.seen_bytes < level.capacity_bytes) {
+      notes.push_back("a chase found only " +
+                      readable_bytes(static_cast<double>(plateau.seen_bytes)) + " of the " +
+                      readable_bytes(static_cast<double>(level.capacity_bytes)) + " of " +
+                      level.name + ": others share it, so its figures come and go");
+    }
+  }
+}
+
+Json latency_json(const std::vector<LatencyPoint>& points) {
+  Json list = Json::array();
+  for (const LatencyPoint& point : points) {
+    list.push_back({{"working_set_bytes", point.working_set_bytes},
+                    {"pages", point.pages},
+                    {"seconds", point.seconds},
+                    {"loads_per_repeat", point.loads_per_repeat}});
+  }
+  return list;
+}
+
+Json bandwidth_json(const std::vector<BandwidthPoint>& points) {
+  Json list = Json::array();
+  for (const BandwidthPoint& point : points) {
+    list.push_back({{"kernel", to_string(point.kernel)},
+                    {"working_set_bytes", point.working_set_bytes},
+                    {"threads", point.threads},
+                    {"gbytes_per_second", point.gbytes_per_second()},
+                    {"seconds", point.seconds},
+                    {"passes_per_launch", point.passes},
+                    {"huge_page_bytes", point.huge_bytes}});
+  }
+  return list;
+}
+
+Json dispatch_json(const DispatchCosts& costs) {
+  Json dispatch;
+  dispatch["empty_kernel"] = costs.empty_kernel;
+  dispatch["empty_kernel_fenced"] = costs.empty_kernel_fenced;
+  dispatch["reduction"] = costs.reduction;
+  if (costs.single_thread_kernel) dispatch["single_thread_kernel"] = *costs.single_thread_kernel;
+  if (costs.team_barrier) dispatch["team_barrier"] = *costs.team_barrier;
+  dispatch["team_size"] = costs.team_size;
+  return dispatch;
+}
+
+Json space_json(const SpaceMeasurement& space) {
+  Json json;
+  json["concurrency"] = space.concurrency;
+  json["peak_gflops"] = {{"float32", space.peak_float32.gflops()},
+                         {"float64", space.peak_float64.gflops()}};
+  json["peak_threads"] = space.peak_float32.threads;
+  json["bandwidth"] = bandwidth_json(space.bandwidth);
+  json["latency"] = latency_json(space.latency);
+  json["dispatch"] = dispatch_json(space.dispatch);
+  if (!is_host(space.space)) {
+    Json list = Json::array();
+    for (const TransferPoint& point : space.transfer) {
+      list.push_back({{"direction", point.direction},
+                      {"bytes", point.bytes},
+                      {"seconds", point.seconds},
+                      {"host_memory", point.host_memory}});
+    }
+    json["transfer"] = list;
+  }
+  Json levels = Json::array();
+  for (const Level& level : space.levels) {
+    Json entry = {{"level", level.name}};
+    entry["capacity_bytes"] = level.capacity_bytes > 0 ? Json(level.capacity_bytes) : Json();
+    for (const std::string& pages : {small_page_label(), std::string("huge")}) {
+      const LatencyPlateau plateau = latency_plateau(space.latency, pages, level);
+      if (plateau.seconds == 0) continue;
+      entry["latency"][pages] = {{"seconds_per_load", plateau.seconds},
+                                 {"seen_bytes", plateau.seen_bytes}};
+    }
+    levels.push_back(entry);
+  }
+  json["levels"] = levels;
+  json["timer_check"] = {{"ratio", space.timer.ratio}, {"within_10_percent", space.timer.ok}};
+  json["clock"] = is_host(space.space) ? "host clock, fence on the instance"
+                                       : "events on the instance's stream; dispatch and transfers "
+                                         "by the host clock, end to end";
+  return json;
+}
+
+}  // namespace
+
+MachineOptions MachineOptions::standard(bool quick) {
+  MachineOptions options;
+  const std::vector<Cache> caches = host_caches();
+  const std::size_t first = caches.empty() ? std::size_t{32} << 10 : caches.front().bytes;
+  options.latency.smallest = first / 2;
+  options.latency.largest = std::size_t{quick ? 256u : 1024u} << 20;
+  options.latency.budget_seconds = quick ? 3 : 17;
+  options.bandwidth.largest = std::size_t{quick ? 384u : 1024u} << 20;
+  options.bandwidth.per_octave = quick ? 1 : 2;
+  options.bandwidth.budget_seconds = quick ? 4 : 18;
+  options.bandwidth_one_thread = options.bandwidth;
+  options.bandwidth_one_thread.per_octave = 1;
+  options.bandwidth_one_thread.budget_seconds = quick ? 3 : 10;
+  if (quick) {
+    // Every octave costs five kernels.
+    options.bandwidth.min_seconds = options.bandwidth_one_thread.min_seconds = 0.01;
+  }
+  options.transfer.largest = std::size_t{quick ? 256u : 1024u} << 20;
+  options.transfer.budget_seconds = quick ? 2 : 5;
+  for (MeasureOptions* each : {&options.peak, &options.dispatch}) {
+    each->min_seconds = quick ? 0.05 : 0.2;
+    each->warm_up_seconds = 0.01;
+  }
+  return options;
+}
+
+MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress) {
+  const double begin = host_seconds();
+  MachineMeasurement measurement;
+  OneThread one;
+  std::vector<SpaceKind> spaces = options.spaces.empty() ? built_spaces() : options.spaces;
+  for (const SpaceKind kind : spaces) {
+    SpaceMeasurement space;
+    space.space = kind;
+    const auto tell = [&](const std::string& what) {
+      if (progress) progress(to_string(kind) + ": " + what);
+    };
+    space.concurrency = with_space(
+        kind, [](const auto& instance) { return static_cast<int>(instance.concurrency()); });
+    warm_up(kind, is_host(kind) ? 0.05 : 1.0);
+    space.timer = timer_check(kind);
+    if (!space.timer.ok) {
+      measurement.notes.push_back(to_string(kind) + ": twice the work took " +
+                                  std::to_string(2 * space.timer.ratio) +
+                                  " times as long: other programs disturb this machine, or its "
+                                  "clock is not to be trusted");
+    }
+    space.peak_float32 = measure_peak<float>(kind, options.peak);
+    space.peak_float64 = measure_peak<double>(kind, options.peak);
+    tell("peak arithmetic");
+    space.dispatch = measure_dispatch(kind, options.dispatch);
+    tell("dispatch");
+    if (is_host(kind)) {
+      if (kind != SpaceKind::serial && space.concurrency > 1) {
+        space.bandwidth =
+            bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
+      }
+      measure_one_thread(options, tell, measurement, one);
+      space.latency = one.latency;
+      space.bandwidth.insert(space.bandwidth.end(), one.bandwidth.begin(), one.bandwidth.end());
+    } else {
+      space.latency =
+          latency_ladder(kind, bounded(options.latency, kind), tell, &measurement.notes);
+      space.bandwidth =
+          bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
+      TransferOptions transfer = bounded(options.transfer, kind);
+      transfer.largest = std::min(transfer.largest, memory_share(SpaceKind::serial));
+      space.transfer = transfer_ladder(kind, transfer, tell, &measurement.notes);
+    }
+    const std::size_t largest = space.latency.empty() ? 0 : space.latency.back().working_set_bytes;
+    space.levels = memory_levels(caches_of(kind), largest);
+    measurement.spaces.push_back(std::move(space));
+  }
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    if (!is_host(space.space)) continue;
+    note_lost_caches(space, measurement.notes);
+    break;  // all spaces of a host have one latency ladder
+  }
+  measurement.seconds = host_seconds() - begin;
+  return measurement;
+}
+
+Json to_json(const MachineMeasurement& measurement) {
+  Json file = new_result("ridgeline-machine");
+  file["measuring_seconds"] = measurement.seconds;
+  Json spaces = Json::object();
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    spaces[to_string(space.space)] = space_json(space);
+  }
+  file["spaces"] = spaces;
+  file["notes"] = measurement.notes;
+  return file;
+}
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/spaces.hpp"
+#include "io/json.hpp"
+#include "machine/bandwidth.hpp"
+#include "machine/dispatch.hpp"
+#include "machine/latency.hpp"
+#include "machine/peak.hpp"
+#include "machine/plateaus.hpp"
+#include "machine/transfer.hpp"
+
+namespace ridgeline::machine {
+
+/// What `measure_machine` measures with; the defaults are those of `ridgeline machine`.
+struct MachineOptions {
+  std::vector<SpaceKind> spaces;  ///< empty: all of the build
+  LatencyOptions latency;
+  BandwidthOptions bandwidth;             ///< with all threads
+  BandwidthOptions bandwidth_one_thread;  ///< and with one
+  TransferOptions transfer;
+  MeasureOptions peak;
+  MeasureOptions dispatch;
+
+  /// Bounds from this machine's caches and free memory, and from the budget: 90 s on two cores, or
+  /// 20 s where `quick`.
+  static MachineOptions standard(bool quick);
+};
+
+/// The ceilings of one space.
+struct SpaceMeasurement {
+  SpaceKind space = SpaceKind::serial;
+  int concurrency = 1;
+  TimerCheck timer;
+  Peak peak_float32, peak_float64;
+  std::vector<LatencyPoint> latency;
+  std::vector<BandwidthPoint> bandwidth;  ///< with all threads and, on a host, with one
+  DispatchCosts dispatch;
+  std::vector<TransferPoint> transfer;
+  std::vector<Level> levels;  ///< of memory, as far as they are known
+};
+
+/// A machine with all its ceilings.
+struct MachineMeasurement {
+  std::vector<SpaceMeasurement> spaces;
+  std::vector<std::string> notes;  ///< what could not be measured as asked, and what looks odd
+  double seconds = 0;              ///< that measuring took
+};
+
+/// Measures the ceilings of each space, the machine otherwise at rest. One thread of a host is the
+/// same whichever space it belongs to: its latency and its bandwidth are measured once, for all
+/// host spaces. Throws RunError where memory is lacking or a probe's result is wrong.
+MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress = {});
+
+/// The `ridgeline-machine` file of a measurement.
+io::Json to_json(const MachineMeasurement& measurement);
+
+}  // namespace ridgeline::machine

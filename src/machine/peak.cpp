@@ -1,0 +1,169 @@
+#include "machine/peak.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+#include "core/views.hpp"
+#include "machine/host_peak.hpp"
+
+namespace ridgeline::machine {
+namespace detail {
+
+// x settles where x = x · factor + addend, at 1, from anywhere in [0.5, 1.5): after any number of
+// steps neither large nor small, nor the same for all lanes until long after the last step checked.
+template <class T>
+inline constexpr T kFactor = T(0.999998);
+template <class T>
+inline constexpr T kAddend = T(0.000002);
+
+inline constexpr int kDeviceChains = 8;
+
+/// One host thread, from its own beginnings to its own ends.
+template <class T>
+struct HostPeak {
+  const T* first;
+  T* last;
+  std::size_t chains, stride;
+  long steps;
+  void operator()(int thread) const {
+    T* mine = last + static_cast<std::size_t>(thread) * stride;
+    std::copy(first, first + chains, mine);
+    host::fma_chains(mine, kFactor<T>, kAddend<T>, steps);
+  }
+};
+
+/// A device thread has its chains in registers; what hides latency is the number of threads.
+template <class T>
+struct DevicePeak {
+  const T* first;  ///< kDeviceChains numbers
+  T* last;         ///< a device thread's sum of its chains
+  long steps;
+  KOKKOS_FUNCTION void operator()(int thread) const {
+    T x[kDeviceChains];
+    for (int i = 0; i < kDeviceChains; ++i) x[i] = first[i];
+    for (long step = 0; step < steps; ++step) {
+      // Fused by the device's compiler, as by the host's.
+      for (int i = 0; i < kDeviceChains; ++i) x[i] = x[i] * kFactor<T> + kAddend<T>;
+    }
+    T sum = 0;
+    for (int i = 0; i < kDeviceChains; ++i) sum += x[i];
+    last[thread] = sum;
+  }
+};
+
+}  // namespace detail
+
+namespace {
+
+// Enough that a launch takes about a millisecond on a host and on a device.
+constexpr long kHostSteps = 50000, kDeviceSteps = 2048;
+
+template <class T>
+std::vector<T> beginnings(std::size_t count) {
+  std::vector<T> numbers(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    numbers[i] = static_cast<T>(0.5 + Philox(2, stream::kProbe, i).uniform(0));
+  }
+  return numbers;
+}
+
+template <class T>
+T plain_loop(T x, long steps) {
+  for (long step = 0; step < steps; ++step) x = std::fma(x, detail::kFactor<T>, detail::kAddend<T>);
+  return x;
+}
+
+template <class T>
+void check(T found, T expected, long steps) {
+  // Unfused, each step rounds twice: errors of a random walk, each damped by those after it.
+  const double tolerance = 4.0 * std::sqrt(static_cast<double>(steps)) *
+                           static_cast<double>(std::numeric_limits<T>::epsilon());
+  if (!(std::abs(static_cast<double>(found) - static_cast<double>(expected)) <=
+        tolerance * std::abs(static_cast<double>(expected)))) {
+    throw RunError(
+        "the peak probe computed a wrong result: this machine or this build cannot be "
+        "trusted");
+  }
+}
+
+template <class T, class Space>
+Peak peak_on_host(const Space& instance, const MeasureOptions& options) {
+  const std::size_t chains = host::fma_chain_count<T>();
+  const std::size_t stride = aligned_size<T>(chains) + aligned_size<T>(1);
+  const int threads = instance.concurrency();
+  const std::vector<T> first = beginnings<T>(chains);
+  std::vector<T> last(stride * static_cast<std::size_t>(threads));
+  const detail::HostPeak<T> body{first.data(), last.data(), chains, stride, kHostSteps};
+  using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
+  Peak peak;
+  peak.threads = threads;
+  peak.flops = 2.0 * static_cast<double>(chains) * static_cast<double>(kHostSteps) * threads;
+  peak.seconds = measure(instance, options, [&] {
+    Kokkos::parallel_for("peak/fma", Policy(instance, 0, threads, Kokkos::ChunkSize(1)), body);
+  });
+  for (int thread = 0; thread < threads; ++thread) {
+    // Every seventh lane: all vectors and, the number of lanes being even, all lanes of a vector.
+    for (std::size_t i = 0; i < chains; i += 7) {
+      check(last[static_cast<std::size_t>(thread) * stride + i], plain_loop(first[i], kHostSteps),
+            kHostSteps);
+    }
+  }
+  return peak;
+}
+
+template <class T, class Space>
+Peak peak_on_device(const Space& instance, const MeasureOptions& options) {
+  const std::vector<T> first = beginnings<T>(detail::kDeviceChains);
+  // Several times what the device runs at once, so that its multiprocessors end together.
+  const int threads = 8 * instance.concurrency();
+  const Buffer<Space, T> begin = allocate<T>(instance, "peak/first", first.size());
+  const Buffer<Space, T> last =
+      allocate<T>(instance, "peak/last", static_cast<std::size_t>(threads));
+  Kokkos::deep_copy(
+      instance, begin,
+      Kokkos::View<const T*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                   Kokkos::MemoryTraits<Kokkos::Unmanaged>>(first.data(), first.size()));
+  const detail::DevicePeak<T> body{begin.data(), last.data(), kDeviceSteps};
+  Peak peak;
+  peak.threads = threads;
+  peak.flops = 2.0 * detail::kDeviceChains * static_cast<double>(kDeviceSteps) * threads;
+  peak.seconds = measure(instance, options, [&] {
+    Kokkos::parallel_for("peak/fma", Kokkos::RangePolicy<Space, int>(instance, 0, threads), body);
+  });
+  const auto sums = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), last);
+  T expected = 0;
+  for (const T x : first) expected += plain_loop(x, kDeviceSteps);
+  for (int thread = 0; thread < threads; thread += 997) {
+    check(sums(static_cast<std::size_t>(thread)), expected, kDeviceSteps);
+  }
+  return peak;
+}
+
+}  // namespace
+
+template <class T>
+Peak measure_peak(SpaceKind space, const MeasureOptions& options) {
+  return with_space(space, [&](const auto& instance) {
+    if constexpr (kIsHost<std::decay_t<decltype(instance)>>) {
+      return peak_on_host<T>(instance, options);
+    } else {
+      return peak_on_device<T>(instance, options);
+    }
+  });
+}
+
+template Peak measure_peak<float>(SpaceKind, const MeasureOptions&);
+template Peak measure_peak<double>(SpaceKind, const MeasureOptions&);
+
+void warm_up(SpaceKind space, double seconds) {
+  MeasureOptions options;
+  options.min_repeats = 1;
+  options.min_seconds = 0;
+  options.warm_up_seconds = seconds;
+  measure_peak<float>(space, options);
+}
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/spaces.hpp"
+#include "core/timing.hpp"
+
+namespace ridgeline::machine {
+
+/// Rate of fused multiply-adds in registers, with all threads of a space.
+struct Peak {
+  Timing seconds;    ///< one launch
+  double flops = 0;  ///< in one launch; a multiply-add is 2
+  int threads = 0;   ///< host threads, or device threads in the launch
+  double gflops() const { return 1e-9 * flops / seconds.min; }  ///< of the best repetition
+};
+
+/// Measures float or double with independent chains of x ← x · factor + addend, enough a thread to
+/// cover latency × issue width. The result is compared with a plain loop's; throws RunError where
+/// they differ by more than rounding, so that a peak is never one of work that was folded away.
+template <class T>
+Peak measure_peak(SpaceKind space, const MeasureOptions& options = {});
+
+/// Runs the same chains untimed, so that clocks are up: about 50 ms do on a CPU, a second on a GPU.
+void warm_up(SpaceKind space, double seconds);
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,317 @@
+#include "machine/stream_arrays.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "core/random.hpp"
+
+namespace ridgeline::machine {
+namespace detail {
+
+// Inputs repeat a table of random numbers: filling a gigabyte with Philox would take longer than
+// streaming it. A prime length keeps the table apart from rows and lines.
+constexpr std::size_t kTable = 4093;
+// Sums of the parts lie a pair of lines apart, lest threads share one.
+constexpr int kSumStride = 16;
+
+/// The contiguous elements [begin, end) that belong to one of `parts`: whole pairs of lines.
+struct StreamPart {
+  std::size_t begin, end;
+  KOKKOS_FUNCTION StreamPart(std::size_t n, int parts, int part) {
+    constexpr std::size_t kUnit = 16;
+    const std::size_t units = (n + kUnit - 1) / kUnit;
+    begin = units * std::size_t(part) / std::size_t(parts) * kUnit;
+    end = units * std::size_t(part + 1) / std::size_t(parts) * kUnit;
+    if (begin > n) begin = n;
+    if (end > n) end = n;
+  }
+};
+
+/// One host thread's part, all passes of it in one launch.
+struct HostStream {
+  StreamKernel kernel;
+  StreamPointers p;
+  std::size_t n;
+  int parts;
+  long passes;
+  double* sums;
+
+  void operator()(int part) const {
+    const StreamPart mine(n, parts, part);
+    const auto from = [&](double* array) { return array ? array + mine.begin : nullptr; };
+    sums[kSumStride * part] = host::stream(kernel, from(p.c), from(p.a), from(p.b), kStreamScalar,
+                                           mine.end - mine.begin, passes);
+  }
+};
+
+/// A device thread takes one element a pass, another one each time, so that its multiprocessor's
+/// own cache does not serve it; every pass writes the same value to an element.
+template <StreamKernel kernel>
+struct DeviceStream {
+  StreamPointers p;
+  std::size_t n, shift;
+  long passes;
+
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    for (long pass = 0; pass < passes; ++pass) {
+      if constexpr (kernel == StreamKernel::write) p.c[i] = kStreamScalar;
+      if constexpr (kernel == StreamKernel::copy) p.c[i] = p.a[i];
+      if constexpr (kernel == StreamKernel::scale) p.c[i] = kStreamScalar * p.a[i];
+      if constexpr (kernel == StreamKernel::triad) p.c[i] = p.a[i] + kStreamScalar * p.b[i];
+      i += shift;
+      if (i >= n) i -= n;
+    }
+  }
+};
+
+struct DeviceRead {
+  const double* a;
+  std::size_t n, shift;
+  long passes;
+
+  KOKKOS_FUNCTION void operator()(std::size_t i, double& sum) const {
+    for (long pass = 0; pass < passes; ++pass) {
+      sum += a[i];
+      i += shift;
+      if (i >= n) i -= n;
+    }
+  }
+};
+
+// `body(i, i % kTable)` for every element of a part, and for every element: hosts and devices share
+// their elements out in different ways, and a host's inner loop has no division.
+template <class Body>
+struct PartLoop {
+  Body body;
+  std::size_t n;
+  int parts;
+
+  template <class... Sum>
+  KOKKOS_FUNCTION void operator()(int part, Sum&... sum) const {
+    const StreamPart mine(n, parts, part);
+    std::size_t row = mine.begin % kTable;
+    for (std::size_t i = mine.begin; i < mine.end; row = 0) {
+      const std::size_t left = mine.end - i, rest = kTable - row;
+      const std::size_t count = left < rest ? left : rest;
+      for (std::size_t k = 0; k < count; ++k) body(i + k, row + k, sum...);
+      i += count;
+    }
+  }
+};
+
+struct StreamFill {
+  double* array;
+  const double* table;
+  double value;
+  KOKKOS_FUNCTION void operator()(std::size_t i, std::size_t row) const {
+    array[i] = table ? table[row] : value;
+  }
+};
+
+struct StreamCheck {
+  StreamKernel kernel;
+  const double* c;
+  const double* tables;
+  KOKKOS_FUNCTION void operator()(std::size_t i, std::size_t row, std::size_t& wrong) const {
+    const double a = tables[row], b = tables[kTable + row];
+    double expected = a;
+    if (kernel == StreamKernel::write) expected = kStreamScalar;
+    if (kernel == StreamKernel::scale) expected = kStreamScalar * a;
+    if (kernel == StreamKernel::triad) expected = a + kStreamScalar * b;
+    // Fused or not, a result differs by a rounding; a NaN is less than nothing.
+    const double error = c[i] > expected ? c[i] - expected : expected - c[i];
+    if (!(error <= 1e-14)) ++wrong;
+  }
+};
+
+template <class Body>
+struct ElementLoop {
+  Body body;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { body(i, i % kTable); }
+};
+template <class Body>
+struct ElementSum {
+  Body body;
+  KOKKOS_FUNCTION void operator()(std::size_t i, std::size_t& sum) const {
+    body(i, i % kTable, sum);
+  }
+};
+
+template <class Body>
+struct PartSum {
+  PartLoop<Body> loop;
+  KOKKOS_FUNCTION void operator()(int part, std::size_t& sum) const { loop(part, sum); }
+};
+
+template <class Space>
+Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int> part_policy(const Space& instance,
+                                                                              int parts) {
+  return {instance, 0, parts, Kokkos::ChunkSize(1)};
+}
+
+// How far a device thread's element moves from pass to pass: far from it, and a stranger to the
+// number of elements that a multiprocessor works on at once.
+std::size_t shift_for(std::size_t n) { return n < 2 ? 0 : n / 2 - n / 16; }
+
+template <StreamKernel kernel, class Space>
+void stream_on_device(const Space& instance, const StreamPointers& p, std::size_t n, long passes) {
+  Kokkos::parallel_for("bandwidth/stream", Kokkos::RangePolicy<Space>(instance, 0, n),
+                       DeviceStream<kernel>{p, n, shift_for(n), passes});
+}
+
+const std::vector<double>& host_tables() {
+  static const std::vector<double> tables = [] {
+    std::vector<double> numbers(2 * kTable);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      numbers[i] = 0.5 + Philox(1, stream::kProbe, i).uniform(0);
+    }
+    return numbers;
+  }();
+  return tables;
+}
+
+}  // namespace detail
+
+template <class Space>
+StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t n)
+    : instance_(instance), arrays_(arrays), parts_(instance.concurrency()), n_(n) {
+  // Beginnings that are equal modulo 4 KiB would make loads wait for unrelated stores.
+  stride_ = aligned_size<double>(n) + 3 * aligned_size<double>(1);
+  const std::size_t total = stride_ * static_cast<std::size_t>(arrays);
+  if constexpr (kIsHost<Space>) {
+    pages_ = std::make_unique<PageBuffer>(total * sizeof(double), Pages::ordinary);
+    memory_ = static_cast<double*>(pages_->data());
+  } else {
+    parts_ = 1;
+    buffer_ = Buffer<Space, double>(
+        Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/arrays"), total);
+    memory_ = buffer_.data();
+  }
+  sums_ = allocate<double>(instance, "bandwidth/sums",
+                           static_cast<std::size_t>(detail::kSumStride * parts_));
+  const std::vector<double>& numbers = detail::host_tables();
+  tables_ = Buffer<Space, double>(
+      Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/tables"), numbers.size());
+  Kokkos::deep_copy(
+      instance, tables_,
+      Kokkos::View<const double*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                   Kokkos::MemoryTraits<Kokkos::Unmanaged>>(numbers.data(), numbers.size()));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (int k = 0; k < arrays; ++k)
+    fill(memory_ + static_cast<std::size_t>(k) * stride_, nullptr, nan);
+}
+
+template <class Space>
+detail::StreamPointers StreamArrays<Space>::pointers(StreamKernel kernel) const {
+  const int count = stream_array_count(kernel);
+  detail::StreamPointers p;
+  if (kernel != StreamKernel::write) p.a = memory_;
+  if (kernel == StreamKernel::triad) p.b = memory_ + stride_;
+  if (kernel != StreamKernel::read) p.c = memory_ + static_cast<std::size_t>(count - 1) * stride_;
+  return p;
+}
+
+template <class Space>
+void StreamArrays<Space>::fill(double* array, const double* table, double value) const {
+  const detail::StreamFill body{array, table, value};
+  if constexpr (kIsHost<Space>) {
+    Kokkos::parallel_for("bandwidth/fill", detail::part_policy(instance_, parts_),
+                         detail::PartLoop<detail::StreamFill>{body, n_, parts_});
+  } else {
+    Kokkos::parallel_for("bandwidth/fill", Kokkos::RangePolicy<Space>(instance_, 0, n_),
+                         detail::ElementLoop<detail::StreamFill>{body});
+  }
+}
+
+template <class Space>
+void StreamArrays<Space>::prepare(StreamKernel kernel) {
+  const detail::StreamPointers p = pointers(kernel);
+  if (p.a) fill(p.a, tables_.data(), 0);
+  if (p.b) fill(p.b, tables_.data() + detail::kTable, 0);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  if (p.c) fill(p.c, nullptr, nan);
+  Kokkos::deep_copy(instance_, sums_, nan);
+  instance_.fence();
+}
+
+template <class Space>
+void StreamArrays<Space>::run(StreamKernel kernel, long passes) {
+  const detail::StreamPointers p = pointers(kernel);
+  passes_ = passes;
+  if constexpr (kIsHost<Space>) {
+    Kokkos::parallel_for("bandwidth/stream", detail::part_policy(instance_, parts_),
+                         detail::HostStream{kernel, p, n_, parts_, passes, sums_.data()});
+  } else {
+    switch (kernel) {
+      case StreamKernel::read: {
+        const Kokkos::View<double, typename Space::memory_space,
+                           Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+            sum(sums_.data());
+        Kokkos::parallel_reduce("bandwidth/read", Kokkos::RangePolicy<Space>(instance_, 0, n_),
+                                detail::DeviceRead{p.a, n_, detail::shift_for(n_), passes}, sum);
+        break;
+      }
+      case StreamKernel::write:
+        detail::stream_on_device<StreamKernel::write>(instance_, p, n_, passes);
+        break;
+      case StreamKernel::copy:
+        detail::stream_on_device<StreamKernel::copy>(instance_, p, n_, passes);
+        break;
+      case StreamKernel::scale:
+        detail::stream_on_device<StreamKernel::scale>(instance_, p, n_, passes);
+        break;
+      case StreamKernel::triad:
+        detail::stream_on_device<StreamKernel::triad>(instance_, p, n_, passes);
+        break;
+    }
+  }
+}
+
+template <class Space>
+bool StreamArrays<Space>::verify(StreamKernel kernel) const {
+  if (kernel == StreamKernel::read) {
+    std::vector<double> sums(sums_.extent(0));
+    Kokkos::deep_copy(
+        instance_,
+        Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(sums.data(), sums.size()),
+        sums_);
+    instance_.fence();
+    double sum = 0;
+    for (int part = 0; part < parts_; ++part) {
+      sum += sums[static_cast<std::size_t>(detail::kSumStride * part)];
+    }
+    sum /= static_cast<double>(passes_);
+    const std::vector<double>& numbers = detail::host_tables();
+    double table = 0, rest = 0;
+    for (std::size_t row = 0; row < detail::kTable; ++row) {
+      table += numbers[row];
+      if (row < n_ % detail::kTable) rest += numbers[row];
+    }
+    const double expected = static_cast<double>(n_ / detail::kTable) * table + rest;
+    return std::abs(sum - expected) <= 1e-10 * expected;
+  }
+  const detail::StreamCheck body{kernel, pointers(kernel).c, tables_.data()};
+  std::size_t wrong = 0;
+  if constexpr (kIsHost<Space>) {
+    Kokkos::parallel_reduce("bandwidth/verify", detail::part_policy(instance_, parts_),
+                            detail::PartSum<detail::StreamCheck>{{body, n_, parts_}}, wrong);
+  } else {
+    Kokkos::parallel_reduce("bandwidth/verify", Kokkos::RangePolicy<Space>(instance_, 0, n_),
+                            detail::ElementSum<detail::StreamCheck>{body}, wrong);
+  }
+  return wrong == 0;
+}
+
+template class StreamArrays<Kokkos::Serial>;
+#if defined(KOKKOS_ENABLE_OPENMP)
+template class StreamArrays<Kokkos::OpenMP>;
+#endif
+#if defined(KOKKOS_ENABLE_CUDA)
+template class StreamArrays<Kokkos::Cuda>;
+#endif
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "core/spaces.hpp"
+#include "core/timing.hpp"
+#include "machine/probe.hpp"
+
+namespace ridgeline::machine {
+
+/// What the transfer ladder sweeps.
+struct TransferOptions {
+  std::size_t smallest = 8;  ///< bytes
+  std::size_t largest = std::size_t{1} << 30;
+  int per_octave = 1;
+  int repeats = 7;
+  double min_seconds = 0.02;
+  double budget_seconds = 1e9;  ///< for each direction and kind of host memory
+};
+
+/// One copy between host and device.
+struct TransferPoint {
+  std::string direction;    ///< "host_to_device" or "device_to_host"
+  std::string host_memory;  ///< "pinned" or "pageable"
+  std::size_t bytes = 0;
+  Timing seconds;  ///< by the host's clock, from the call to the end of a fence
+};
+
+/// Copies of growing size, both ways, from and to pinned and pageable host memory. Empty for a
+/// space of the host, which has nothing to transfer.
+std::vector<TransferPoint> transfer_ladder(SpaceKind space, const TransferOptions& options,
+                                           const Progress& progress = {},
+                                           std::vector<std::string>* notes = nullptr);
+
+}  // namespace ridgeline::machine

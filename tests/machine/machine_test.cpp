@@ -1,0 +1,126 @@
+#include "machine/machine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "machine/description.hpp"
+#include "model/ceilings.hpp"
+#include "support/runtime.hpp"
+
+namespace {
+
+using ridgeline::SpaceKind;
+using ridgeline::io::Json;
+using ridgeline::machine::MachineOptions;
+
+class MachineFile : public ridgeline::testing::Computing {};
+
+MachineOptions smallest() {
+  MachineOptions options = MachineOptions::standard(true);
+  options.latency.largest = options.latency.smallest;
+  options.latency.min_seconds = 0;
+  options.latency.loads = 1000;
+  for (auto* bandwidth : {&options.bandwidth, &options.bandwidth_one_thread}) {
+    bandwidth->largest = 32 << 10;
+    bandwidth->min_seconds = 0;
+  }
+  options.transfer.largest = 8;
+  options.transfer.min_seconds = 0;
+  for (auto* each : {&options.peak, &options.dispatch}) {
+    each->min_repeats = 2;
+    each->min_seconds = 0;
+    each->warm_up_seconds = 0;
+  }
+  return options;
+}
+
+void expect_timing(const Json& timing) {
+  for (const char* key : {"min", "median", "max", "repeats"}) {
+    ASSERT_TRUE(timing.contains(key)) << timing.dump();
+    EXPECT_TRUE(timing[key].is_number());
+  }
+}
+
+TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
+  const Json file = to_json(ridgeline::machine::measure_machine(smallest()));
+  EXPECT_EQ(file["format"], "ridgeline-machine");
+  EXPECT_EQ(file["version"], 1);
+  EXPECT_TRUE(file["created"].is_string());
+  EXPECT_TRUE(file["ridgeline_version"].is_string());
+  for (const SpaceKind kind : ridgeline::built_spaces()) {
+    const std::string name = to_string(kind);
+    ASSERT_TRUE(file["spaces"].contains(name));
+    const Json& space = file["spaces"][name];
+    EXPECT_GE(space["concurrency"], 1);
+    EXPECT_GT(space["peak_gflops"]["float32"], 0);
+    EXPECT_GT(space["peak_gflops"]["float64"], 0);
+    ASSERT_FALSE(space["bandwidth"].empty());
+    for (const Json& point : space["bandwidth"]) {
+      EXPECT_TRUE(point["kernel"].is_string());
+      EXPECT_GT(point["working_set_bytes"], 0);
+      EXPECT_GE(point["threads"], 1);
+      EXPECT_GT(point["gbytes_per_second"], 0);
+    }
+    ASSERT_FALSE(space["latency"].empty());
+    for (const Json& point : space["latency"]) {
+      EXPECT_GT(point["working_set_bytes"], 0);
+      EXPECT_TRUE(point["pages"].is_string());
+      expect_timing(point["seconds"]);
+    }
+    for (const char* key : {"empty_kernel", "empty_kernel_fenced", "reduction"}) {
+      expect_timing(space["dispatch"][key]);
+    }
+    EXPECT_EQ(space.contains("transfer"), kind == SpaceKind::cuda);
+    // What is written can be read as ceilings.
+    const ridgeline::model::Ceilings ceilings(file, "machine.json", name, "float64");
+    EXPECT_GT(ceilings.bandwidth(1e6), 0);
+    EXPECT_GT(ceilings.dispatch_seconds(), 0);
+  }
+}
+
+TEST_F(MachineFile, HoldsTheSpacesAskedForAlone) {
+  MachineOptions options = smallest();
+  options.spaces = {SpaceKind::serial};
+  const Json file = to_json(ridgeline::machine::measure_machine(options));
+  EXPECT_EQ(file["spaces"].size(), 1u);
+  EXPECT_TRUE(file["spaces"].contains("serial"));
+}
+
+TEST_F(MachineFile, ProgressIsTold) {
+  MachineOptions options = smallest();
+  options.spaces = {SpaceKind::serial};
+  std::vector<std::string> lines;
+  ridgeline::machine::measure_machine(options,
+                                      [&](const std::string& line) { lines.push_back(line); });
+  EXPECT_GE(lines.size(), 4u);
+}
+
+TEST(Description, SaysWhatEveryResultFileHasToSay) {
+  const Json machine = ridgeline::machine::describe_machine();
+  for (const char* key :
+       {"hostname", "cpu_model", "cores", "threads", "thread_binding", "memory_bytes", "gpu_model",
+        "compiler", "flags", "isa", "kokkos_version", "kokkos_origin", "kokkos_configuration",
+        "page_bytes", "transparent_huge_pages", "clock_source"}) {
+    EXPECT_TRUE(machine.contains(key)) << key;
+  }
+  EXPECT_GT(machine["memory_bytes"], 1 << 20);
+  EXPECT_GE(machine["cores"], 1);
+  EXPECT_EQ(machine["threads"], ridgeline::Runtime::host_threads().count);
+}
+
+TEST(Description, DifferencesAreToldInWords) {
+  const Json here = {{"cpu_model", "A"}, {"cores", 2}, {"gpu_model", nullptr}, {"hostname", "x"}};
+  Json there = here;
+  there["hostname"] = "y";
+  EXPECT_EQ(ridgeline::machine::machine_difference(there, here), "");
+  there["cpu_model"] = "B";
+  EXPECT_EQ(ridgeline::machine::machine_difference(there, here), "CPU: B there, A here");
+  there["cores"] = 64;
+  there["gpu_model"] = "H200";
+  EXPECT_EQ(ridgeline::machine::machine_difference(there, here),
+            "CPU: B there, A here; cores: 64 there, 2 here; GPU: H200 there, none here");
+  EXPECT_EQ(ridgeline::machine::machine_difference(Json::object(), here), "");
+}
+
+}  // namespace
