@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, and none besides; quick where all are there.
+#
+#   jobs/dependencies.sh [cuda] [data] [lint]
+#
+# Always what a build with tests needs; `cuda` asks for the CUDA toolkit, which it does not install;
+# `data` tries to install Fashion-MNIST, which nothing depends on; `lint` is for checking the format.
+# Where it cannot install (no Debian, no root, no sudo), it names what the build would not find.
+set -euo pipefail
+
+# What proves that it is there (a command, or a package for CMake's find_package) and Debian's name.
+commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
+libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
+  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev BLAS:libopenblas-openmp-dev
+  GTest:libgtest-dev)
+debian=(ca-certificates) # for Kokkos's release from GitHub
+optional=()
+
+fail() {
+  echo "dependencies.sh: $*" >&2
+  exit 1
+}
+
+for argument; do
+  case $argument in
+    cuda)
+      root=${CUDAToolkit_ROOT:-${CUDA_HOME:-${CUDA_ROOT:-/usr/local/cuda}}}
+      command -v nvcc >/dev/null || [[ -x $root/bin/nvcc ]] ||
+        fail "CUDA needs NVIDIA's toolkit: there is no nvcc on PATH nor in $root/bin" \
+          "(set CUDAToolkit_ROOT)"
+      ;;
+    data) optional+=(dataset-fashion-mnist) ;;
+    lint) commands+=(clang-format:clang-format shellcheck:shellcheck) ;;
+    *) fail "$argument: only cuda, data and lint are possible" ;;
+  esac
+done
+
+installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed* ]]; }
+
+missing_commands() {
+  for pair in "${commands[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
+  done
+}
+
+# Looks as the build itself will look, so that modules, Spack and CMAKE_PREFIX_PATH count.
+missing_libraries() {
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  {
+    echo "cmake_minimum_required(VERSION 3.22)"
+    echo "project(probe C CXX)"
+    for pair in "${libraries[@]}"; do
+      echo "find_package(${pair%%:*} QUIET)"
+      echo "if(NOT ${pair%%:*}_FOUND)"
+      echo "  message(STATUS \"missing ${pair##*:}\")"
+      echo "endif()"
+    done
+  } >"$folder/CMakeLists.txt"
+  cmake -G Ninja -S "$folder" -B "$folder/build" >"$folder/log" 2>&1 ||
+    fail "CMake cannot look for libraries: $(grep -m 1 -A 3 Error "$folder/log" | tr -s '\n ' ' ')"
+  sed -n 's/^-- missing //p' "$folder/log"
+}
+
+# Installs packages, or says on standard output why not.
+install() {
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=120
+    -o Acquire::http::Timeout=10 -o Acquire::Retries=2)
+  local log
+  ((EUID == 0)) || apt=(sudo "${apt[@]}")
+  echo "installing $*" >&2
+  "${apt[@]}" update </dev/null >/dev/null 2>&1 || true # an old list may do
+  if ! log=$("${apt[@]}" install --no-install-recommends "$@" </dev/null 2>&1); then
+    grep -m 1 '^E:' <<<"$log" || tail -n 1 <<<"$log"
+    return 1
+  fi
+}
+
+mapfile -t missing < <(missing_commands)
+why="only root, or sudo, on Debian installs packages here"
+if command -v dpkg-query >/dev/null; then
+  for package in "${debian[@]}" "${libraries[@]##*:}"; do
+    installed "$package" || missing+=("$package")
+  done
+  if ((EUID == 0)) || command -v sudo >/dev/null; then
+    for package in "${optional[@]}"; do
+      installed "$package" || why=$(install "$package") || echo "no $package: $why" >&2
+    done
+    if ((${#missing[@]} > 0)) && why=$(install "${missing[@]}"); then missing=(); fi
+  fi
+  if ((${#missing[@]} == 0)); then exit 0; fi
+  mapfile -t missing < <(missing_commands)
+fi
+
+if ((${#missing[@]} == 0)); then
+  list=$(missing_libraries)
+  [[ -z $list ]] || mapfile -t missing <<<"$list"
+fi
+((${#missing[@]} == 0)) || fail "missing (Debian's names): ${missing[*]} ($why)"
