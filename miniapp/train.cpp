@@ -29,10 +29,9 @@ struct Options {
 // Prints epochs as they end, and progress where somebody watches.
 class Console : public network::TrainingEvents {
  public:
-  Console(io::TableFormat format, bool quiet, bool labels)
+  Console(io::TableFormat format, bool quiet)
       : format_(format),
         quiet_(quiet),
-        labels_(labels),
         progress_(!quiet && isatty(STDERR_FILENO) != 0),
         table_({{"epoch", "epoch"},
                 {"train loss", "train_loss"},
@@ -80,8 +79,6 @@ class Console : public network::TrainingEvents {
 
   bool stop_requested() override { return miniapp::stop_requested(); }
 
-  void checkpoint(const std::string& path) override { last_checkpoint_ = path; }
-
   void finish() {
     clear();
     if (format_ != io::TableFormat::table && !table_.empty()) table_.print(std::cout, format_);
@@ -98,10 +95,9 @@ class Console : public network::TrainingEvents {
   }
 
   const io::TableFormat format_;
-  const bool quiet_, labels_, progress_;
+  const bool quiet_, progress_;
   bool header_printed_ = false, drawn_ = false;
   double shown_ = 0;
-  std::string last_checkpoint_;
   io::Table table_;
 };
 
@@ -171,21 +167,23 @@ Status run(const Options& options, const CommonOptions& common) {
     return Status::done;
   }
   const SpaceKind space = resolve_space(options.deck.space);
-  make_folder(options.output);
   network::TrainingFiles files;
-  files.checkpoint = options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
-                                                : options.checkpoint;
-  const std::string record = inside(options.output, "train.json");
-  require_writable(files.checkpoint);
-  require_writable(record);
+  if (!options.checkpoint.empty()) require_writable(options.checkpoint);
   if (!options.resume.empty()) {
     files.resume = options.resume;
     check_resume(deck, options.resume);
   }
   if (!options.init.empty()) files.init = options.init;
   const Session session = open_session(deck);
+  // Last, so that a wrong request leaves no folder behind; before anything is computed.
+  make_folder(options.output);
+  files.checkpoint = options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
+                                                : options.checkpoint;
+  const std::string record = inside(options.output, "train.json");
+  require_writable(files.checkpoint);
+  require_writable(record);
 
-  Console console(format, options.quiet, session.plan->has_labels());
+  Console console(format, options.quiet);
   catch_stop_signals();
   io::Json json;
   const network::TrainingResult result =

@@ -19,7 +19,7 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Vector<Space, T>& row_correct) {
   const std::size_t rows = logits.extent(0), classes = logits.extent(1);
   const T* z_all = logits.data();
-  T* gradient_all = gradient.data();
+  T* gradient_all = gradient.size() > 0 ? gradient.data() : nullptr;
   const std::int32_t* label_of = labels.data();
   T* loss_of = row_loss.data();
   T* correct_of = row_correct.data();
@@ -73,7 +73,7 @@ void mean_squared_error(const Space& instance, const std::string& label,
   const std::size_t rows = y.extent(0), columns = y.extent(1);
   const T* y_all = y.data();
   const T* target_all = targets.data();
-  T* gradient_all = gradient.data();
+  T* gradient_all = gradient.size() > 0 ? gradient.data() : nullptr;
   T* loss_of = row_loss.data();
   const T scale = T(2) / static_cast<T>(rows * columns);
   const Cost cost{5.0 * rows * columns, 3.0 * sizeof(T) * rows * columns};
@@ -129,7 +129,7 @@ void add_losses(const Space& instance, const std::string& label,
                 const Vector<Space, const T>& row_loss, const Vector<Space, const T>& row_correct,
                 std::size_t rows, const Vector<Space, double>& sums) {
   const T* loss = row_loss.data();
-  const T* correct = row_correct.data();
+  const T* correct = row_correct.size() > 0 ? row_correct.data() : nullptr;
   double* total = sums.data();
   if constexpr (kIsHost<Space>) {
     for_blocks(instance, label, 1, {double(rows), double(rows)}, [=](int) {

@@ -13,7 +13,7 @@ void sgd(const Space& instance, const std::string& label, const SgdOptions& opti
   const double* rate_now = rate.data();
   T* parameter = p.data();
   const T* gradient = g.data();
-  T* velocity = v.data();
+  T* velocity = v.size() > 0 ? v.data() : nullptr;  // a View of no elements may have memory
   const Cost cost{6.0 * size, (velocity ? 5.0 : 3.0) * sizeof(T) * size};
   if (velocity) {
     for_elements(

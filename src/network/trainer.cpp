@@ -267,7 +267,6 @@ class TrainingRun {
     run_.parameters = network_.read_parameters();
     run_.velocity = network_.read_velocity();
     save_checkpoint(files_.checkpoint, network_.plan(), run_);
-    events_.checkpoint(files_.checkpoint);
     begin_ = host_seconds();
   }
 

@@ -35,7 +35,6 @@ class TrainingEvents {
                         const std::function<double()>& loss) = 0;
   /// Asked after every step: true ends training with a checkpoint.
   virtual bool stop_requested() = 0;
-  virtual void checkpoint(const std::string& path) = 0;
 };
 
 /// How a run ended.

@@ -1,36 +1,13 @@
-#include "kernels/host_gemm.hpp"
-
 #include <algorithm>
+
+#include "kernels/host_gemm.hpp"
+#include "kernels/host_gemm_tile.hpp"
 
 namespace ridgeline::kernels::host {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-constexpr int kRows = 14;  // 14 × 2 accumulators of 32 registers
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-constexpr int kRows = 6;  // 6 × 2 accumulators of 16 registers
-#else
-constexpr int kVectorBytes = 16;
-constexpr int kRows = 6;
-#endif
-constexpr int kVectors = 2;
-
 template <class T>
 using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias)) = T;
-template <class T>
-constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
-template <class T>
-constexpr int kColumns = kVectors* kLanes<T>;
-
-int ceil_div(int a, int b) { return (a + b - 1) / b; }
-
-// Start of part `i` when `n` is cut into `parts` as evenly as can be.
-int part(int n, int parts, int i) {
-  return static_cast<int>(static_cast<long long>(n) * i / parts);
-}
-
 template <class T>
 const Vector<T>& load(const T* p) {
   return *reinterpret_cast<const Vector<T>*>(p);
@@ -75,66 +52,6 @@ TileKernel<T> tile_kernel(int rows) {
     if (rows < R) return tile_kernel<T, R - 1>(rows);
   }
   return multiply_tile<T, R>;
-}
-
-// Copies one panel of `width` (at most `stride`) outer indices from `first`, all k, to
-// packed[k][stride], padded with zeros; multiplies by the derivative if there is one, and adds up
-// over k if sums are wanted.
-template <class T, int Stride, Activation F, bool HasFactor>
-void pack_panel(const Operand<T>& from, int first, int width, int depth, T* packed, T* sums) {
-  const T* data = from.data + first * from.outer_stride;
-  const T* kept = HasFactor ? from.kept + first * from.outer_stride : nullptr;
-  const auto value = [&](std::ptrdiff_t at) {
-    if constexpr (HasFactor) return data[at] * derivative<F>(kept[at]);
-    return data[at];
-  };
-  if (from.outer_stride == 1) {
-    for (int k = 0; k < depth; ++k) {
-      T* row = packed + static_cast<std::ptrdiff_t>(k) * Stride;
-      if (width == Stride) {
-        for (int i = 0; i < Stride; ++i) row[i] = value(k * from.k_stride + i);
-      } else {
-        for (int i = 0; i < width; ++i) row[i] = value(k * from.k_stride + i);
-        for (int i = width; i < Stride; ++i) row[i] = T(0);
-      }
-    }
-  } else {
-    // Blocks of k, so that a panel's lines stay in cache while each is filled column by column.
-    constexpr int kDepth = 64 / static_cast<int>(sizeof(T));
-    for (int k0 = 0; k0 < depth; k0 += kDepth) {
-      const int k1 = std::min(depth, k0 + kDepth);
-      for (int i = 0; i < Stride; ++i) {
-        T* column = packed + i;
-        if (i < width) {
-          for (int k = k0; k < k1; ++k) {
-            column[static_cast<std::ptrdiff_t>(k) * Stride] =
-                value(i * from.outer_stride + k * from.k_stride);
-          }
-        } else {
-          for (int k = k0; k < k1; ++k) column[static_cast<std::ptrdiff_t>(k) * Stride] = T(0);
-        }
-      }
-    }
-  }
-  if (sums) {
-    T total[Stride] = {};
-    for (int k = 0; k < depth; ++k) {
-      for (int i = 0; i < Stride; ++i)
-        total[i] += packed[static_cast<std::ptrdiff_t>(k) * Stride + i];
-    }
-    for (int i = 0; i < width; ++i) sums[first + i] = total[i];
-  }
-}
-
-template <class T, int Stride>
-void pack_panel(const Operand<T>& from, int first, int width, int depth, T* packed, T* sums) {
-  if (!from.kept) {
-    return pack_panel<T, Stride, Activation::identity, false>(from, first, width, depth, packed,
-                                                              sums);
-  }
-  with_activation(from.derivative, [&](auto f) {
-    pack_panel<T, Stride, f(), true>(from, first, width, depth, packed, sums);
-  });
 }
 
 // Adds a tile [rows, columns] to what earlier blocks of k left in C; the last block adds the bias
@@ -313,103 +230,6 @@ void dot_block(const Gemm<T>& gemm, int block) {
 }  // namespace
 
 template <class T>
-GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k, bool a_factor,
-                   bool row_sums) {
-  GemmPlan plan{};
-  // Scalars moved to pack either side; one whose vectors must be gathered across rows costs more.
-  const double gather = 1.5;
-  const double kept = (b_contiguous_k ? gather : 1.0) * n * k + (a_factor ? double(m) * k : 0.0);
-  const double exchanged = (a_contiguous_k ? gather : 1.0) * m * k + 2.0 * m * n +
-                           (b_contiguous_k ? 0.0 : double(n) * k);
-  plan.exchanged = !row_sums && exchanged < kept;
-  plan.m = plan.exchanged ? n : m;
-  plan.n = plan.exchanged ? m : n;
-  plan.k = k;
-  const bool rows_contiguous = plan.exchanged ? b_contiguous_k : a_contiguous_k;
-  const bool columns_contiguous = plan.exchanged ? a_contiguous_k : b_contiguous_k;
-  const bool factor_on_rows = a_factor && !plan.exchanged;
-  const bool factor_on_columns = a_factor && plan.exchanged;
-
-  plan.dot = plan.n <= 4 && rows_contiguous && columns_contiguous && !a_factor && !row_sums;
-  const int panels = ceil_div(plan.n, kColumns<T>);
-  const int row_panels = ceil_div(plan.m, kRows);
-  if (plan.dot) {
-    plan.tile_m = 32;
-    plan.tile_n = plan.n;
-    plan.k_block = std::max(1, k);
-    return plan;
-  }
-  plan.pack_rows = factor_on_rows || row_sums || !rows_contiguous || panels >= 16;
-  const bool in_place = !columns_contiguous && !factor_on_columns && row_panels <= 4;
-  plan.packed_panels = !in_place ? panels : (plan.n % kColumns<T> != 0 ? 1 : 0);
-
-  plan.k_block = 384;
-  // Blocks large enough to reuse what they load, small enough that many threads share the work.
-  int tile_rows = 8, tile_panels = 8;
-  const auto blocks = [&] {
-    return ceil_div(row_panels, tile_rows) * ceil_div(panels, tile_panels);
-  };
-  while (blocks() < 32 && (tile_rows > 2 || tile_panels > 2)) {
-    (tile_rows >= tile_panels ? tile_rows : tile_panels) /= 2;
-  }
-  plan.tile_m = tile_rows * kRows;
-  plan.tile_n = tile_panels * kColumns<T>;
-  plan.row_panels_per_block = std::max(1, 4096 / std::max(1, k * kRows));
-  plan.column_panels_per_block = std::max(1, 4096 / std::max(1, k * kColumns<T>));
-  return plan;
-}
-
-template <class T>
-std::size_t packed_rows_size(const GemmPlan& plan) {
-  return plan.pack_rows ? std::size_t(ceil_div(plan.m, kRows)) * kRows * plan.k : 0;
-}
-template <class T>
-std::size_t packed_columns_size(const GemmPlan& plan) {
-  return std::size_t(plan.packed_panels) * kColumns<T> * plan.k;
-}
-
-template <class T>
-int Gemm<T>::pack_blocks() const {
-  const int rows =
-      plan.pack_rows ? ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) : 0;
-  const int columns =
-      plan.packed_panels ? ceil_div(plan.packed_panels, plan.column_panels_per_block) : 0;
-  return rows + columns;
-}
-
-template <class T>
-int Gemm<T>::product_blocks() const {
-  if (plan.dot) return ceil_div(plan.m, plan.tile_m);
-  return ceil_div(plan.m, plan.tile_m) * ceil_div(plan.n, plan.tile_n);
-}
-
-template <class T>
-void Gemm<T>::pack(int block) const {
-  const int row_panels = ceil_div(plan.m, kRows);
-  const int row_blocks = plan.pack_rows ? ceil_div(row_panels, plan.row_panels_per_block) : 0;
-  if (block < row_blocks) {
-    const int begin = block * plan.row_panels_per_block;
-    const int end = std::min(row_panels, begin + plan.row_panels_per_block);
-    for (int p = begin; p < end; ++p) {
-      const int i0 = part(plan.m, row_panels, p);
-      pack_panel<T, kRows>(rows, i0, part(plan.m, row_panels, p + 1) - i0, plan.k,
-                           packed_rows + static_cast<std::ptrdiff_t>(p) * plan.k * kRows, row_sums);
-    }
-    return;
-  }
-  const int first_packed = ceil_div(plan.n, kColumns<T>) - plan.packed_panels;
-  const int begin = (block - row_blocks) * plan.column_panels_per_block;
-  const int end = std::min(plan.packed_panels, begin + plan.column_panels_per_block);
-  for (int p = begin; p < end; ++p) {
-    const int j0 = (first_packed + p) * kColumns<T>;
-    pack_panel<T, kColumns<T>>(
-        columns, j0, std::min(kColumns<T>, plan.n - j0), plan.k,
-        packed_columns + static_cast<std::ptrdiff_t>(p) * plan.k * kColumns<T>,
-        static_cast<T*>(nullptr));
-  }
-}
-
-template <class T>
 void Gemm<T>::multiply(int block) const {
   if (plan.dot) {
     dot_block(*this, block);
@@ -418,13 +238,7 @@ void Gemm<T>::multiply(int block) const {
   }
 }
 
-template struct Gemm<float>;
-template struct Gemm<double>;
-template GemmPlan plan_gemm<float>(int, int, int, bool, bool, bool, bool);
-template GemmPlan plan_gemm<double>(int, int, int, bool, bool, bool, bool);
-template std::size_t packed_rows_size<float>(const GemmPlan&);
-template std::size_t packed_rows_size<double>(const GemmPlan&);
-template std::size_t packed_columns_size<float>(const GemmPlan&);
-template std::size_t packed_columns_size<double>(const GemmPlan&);
+template void Gemm<float>::multiply(int) const;
+template void Gemm<double>::multiply(int) const;
 
 }  // namespace ridgeline::kernels::host
