@@ -14,11 +14,11 @@ namespace detail {
 
 /// One device thread follows `loads` pointers from `*at`, and leaves there where it got to.
 struct DeviceChase {
-  void** at;
+  std::uintptr_t* at;
   long loads;
   KOKKOS_FUNCTION void operator()(int) const {
-    void** node = static_cast<void**>(*at);
-    for (long i = 0; i < loads; ++i) node = static_cast<void**>(*node);
+    std::uintptr_t node = *at;
+    for (long i = 0; i < loads; ++i) node = *reinterpret_cast<const std::uintptr_t*>(node);
     *at = node;
   }
 };
@@ -28,7 +28,8 @@ struct DeviceLink {
   char* nodes;
   const std::uint32_t* next;
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    *reinterpret_cast<void**>(nodes + i * kNodeStride) = nodes + next[i] * kNodeStride;
+    *reinterpret_cast<std::uintptr_t*>(nodes + i * kNodeStride) =
+        reinterpret_cast<std::uintptr_t>(nodes + next[i] * kNodeStride);
   }
 };
 
@@ -143,8 +144,8 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
   using Host = Kokkos::HostSpace;
   const Buffer<Space, char> nodes(Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/nodes"),
                                   sets.back());
-  const Buffer<Space, void*> at(Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/position"),
-                                1);
+  const Buffer<Space, std::uintptr_t> at(
+      Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/position"), 1);
   const std::size_t first_point = points.size();
   LadderOrder order(sets, options.per_octave, 0, options.budget_seconds);
   while (const auto index = order.next()) {
@@ -158,11 +159,7 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(cycle.data(), cycle.size()));
     Kokkos::parallel_for("latency/link", Kokkos::RangePolicy<Space>(instance, 0, cycle.size()),
                          detail::DeviceLink{nodes.data(), next.data()});
-    void* first = nodes.data();
-    Kokkos::deep_copy(
-        instance, at,
-        Kokkos::View<void**, Kokkos::LayoutRight, Host, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
-            &first, 1));
+    Kokkos::deep_copy(instance, at, reinterpret_cast<std::uintptr_t>(nodes.data()));
     instance.fence();
     points.push_back(measure_point(instance, bytes, "huge", options, [&](long loads) {
       Kokkos::parallel_for("latency/chase", Kokkos::RangePolicy<Space>(instance, 0, 1),

@@ -69,9 +69,8 @@ std::string readable_bytes(double bytes) {
   int unit = 0;
   // 1023.6 KiB would be shown as 1024 KiB.
   while (bytes >= 999.5 && unit < 4) bytes /= 1024, ++unit;
-  return fmt::format(
-      bytes < 9.95 && unit > 0 && bytes != std::floor(bytes) ? "{:.1f} {}" : "{:.0f} {}", bytes,
-      units[unit]);
+  const int digits = bytes < 9.95 && unit > 0 && bytes != std::floor(bytes) ? 1 : 0;
+  return fmt::format("{:.{}f} {}", bytes, digits, units[unit]);
 }
 
 }  // namespace ridgeline::machine
