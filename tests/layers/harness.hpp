@@ -1,0 +1,203 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/deck.hpp"
+#include "core/error.hpp"
+#include "layers/layer.hpp"
+#include "support/matrices.hpp"
+#include "support/runtime.hpp"
+
+namespace ridgeline::testing {
+
+/// A deck whose network has the layers of `text`, lines of `[[network.layer]]`; these begin at
+/// line 5.
+inline config::Deck deck_of_layers(const std::string& text) {
+  return config::Deck::parse("[data]\nkind = \"synthetic\"\n[network]\nprecision = \"float64\"\n" +
+                                 text +
+                                 "\n[train]\nepochs = 1\nbatch = 1\nloss = \"cross_entropy\"\n"
+                                 "optimizer = { kind = \"sgd\", learning_rate = 0.1 }\n",
+                             "deck.toml");
+}
+
+/// The plan of one layer with these keys, its name "layer", for samples of shape `input`.
+inline std::unique_ptr<layers::LayerPlan> plan_of(const std::string& keys, const Shape& input) {
+  const config::Deck deck = deck_of_layers("[[network.layer]]\nname = \"layer\"\n" + keys);
+  const std::string name = config::layer_names(deck.network.layers).front();
+  return layers::plan_layer(deck.network.layers.front(), name, input);
+}
+
+/// What a backward pass gave, or what finite differences say it should have given.
+struct Gradients {
+  std::vector<double> input;
+  std::vector<std::vector<double>> parameters;
+};
+
+/// One planned layer in memory of its own, with random parameters. What it writes is NaN before.
+template <class Space, class T>
+class LayerHarness {
+ public:
+  using Values = std::vector<double>;
+
+  LayerHarness(const layers::LayerPlan& plan, std::size_t batch,
+               kernels::GemmBackend backend = kernels::GemmBackend::native)
+      : plan_(plan), batch_(batch), target_{!kIsHost<Space>, backend, sizeof(T)} {
+    std::uint64_t seed = 50;
+    for (const layers::ParameterPlan& parameter : plan.parameters()) {
+      const std::vector<T> values = random_values<T>(size_of(parameter.shape), ++seed);
+      parameters.emplace_back(values.begin(), values.end());
+    }
+  }
+
+  std::size_t inputs() const { return batch_ * size_of(plan_.input); }
+  std::size_t outputs() const { return batch_ * size_of(plan_.output); }
+
+  /// The parameters in use; changed by who asks for differences.
+  std::vector<Values> parameters;
+
+  /// The output, or with `training` false what inference gives, which keeps nothing.
+  Values forward(const Values& x, bool training = true) {
+    const Run run(*this, x, training);
+    return widened(on_host(instance_, run.y));
+  }
+
+  /// Forward, then backward from dy. `first` is a first layer: no gradient of its input is wanted.
+  Gradients backward(const Values& x, const Values& dy, bool first = false) {
+    Run run(*this, x, true);
+    const auto gradient = on_space(instance_, narrowed(dy));
+    const auto dx = poisoned<T>(instance_, first ? 0 : inputs());
+    const std::size_t in = size_of(plan_.input), out = size_of(plan_.output);
+    run.layer->backward(instance_, Matrix<Space, const T>(run.x.data(), batch_, in),
+                        Matrix<Space, const T>(run.y.data(), batch_, out),
+                        Matrix<Space, T>(gradient.data(), batch_, out),
+                        first ? Matrix<Space, T>() : Matrix<Space, T>(dx.data(), batch_, in));
+    instance_.fence();
+    Gradients found;
+    found.input = widened(on_host(instance_, dx));
+    for (const auto& buffer : run.gradients) {
+      found.parameters.push_back(widened(on_host(instance_, buffer)));
+    }
+    return found;
+  }
+
+  /// Central differences of Σ c·y by every input and parameter.
+  Gradients differences(const Values& x, const Values& c, double h = 1e-5) {
+    Gradients expected;
+    const auto objective = [&](const Values& at) {
+      const Values y = forward(at);
+      double sum = 0;
+      for (std::size_t i = 0; i < y.size(); ++i) sum += c[i] * y[i];
+      return sum;
+    };
+    Values moved = x;
+    const auto slope = [&](double& value) {
+      const double before = value;
+      value = before + h;
+      const double above = objective(moved);
+      value = before - h;
+      const double below = objective(moved);
+      value = before;
+      return (above - below) / (2 * h);
+    };
+    for (double& value : moved) expected.input.push_back(slope(value));
+    for (Values& parameter : parameters) {
+      expected.parameters.emplace_back();
+      for (double& value : parameter) expected.parameters.back().push_back(slope(value));
+    }
+    return expected;
+  }
+
+ private:
+  // Memory and kernels of one pass.
+  struct Run {
+    Run(const LayerHarness& harness, const Values& values, bool training) {
+      const Space& instance = harness.instance_;
+      const layers::LayerPlan& plan = harness.plan_;
+      x = on_space(instance, narrowed(values));
+      // A layer that is a view leaves its output where its input is.
+      y = plan.is_view() ? x : poisoned<T>(instance, harness.outputs());
+      saved = poisoned<T>(instance, plan.saved(harness.batch_));
+      workspace = poisoned<T>(instance, plan.workspace(harness.target_, harness.batch_, training));
+      layers::LayerMemory<Space, T> memory;
+      for (const Values& parameter : harness.parameters) {
+        parameters.push_back(on_space(instance, narrowed(parameter)));
+        gradients.push_back(poisoned<T>(instance, parameter.size()));
+        memory.parameters.emplace_back(parameters.back().data(), parameter.size());
+        memory.gradients.emplace_back(gradients.back().data(), parameter.size());
+      }
+      memory.saved = Vector<Space, T>(saved.data(), saved.size());
+      memory.workspace = Vector<Space, T>(workspace.data(), workspace.size());
+      layer = layers::make_layer<Space, T>(plan, harness.target_);
+      layer->bind(memory);
+      layer->forward(instance,
+                     Matrix<Space, const T>(x.data(), harness.batch_, size_of(plan.input)),
+                     Matrix<Space, T>(y.data(), harness.batch_, size_of(plan.output)));
+      instance.fence();
+    }
+    Buffer<Space, T> x, y, saved, workspace;
+    std::vector<Buffer<Space, T>> parameters, gradients;
+    std::unique_ptr<layers::Layer<Space, T>> layer;
+  };
+
+  static std::vector<T> narrowed(const Values& values) {
+    return std::vector<T>(values.begin(), values.end());
+  }
+  static Values widened(const std::vector<T>& values) {
+    return Values(values.begin(), values.end());
+  }
+
+  const layers::LayerPlan& plan_;
+  const std::size_t batch_;
+  const layers::Target target_;
+  const Space instance_{};
+};
+
+/// Numbers in [-1, 1) that float32 holds exactly, so that both precisions see the same input.
+inline std::vector<double> inputs_for(std::size_t size, std::uint64_t seed) {
+  const std::vector<float> values = random_values<float>(size, seed);
+  return std::vector<double>(values.begin(), values.end());
+}
+
+/// Expects what backward gives in float64 to be what differences of forward give, for every input
+/// and parameter, and float32 to agree.
+template <class Space>
+void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
+                     kernels::GemmBackend backend = kernels::GemmBackend::native) {
+  LayerHarness<Space, double> layer(plan, batch, backend);
+  const std::vector<double> x = inputs_for(layer.inputs(), 1), c = inputs_for(layer.outputs(), 2);
+  const Gradients expected = layer.differences(x, c), found = layer.backward(x, c);
+  EXPECT_LT(relative_error(found.input, expected.input), 1e-8) << plan.kind;
+  ASSERT_EQ(found.parameters.size(), expected.parameters.size());
+  for (std::size_t i = 0; i < found.parameters.size(); ++i) {
+    EXPECT_LT(relative_error(found.parameters[i], expected.parameters[i]), 1e-8)
+        << plan.kind << " " << plan.parameters()[i].name;
+  }
+  // Without the input's gradient the parameters' are the same.
+  EXPECT_EQ(layer.backward(x, c, true).parameters, found.parameters);
+
+  LayerHarness<Space, float> single(plan, batch, backend);
+  single.parameters = layer.parameters;
+  const Gradients rounded = single.backward(x, c);
+  EXPECT_LT(relative_error(rounded.input, found.input), 2e-6) << plan.kind;
+  for (std::size_t i = 0; i < found.parameters.size(); ++i) {
+    EXPECT_LT(relative_error(rounded.parameters[i], found.parameters[i]), 2e-6)
+        << plan.kind << " " << plan.parameters()[i].name;
+  }
+}
+
+/// The message with which a layer of these keys is refused.
+inline std::string refusal_of(const std::string& keys, const Shape& input = {4}) {
+  try {
+    plan_of(keys, input);
+  } catch (const RequestError& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+}  // namespace ridgeline::testing
