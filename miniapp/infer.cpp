@@ -55,6 +55,59 @@ std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Datas
   return outputs;
 }
 
+// --input to --output: needs the deck's network and not its data.
+void write_outputs(const config::Deck& deck, const Options& options, SpaceKind space,
+                   std::size_t batch, const CommonOptions& common) {
+  Session session{deck, {}, nullptr};
+  network::SampleShape sample;
+  {
+    const io::Hdf5Reader file(options.input);
+    if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
+    sample.input = file.shape("/inputs");
+  }
+  if (sample.input.size() < 2) {
+    throw RequestError(options.input + ": /inputs has shape " + to_string(sample.input) +
+                       ", and needs a first dimension of samples and at least one more");
+  }
+  sample.input.erase(sample.input.begin());
+  sample.has_targets = false;
+  session.plan = std::make_shared<network::NetworkPlan>(deck, sample);
+  const data::Dataset inputs = data::load_inputs(options.input, deck.data, sample.input);
+  compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
+    using Space = std::decay_t<decltype(instance)>;
+    using T = decltype(scalar);
+    auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
+    const std::vector<T> outputs = outputs_of(network, inputs, batch);
+    Shape shape = session.plan->layers.back()->output;
+    shape.insert(shape.begin(), inputs.test.samples);
+    io::Hdf5Writer file;
+    file.write("/outputs", shape, outputs.data());
+    file.save(options.output);
+  });
+  note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
+}
+
+void print_test_set(const config::Deck& deck, const Options& options, SpaceKind space,
+                    std::size_t batch, const CommonOptions& common, io::TableFormat format) {
+  const Session session = open_session(deck);
+  const data::Split& test = session.dataset.test;
+  if (test.samples == 0) {
+    throw RequestError(deck.name + ": the data has no test set; give --input and --output");
+  }
+  const network::LossSums sums =
+      compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
+        using Space = std::decay_t<decltype(instance)>;
+        using T = decltype(scalar);
+        auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
+        return network::evaluate<Space, T>(network, session.dataset, test, batch);
+      });
+  io::Table table(
+      {{"samples", "samples"}, {"test loss", "test_loss"}, {"test accuracy", "test_accuracy"}});
+  table.add_row({io::Cell(test.samples), io::Cell(sums.mean_loss(), "{:.4f}"),
+                 session.plan->has_labels() ? io::Cell(sums.accuracy(), "{:.4f}") : io::Cell()});
+  table.print(std::cout, format);
+}
+
 Status run(const Options& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
@@ -68,37 +121,13 @@ Status run(const Options& options, const CommonOptions& common) {
   if (!std::filesystem::exists(options.checkpoint)) {
     throw RequestError(options.checkpoint + ": no such file; train writes one");
   }
-  const Session session = open_session(deck);
   const std::size_t batch =
       static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
-  compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
-    using Space = std::decay_t<decltype(instance)>;
-    using T = decltype(scalar);
-    if (!options.input.empty()) {
-      const data::Dataset inputs =
-          data::load_inputs(options.input, deck.data, session.dataset.sample_shape);
-      auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
-      const std::vector<T> outputs = outputs_of(network, inputs, batch);
-      Shape shape = session.plan->layers.back()->output;
-      shape.insert(shape.begin(), inputs.test.samples);
-      io::Hdf5Writer file;
-      file.write("/outputs", shape, outputs.data());
-      file.save(options.output);
-      note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
-      return;
-    }
-    if (session.dataset.test.samples == 0) {
-      throw RequestError(deck.name + ": the data has no test set; give --input and --output");
-    }
-    auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
-    const network::LossSums sums =
-        network::evaluate<Space, T>(network, session.dataset, session.dataset.test, batch);
-    io::Table table(
-        {{"samples", "samples"}, {"test loss", "test_loss"}, {"test accuracy", "test_accuracy"}});
-    table.add_row({io::Cell(session.dataset.test.samples), io::Cell(sums.mean_loss(), "{:.4f}"),
-                   session.plan->has_labels() ? io::Cell(sums.accuracy(), "{:.4f}") : io::Cell()});
-    table.print(std::cout, format);
-  });
+  if (!options.input.empty()) {
+    write_outputs(deck, options, space, batch, common);
+  } else {
+    print_test_set(deck, options, space, batch, common, format);
+  }
   return Status::done;
 }
 
