@@ -63,13 +63,12 @@ missing_libraries() {
 }
 
 # Installs packages, or says on standard output why not.
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=120
+  -o Acquire::http::Timeout=10 -o Acquire::Retries=2)
+((EUID == 0)) || apt=(sudo "${apt[@]}")
 install() {
-  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=120
-    -o Acquire::http::Timeout=10 -o Acquire::Retries=2)
   local log
-  ((EUID == 0)) || apt=(sudo "${apt[@]}")
   echo "installing $*" >&2
-  "${apt[@]}" update </dev/null >/dev/null 2>&1 || true # an old list may do
   if ! log=$("${apt[@]}" install --no-install-recommends "$@" </dev/null 2>&1); then
     grep -m 1 '^E:' <<<"$log" || tail -n 1 <<<"$log"
     return 1
@@ -82,11 +81,16 @@ if command -v dpkg-query >/dev/null; then
   for package in "${debian[@]}" "${libraries[@]##*:}"; do
     installed "$package" || missing+=("$package")
   done
-  if ((EUID == 0)) || command -v sudo >/dev/null; then
-    for package in "${optional[@]}"; do
-      installed "$package" || why=$(install "$package") || echo "no $package: $why" >&2
-    done
+  for i in "${!optional[@]}"; do
+    if installed "${optional[i]}"; then unset "optional[i]"; fi
+  done
+  if ((${#missing[@]} + ${#optional[@]} > 0)) &&
+    { ((EUID == 0)) || command -v sudo >/dev/null; }; then
+    "${apt[@]}" update </dev/null >/dev/null 2>&1 || true # an old list may do
     if ((${#missing[@]} > 0)) && why=$(install "${missing[@]}"); then missing=(); fi
+    for package in "${optional[@]}"; do
+      reason=$(install "$package") || echo "no $package: $reason" >&2
+    done
   fi
   if ((${#missing[@]} == 0)); then exit 0; fi
   mapfile -t missing < <(missing_commands)
