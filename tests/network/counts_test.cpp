@@ -1,0 +1,162 @@
+#include <gtest/gtest.h>
+
+#include "network/networks.hpp"
+#include "support/tally.hpp"
+
+// Counts of what belongs to no layer, against plain loops that count, and of whole steps.
+
+namespace ridgeline::network {
+namespace {
+
+using layers::Counts;
+using layers::Phase;
+using testing::Array;
+using testing::deck_of;
+using testing::Number;
+using testing::plan_of;
+using testing::Tally;
+
+const StepPart& part_of(const std::vector<StepPart>& parts, const std::string& layer) {
+  return *std::find_if(parts.begin(), parts.end(),
+                       [&](const StepPart& part) { return part.layer == layer; });
+}
+
+Counts counts_of(const NetworkPlan& plan, const std::string& layer, std::size_t batch,
+                 std::size_t scalar_bytes) {
+  const std::vector<StepPart> parts = plan.parts(true);
+  return plan.counts(part_of(parts, layer), batch, scalar_bytes);
+}
+
+// Loss and gradient of one row of logits.
+void cross_entropy_row(Array& z, Array& gradient, std::size_t row, std::size_t classes,
+                       bool smoothed) {
+  const std::size_t first = row * classes;
+  Number largest{-1e300}, sum, z_sum;
+  for (std::size_t c = 0; c < classes; ++c) {
+    const Number logit = z.read(first + c);
+    if (logit > largest) largest = logit;
+    if (smoothed) z_sum = z_sum + logit;
+  }
+  Number wanted = z.read(first);
+  if (smoothed) wanted = Number{0.9} * wanted + Number{0.1} * z_sum / Number{double(classes)};
+  std::vector<Number> e;
+  for (std::size_t c = 0; c < classes; ++c) {
+    e.push_back(exp(z.read(first + c) - largest));
+    sum = sum + e.back();
+  }
+  const Number loss = log(sum) + (largest - wanted);
+  EXPECT_FALSE(std::isnan(loss.value));
+  const Number factor = Number{0.25} / sum;  // one over the batch, by the sum of the exponentials
+  const Number q{0.01};                      // of the smoothed label, over the batch
+  for (std::size_t c = 0; c < classes; ++c) gradient.write(first + c, e[c] * factor - q);
+}
+
+TEST(LossCounts, OfCrossEntropyEqualAPlainLoop) {
+  for (const std::string smoothing : {"0.0", "0.1"}) {
+    const auto plan =
+        plan_of(deck_of(testing::kPerceptron, {"train.label_smoothing=" + smoothing}));
+    const std::size_t batch = 7, classes = 5;
+    Array z(batch * classes), gradient(batch * classes);
+    Tally::reset();
+    for (std::size_t row = 0; row < batch; ++row) {
+      cross_entropy_row(z, gradient, row, classes, smoothing != "0.0");
+    }
+    for (const std::size_t scalar : {4, 8}) {
+      const Counts counts = counts_of(*plan, "loss", batch, scalar);
+      EXPECT_EQ(counts.flops, Tally::flops) << smoothing;
+      EXPECT_EQ(counts.matrix_flops, 0);
+      const double bytes = testing::traffic({&z, &gradient}) * double(scalar) + 4.0 * batch;
+      EXPECT_EQ(counts.bytes, bytes);
+      EXPECT_EQ(counts.working_set_bytes, bytes);
+    }
+  }
+}
+
+TEST(LossCounts, OfMseEqualAPlainLoop) {
+  std::vector<std::string> sets = testing::kAutoencoder;
+  sets.emplace_back("network.layer.3.units=12");
+  const auto plan = plan_of(deck_of(testing::kPerceptron, sets));
+  const std::size_t batch = 7, columns = 12;
+  Array y(batch * columns), t(batch * columns), gradient(batch * columns);
+  Tally::reset();
+  for (std::size_t row = 0; row < batch; ++row) {
+    Number sum;
+    for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
+      const Number difference = y.read(i) - t.read(i);
+      sum = sum + difference * difference;
+      gradient.write(i, Number{0.1} * difference);
+    }
+    const Number mean = sum / Number{double(columns)};
+    EXPECT_FALSE(std::isnan(mean.value));
+  }
+  const Counts counts = counts_of(*plan, "loss", batch, 4);
+  EXPECT_EQ(counts.flops, Tally::flops);
+  EXPECT_EQ(counts.bytes, testing::traffic({&y, &t, &gradient}) * 4);
+  EXPECT_EQ(counts.working_set_bytes, testing::touched({&y, &t, &gradient}) * 4);
+}
+
+TEST(OptimizerCounts, OfSgdEqualAPlainLoopInEveryOption) {
+  for (const double momentum : {0.0, 0.9}) {
+    for (const double decay : {0.0, 0.01}) {
+      for (const bool nesterov : {false, true}) {
+        if (nesterov && momentum == 0) continue;
+        const std::string sgd = "train.optimizer.";
+        const auto plan =
+            plan_of(deck_of(testing::kMixed, {sgd + "momentum=" + std::to_string(momentum),
+                                              sgd + "weight_decay=" + std::to_string(decay),
+                                              sgd + "nesterov=" + (nesterov ? "true" : "false")}));
+        const std::size_t size = plan->parameter_count();
+        Array p(size), g(size), v(size);
+        Tally::reset();
+        for (std::size_t i = 0; i < size; ++i) {
+          Number step = g.read(i);
+          if (decay != 0) step = step + Number{decay} * p.read(i);
+          if (momentum != 0) {
+            const Number now = Number{momentum} * v.read(i) + step;
+            v.write(i, now);
+            step = nesterov ? step + Number{momentum} * now : now;
+          }
+          p.write(i, p.read(i) - Number{0.1} * step);
+        }
+        const Counts counts = counts_of(*plan, "optimizer", 16, 8);
+        EXPECT_EQ(counts.flops, Tally::flops);
+        EXPECT_EQ(counts.matrix_flops, 0);
+        EXPECT_EQ(counts.bytes, testing::traffic({&p, &g, &v}) * 8);
+        EXPECT_EQ(counts.working_set_bytes, testing::touched({&p, &g, &v}) * 8);
+      }
+    }
+  }
+}
+
+TEST(StepCounts, AreTheSumsOfTheirParts) {
+  const auto plan = plan_of(deck_of(testing::kMixed));
+  for (const bool training : {true, false}) {
+    double flops = 0, matrix_flops = 0, bytes = 0;
+    for (const StepPart& part : plan->parts(training)) {
+      const Counts counts = plan->counts(part, 16, 4);
+      flops += counts.flops;
+      matrix_flops += counts.matrix_flops;
+      bytes += counts.bytes;
+    }
+    const Counts total = plan->step_counts(training, 16, 4);
+    EXPECT_EQ(total.flops, flops);
+    EXPECT_EQ(total.matrix_flops, matrix_flops);
+    EXPECT_EQ(total.bytes, bytes);
+  }
+  // Products of the first layer leave out the input's gradient.
+  const double first = 16 * 3.0 * 4 * 6, narrow = 16 * 18.0 * 9, last = 16 * 9.0 * 5;
+  EXPECT_EQ(plan->step_counts(false, 16, 4).matrix_flops, 2 * (first + narrow + last));
+  EXPECT_EQ(plan->step_counts(true, 16, 4).matrix_flops, 4 * first + 6 * (narrow + last));
+}
+
+TEST(StepCounts, WorkingSetIsEveryParameterAndActivationOnce) {
+  const auto plan = plan_of(deck_of(testing::kMixed));
+  // Input, the layers' outputs but for the view, and parameters with gradients.
+  const double activations = 16 * (12 + 18 + 18 + 9 + 9 + 5);
+  const double parameters = double(plan->parameter_count());
+  EXPECT_EQ(plan->step_counts(true, 16, 4).working_set_bytes, 4 * (activations + 2 * parameters));
+  EXPECT_EQ(plan->step_counts(false, 16, 4).working_set_bytes, 4 * (activations + parameters));
+}
+
+}  // namespace
+}  // namespace ridgeline::network

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/deck.hpp"
+#include "data/load.hpp"
+#include "network/network.hpp"
+#include "network/plan.hpp"
+#include "network/trainer.hpp"
+#include "support/matrices.hpp"
+#include "support/runtime.hpp"
+
+namespace ridgeline::testing {
+
+// Layers of several networks, each for samples of [3, 4] and 5 classes.
+
+/// Every activation, and flatten as the first layer.
+inline const std::string kPerceptron = R"([[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "dense"
+name = "fc1"
+units = 7
+activation = "tanh"
+[[network.layer]]
+kind = "dense"
+name = "fc2"
+units = 6
+activation = "gelu"
+[[network.layer]]
+kind = "dense"
+units = 5
+)";
+/// A layer on the last dimension, a view between layers, activations as layers, no biases.
+inline const std::string kMixed = R"([[network.layer]]
+kind = "dense"
+name = "rows"
+units = 6
+activation = "sigmoid"
+[[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "activation"
+name = "bend"
+function = "gelu"
+[[network.layer]]
+kind = "dense"
+name = "narrow"
+units = 9
+bias = false
+[[network.layer]]
+kind = "activation"
+function = "relu"
+[[network.layer]]
+kind = "dense"
+name = "last"
+units = 5
+)";
+/// Layers without parameters first, and one at the end.
+inline const std::string kActivationFirst = R"([[network.layer]]
+kind = "activation"
+function = "tanh"
+[[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "dense"
+units = 5
+[[network.layer]]
+kind = "activation"
+function = "sigmoid"
+)";
+
+/// A deck of these layers on 70 synthetic samples in batches of 16: five steps an epoch, the last
+/// with 6 samples. `sets` are put over it as --set would.
+inline config::Deck deck_of(const std::string& layers, const std::vector<std::string>& sets = {}) {
+  return config::Deck::parse(R"([data]
+kind = "synthetic"
+shape = [3, 4]
+classes = 5
+samples = 70
+[network]
+precision = "float64"
+)" + layers + R"([train]
+epochs = 3
+batch = 16
+loss = "cross_entropy"
+optimizer = { kind = "sgd", learning_rate = 0.1 }
+)",
+                             "deck.toml", {}, sets);
+}
+
+/// What --set adds for an autoencoder, whose last layer gives [12].
+inline const std::vector<std::string> kAutoencoder = {"data.target=input", "train.loss=mse"};
+
+inline std::shared_ptr<const network::NetworkPlan> plan_of(const config::Deck& deck) {
+  const data::Dataset data = data::load_dataset(deck.data);
+  return std::make_shared<network::NetworkPlan>(
+      deck, network::SampleShape{data.sample_shape, data.classes, data.target_shape});
+}
+
+/// A batch on a space with the memory behind it: random inputs, and labels or targets.
+template <class Space, class T>
+struct TestBatch {
+  TestBatch(const Space& instance, const network::NetworkPlan& plan, std::size_t samples,
+            std::uint64_t seed) {
+    host_inputs = random_values<float>(samples * plan.input_size(), seed);
+    inputs = on_space(instance, std::vector<T>(host_inputs.begin(), host_inputs.end()));
+    view.inputs = Matrix<Space, const T>(inputs.data(), samples, plan.input_size());
+    if (plan.has_labels()) {
+      for (std::size_t i = 0; i < samples; ++i) {
+        host_labels.push_back(std::int32_t(
+            Philox(seed, stream::kProbe + 1, i).below(std::uint32_t(plan.sample.classes))));
+      }
+      labels = on_space(instance, host_labels);
+      view.labels = Vector<Space, const std::int32_t>(labels.data(), samples);
+    } else {
+      host_targets = random_values<float>(samples * plan.output_size(), seed + 1000);
+      targets = on_space(instance, std::vector<T>(host_targets.begin(), host_targets.end()));
+      view.targets = Matrix<Space, const T>(targets.data(), samples, plan.output_size());
+    }
+  }
+  std::vector<float> host_inputs, host_targets;
+  std::vector<std::int32_t> host_labels;
+  Buffer<Space, T> inputs, targets;
+  Buffer<Space, std::int32_t> labels;
+  network::Batch<Space, T> view;
+};
+
+/// A network that is ready to train, with the deck's initial parameters.
+template <class Space, class T>
+std::unique_ptr<network::Network<Space, T>> network_of(
+    const config::Deck& deck, const std::shared_ptr<const network::NetworkPlan>& plan,
+    std::size_t batch, bool training = true) {
+  typename network::Network<Space, T>::Options options;
+  options.gemm = network::gemm_backend(deck);
+  options.batch = batch;
+  options.training = training;
+  options.schedule = network::make_schedule(deck, 70);
+  auto network = std::make_unique<network::Network<Space, T>>(Space(), plan, options);
+  network->write_parameters(network::initial_parameters<T>(*plan, deck.train.seed));
+  return network;
+}
+
+}  // namespace ridgeline::testing
