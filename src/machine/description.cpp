@@ -91,7 +91,9 @@ Json describe_machine() {
   machine["hostname"] = host_name();
   machine["cpu_model"] = cpu_model();
   machine["cores"] = physical_cores();
-  machine["processors_usable"] = usable_processors();
+  // Once its threads are pinned, the mask of this one no longer says what the process may use.
+  machine["processors_usable"] =
+      threads.cpus.empty() ? usable_processors() : static_cast<int>(threads.cpus.size());
   machine["threads"] = threads.count;
   machine["thread_binding"] = threads.binding.empty() ? "unbound" : threads.binding;
   machine["threads_bound"] = threads.bound;
