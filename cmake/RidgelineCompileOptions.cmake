@@ -26,28 +26,3 @@ function(ridgeline_compile_options target)
     target_link_options(${target} PUBLIC -Wl,--as-needed)
   endif()
 endfunction()
-
-# Sources without Kokkos are compiled by the host compiler even in a CUDA build: nvcc takes several
-# times as long, does not compile toml++, and knows no vector extensions. They are host_*.cpp
-# anywhere, and these folders of src/:
-set(ridgeline_host_folders io config data)
-
-# isa_baseline.cpp checks the CPU before anything else runs, so any CPU must be able to run it.
-function(ridgeline_special_sources)
-  list(JOIN ridgeline_host_folders "|" folders)
-  foreach(source IN LISTS ARGN)
-    cmake_path(GET source FILENAME name)
-    if(name MATCHES "^host_" OR source MATCHES "^${PROJECT_SOURCE_DIR}/src/(${folders})/")
-      set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-      if(RIDGELINE_KOKKOS_COMPILER MATCHES "nvcc_wrapper")
-        set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS --host-only)
-      endif()
-    elseif(name STREQUAL "isa_baseline.cpp")
-      set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-      if(RIDGELINE_ISA AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-        # The last -march= counts.
-        set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS -march=x86-64)
-      endif()
-    endif()
-  endforeach()
-endfunction()
