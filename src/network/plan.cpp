@@ -23,6 +23,7 @@ NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_sha
   for (std::size_t i = 0; i < names.size(); ++i) {
     layers.push_back(layers::plan_layer(deck.network.layers[i], names[i], shape));
     shape = layers.back()->output;
+    if (parameters.empty()) first_with_parameters_ = i;
     for (layers::ParameterPlan& parameter : layers.back()->parameters()) {
       const std::size_t size = size_of(parameter.shape);
       parameters.push_back({names[i], std::move(parameter), parameter_buffer_size, size});
@@ -63,11 +64,6 @@ std::size_t NetworkPlan::parameter_count() const {
   std::size_t count = 0;
   for (const ParameterSlot& slot : parameters) count += slot.size;
   return count;
-}
-
-bool NetworkPlan::needs_input_gradient(std::size_t layer) const {
-  return std::any_of(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(layer),
-                     [](const auto& before) { return !before->parameters().empty(); });
 }
 
 std::vector<StepPart> NetworkPlan::parts(bool training) const {

@@ -68,7 +68,10 @@ class NetworkPlan {
   layers::Counts step_counts(bool training, std::size_t batch, std::size_t scalar_bytes) const;
   Memory memory(const layers::Target& target, std::size_t batch, bool training) const;
   /// False for a layer with no parameters before it: nobody asks for its input's gradient.
-  bool needs_input_gradient(std::size_t layer) const;
+  bool needs_input_gradient(std::size_t layer) const { return layer > first_with_parameters_; }
+
+ private:
+  std::size_t first_with_parameters_ = 0;  ///< kept, since every step asks and none may allocate
 };
 
 }  // namespace ridgeline::network
