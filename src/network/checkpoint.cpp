@@ -56,16 +56,32 @@ void read_parameter(const io::Hdf5Reader& file, const std::string& path, const P
   }
 }
 
+// Refuses layers and parameters below `group` that are none of `known`: what would silently be left
+// out makes the file another network's.
+void refuse_unknown(const io::Hdf5Reader& file, const std::string& group,
+                    const std::set<std::string>& known) {
+  for (const std::string& name : file.children(group)) {
+    const std::string path = group + "/" + name;
+    if (file.is_dataset(path)) {
+      if (known.count(path) == 0) {
+        file.fail(path, "is a parameter that this network does not have");
+      }
+      continue;
+    }
+    const auto inside = known.lower_bound(path + "/");
+    if (inside == known.end() || inside->compare(0, path.size() + 1, path + "/") != 0) {
+      file.fail(path, "is a layer that this network does not have");
+    }
+    refuse_unknown(file, path, known);
+  }
+}
+
 template <class T>
 std::vector<T> read_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
   if (!file.has("/model")) file.fail("/model", "is missing: the file holds no network");
-  std::set<std::string> layers;
-  for (const ParameterSlot& slot : plan.parameters) layers.insert(slot.layer);
-  for (const std::string& layer : file.children("/model")) {
-    if (layers.count(layer) == 0) {
-      file.fail("/model/" + layer, "is a layer that this network does not have");
-    }
-  }
+  std::set<std::string> known;
+  for (const ParameterSlot& slot : plan.parameters) known.insert(model_path(slot));
+  refuse_unknown(file, "/model", known);
   std::vector<T> values(plan.parameter_buffer_size, T(0));
   for (const ParameterSlot& slot : plan.parameters) {
     read_parameter(file, model_path(slot), slot, values);
