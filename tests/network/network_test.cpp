@@ -126,26 +126,10 @@ TEST_F(Networks, StateIsParametersVelocityAndStep) {
 #undef RIDGELINE_CHECK
 }
 
-// Wide enough that host kernels use all threads.
-const std::string kWide = R"([[network.layer]]
-kind = "flatten"
-[[network.layer]]
-kind = "dense"
-units = 300
-activation = "gelu"
-[[network.layer]]
-kind = "dense"
-units = 200
-activation = "relu"
-[[network.layer]]
-kind = "dense"
-units = 5
-)";
-
 #if defined(KOKKOS_ENABLE_OPENMP)
 template <class T>
 void check_threads() {
-  const config::Deck deck = deck_of(kWide, {"train.optimizer.momentum=0.9"});
+  const config::Deck deck = deck_of(testing::kWide, {"train.optimizer.momentum=0.9"});
   const auto plan = plan_of(deck);
   const auto one = network_of<Kokkos::Serial, T>(deck, plan, 64);
   const auto many = network_of<Kokkos::OpenMP, T>(deck, plan, 64);

@@ -74,6 +74,22 @@ kind = "activation"
 function = "sigmoid"
 )";
 
+/// Wide enough that host kernels use all threads.
+inline const std::string kWide = R"([[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "dense"
+units = 300
+activation = "gelu"
+[[network.layer]]
+kind = "dense"
+units = 200
+activation = "relu"
+[[network.layer]]
+kind = "dense"
+units = 5
+)";
+
 /// A deck of these layers on 70 synthetic samples in batches of 16: five steps an epoch, the last
 /// with 6 samples. `sets` are put over it as --set would.
 inline config::Deck deck_of(const std::string& layers, const std::vector<std::string>& sets = {}) {

@@ -1,0 +1,184 @@
+#include <gtest/gtest.h>
+
+#include "network/runs.hpp"
+
+// A run that was interrupted anywhere and resumed ends in the bits of one that never was.
+
+namespace ridgeline::network {
+namespace {
+
+using testing::expect_same_run;
+using testing::Experiment;
+using testing::kMixed;
+using testing::kPerceptron;
+using testing::ScratchFolder;
+using testing::Watch;
+
+using Sets = std::vector<std::string>;
+
+constexpr std::int64_t kSteps = 15;  // five an epoch
+
+const Sets kVariants[] = {
+    {},
+    {"train.optimizer.momentum=0.9"},
+    {"train.optimizer={ kind = \"sgd\", learning_rate = 0.1, momentum = 0.9, nesterov = true, "
+     "weight_decay = 0.01 }"},
+    {"train.optimizer.momentum=0.9",
+     "train.schedule={ kind = \"cosine\", warmup_steps = 4, final = 0.001 }"},
+    {"data.shuffle=false", "train.label_smoothing=0.1"},
+    {"train.shuffle_seed=77", "train.seed=5", "network.gemm=kokkos_kernels"},
+};
+
+Sets with(Sets sets, const Sets& more) {
+  sets.insert(sets.end(), more.begin(), more.end());
+  return sets;
+}
+
+class Resume : public testing::Computing {};
+
+// Stops a run after each of `stops` steps and resumes it; compares with one that ran through.
+template <class Space, class T>
+void check_resume(const Experiment& whole, const std::string& whole_path, const std::string& layers,
+                  const Sets& sets, const std::vector<std::int64_t>& stops,
+                  const std::string& what) {
+  const ScratchFolder folder;
+  const std::string part = folder / "part.h5";
+  TrainingFiles files{part, {}, {}};
+  for (const std::int64_t stop : stops) {
+    const Experiment stopping(layers,
+                              with(sets, {"train.stop_after_steps=" + std::to_string(stop)}));
+    const TrainingResult result = stopping.run<Space, T>(files);
+    EXPECT_EQ(result.outcome, Outcome::stopped_after_steps) << what;
+    EXPECT_EQ(result.state.step, stop) << what;
+    files.resume = part;
+  }
+  const TrainingResult result = whole.run<Space, T>(files);
+  EXPECT_EQ(result.outcome, Outcome::finished) << what;
+  expect_same_run<T>(part, whole_path, *whole.plan, what);
+}
+
+template <class Space, class T>
+void check_every_step() {
+  for (std::size_t variant = 0; variant < std::size(kVariants); ++variant) {
+    // Only where it stops: a checkpoint waits for the disk.
+    const Sets sets = with(kVariants[variant], {"checkpoint.every_epochs=0"});
+    const ScratchFolder folder;
+    const Experiment whole(kPerceptron, sets);
+    whole.run<Space, T>({folder / "whole.h5", {}, {}});
+    for (std::int64_t stop = 1; stop < kSteps; stop += variant == 3 ? 1 : 4) {
+      check_resume<Space, T>(whole, folder / "whole.h5", kPerceptron, sets, {stop},
+                             "variant " + std::to_string(variant) + " at " + std::to_string(stop));
+    }
+  }
+}
+
+TEST_F(Resume, AfterAnyStepGivesTheBitsOfAnUninterruptedRun) {
+#define RIDGELINE_CHECK(Space, T) check_every_step<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+using HostSpace = Kokkos::DefaultHostExecutionSpace;
+
+TEST_F(Resume, ManyTimesOverGivesTheSameBitsToo) {
+  const ScratchFolder folder;
+  const Experiment whole(kMixed, kVariants[3]);
+  whole.run<HostSpace, float>({folder / "whole.h5", {}, {}});
+  check_resume<HostSpace, float>(whole, folder / "whole.h5", kMixed, kVariants[3],
+                                 {1, 2, 4, 5, 6, 9, 10, 14}, "many");
+}
+
+TEST_F(Resume, FromEveryCheckpointOfARunGivesTheSameBits) {
+  // What a kill -9 leaves: the last checkpoint, every third step and at the end of every epoch.
+  const ScratchFolder folder;
+  const Experiment experiment(
+      kPerceptron, with(kVariants[2], {"checkpoint.every_steps=3", "checkpoint.every_epochs=1"}));
+  std::vector<std::string> copies;
+  Watch watch;
+  watch.step = [&](std::int64_t step) {
+    if (!std::filesystem::exists(folder / "a.h5")) return;
+    copies.push_back(folder / ("copy" + std::to_string(step) + ".h5"));
+    std::filesystem::copy_file(folder / "a.h5", copies.back());
+  };
+  experiment.run<HostSpace, double>({folder / "a.h5", {}, {}}, watch);
+  ASSERT_GT(copies.size(), 10u);
+  for (const std::string& copy : copies) {
+    experiment.run<HostSpace, double>({folder / "b.h5", copy, {}});
+    expect_same_run<double>(folder / "b.h5", folder / "a.h5", *experiment.plan, copy);
+  }
+}
+
+TEST_F(Resume, AfterASignalGivesTheSameBits) {
+  const ScratchFolder folder;
+  const Experiment experiment(kPerceptron, kVariants[1]);
+  experiment.run<HostSpace, float>({folder / "whole.h5", {}, {}});
+  for (const std::int64_t stop : {1, 4, 5, 6, 14}) {
+    Watch watch;
+    watch.stop_at = stop;
+    experiment.run<HostSpace, float>({folder / "a.h5", {}, {}}, watch);
+    experiment.run<HostSpace, float>({folder / "b.h5", folder / "a.h5", {}});
+    expect_same_run<float>(folder / "b.h5", folder / "whole.h5", *experiment.plan,
+                           std::to_string(stop));
+  }
+}
+
+TEST_F(Resume, WithMoreEpochsGoesOnAsALongerRunWouldHave) {
+  const ScratchFolder folder;
+  for (const std::int64_t stop : {7, 15}) {
+    const Sets sets = kVariants[2];
+    const Experiment longer(kPerceptron, with(sets, {"train.epochs=5"}));
+    longer.run<HostSpace, float>({folder / "long.h5", {}, {}});
+    const Experiment shorter(kPerceptron,
+                             with(sets, {"train.stop_after_steps=" + std::to_string(stop)}));
+    shorter.run<HostSpace, float>({folder / "short.h5", {}, {}});
+    longer.run<HostSpace, float>({folder / "short.h5", folder / "short.h5", {}});
+    expect_same_run<float>(folder / "short.h5", folder / "long.h5", *longer.plan,
+                           std::to_string(stop));
+  }
+}
+
+TEST_F(Resume, OfAFinishedRunDoesNothing) {
+  const ScratchFolder folder;
+  const Experiment experiment(kPerceptron, {});
+  const TrainingResult first = experiment.run<HostSpace, float>({folder / "a.h5", {}, {}});
+  const std::string before = testing::bytes_of_file(folder / "a.h5");
+  Watch watch;
+  const TrainingResult again =
+      experiment.run<HostSpace, float>({folder / "b.h5", folder / "a.h5", {}}, watch);
+  EXPECT_EQ(again.outcome, Outcome::already_finished);
+  EXPECT_EQ(watch.steps, 0);
+  EXPECT_EQ(again.state.history.test_accuracy, first.state.history.test_accuracy);
+  EXPECT_EQ(testing::bytes_of_file(folder / "a.h5"), before);
+  EXPECT_EQ(folder.listing(), "a.h5");
+}
+
+TEST_F(Resume, OnAnotherSpaceOfTheHostGivesTheSameBits) {
+#if defined(KOKKOS_ENABLE_OPENMP)
+  const ScratchFolder folder;
+  const Sets sets = {"train.optimizer.momentum=0.9", "train.batch=35"};
+  const Experiment whole(testing::kWide, sets);
+  const Experiment stopping(testing::kWide, with(sets, {"train.stop_after_steps=3"}));
+  whole.run<Kokkos::OpenMP, float>({folder / "whole.h5", {}, {}});
+  stopping.run<Kokkos::Serial, float>({folder / "part.h5", {}, {}});
+  whole.run<Kokkos::OpenMP, float>({folder / "part.h5", folder / "part.h5", {}});
+  expect_same_run<float>(folder / "part.h5", folder / "whole.h5", *whole.plan, "spaces");
+#else
+  GTEST_SKIP() << "a build with one space";
+#endif
+}
+
+TEST_F(Resume, OfACursorBeyondTheDataIsRefused) {
+  const ScratchFolder folder;
+  const Experiment experiment(kPerceptron, {"train.stop_after_steps=2"});
+  experiment.run<HostSpace, float>({folder / "a.h5", {}, {}});
+  auto checkpoint = load_checkpoint<float>(folder / "a.h5", *experiment.plan);
+  checkpoint.state.sample = 71;
+  save_checkpoint(folder / "a.h5", *experiment.plan, checkpoint);
+  EXPECT_NE(testing::error_of([&] {
+              experiment.run<HostSpace, float>({folder / "a.h5", folder / "a.h5", {}});
+            }),
+            "none");
+}
+
+}  // namespace
+}  // namespace ridgeline::network
