@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <iostream>
 #include <new>
 
 #include "core/build_info.hpp"
@@ -62,10 +63,23 @@ int run(std::vector<std::string> arguments) {
     app.parse(reversed);
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
+  } catch (const CLI::RequiredError& error) {
+    // Where the verb is unknown, CLI11 only says that there is none.
+    const std::vector<std::string> unknown = app.remaining();
+    return fail(Status::request_wrong,
+                (app.get_subcommands().empty() && !unknown.empty()
+                     ? "\"" + unknown.front() + "\" is neither a verb nor an option"
+                     : std::string(error.what())) +
+                    "; see ridgeline --help");
   } catch (const CLI::ParseError& error) {
     return fail(Status::request_wrong, std::string(error.what()) + "; see ridgeline --help");
   }
-  return static_cast<int>(action());
+  const Status status = action();
+  // What a full disk behind standard output swallows must not pass for success.
+  if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw RunError("standard output: cannot write");
+  }
+  return static_cast<int>(status);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
@@ -22,7 +23,7 @@ namespace {
 struct Options {
   DeckOptions deck;
   std::string output, checkpoint, resume, init;
-  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> seed;
   bool quiet = false, dry_run = false;
 };
 
@@ -273,7 +274,9 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   auto* resume = verb->add_option("--resume", options->resume, "Continue from a checkpoint");
   verb->add_option("--init", options->init, "Begin with the weights of a checkpoint")
       ->excludes(resume);
-  verb->add_option("--seed", options->seed, "Instead of the deck's train.seed");
+  // CLI11 turns a number that is too large into the largest, which is refused for that.
+  verb->add_option("--seed", options->seed, "Instead of the deck's train.seed")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1));
   verb->add_flag("--quiet", options->quiet, "No notes and no progress");
   verb->add_flag("--dry-run", options->dry_run,
                  "Check deck, data and shapes, print what would run, compute nothing");
