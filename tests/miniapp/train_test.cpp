@@ -1,0 +1,226 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+
+#include "miniapp/ridgeline.hpp"
+
+// What `train` writes, prints and refuses.
+
+namespace ridgeline::testing {
+namespace {
+
+using Train = CommandLineThatComputes;
+
+TEST_F(Train, WritesACheckpointAndARecordAndSaysHowItWent) {
+  const CommandResult result = train("out");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(result.errors().empty());
+  EXPECT_TRUE(contains(result.out, "epoch"));
+  EXPECT_TRUE(contains(result.out, "figure of merit: "));
+  EXPECT_TRUE(contains(result.err, "A small deck: 2404 parameters"));
+  EXPECT_EQ(result.err.find('\r'), std::string::npos);  // a progress bar is for terminals
+  EXPECT_TRUE(std::filesystem::exists(checkpoint("out")));
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "out")) {
+    EXPECT_NE(entry.path().extension(), ".partial");
+  }
+}
+
+TEST_F(Train, RecordHasTheContractsKeys) {
+  ASSERT_EQ(train("out", {"--threads", "2"}).status, 0);
+  const io::Json json = record("out");
+  EXPECT_EQ(json.at("format"), "ridgeline-training");
+  EXPECT_EQ(json.at("version"), 1);
+  EXPECT_EQ(json.at("created").get<std::string>().size(), 20u);
+  EXPECT_TRUE(contains(json.at("ridgeline_version").get<std::string>(), "("));
+  const io::Json& machine = json.at("machine");
+  for (const char* key :
+       {"cpu_model", "gpu_model", "cores", "threads", "memory_bytes", "compiler", "flags",
+        "kokkos_version", "kokkos_configuration", "thread_binding", "page_bytes", "clock_source"}) {
+    EXPECT_TRUE(machine.contains(key)) << key;
+  }
+  EXPECT_EQ(machine.at("threads"), has_space("openmp") ? 2 : 1);
+  EXPECT_EQ(json.at("parameters"), 2404);
+  EXPECT_EQ(json.at("batch"), 64);
+  EXPECT_EQ(json.at("steps"), 30);
+  const io::Json& seconds = json.at("step_seconds");
+  EXPECT_GT(seconds.at("min"), 0);
+  EXPECT_LE(seconds.at("min"), seconds.at("median"));
+  EXPECT_LE(seconds.at("median"), seconds.at("max"));
+  EXPECT_GT(seconds.at("repeats"), 0);
+  for (const char* metric : {"train_loss", "test_loss", "test_accuracy", "seconds"}) {
+    EXPECT_EQ(json.at("history").at(metric).size(), 3u) << metric;
+  }
+  double sum = 0;
+  std::string layers;
+  for (const io::Json& share : json.at("shares")) {
+    layers += share.at("layer").get<std::string>() + " ";
+    sum += share.at("share").get<double>();
+  }
+  EXPECT_EQ(layers, "fc1 fc2 loss optimizer ");
+  EXPECT_NEAR(sum, 1, 1e-9);
+  EXPECT_GT(json.at("figure_of_merit"), 0);
+  EXPECT_EQ(json.at("verified"), true);
+}
+
+TEST_F(Train, CheckpointAndRecordTellTheSameHistory) {
+  ASSERT_EQ(train("out", {"--quiet"}).status, 0);
+  const io::Hdf5Reader file(checkpoint("out"));
+  EXPECT_EQ(file.read_text("/deck"), kDeck);
+  for (const char* metric : {"train_loss", "test_loss", "test_accuracy", "seconds"}) {
+    EXPECT_EQ(record("out").at("history").at(metric).get<std::vector<double>>(),
+              file.read<double>(std::string("/history/") + metric));
+  }
+}
+
+TEST_F(Train, QuietSaysNothingOnStandardError) { EXPECT_EQ(train("out", {"--quiet"}).err, ""); }
+
+// Documents that a blank line parts.
+std::vector<std::string> documents(const std::string& text) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find("\n\n", begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 2;
+  }
+  return parts;
+}
+
+std::vector<std::string> split(const std::string& text, char by) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, by);) parts.push_back(part);
+  return parts;
+}
+
+TEST_F(Train, TablesAreJsonOrCsvForPrograms) {
+  const CommandResult json = train("out", {"--format", "json"});
+  ASSERT_EQ(json.status, 0);
+  const std::vector<std::string> tables = documents(json.out);
+  ASSERT_EQ(tables.size(), 2u) << json.out;  // epochs, and shares of a step
+  const io::Json epochs = io::Json::parse(tables[0]), shares = io::Json::parse(tables[1]);
+  ASSERT_EQ(epochs.size(), 3u);
+  const io::Json history = record("out").at("history");
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(epochs[i].at("epoch"), i + 1);
+    EXPECT_EQ(epochs[i].at("train_loss"), history.at("train_loss")[i]);
+    EXPECT_EQ(epochs[i].at("test_accuracy"), history.at("test_accuracy")[i]);
+  }
+  EXPECT_EQ(shares[0].at("layer"), "fc1");
+
+  const CommandResult csv = train("out", {"--format", "csv"});
+  const std::vector<std::string> csv_tables = documents(csv.out);
+  ASSERT_EQ(csv_tables.size(), 2u);
+  std::vector<std::string> rows = split(csv_tables[0], '\n');  // lines end as RFC 4180 has it
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0], "epoch,train_loss,test_loss,test_accuracy,seconds,samples_per_second\r");
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const std::vector<std::string> cells = split(rows[i], ',');
+    ASSERT_EQ(cells.size(), 6u);
+    EXPECT_EQ(cells[0], std::to_string(i));
+    EXPECT_EQ(std::stod(cells[1]), history.at("train_loss")[i - 1].get<double>());
+  }
+}
+
+TEST_F(Train, PutsFilesWhereTheyAreAskedFor) {
+  ASSERT_EQ(train("a/b/out", {"--set", "checkpoint.path=model.h5"}).status, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "a/b/out/model.h5"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "a/b/out/train.json"));
+  ASSERT_EQ(train("out", {"--checkpoint", folder / "elsewhere.h5"}).status, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "elsewhere.h5"));
+  EXPECT_FALSE(std::filesystem::exists(checkpoint("out")));
+}
+
+TEST_F(Train, SetSeedAndThreadsReachTheRun) {
+  ASSERT_EQ(
+      train("out", {"--set", "train.epochs=2", "--set", "train.batch=32", "--seed", "9"}).status,
+      0);
+  EXPECT_EQ(record("out").at("batch"), 32);
+  EXPECT_EQ(record("out").at("steps"), 40);
+  const io::Hdf5Reader file(checkpoint("out"));
+  EXPECT_EQ(file.integer_attribute("/state", "seed"), 9);
+  EXPECT_EQ(file.integer_attribute("/state", "epoch"), 2);
+}
+
+TEST_F(Train, KokkossOwnFlagsAreAcceptedInBothSpellings) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  for (const char* flag : {"--kokkos-threads=3", "--kokkos-num-threads=3"}) {
+    const CommandResult result = train("out", {flag});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(record("out").at("machine").at("threads"), 3) << flag;
+  }
+  CommandOptions environment;
+  environment.environment["OMP_NUM_THREADS"] = "2";
+  ASSERT_EQ(train("out", {}, environment).status, 0);
+  EXPECT_EQ(record("out").at("machine").at("threads"), 2);
+  ASSERT_EQ(train("out", {"--threads", "1"}, environment).status, 0);
+  EXPECT_EQ(record("out").at("machine").at("threads"), 1);  // the command line comes first
+}
+
+TEST_F(Train, WithholdsTheFigureOfMeritWhereVerificationFails) {
+  const std::vector<std::string> unreachable = {"--set", "verify.metric=test_accuracy", "--set",
+                                                "verify.at_least=1.5"};
+  const CommandResult missed = train("out", unreachable);
+  expect_refused(missed, "test_accuracy is ", 1);
+  EXPECT_TRUE(contains(missed.errors()[0], "at least 1.5"));
+  EXPECT_EQ(missed.out.find("figure of merit"), std::string::npos);
+  EXPECT_EQ(record("out").at("verified"), false);
+  EXPECT_FALSE(record("out").contains("figure_of_merit"));
+  EXPECT_TRUE(std::filesystem::exists(checkpoint("out")));  // the weights are none the worse
+
+  const CommandResult loss =
+      train("out", {"--set", "verify.metric=test_loss", "--set", "verify.at_most=0.0"});
+  expect_refused(loss, "test_loss is ", 1);
+  const CommandResult met =
+      train("out", {"--set", "verify.metric=test_accuracy", "--set", "verify.at_least=0.1"});
+  EXPECT_EQ(met.status, 0);
+  EXPECT_EQ(record("out").at("verified"), true);
+}
+
+TEST_F(Train, ReportsDivergenceAndOverwritesNoCheckpoint) {
+  ASSERT_EQ(train("out").status, 0);
+  const std::string before = bytes_of_file(checkpoint("out"));
+  for (const char* rate : {"1e30", "1e5", "3e38"}) {
+    const CommandResult result =
+        train("out", {"--set", std::string("train.optimizer.learning_rate=") + rate, "--set",
+                      "train.epochs=20"});
+    if (result.status == 0) continue;  // a network of dead units is finite
+    expect_refused(result, "finite", 1);
+    EXPECT_EQ(result.out.find("figure of merit"), std::string::npos);
+    EXPECT_EQ(bytes_of_file(checkpoint("out")), before) << rate;
+  }
+  expect_refused(train("out", {"--set", "train.optimizer.learning_rate=1e30"}), "finite", 1);
+}
+
+TEST_F(Train, RefusesAnOutputThatCannotBeWrittenBeforeAnyWork) {
+  const std::string file = folder.write("file", "precious");
+  expect_refused(train("file"), folder / "file");
+  expect_refused(train("file/deeper"), folder / "file/deeper");
+  expect_refused(ridgeline({"train", deck, "--output", "/proc/ridgeline"}), "/proc/ridgeline");
+  expect_refused(train("out", {"--checkpoint", folder / "missing/model.h5"}),
+                 "missing does not exist");
+  expect_refused(train("out", {"--checkpoint", folder.path()}), "it is a folder");
+  EXPECT_EQ(bytes_of_file(file), "precious");
+  EXPECT_EQ(folder.listing(), "deck.toml file");
+}
+
+TEST_F(Train, AFullDiskIsOneErrorAndHarmsNothing) {
+  ASSERT_EQ(train("out").status, 0);
+  const std::string before = bytes_of_file(checkpoint("out"));
+  const std::string record_before = bytes_of_file(folder / "out/train.json");
+  CommandOptions small;
+  small.largest_file = before.size() / 3;
+  expect_refused(train("out", {}, small), "deck.h5: cannot write: ", 1);
+  EXPECT_EQ(bytes_of_file(checkpoint("out")), before);
+  EXPECT_EQ(bytes_of_file(folder / "out/train.json"), record_before);
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "out")) {
+    EXPECT_NE(entry.path().extension(), ".partial");
+  }
+  expect_refused(train("out", {"--checkpoint", "/dev/full"}),
+                 "/dev/full: cannot write: No space left on device", 1);
+}
+
+}  // namespace
+}  // namespace ridgeline::testing

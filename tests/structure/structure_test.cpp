@@ -1,0 +1,145 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <string>
+#include <vector>
+
+// The shape of the sources: dependencies go one way, and the library neither prints nor exits.
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = RIDGELINE_SOURCE_FOLDER;
+
+// A folder of src/ includes from those before it.
+const std::vector<std::string> kOrder = {"core",    "io",      "config", "parallel",
+                                         "data",    "kernels", "layers", "network",
+                                         "machine", "model",   "studies"};
+
+std::size_t place_of(const std::string& folder) {
+  return std::size_t(std::find(kOrder.begin(), kOrder.end(), folder) - kOrder.begin());
+}
+
+std::vector<fs::path> sources_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string ending = entry.path().extension().string();
+    if (ending == ".cpp" || ending == ".hpp") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+struct Line {
+  int number;
+  std::string text;  ///< without `// …`
+};
+
+std::vector<Line> lines_of(const fs::path& file) {
+  std::vector<Line> lines;
+  std::ifstream in(file);
+  int number = 0;
+  for (std::string text; std::getline(in, text);) {
+    lines.push_back({++number, text.substr(0, text.find("//"))});
+  }
+  return lines;
+}
+
+std::string place(const fs::path& file, const Line& line) {
+  return fs::relative(file, kRoot).string() + ":" + std::to_string(line.number) + ": " + line.text;
+}
+
+TEST(Structure, FoldersIncludeOnlyFromThemselvesAndThoseBefore) {
+  const std::regex include("^\\s*#\\s*include\\s*\"([^\"/]+)/[^\"]*\"");
+  int includes = 0;
+  for (const fs::path& file : sources_below(kRoot / "src")) {
+    const std::string folder = fs::relative(file, kRoot / "src").begin()->string();
+    EXPECT_LT(place_of(folder), kOrder.size()) << folder << " is no folder of src/ that is known";
+    for (const Line& line : lines_of(file)) {
+      std::smatch match;
+      if (!std::regex_search(line.text, match, include)) continue;
+      ++includes;
+      const std::string from = match[1];
+      EXPECT_LT(place_of(from), kOrder.size()) << place(file, line);
+      EXPECT_LE(place_of(from), place_of(folder)) << place(file, line);
+    }
+  }
+  EXPECT_GT(includes, 50);  // the sources were there
+}
+
+TEST(Structure, IncludesOfOurOwnNameTheFolder) {
+  const std::regex include("^\\s*#\\s*include\\s*\"([^\"]*)\"");
+  for (const fs::path& file : sources_below(kRoot / "src")) {
+    for (const Line& line : lines_of(file)) {
+      std::smatch match;
+      if (!std::regex_search(line.text, match, include)) continue;
+      EXPECT_TRUE(fs::exists(kRoot / "src" / match[1].str())) << place(file, line);
+    }
+  }
+}
+
+// Lines of the library that match, but for those of one file.
+std::vector<std::string> matches(const std::string& pattern, const std::string& but_for = {}) {
+  const std::regex regex(pattern);
+  std::vector<std::string> found;
+  for (const fs::path& file : sources_below(kRoot / "src")) {
+    if (!but_for.empty() && file.filename() == but_for) continue;
+    for (const Line& line : lines_of(file)) {
+      if (std::regex_search(line.text, regex)) found.push_back(place(file, line));
+    }
+  }
+  return found;
+}
+
+using Places = std::vector<std::string>;
+
+TEST(Structure, OnlyTheMiniappPrints) {
+  EXPECT_EQ(matches("std::(cout|cerr|clog)\\b"), Places());
+  EXPECT_EQ(matches("\\b(printf|fprintf|vprintf|puts|fputs|putchar|perror)\\s*\\("), Places());
+  EXPECT_EQ(matches("\\b(fmt|std)::print(ln)?\\b"), Places());
+}
+
+TEST(Structure, OnlyTheMiniappExits) {
+  // But for the check of the CPU, which runs before main and before anything could throw.
+  EXPECT_EQ(matches("\\b(exit|_exit|_Exit|quick_exit|abort|terminate)\\s*\\(", "isa_baseline.cpp"),
+            Places());
+}
+
+TEST(Structure, OneWayToDoEachThing) {
+  const auto only_in = [](const std::string& pattern, const std::string& folder) {
+    for (const std::string& found : matches(pattern)) {
+      EXPECT_EQ(found.find("src/" + folder), 0u) << found;
+    }
+  };
+  only_in("#\\s*include\\s*<hdf5\\.h>", "io/");
+  only_in("#\\s*include\\s*<zlib\\.h>", "io/");
+  only_in("#\\s*include\\s*<toml\\+\\+", "config/");
+  only_in("Kokkos::(initialize|finalize)\\s*\\(", "core/");
+  only_in("KOKKOS_VERSION\\b", "core/");
+}
+
+TEST(Structure, NobodyCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
+
+TEST(Structure, KernelsAndLayersNeitherAllocateNorWait) {
+  for (const char* pattern : {"\\bfence\\s*\\(", "\\bdeep_copy\\s*\\(", "\\bview_alloc\\b",
+                              "\\ballocate\\s*<", "\\bparallel_reduce\\s*\\([^,]*Policy"}) {
+    for (const std::string& found : matches(pattern)) {
+      EXPECT_NE(found.find("src/kernels/"), 0u) << found;
+      EXPECT_NE(found.find("src/layers/"), 0u) << found;
+    }
+  }
+}
+
+TEST(Structure, TestsMirrorTheSources) {
+  for (const auto& entry : fs::directory_iterator(kRoot / "src")) {
+    if (!entry.is_directory()) continue;
+    EXPECT_TRUE(fs::is_directory(kRoot / "tests" / entry.path().filename()))
+        << entry.path().filename() << " has no folder of tests";
+  }
+}
+
+}  // namespace

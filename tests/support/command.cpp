@@ -1,0 +1,160 @@
+#include "support/command.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+
+extern char** environ;
+
+namespace ridgeline::testing {
+namespace {
+
+double now() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& more) {
+  std::vector<std::string> list;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (text.compare(0, 4, "OMP_") != 0 && more.count(text.substr(0, text.find('='))) == 0) {
+      list.push_back(text);
+    }
+  }
+  for (const auto& [name, value] : more) list.push_back(name + "=" + value);
+  return list;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Reads what is there; false at the end.
+bool read_some(int descriptor, std::string& into) {
+  char buffer[4096];
+  const ssize_t count = read(descriptor, buffer, sizeof buffer);
+  if (count > 0) into.append(buffer, static_cast<std::size_t>(count));
+  return count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+}  // namespace
+
+std::vector<std::string> CommandResult::errors() const {
+  std::vector<std::string> lines;
+  std::istringstream text(err);
+  for (std::string line; std::getline(text, line);) {
+    if (line.compare(0, 10, "ridgeline:") == 0) lines.push_back(line);
+  }
+  return lines;
+}
+
+Command::Command(const std::vector<std::string>& arguments, const CommandOptions& options)
+    : deadline_(now() + options.seconds) {
+  // All that allocates happens before the fork: this program has threads.
+  std::vector<std::string> texts = arguments;
+  std::vector<std::string> variables = environment_with(options.environment);
+  const std::vector<char*> argv = pointers_to(texts), envp = pointers_to(variables);
+  cpu_set_t every_cpu;
+  std::memset(&every_cpu, 0xff, sizeof every_cpu);
+  sigset_t no_signals;
+  sigemptyset(&no_signals);
+  int out[2], err[2];
+  if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) {
+    throw std::runtime_error("no pipe for a command");
+  }
+  process_ = fork();
+  if (process_ < 0) throw std::runtime_error("no process for a command");
+  if (process_ == 0) {
+    dup2(out[1], STDOUT_FILENO);
+    dup2(err[1], STDERR_FILENO);
+    sched_setaffinity(0, sizeof every_cpu, &every_cpu);
+    sigprocmask(SIG_SETMASK, &no_signals, nullptr);
+    if (options.largest_file) {
+      const rlimit limit = {*options.largest_file, *options.largest_file};
+      setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) _exit(126);
+    execve(argv[0], argv.data(), envp.data());
+    _exit(127);
+  }
+  close(out[1]);
+  close(err[1]);
+  out_ = out[0];
+  err_ = err[0];
+}
+
+Command::~Command() {
+  if (!ended_) {
+    send(SIGKILL);
+    wait();
+  }
+}
+
+void Command::send(int signal) const {
+  if (!ended_) kill(process_, signal);
+}
+
+// Takes what the command writes, and waits a little where it writes nothing.
+void Command::collect(int milliseconds) {
+  pollfd descriptors[2] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}};
+  if (out_ < 0 && err_ < 0) {
+    poll(nullptr, 0, milliseconds);
+    return;
+  }
+  if (poll(descriptors, 2, milliseconds) <= 0) return;
+  if (descriptors[0].revents != 0 && !read_some(out_, result_.out)) {
+    close(out_);
+    out_ = -1;
+  }
+  if (descriptors[1].revents != 0 && !read_some(err_, result_.err)) {
+    close(err_);
+    err_ = -1;
+  }
+}
+
+bool Command::has_ended() {
+  int status = 0;
+  if (ended_ || waitpid(process_, &status, WNOHANG) != process_) return ended_;
+  ended_ = true;
+  if (WIFEXITED(status)) result_.status = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
+  return true;
+}
+
+bool Command::wait_until(const std::function<bool()>& condition) {
+  while (!condition()) {
+    if (has_ended() || now() > deadline_) return false;
+    collect(1);
+  }
+  return true;
+}
+
+CommandResult Command::wait() {
+  while (!has_ended()) {
+    if (now() > deadline_) send(SIGKILL);
+    collect(1);
+  }
+  while (out_ >= 0 || err_ >= 0) collect(1000);
+  return result_;
+}
+
+CommandResult run_command(const std::vector<std::string>& arguments,
+                          const CommandOptions& options) {
+  return Command(arguments, options).wait();
+}
+
+}  // namespace ridgeline::testing

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ridgeline::testing {
+
+/// How a command is run.
+struct CommandOptions {
+  std::map<std::string, std::string> environment;  ///< beside this program's, without OMP_…
+  std::string folder;                              ///< current folder; empty: this program's
+  std::optional<std::uint64_t> largest_file;       ///< bytes a file may have (RLIMIT_FSIZE)
+  double seconds = 100;                            ///< killed after this long
+};
+
+/// How a command ended.
+struct CommandResult {
+  int status = -1;  ///< exit status, or -1
+  int signal = 0;   ///< that ended it, or 0
+  std::string out, err;
+
+  /// Lines of `err` that begin with "ridgeline:".
+  std::vector<std::string> errors() const;
+};
+
+/// A command under way; killed where it is forgotten. Runs on all processors, whatever this program
+/// is bound to.
+class Command {
+ public:
+  explicit Command(const std::vector<std::string>& arguments, const CommandOptions& options = {});
+  ~Command();
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  /// Collects output until `condition` holds; false where the command ended first or took too long.
+  bool wait_until(const std::function<bool()>& condition);
+  void send(int signal) const;
+  /// What it has written so far, as far as wait_until has looked.
+  const std::string& out() const { return result_.out; }
+  /// Waits for its end.
+  CommandResult wait();
+
+ private:
+  void collect(int milliseconds);
+  bool has_ended();
+
+  pid_t process_ = -1;
+  int out_ = -1, err_ = -1;
+  double deadline_;
+  bool ended_ = false;
+  CommandResult result_;
+};
+
+/// Runs a command to its end.
+CommandResult run_command(const std::vector<std::string>& arguments,
+                          const CommandOptions& options = {});
+
+}  // namespace ridgeline::testing
