@@ -190,7 +190,7 @@ void print_summary(const MachineMeasurement& measurement, io::TableFormat format
   } else {
     print_figures(measurement, format);
   }
-  std::cout.flush();
+  if (!std::cout.flush()) throw RunError("standard output: cannot write");
 }
 
 }  // namespace
@@ -201,7 +201,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
     warn("host threads are not bound to processors (" + threads.binding +
          "): figures with several threads may be low and will vary");
   }
-  note(fmt::format("measuring the machine, {} s or less; keep it otherwise at rest",
+  note(fmt::format("measuring the machine: up to {} s where nothing else runs on it",
                    quick ? 20 : 90));
   machine::MachineOptions options = machine::MachineOptions::standard(quick);
   options.spaces = spaces;
