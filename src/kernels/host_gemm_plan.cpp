@@ -36,7 +36,9 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   const bool in_place = !columns_contiguous && !factor_on_columns && row_panels <= 4;
   plan.packed_panels = !in_place ? panels : (plan.n % kColumns<T> != 0 ? 1 : 0);
 
-  plan.k_block = 384;
+  // A panel of rows then fills a few ways of L2; shorter blocks add more passes over C than they
+  // save cache misses (docs/performance.md).
+  plan.k_block = 1024;
   // Blocks large enough to reuse what they load, small enough that many threads share the work.
   int tile_rows = 8, tile_panels = 8;
   const auto blocks = [&] {

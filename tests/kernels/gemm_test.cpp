@@ -122,9 +122,10 @@ void check(const Case& c, const Multiply& multiply, std::size_t workspace_size) 
 std::vector<Case> awkward_cases() {
   std::vector<Case> cases;
   const std::tuple<std::size_t, std::size_t, std::size_t> sizes[] = {
-      {1, 1, 1},    {1, 7, 3},     {2, 33, 65},  {3, 1, 129}, {4, 31, 64},   {5, 32, 1},
-      {7, 13, 11},  {13, 63, 17},  {14, 64, 16}, {15, 65, 9}, {17, 2, 5},    {29, 3, 31},
-      {31, 97, 33}, {65, 129, 66}, {43, 10, 1},  {1, 130, 7}, {37, 41, 385}, {129, 4, 770}};
+      {1, 1, 1},   {1, 7, 3},     {2, 33, 65},   {3, 1, 129},    {4, 31, 64},
+      {5, 32, 1},  {7, 13, 11},   {13, 63, 17},  {14, 64, 16},   {15, 65, 9},
+      {17, 2, 5},  {29, 3, 31},   {31, 97, 33},  {65, 129, 66},  {43, 10, 1},
+      {1, 130, 7}, {37, 41, 385}, {129, 4, 770}, {15, 33, 1025}, {3, 40, 2051}};
   for (const auto& [m, n, k] : sizes) {
     cases.push_back({m, n, k});
     cases.push_back({m, n, k, false, true, true, Activation::relu});
