@@ -99,8 +99,7 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
   }
   const double outputs = double(batch) * output_size();
   if (has_labels()) {
-    counts.flops =
-        6 * outputs + 4.0 * batch + (label_smoothing != 0 ? outputs + 4.0 * batch : 0);
+    counts.flops = 6 * outputs + 4.0 * batch + (label_smoothing != 0 ? outputs + 4.0 * batch : 0);
     counts.bytes = 2 * outputs * scalar_bytes + double(batch) * sizeof(std::int32_t);
   } else {
     counts.flops = 4 * outputs + double(batch);
