@@ -3,7 +3,7 @@
  *
  *     ladders TRIAD_BYTES CHASE_BYTES...
  *
- * prints "triad BYTES GB/s" (best of at least 10 repetitions, all threads, bytes as the program asks
+ * prints (the first unless it is asked for 0 bytes) "triad BYTES GB/s" (best of at least 10 repetitions, all threads, bytes as the program asks
  * for them) and, for each set, "chase BYTES SECONDS" (a dependent load, the fastest of at least 7
  * repeats that together make a million loads and go once round; 128 B nodes on 4 KiB pages).
  *
@@ -115,7 +115,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   const size_t triad_bytes = strtoull(arguments[1], NULL, 10);
-  printf("triad %zu %.6g\n", triad_bytes, triad(triad_bytes));
+  if (triad_bytes > 0) printf("triad %zu %.6g\n", triad_bytes, triad(triad_bytes));
   for (int i = 2; i < count; ++i) {
     const size_t bytes = strtoull(arguments[i], NULL, 10);
     printf("chase %zu %.6g\n", bytes, chase(bytes));
