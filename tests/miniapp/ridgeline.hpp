@@ -11,12 +11,13 @@
 #include "io/json.hpp"
 #include "io/scratch.hpp"
 #include "support/command.hpp"
+#include "support/paths.hpp"
 
 namespace ridgeline::testing {
 
 /// The command line of the executable under test.
 inline std::vector<std::string> command_line(const std::vector<std::string>& arguments) {
-  std::vector<std::string> all = {RIDGELINE_EXECUTABLE};
+  std::vector<std::string> all = {kExecutable};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return all;
 }

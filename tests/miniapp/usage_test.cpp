@@ -68,7 +68,7 @@ TEST_F(CommandLine, AFullDiskBehindStandardOutputIsAnError) {
     CommandOptions here;
     here.folder = folder.path();
     const CommandResult result = run_command(
-        {"/bin/sh", "-c", RIDGELINE_EXECUTABLE + std::string(" ") + line + " > /dev/full"}, here);
+        {"/bin/sh", "-c", testing::kExecutable + std::string(" ") + line + " > /dev/full"}, here);
     expect_refused(result, "standard output: cannot write", 1);
   }
 }

@@ -205,6 +205,31 @@ TEST_F(Training, ADivergingRunSaysSoAndOverwritesNoCheckpoint) {
   }
 }
 
+TEST_F(Training, ALossThatIsNotFiniteIsDivergenceEvenWhereTheWeightsAreFinite) {
+  // Outputs of about 1e25 have squares that float32 cannot hold, and finite gradients.
+  const std::string linear =
+      "[[network.layer]]\nkind = \"flatten\"\n[[network.layer]]\nkind = \"dense\"\nunits = 12\n";
+  for (const std::string every : {"checkpoint.every_epochs=1", "checkpoint.every_steps=2"}) {
+    std::vector<std::string> sets = testing::kAutoencoder;
+    sets.insert(sets.end(), {every, "train.optimizer.learning_rate=1e-9"});
+    const ScratchFolder folder;
+    const Experiment experiment(linear, sets);
+    std::vector<float> weights(experiment.plan->parameter_buffer_size, 0.0f);
+    for (const ParameterSlot& slot : experiment.plan->parameters) {
+      std::fill_n(weights.begin() + std::ptrdiff_t(slot.offset), slot.size, 1e25f);
+    }
+    Checkpoint<float> huge;
+    huge.parameters = weights;
+    save_checkpoint(folder / "huge.h5", *experiment.plan, huge);
+    Watch watch;
+    const TrainingResult result =
+        experiment.run<Space, float>({folder / "a.h5", {}, folder / "huge.h5"}, watch);
+    EXPECT_EQ(result.outcome, Outcome::diverged);
+    EXPECT_EQ(watch.steps, every == "checkpoint.every_steps=2" ? 2 : 5);
+    EXPECT_EQ(folder.listing(), "huge.h5");
+  }
+}
+
 TEST_F(Training, AnAutoencoderHasNoAccuracy) {
   const ScratchFolder folder;
   std::vector<std::string> sets = testing::kAutoencoder;

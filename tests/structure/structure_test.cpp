@@ -7,13 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "support/paths.hpp"
+
 // The shape of the sources: dependencies go one way, and the library neither prints nor exits.
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = RIDGELINE_SOURCE_FOLDER;
+const fs::path kRoot = ridgeline::testing::kSourceFolder;
 
 // A folder of src/ includes from those before it.
 const std::vector<std::string> kOrder = {"core",    "io",      "config", "parallel",
