@@ -20,7 +20,9 @@ function(ridgeline_compile_options target)
     target_link_options(${target} PUBLIC -fsanitize=${RIDGELINE_SANITIZE})
   endif()
   if(RIDGELINE_ENABLE_CUDA)
-    target_compile_options(${target} PRIVATE -expt-relaxed-constexpr)
+    if(RIDGELINE_KOKKOS_COMPILER MATCHES "nvcc_wrapper")
+      target_compile_options(${target} PRIVATE -expt-relaxed-constexpr)
+    endif()
     # Kokkos links the driver library without calling it; a program that kept it would not even
     # start on a machine without a GPU, and `info` and `--dry-run` have to.
     target_link_options(${target} PUBLIC -Wl,--as-needed)

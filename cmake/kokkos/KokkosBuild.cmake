@@ -21,7 +21,11 @@ function(ridgeline_built_kokkos source found_variable reason_variable)
     file(LOCK "${RIDGELINE_DEPS_DIR}" DIRECTORY GUARD FUNCTION TIMEOUT 0 RESULT_VARIABLE busy)
     if(busy)
       message(STATUS "Waiting for another configure that builds in ${RIDGELINE_DEPS_DIR}")
-      file(LOCK "${RIDGELINE_DEPS_DIR}" DIRECTORY GUARD FUNCTION TIMEOUT 3600)
+      file(LOCK "${RIDGELINE_DEPS_DIR}" DIRECTORY GUARD FUNCTION TIMEOUT 3600
+        RESULT_VARIABLE failed)
+      if(failed)  # some network file systems have no locks
+        message(WARNING "Building in ${RIDGELINE_DEPS_DIR} without a lock: ${failed}")
+      endif()
     endif()
   endif()
   # Asked again: whoever held the lock may have built it.
