@@ -9,6 +9,7 @@
 set -euo pipefail
 
 # What proves that it is there (a command, or a package for CMake's find_package) and Debian's name.
+# Fortran: Kokkos Kernels compiles a few lines of it to learn how BLAS spells its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
   tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev BLAS:libopenblas-openmp-dev
