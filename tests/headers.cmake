@@ -18,7 +18,8 @@ foreach(header IN LISTS headers)
 endforeach()
 
 add_library(ridgeline_headers OBJECT EXCLUDE_FROM_ALL ${sources})
-target_link_libraries(ridgeline_headers PRIVATE ridgeline::ridgeline)
+# Headers for the library's own files alone see what it links for itself: HDF5 and toml++.
+target_link_libraries(ridgeline_headers PRIVATE ridgeline::ridgeline hdf5::hdf5)
 target_include_directories(ridgeline_headers SYSTEM PRIVATE
   "$<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>")
 ridgeline_compile_options(ridgeline_headers)
