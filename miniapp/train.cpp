@@ -167,6 +167,8 @@ Status run(const Options& options, const CommonOptions& common) {
     print_dry_run(open_session(deck), space, format);
     return Status::done;
   }
+  // Before the data is read, so that a signal meanwhile ends in a checkpoint too.
+  catch_stop_signals();
   const SpaceKind space = resolve_space(options.deck.space);
   network::TrainingFiles files;
   if (!options.checkpoint.empty()) require_writable(options.checkpoint);
@@ -185,7 +187,6 @@ Status run(const Options& options, const CommonOptions& common) {
   require_writable(record);
 
   Console console(format, options.quiet);
-  catch_stop_signals();
   io::Json json;
   const network::TrainingResult result =
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
