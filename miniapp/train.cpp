@@ -192,7 +192,8 @@ Status run(const Options& options, const CommonOptions& common) {
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
         using Space = std::decay_t<decltype(instance)>;
         using T = decltype(scalar);
-        const layers::Target target{!kIsHost<Space>, network::gemm_backend(deck), sizeof(T)};
+        const layers::Target target =
+            layers::target_of<Space, T>(instance, network::gemm_backend(deck));
         const network::Memory memory =
             session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
         console.say(

@@ -5,6 +5,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <type_traits>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
 
 #include "core/spaces.hpp"
 
@@ -21,6 +26,7 @@ struct Cost {
 struct LaunchCount {
   long parallel = 0;
   long single = 0;
+  long barriers = 0;  ///< that the kernels' teams wait for, one after the other
 };
 inline thread_local LaunchCount launch_count;
 
@@ -31,13 +37,32 @@ inline bool runs_on_one_thread(const Cost& cost) {
   return std::max(cost.flops / kFlopsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
 }
 
+/// How many blocks a host instance runs at the same time; a block's `worker` is below it.
+template <class Space>
+int worker_count(const Space& instance) {
+  return kIsHost<Space> ? static_cast<int>(instance.concurrency()) : 1;
+}
+
 namespace detail {
+
+// Which of the host's threads runs this block.
+inline int worker() {
+#if defined(_OPENMP)
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
 
 // The one compiled body of a block: both ways of running it call this same machine code, so that
 // the result does not depend on which was taken.
 template <class Body>
 [[gnu::noinline]] void run_block(const Body& body, int block) {
-  body(block);
+  if constexpr (std::is_invocable_v<const Body&, int, int>) {
+    body(block, worker());
+  } else {
+    body(block);
+  }
 }
 
 template <class Body>
@@ -60,9 +85,10 @@ struct ElementBlock {
 
 }  // namespace detail
 
-/// Runs `body(block)` for every block in [0, blocks) on a host space, in any order. `body` must not
-/// let its result depend on which thread runs a block. `label` is the kernel's name to Kokkos
-/// Tools.
+/// Runs `body(block)` or `body(block, worker)` for every block in [0, blocks) on a host space, in
+/// any order. `worker` is in [0, worker_count(instance)), and no two blocks that run at the same
+/// time have the same: it chooses scratch memory, and must not change the result. `label` is the
+/// kernel's name to Kokkos Tools.
 template <class Space, class Body>
 void for_blocks(const Space& instance, const std::string& label, int blocks, const Cost& cost,
                 const Body& body) {

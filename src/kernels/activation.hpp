@@ -7,24 +7,55 @@
 #include <vector>
 
 #include "core/function.hpp"
+#include "core/math.hpp"
 
 namespace ridgeline::kernels {
 
 // Elementwise activations y = f(z) and their derivatives f'(z). Names and formulas are PyTorch's.
 
-enum class Activation { identity, relu, tanh, sigmoid, gelu };
+enum class Activation {
+  identity,
+  relu,
+  leaky_relu,  ///< slope 0.01 below zero
+  tanh,
+  sigmoid,
+  gelu,       ///< exact
+  gelu_tanh,  ///< GELU by its approximation with tanh
+  silu,
+  softplus
+};
+
+/// The slope of leaky_relu below zero: PyTorch's default.
+inline constexpr double kLeakySlope = 0.01;
+
+namespace detail {
+
+// The argument of gelu_tanh's tanh is z (a + b z²), with a = sqrt(2 / π) and b = 0.044715 a.
+inline constexpr double kGeluTanhA = 0.79788456080286535588;
+inline constexpr double kGeluTanhB = 0.044715 * kGeluTanhA;
+
+}  // namespace detail
 
 /// f(z).
 template <Activation F, class T>
 RIDGELINE_FUNCTION T activate(T z) {
   if constexpr (F == Activation::relu) {
     return z < T(0) ? T(0) : z;  // keeps a NaN, so that divergence shows
+  } else if constexpr (F == Activation::leaky_relu) {
+    return z < T(0) ? T(kLeakySlope) * z : z;
   } else if constexpr (F == Activation::tanh) {
-    return std::tanh(z);
+    return math::tanh(z);
   } else if constexpr (F == Activation::sigmoid) {
-    return T(1) / (T(1) + std::exp(-z));
+    return math::sigmoid(z);
   } else if constexpr (F == Activation::gelu) {
-    return T(0.5) * z * (T(1) + std::erf(z * T(0.70710678118654752440)));
+    return T(0.5) * z * (T(1) + math::erf(z * T(0.70710678118654752440)));
+  } else if constexpr (F == Activation::gelu_tanh) {
+    const T t = math::tanh(z * (T(detail::kGeluTanhA) + T(detail::kGeluTanhB) * z * z));
+    return T(0.5) * z * (T(1) + t);
+  } else if constexpr (F == Activation::silu) {
+    return z * math::sigmoid(z);
+  } else if constexpr (F == Activation::softplus) {
+    return (z > T(0) ? z : T(0)) + std::log1p(math::exp(z > T(0) ? -z : z));
   } else {
     return z;
   }
@@ -35,20 +66,35 @@ template <Activation F, class T>
 RIDGELINE_FUNCTION T derivative(T kept) {
   if constexpr (F == Activation::relu) {
     return kept > T(0) ? T(1) : T(0);
+  } else if constexpr (F == Activation::leaky_relu) {
+    return kept > T(0) ? T(1) : T(kLeakySlope);
   } else if constexpr (F == Activation::tanh) {
     return T(1) - kept * kept;
   } else if constexpr (F == Activation::sigmoid) {
     return kept * (T(1) - kept);
   } else if constexpr (F == Activation::gelu) {
-    const T density = T(0.39894228040143267794) * std::exp(T(-0.5) * kept * kept);
-    return T(0.5) * (T(1) + std::erf(kept * T(0.70710678118654752440))) + kept * density;
+    const T density = T(0.39894228040143267794) * math::exp(T(-0.5) * kept * kept);
+    return T(0.5) * (T(1) + math::erf(kept * T(0.70710678118654752440))) + kept * density;
+  } else if constexpr (F == Activation::gelu_tanh) {
+    const T square = kept * kept;
+    const T t = math::tanh(kept * (T(detail::kGeluTanhA) + T(detail::kGeluTanhB) * square));
+    const T slope = T(detail::kGeluTanhA) + T(3 * detail::kGeluTanhB) * square;
+    return T(0.5) * (T(1) + t) + T(0.5) * kept * (T(1) - t * t) * slope;
+  } else if constexpr (F == Activation::silu) {
+    const T s = math::sigmoid(kept);
+    return s * (T(1) + kept * (T(1) - s));
+  } else if constexpr (F == Activation::softplus) {
+    return math::sigmoid(kept);
   } else {
     return T(1);
   }
 }
 
-/// Whether the derivative is computed from z (gelu) rather than from the output y.
-constexpr bool derivative_needs_input(Activation f) { return f == Activation::gelu; }
+/// Whether the derivative is computed from z rather than from the output y.
+constexpr bool derivative_needs_input(Activation f) {
+  return f == Activation::gelu || f == Activation::gelu_tanh || f == Activation::silu ||
+         f == Activation::softplus;
+}
 
 /// Calls `body(std::integral_constant<Activation, f>)`, so that inner loops are compiled once a
 /// function.
@@ -59,18 +105,27 @@ RIDGELINE_FUNCTION void with_activation(Activation f, const Body& body) {
       return body(std::integral_constant<Activation, Activation::identity>());
     case Activation::relu:
       return body(std::integral_constant<Activation, Activation::relu>());
+    case Activation::leaky_relu:
+      return body(std::integral_constant<Activation, Activation::leaky_relu>());
     case Activation::tanh:
       return body(std::integral_constant<Activation, Activation::tanh>());
     case Activation::sigmoid:
       return body(std::integral_constant<Activation, Activation::sigmoid>());
     case Activation::gelu:
       return body(std::integral_constant<Activation, Activation::gelu>());
+    case Activation::gelu_tanh:
+      return body(std::integral_constant<Activation, Activation::gelu_tanh>());
+    case Activation::silu:
+      return body(std::integral_constant<Activation, Activation::silu>());
+    case Activation::softplus:
+      return body(std::integral_constant<Activation, Activation::softplus>());
   }
 }
 
 /// Names as decks spell them, in the order of the enumeration.
 inline const std::vector<std::string>& activation_names() {
-  static const std::vector<std::string> names = {"identity", "relu", "tanh", "sigmoid", "gelu"};
+  static const std::vector<std::string> names = {
+      "identity", "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu", "softplus"};
   return names;
 }
 
@@ -89,12 +144,20 @@ constexpr int forward_flops(Activation f) {
   switch (f) {
     case Activation::relu:
       return 1;  // a comparison
+    case Activation::leaky_relu:
+      return 2;  // a comparison, a product
     case Activation::tanh:
       return 1;
     case Activation::sigmoid:
       return 4;  // negate, exp, add, divide
     case Activation::gelu:
       return 5;  // scale, erf, add, two products
+    case Activation::gelu_tanh:
+      return 8;  // argument 4 (three products, a sum), tanh, add, two products
+    case Activation::silu:
+      return 5;  // sigmoid 4, the product
+    case Activation::softplus:
+      return 3;  // log(1 + exp z): exp, add, log
     default:
       return 0;
   }
@@ -102,6 +165,7 @@ constexpr int forward_flops(Activation f) {
 constexpr int backward_flops(Activation f) {
   switch (f) {
     case Activation::relu:
+    case Activation::leaky_relu:
       return 2;  // a comparison, the product
     case Activation::tanh:
       return 3;
@@ -109,6 +173,13 @@ constexpr int backward_flops(Activation f) {
       return 3;
     case Activation::gelu:
       return 11;  // erf branch 4, density 4 (two products, exp, scale), product, sum, the product
+    case Activation::gelu_tanh:
+      // z² 1, argument 3, tanh, ½(1 + t) 2, slope 2, ½ z (1 - t²) slope 5, sum, the product
+      return 16;
+    case Activation::silu:
+      return 9;  // sigmoid 4, s (1 + z (1 - s)) 4, the product
+    case Activation::softplus:
+      return 5;  // sigmoid 4, the product
     default:
       return 0;
   }

@@ -1,58 +1,10 @@
 #include <algorithm>
 
 #include "kernels/host_gemm.hpp"
-#include "kernels/host_gemm_tile.hpp"
+#include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
 namespace {
-
-template <class T>
-using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias)) = T;
-template <class T>
-const Vector<T>& load(const T* p) {
-  return *reinterpret_cast<const Vector<T>*>(p);
-}
-template <class T>
-void store(T* p, const Vector<T>& v) {
-  *reinterpret_cast<Vector<T>*>(p) = v;
-}
-
-// tile[R][kColumns] = sum over k of a[i, k] · b[k, :].
-template <class T, int R>
-void multiply_tile(int depth, const T* a, std::ptrdiff_t a_outer, std::ptrdiff_t a_k, const T* b,
-                   std::ptrdiff_t b_k, T* tile) {
-  Vector<T> sum[R][kVectors] = {};
-  for (int k = 0; k < depth; ++k) {
-    Vector<T> column[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) column[v] = load<T>(b + v * kLanes<T>);
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const T value = a[i * a_outer];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[i][v] += value * column[v];
-    }
-    a += a_k;
-    b += b_k;
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) store<T>(tile + i * kColumns<T> + v * kLanes<T>, sum[i][v]);
-  }
-}
-
-template <class T>
-using TileKernel = void (*)(int, const T*, std::ptrdiff_t, std::ptrdiff_t, const T*, std::ptrdiff_t,
-                            T*);
-
-template <class T, int R = kRows>
-TileKernel<T> tile_kernel(int rows) {
-  if constexpr (R > 1) {
-    if (rows < R) return tile_kernel<T, R - 1>(rows);
-  }
-  return multiply_tile<T, R>;
-}
 
 // Adds a tile [rows, columns] to what earlier blocks of k left in C; the last block adds the bias
 // and applies the activation.

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "kernels/host_gemm.hpp"
-#include "kernels/host_gemm_tile.hpp"
+#include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
 

@@ -27,7 +27,7 @@ Counts ActivationPlan::counts(Phase phase, std::size_t batch, std::size_t scalar
 }
 
 template <class Space, class T>
-ActivationLayer<Space, T>::ActivationLayer(const ActivationPlan& plan)
+ActivationLayer<Space, T>::ActivationLayer(const ActivationPlan& plan, const Target&)
     : function_(plan.function),
       forward_(plan.name + "/forward"),
       backward_(plan.name + "/backward") {}
@@ -54,7 +54,8 @@ void apply_derivative(const Space& instance, const std::string& label, std::size
 }  // namespace
 
 template <class Space, class T>
-void ActivationLayer<Space, T>::forward(const Space& instance, const Matrix<Space, const T>& x,
+void ActivationLayer<Space, T>::forward(const Space& instance, Mode /*mode*/,
+                                        const Matrix<Space, const T>& x,
                                         const Matrix<Space, T>& y) {
   kernels::with_activation(
       function_, [&](auto f) { apply<f()>(instance, forward_, x.size(), x.data(), y.data()); });
@@ -63,7 +64,8 @@ void ActivationLayer<Space, T>::forward(const Space& instance, const Matrix<Spac
 template <class Space, class T>
 void ActivationLayer<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
                                          const Matrix<Space, const T>& y,
-                                         const Matrix<Space, T>& dy, const Matrix<Space, T>& dx) {
+                                         const Matrix<Space, const T>& dy,
+                                         const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
   const T* kept = kernels::derivative_needs_input(function_) ? x.data() : y.data();
   kernels::with_activation(function_, [&](auto f) {

@@ -24,12 +24,11 @@ class ActivationPlan : public LayerPlan {
 template <class Space, class T>
 class ActivationLayer : public Layer<Space, T> {
  public:
-  explicit ActivationLayer(const ActivationPlan& plan);
-  void bind(const LayerMemory<Space, T>&) override {}
-  void forward(const Space& instance, const Matrix<Space, const T>& x,
+  ActivationLayer(const ActivationPlan& plan, const Target& target);
+  void forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
                const Matrix<Space, T>& y) override;
   void backward(const Space& instance, const Matrix<Space, const T>& x,
-                const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
+                const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
                 const Matrix<Space, T>& dx) override;
 
  private:

@@ -94,7 +94,7 @@ Dense<Space, T>::Dense(const DensePlan& plan, const Target& target)
       weight_gradient_(plan.name + "/backward/weight") {}
 
 template <class Space, class T>
-void Dense<Space, T>::forward(const Space& instance, const Matrix<Space, const T>& x,
+void Dense<Space, T>::forward(const Space& instance, Mode /*mode*/, const Matrix<Space, const T>& x,
                               const Matrix<Space, T>& y) {
   const std::size_t rows = x.extent(0) * positions_;
   GemmArguments<Space, T> product;
@@ -112,7 +112,7 @@ void Dense<Space, T>::forward(const Space& instance, const Matrix<Space, const T
 
 template <class Space, class T>
 void Dense<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                               const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
+                               const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
                                const Matrix<Space, T>& dx) {
   const std::size_t rows = x.extent(0) * positions_;
   GemmArguments<Space, T> product;

@@ -34,20 +34,20 @@ template <class Space, class T>
 class Dense : public Layer<Space, T> {
  public:
   Dense(const DensePlan& plan, const Target& target);
-  void bind(const LayerMemory<Space, T>& memory) override { memory_ = memory; }
-  void forward(const Space& instance, const Matrix<Space, const T>& x,
+  void forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
                const Matrix<Space, T>& y) override;
   void backward(const Space& instance, const Matrix<Space, const T>& x,
-                const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
+                const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
                 const Matrix<Space, T>& dx) override;
 
  private:
+  using Layer<Space, T>::memory_;
+
   const std::size_t in_, out_, positions_;
   const bool bias_;
   const kernels::Activation activation_;
   const kernels::GemmBackend gemm_;
   const kernels::GemmLabels forward_, input_gradient_, weight_gradient_;
-  LayerMemory<Space, T> memory_;
 };
 
 }  // namespace ridgeline::layers

@@ -11,17 +11,22 @@ class FlattenPlan : public LayerPlan {
  public:
   FlattenPlan(std::string layer_name, const Shape& input_shape)
       : LayerPlan("flatten", std::move(layer_name), input_shape, {size_of(input_shape)}) {}
+  static std::unique_ptr<LayerPlan> read(const config::OptionTable&, const std::string& name,
+                                         const Shape& input) {
+    return std::make_unique<FlattenPlan>(name, input);
+  }
   Counts counts(Phase, std::size_t, std::size_t, bool) const override { return {}; }
-  bool is_view() const override { return true; }
+  bool is_view(bool) const override { return true; }
 };
 
 template <class Space, class T>
 class Flatten : public Layer<Space, T> {
  public:
-  void bind(const LayerMemory<Space, T>&) override {}
-  void forward(const Space&, const Matrix<Space, const T>&, const Matrix<Space, T>&) override {}
+  Flatten(const FlattenPlan&, const Target&) {}
+  void forward(const Space&, Mode, const Matrix<Space, const T>&,
+               const Matrix<Space, T>&) override {}
   void backward(const Space&, const Matrix<Space, const T>&, const Matrix<Space, const T>&,
-                const Matrix<Space, T>&, const Matrix<Space, T>&) override {}
+                const Matrix<Space, const T>&, const Matrix<Space, T>&) override {}
 };
 
 }  // namespace ridgeline::layers

@@ -5,40 +5,67 @@
 #include "layers/flatten.hpp"
 
 namespace ridgeline::layers {
+namespace {
+
+// A kind of layer, and how its plan is read from a deck.
+struct Kind {
+  const char* name;
+  std::unique_ptr<LayerPlan> (*read)(const config::OptionTable& options, const std::string& name,
+                                     const Shape& input);
+};
+
+constexpr Kind kKinds[] = {
+    {"dense", DensePlan::read},
+    {"flatten", FlattenPlan::read},
+    {"activation", ActivationPlan::read},
+};
+
+}  // namespace
 
 std::string to_string(Phase phase) {
   return phase == Phase::forward ? "forward" : phase == Phase::backward ? "backward" : "update";
 }
 
 const std::vector<std::string>& layer_kinds() {
-  static const std::vector<std::string> kinds = {"dense", "flatten", "activation"};
+  static const std::vector<std::string> kinds = [] {
+    std::vector<std::string> names;
+    for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+    return names;
+  }();
   return kinds;
 }
 
 std::unique_ptr<LayerPlan> plan_layer(const config::OptionTable& options, const std::string& name,
                                       const Shape& input) {
-  const std::string kind = options.one_of("kind", layer_kinds());
-  std::unique_ptr<LayerPlan> plan;
-  if (kind == "dense") {
-    plan = DensePlan::read(options, name, input);
-  } else if (kind == "flatten") {
-    plan = std::make_unique<FlattenPlan>(name, input);
-  } else {
-    plan = ActivationPlan::read(options, name, input);
+  const std::string wanted = options.one_of("kind", layer_kinds());
+  for (const Kind& kind : kKinds) {
+    if (wanted != kind.name) continue;
+    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input);
+    options.finish();
+    return plan;
   }
-  options.finish();
-  return plan;
+  options.fail("kind", "no such kind of layer: " + wanted);
 }
+
+namespace {
+
+// The kernels of a plan of this type, if it is one.
+template <class LayerType, class Plan, class Space, class T>
+bool make_if(const LayerPlan& plan, const Target& target, std::unique_ptr<Layer<Space, T>>& made) {
+  const auto* mine = dynamic_cast<const Plan*>(&plan);
+  if (mine) made = std::make_unique<LayerType>(*mine, target);
+  return mine != nullptr;
+}
+
+}  // namespace
 
 template <class Space, class T>
 std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target& target) {
-  if (const auto* dense = dynamic_cast<const DensePlan*>(&plan)) {
-    return std::make_unique<Dense<Space, T>>(*dense, target);
-  }
-  if (const auto* activation = dynamic_cast<const ActivationPlan*>(&plan)) {
-    return std::make_unique<ActivationLayer<Space, T>>(*activation);
-  }
-  return std::make_unique<Flatten<Space, T>>();
+  std::unique_ptr<Layer<Space, T>> made;
+  make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
+      make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
+      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
+  return made;
 }
 
 #define RIDGELINE_MAKE_LAYER(Space, T) \

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,15 +26,38 @@ struct Counts {
   double working_set_bytes = 0;  ///< distinct bytes touched
 };
 
-/// How a parameter begins; `[network] initialization` decides what that means for weights.
-enum class Initial { weight, bias, zeros, ones };
+/// Whether a forward pass is part of a training step: batch_norm then uses the batch's statistics,
+/// and dropout drops.
+enum class Mode { training, inference };
+
+/// How a parameter begins. `[network] initialization` decides what that means for weights: by
+/// default, uniform within 1 / sqrt(default_fan).
+enum class Initial {
+  weight,
+  projection,  ///< a weight whose default is xavier_uniform
+  bias,        ///< by default as a weight, else zeros
+  normal,      ///< standard normal, whatever the deck says: embeddings
+  zeros,
+  ones
+};
 
 /// One parameter of a layer, in PyTorch's name, shape and order.
 struct ParameterPlan {
+  ParameterPlan(std::string parameter_name, Shape parameter_shape, Initial begin,
+                std::size_t inputs = 1, std::size_t outputs = 1)
+      : name(std::move(parameter_name)),
+        shape(std::move(parameter_shape)),
+        initial(begin),
+        fan_in(inputs),
+        fan_out(outputs),
+        default_fan(inputs) {}
+
   std::string name;
   Shape shape;
-  Initial initial = Initial::weight;
-  std::size_t fan_in = 1, fan_out = 1;
+  Initial initial;
+  std::size_t fan_in, fan_out;
+  std::size_t default_fan;
+  bool trained = true;  ///< false for statistics that the forward pass keeps itself
 };
 
 /// What a layer's memory depends on beside its shape.
@@ -41,7 +65,14 @@ struct Target {
   bool on_device = false;
   kernels::GemmBackend gemm = kernels::GemmBackend::native;
   std::size_t scalar_bytes = 4;
+  int workers = 1;  ///< worker_count of a host instance: scratch memory is one a worker
 };
+
+/// The target that an instance of a space is.
+template <class Space, class T>
+Target target_of(const Space& instance, kernels::GemmBackend gemm) {
+  return {!kIsHost<Space>, gemm, sizeof(T), worker_count(instance)};
+}
 
 /// What a layer is, apart from execution space and memory: its shapes, parameters and counts. Needs
 /// no Kokkos runtime, so that a run can be planned where nothing can be computed.
@@ -60,7 +91,7 @@ class LayerPlan {
   const Shape output;  ///< of one sample
 
   virtual std::vector<ParameterPlan> parameters() const { return {}; }
-  /// Scalars kept from forward to backward beside input and output.
+  /// Scalars kept from forward to backward beside input and output; training alone has them.
   virtual std::size_t saved(std::size_t /*batch*/) const { return 0; }
   /// Scalars of scratch memory inside one phase.
   virtual std::size_t workspace(const Target& /*target*/, std::size_t /*batch*/,
@@ -71,14 +102,18 @@ class LayerPlan {
   virtual Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                         bool input_gradient) const = 0;
   /// Whether output and input are the same memory in another shape, and nothing is computed.
-  virtual bool is_view() const { return false; }
+  /// `training` is that of the network: dropout is a view where nothing trains.
+  virtual bool is_view(bool /*training*/) const { return false; }
 };
 
 /// What a layer holds views into; all memory belongs to the network.
 template <class Space, class T>
 struct LayerMemory {
-  std::vector<Vector<Space, T>> parameters, gradients;  ///< in the order of LayerPlan::parameters
-  Vector<Space, T> saved, workspace;
+  /// In the order of LayerPlan::parameters; a gradient is empty where nothing trains.
+  std::vector<Vector<Space, T>> parameters, gradients;
+  Vector<Space, T> saved, workspace;   ///< `saved` is empty where nothing trains
+  const std::int64_t* step = nullptr;  ///< on the space: number of the step under way, from 0
+  std::uint64_t seed = 0, stream = 0;  ///< the layer's own random numbers
 };
 
 /// A layer's kernels on one execution space and scalar. All launches go to `instance`; nothing is
@@ -87,15 +122,19 @@ template <class Space, class T>
 class Layer {
  public:
   virtual ~Layer() = default;
-  virtual void bind(const LayerMemory<Space, T>& memory) = 0;
+  void bind(const LayerMemory<Space, T>& memory) { memory_ = memory; }
   /// x: [batch, input], y: [batch, output], overwritten.
-  virtual void forward(const Space& instance, const Matrix<Space, const T>& x,
+  virtual void forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
                        const Matrix<Space, T>& y) = 0;
-  /// x, y as in forward; dy: [batch, output], may be overwritten; dx: [batch, input], overwritten,
-  /// or empty where no gradient of the input is wanted. Overwrites the parameters' gradients.
+  /// Follows a forward pass in training mode. x, y as in forward; dy: [batch, output]; dx: [batch,
+  /// input], overwritten, or without memory where no gradient of the input is wanted. Overwrites
+  /// the parameters' gradients.
   virtual void backward(const Space& instance, const Matrix<Space, const T>& x,
-                        const Matrix<Space, const T>& y, const Matrix<Space, T>& dy,
+                        const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
                         const Matrix<Space, T>& dx) = 0;
+
+ protected:
+  LayerMemory<Space, T> memory_;
 };
 
 /// Reads one `[[network.layer]]` table and plans the layer for inputs of shape `input`. Throws

@@ -25,7 +25,7 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
   std::size_t turn = 0;
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const layers::LayerPlan& layer = *plan.layers[i];
-    if (layer.is_view()) {
+    if (layer.is_view(training)) {
       arena.outputs.push_back(i == 0 ? kNetworkInput : arena.outputs.back());
     } else if (training) {
       arena.outputs.push_back(take(batch * size_of(layer.output)));

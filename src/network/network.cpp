@@ -37,7 +37,7 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
       plan_(std::move(plan)),
       schedule_(options.schedule),
       sgd_{plan_->optimizer.momentum, plan_->optimizer.weight_decay, plan_->optimizer.nesterov} {
-  const layers::Target target{!kIsHost<Space>, options.gemm, sizeof(T)};
+  const layers::Target target = layers::target_of<Space, T>(instance_, options.gemm);
   arena_plan_ = plan_arena<T>(*plan_, target, options.batch, options.training);
   const std::size_t size = plan_->parameter_buffer_size;
   parameters_ = allocate<T>(instance_, "network/parameters", size);
@@ -79,12 +79,12 @@ Matrix<Space, T> Network<Space, T>::output(std::size_t layer,
 
 template <class Space, class T>
 Matrix<Space, const T> Network<Space, T>::forward(const Matrix<Space, const T>& inputs,
-                                                  StepObserver* observer) {
+                                                  StepObserver* observer, layers::Mode mode) {
   Matrix<Space, const T> x = inputs;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Matrix<Space, T> y = output(i, inputs);
     begin(observer, i);
-    layers_[i]->forward(instance_, x, y);
+    layers_[i]->forward(instance_, mode, x, y);
     end(observer, i);
     x = y;
   }
@@ -127,7 +127,7 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
         i == 0 ? batch.inputs : Matrix<Space, const T>(output(i - 1, batch.inputs));
     const Matrix<Space, T> dy = gradient(turn, layer.output);
     Matrix<Space, T> dx;
-    if (layer.is_view()) {
+    if (layer.is_view(true)) {
       dx = gradient(turn, layer.input);
     } else if (plan_->needs_input_gradient(i)) {
       dx = gradient(++turn, layer.input);
@@ -150,7 +150,7 @@ void Network<Space, T>::update() {
 
 template <class Space, class T>
 void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* observer) {
-  forward(batch.inputs, observer);
+  forward(batch.inputs, observer, layers::Mode::training);
   backward(batch, observer);
   const std::size_t part = 2 * layers_.size() + 1;
   begin(observer, part);
@@ -160,7 +160,7 @@ void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* o
 
 template <class Space, class T>
 void Network<Space, T>::compute_gradients(const Batch<Space, T>& batch) {
-  forward(batch.inputs);
+  forward(batch.inputs, nullptr, layers::Mode::training);
   backward(batch, nullptr);
 }
 

@@ -60,7 +60,8 @@ class Network {
   void train_step(const Batch<Space, T>& batch, StepObserver* observer = nullptr);
   /// Forward; the output [batch, output] stays until the next call.
   Matrix<Space, const T> forward(const Matrix<Space, const T>& inputs,
-                                 StepObserver* observer = nullptr);
+                                 StepObserver* observer = nullptr,
+                                 layers::Mode mode = layers::Mode::inference);
   /// Forward and loss without gradients; adds the batch's loss to the sums.
   void evaluate(const Batch<Space, T>& batch);
   /// Gradients of one batch without an update, for tests.

@@ -122,7 +122,7 @@ Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t sc
       double(parameter_count()) * (training ? 2 + (optimizer.momentum != 0 ? 1 : 0) : 1);
   scalars += double(batch) * input_size();
   for (const auto& layer : layers) {
-    if (!layer->is_view()) scalars += double(batch) * size_of(layer->output);
+    if (!layer->is_view(training)) scalars += double(batch) * size_of(layer->output);
   }
   total.working_set_bytes = scalars * scalar_bytes;
   return total;

@@ -131,7 +131,7 @@ TEST(DensePlan, HasPyTorchsParametersAndWorksOnTheLastDimension) {
   EXPECT_EQ(plan->name, "layer");
   EXPECT_EQ(plan->input, (Shape{2, 3, 4}));
   EXPECT_EQ(plan->output, (Shape{2, 3, 5}));
-  EXPECT_FALSE(plan->is_view());
+  EXPECT_FALSE(plan->is_view(true));
   const std::vector<ParameterPlan> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 2u);
   EXPECT_EQ(parameters[0].name, "weight");

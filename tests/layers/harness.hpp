@@ -46,7 +46,7 @@ class LayerHarness {
 
   LayerHarness(const layers::LayerPlan& plan, std::size_t batch,
                kernels::GemmBackend backend = kernels::GemmBackend::native)
-      : plan_(plan), batch_(batch), target_{!kIsHost<Space>, backend, sizeof(T)} {
+      : plan_(plan), batch_(batch), target_(layers::target_of<Space, T>(instance_, backend)) {
     std::uint64_t seed = 50;
     for (const layers::ParameterPlan& parameter : plan.parameters()) {
       const std::vector<T> values = random_values<T>(size_of(parameter.shape), ++seed);
@@ -59,10 +59,18 @@ class LayerHarness {
 
   /// The parameters in use; changed by who asks for differences.
   std::vector<Values> parameters;
+  /// Number of the step under way, of which dropout's random numbers depend.
+  std::int64_t step = 0;
+  /// The parameters as the last pass left them: those that are not trained may have changed.
+  std::vector<Values> parameters_after;
 
   /// The output, or with `training` false what inference gives, which keeps nothing.
   Values forward(const Values& x, bool training = true) {
     const Run run(*this, x, training);
+    parameters_after.clear();
+    for (const auto& parameter : run.parameters) {
+      parameters_after.push_back(widened(on_host(instance_, parameter)));
+    }
     return widened(on_host(instance_, run.y));
   }
 
@@ -74,7 +82,7 @@ class LayerHarness {
     const std::size_t in = size_of(plan_.input), out = size_of(plan_.output);
     run.layer->backward(instance_, Matrix<Space, const T>(run.x.data(), batch_, in),
                         Matrix<Space, const T>(run.y.data(), batch_, out),
-                        Matrix<Space, T>(gradient.data(), batch_, out),
+                        Matrix<Space, const T>(gradient.data(), batch_, out),
                         first ? Matrix<Space, T>() : Matrix<Space, T>(dx.data(), batch_, in));
     instance_.fence();
     Gradients found;
@@ -85,7 +93,7 @@ class LayerHarness {
     return found;
   }
 
-  /// Central differences of Σ c·y by every input and parameter.
+  /// Central differences of Σ c·y by every input and parameter that is trained.
   Gradients differences(const Values& x, const Values& c, double h = 1e-5) {
     Gradients expected;
     const auto objective = [&](const Values& at) {
@@ -105,9 +113,11 @@ class LayerHarness {
       return (above - below) / (2 * h);
     };
     for (double& value : moved) expected.input.push_back(slope(value));
-    for (Values& parameter : parameters) {
+    const std::vector<layers::ParameterPlan> plans = plan_.parameters();
+    for (std::size_t i = 0; i < plans.size(); ++i) {
       expected.parameters.emplace_back();
-      for (double& value : parameter) expected.parameters.back().push_back(slope(value));
+      if (!plans[i].trained) continue;
+      for (double& value : parameters[i]) expected.parameters.back().push_back(slope(value));
     }
     return expected;
   }
@@ -120,27 +130,34 @@ class LayerHarness {
       const layers::LayerPlan& plan = harness.plan_;
       x = on_space(instance, narrowed(values));
       // A layer that is a view leaves its output where its input is.
-      y = plan.is_view() ? x : poisoned<T>(instance, harness.outputs());
-      saved = poisoned<T>(instance, plan.saved(harness.batch_));
+      y = plan.is_view(training) ? x : poisoned<T>(instance, harness.outputs());
+      saved = poisoned<T>(instance, training ? plan.saved(harness.batch_) : 0);
       workspace = poisoned<T>(instance, plan.workspace(harness.target_, harness.batch_, training));
       layers::LayerMemory<Space, T> memory;
-      for (const Values& parameter : harness.parameters) {
+      const std::vector<layers::ParameterPlan> plans = plan.parameters();
+      for (std::size_t i = 0; i < plans.size(); ++i) {
+        const Values& parameter = harness.parameters[i];
         parameters.push_back(on_space(instance, narrowed(parameter)));
-        gradients.push_back(poisoned<T>(instance, parameter.size()));
+        gradients.push_back(poisoned<T>(instance, plans[i].trained ? parameter.size() : 0));
         memory.parameters.emplace_back(parameters.back().data(), parameter.size());
-        memory.gradients.emplace_back(gradients.back().data(), parameter.size());
+        memory.gradients.emplace_back(gradients.back().data(), gradients.back().size());
       }
+      step = on_space(instance, std::vector<std::int64_t>{harness.step});
+      memory.step = step.data();
+      memory.seed = 7;
+      memory.stream = 5;
       memory.saved = Vector<Space, T>(saved.data(), saved.size());
       memory.workspace = Vector<Space, T>(workspace.data(), workspace.size());
       layer = layers::make_layer<Space, T>(plan, harness.target_);
       layer->bind(memory);
-      layer->forward(instance,
+      layer->forward(instance, training ? layers::Mode::training : layers::Mode::inference,
                      Matrix<Space, const T>(x.data(), harness.batch_, size_of(plan.input)),
                      Matrix<Space, T>(y.data(), harness.batch_, size_of(plan.output)));
       instance.fence();
     }
     Buffer<Space, T> x, y, saved, workspace;
     std::vector<Buffer<Space, T>> parameters, gradients;
+    Buffer<Space, std::int64_t> step;
     std::unique_ptr<layers::Layer<Space, T>> layer;
   };
 
@@ -153,8 +170,8 @@ class LayerHarness {
 
   const layers::LayerPlan& plan_;
   const std::size_t batch_;
-  const layers::Target target_;
   const Space instance_{};
+  const layers::Target target_;
 };
 
 /// Numbers in [-1, 1) that float32 holds exactly, so that both precisions see the same input.
@@ -167,14 +184,16 @@ inline std::vector<double> inputs_for(std::size_t size, std::uint64_t seed) {
 /// and parameter, and float32 to agree.
 template <class Space>
 void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
-                     kernels::GemmBackend backend = kernels::GemmBackend::native) {
+                     kernels::GemmBackend backend = kernels::GemmBackend::native,
+                     double tolerance = 1e-8, double float_tolerance = 2e-6) {
   LayerHarness<Space, double> layer(plan, batch, backend);
   const std::vector<double> x = inputs_for(layer.inputs(), 1), c = inputs_for(layer.outputs(), 2);
   const Gradients expected = layer.differences(x, c), found = layer.backward(x, c);
-  EXPECT_LT(relative_error(found.input, expected.input), 1e-8) << plan.kind;
+  EXPECT_LT(relative_error(found.input, expected.input), tolerance) << plan.kind;
   ASSERT_EQ(found.parameters.size(), expected.parameters.size());
   for (std::size_t i = 0; i < found.parameters.size(); ++i) {
-    EXPECT_LT(relative_error(found.parameters[i], expected.parameters[i]), 1e-8)
+    if (!plan.parameters()[i].trained) continue;
+    EXPECT_LT(relative_error(found.parameters[i], expected.parameters[i]), tolerance)
         << plan.kind << " " << plan.parameters()[i].name;
   }
   // Without the input's gradient the parameters' are the same.
@@ -183,9 +202,10 @@ void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
   LayerHarness<Space, float> single(plan, batch, backend);
   single.parameters = layer.parameters;
   const Gradients rounded = single.backward(x, c);
-  EXPECT_LT(relative_error(rounded.input, found.input), 2e-6) << plan.kind;
+  EXPECT_LT(relative_error(rounded.input, found.input), float_tolerance) << plan.kind;
   for (std::size_t i = 0; i < found.parameters.size(); ++i) {
-    EXPECT_LT(relative_error(rounded.parameters[i], found.parameters[i]), 2e-6)
+    if (!plan.parameters()[i].trained) continue;
+    EXPECT_LT(relative_error(rounded.parameters[i], found.parameters[i]), float_tolerance)
         << plan.kind << " " << plan.parameters()[i].name;
   }
 }

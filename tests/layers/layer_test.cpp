@@ -16,7 +16,7 @@ using testing::refusal_of;
 
 TEST(FlattenPlan, IsTheSameMemoryInOneDimension) {
   const auto plan = plan_of("kind = \"flatten\"", {2, 3, 5});
-  EXPECT_TRUE(plan->is_view());
+  EXPECT_TRUE(plan->is_view(true));
   EXPECT_EQ(plan->output, (Shape{30}));
   EXPECT_TRUE(plan->parameters().empty());
   EXPECT_EQ(plan->saved(7), 0u);

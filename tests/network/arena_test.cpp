@@ -32,10 +32,10 @@ std::vector<Region> regions_of(const NetworkPlan& plan, const ArenaPlan& arena, 
   for (std::size_t i = 0; i < count; ++i) {
     const layers::LayerPlan& layer = *plan.layers[i];
     const std::size_t backward = end - 1 - i;
-    if (!layer.is_view()) {
+    if (!layer.is_view(true)) {
       // Read by the next layer that is no view, or by the loss; in training by backward too.
       std::size_t reader = i + 1;
-      while (reader < count && plan.layers[reader]->is_view()) ++reader;
+      while (reader < count && plan.layers[reader]->is_view(true)) ++reader;
       regions.push_back({layer.name, arena.outputs[i], batch * size_of(layer.output), i,
                          training ? backward : reader});
     }

@@ -70,7 +70,7 @@ void check_step(const std::string& gemm) {
     }
     // Whatever computes is there by name.
     for (const auto& layer : plan->layers) {
-      EXPECT_EQ(prefixes.count(layer->name), layer->is_view() ? 0u : 1u) << layer->name;
+      EXPECT_EQ(prefixes.count(layer->name), layer->is_view(true) ? 0u : 1u) << layer->name;
     }
     EXPECT_EQ(prefixes.count("loss"), 1u);
     EXPECT_EQ(prefixes.count("optimizer"), 1u);
@@ -132,7 +132,7 @@ void check_memory() {
         (begins(event.label, "network/") || event.label == "optimizer/velocity" ? bytes : rest) +=
             event.bytes;
       }
-      const layers::Target target{!kIsHost<Space>, gemm_backend(deck), sizeof(T)};
+      const layers::Target target = layers::target_of<Space, T>(Space(), gemm_backend(deck));
       EXPECT_EQ(bytes, plan->memory(target, 16, training).total());
       EXPECT_LE(rest, 64u);  // rate, step and sums
     }

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "core/function.hpp"
+
+namespace ridgeline::math {
+
+// Elementary functions that loops over arrays call. On a device they are the device's own; on a
+// host they are free of branches and calls, so that the compiler turns such a loop into vector
+// code. NaN goes through, overflow is infinity. tests/core holds them against the C library: a few
+// units in the last place.
+
+namespace detail {
+
+template <class To, class From>
+RIDGELINE_FUNCTION To bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From), "the same bits");
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+template <class T>
+struct Format;
+template <>
+struct Format<float> {
+  using Bits = std::uint32_t;
+  static constexpr int kMantissa = 23, kBias = 127;
+  static constexpr float kRound = 12582912.0f;  // 1.5 · 2^23: adding it rounds to an integer
+  static constexpr float kLeast = -104.0f, kMost = 89.0f;  // e^x is 0 below, infinite above
+  static constexpr float kLn2High = 0.693145752f, kLn2Low = 1.42860677e-6f;
+};
+template <>
+struct Format<double> {
+  using Bits = std::uint64_t;
+  static constexpr int kMantissa = 52, kBias = 1023;
+  static constexpr double kRound = 6755399441055744.0;
+  static constexpr double kLeast = -746.0, kMost = 710.0;
+  static constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
+};
+
+// 2^n for an integer n that lies in the low bits of `shifted`, half of it at a time, since n may
+// be one more than the exponent holds, and less than it.
+template <class T>
+struct PowerOfTwo {
+  T first, second;
+  RIDGELINE_FUNCTION explicit PowerOfTwo(T shifted) {
+    using F = Format<T>;
+    using Bits = typename F::Bits;
+    using Signed = std::make_signed_t<Bits>;
+    const Signed n = static_cast<Signed>(bits_as<Bits>(shifted) - bits_as<Bits>(F::kRound));
+    const Signed half = n >> 1;
+    first = bits_as<T>(static_cast<Bits>(half + F::kBias) << F::kMantissa);
+    second = bits_as<T>(static_cast<Bits>(n - half + F::kBias) << F::kMantissa);
+  }
+};
+
+// e^r - 1 for |r| ≤ ln 2 / 2, by its series: the next term is below half a unit in the last place.
+template <class T>
+RIDGELINE_FUNCTION T expm1_reduced(T r) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    T p = T(1.0 / 5040);
+    p = p * r + T(1.0 / 720);
+    p = p * r + T(1.0 / 120);
+    p = p * r + T(1.0 / 24);
+    p = p * r + T(1.0 / 6);
+    p = p * r + T(0.5);
+    return p * (r * r) + r;
+  } else {
+    T p = T(1.0 / 6227020800.0);
+    p = p * r + T(1.0 / 479001600);
+    p = p * r + T(1.0 / 39916800);
+    p = p * r + T(1.0 / 3628800);
+    p = p * r + T(1.0 / 362880);
+    p = p * r + T(1.0 / 40320);
+    p = p * r + T(1.0 / 5040);
+    p = p * r + T(1.0 / 720);
+    p = p * r + T(1.0 / 120);
+    p = p * r + T(1.0 / 24);
+    p = p * r + T(1.0 / 6);
+    p = p * r + T(0.5);
+    return p * (r * r) + r;
+  }
+}
+
+// x = n ln 2 + r, with n rounded and still shifted by kRound.
+template <class T>
+struct Reduced {
+  T shifted, r;
+  RIDGELINE_FUNCTION explicit Reduced(T x) {
+    using F = Format<T>;
+    shifted = x * T(1.44269504088896340736) + F::kRound;
+    const T n = shifted - F::kRound;
+    r = (x - n * F::kLn2High) - n * F::kLn2Low;
+  }
+};
+
+}  // namespace detail
+
+/// e^x.
+template <class T>
+RIDGELINE_FUNCTION T exp(T x) {
+#if defined(__CUDA_ARCH__)
+  return ::exp(x);
+#else
+  using F = detail::Format<T>;
+  x = x < F::kLeast ? F::kLeast : x;
+  x = x > F::kMost ? F::kMost : x;
+  const detail::Reduced<T> reduced(x);
+  const detail::PowerOfTwo<T> power(reduced.shifted);
+  const T e = T(1) + detail::expm1_reduced(reduced.r);
+  return e * power.first * power.second;
+#endif
+}
+
+/// tanh x = -m / (m + 2) of the magnitude, with m = e^(-2|x|) - 1, which loses nothing near zero.
+template <class T>
+RIDGELINE_FUNCTION T tanh(T x) {
+#if defined(__CUDA_ARCH__)
+  return ::tanh(x);
+#else
+  const T magnitude = x < T(0) ? -x : x;
+  const T limit = sizeof(T) == sizeof(float) ? T(12) : T(24);  // 1 to the last bit beyond
+  const T y = T(-2) * (magnitude > limit ? limit : magnitude);
+  const detail::Reduced<T> reduced(y);
+  const detail::PowerOfTwo<T> power(reduced.shifted);
+  const T scale = power.first * power.second;
+  const T m = detail::expm1_reduced(reduced.r) * scale + (scale - T(1));
+  const T t = -m / (m + T(2));
+  return x < T(0) ? -t : t;
+#endif
+}
+
+/// 1 / (1 + e^-x).
+template <class T>
+RIDGELINE_FUNCTION T sigmoid(T x) {
+  return T(1) / (T(1) + math::exp(-x));
+}
+
+/// The error function. float32 on a host: 1 - e^(-x²) P(1 / (1 + |x| / 2)) with P of degree 9
+/// fitted at Chebyshev's points, within 2e-9 before rounding.
+template <class T>
+RIDGELINE_FUNCTION T erf(T x) {
+#if defined(__CUDA_ARCH__)
+  return ::erf(x);
+#else
+  if constexpr (sizeof(T) == sizeof(float)) {
+    const T magnitude = x < T(0) ? -x : x;
+    const T t = T(1) / (T(1) + T(0.5) * magnitude);
+    T p = T(0.0307548208);
+    p = p * t + T(-0.224746368);
+    p = p * t + T(0.670738248);
+    p = p * t + T(-0.997325862);
+    p = p * t + T(0.698150726);
+    p = p * t + T(-0.249859149);
+    p = p * t + T(0.279123519);
+    p = p * t + T(0.226857889);
+    p = p * t + T(0.284319661);
+    p = p * t + T(0.281986516);
+    const T e = T(1) - p * t * math::exp(-x * x);
+    return x < T(0) ? -e : e;
+  } else {
+    return std::erf(x);
+  }
+#endif
+}
+
+}  // namespace ridgeline::math
