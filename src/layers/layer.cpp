@@ -11,13 +11,25 @@ namespace {
 struct Kind {
   const char* name;
   std::unique_ptr<LayerPlan> (*read)(const config::OptionTable& options, const std::string& name,
-                                     const Shape& input);
+                                     const Shape& input, std::size_t vocabulary);
 };
 
+// Few layers ask for the vocabulary.
+template <class Plan>
+std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::string& name,
+                                const Shape& input, std::size_t vocabulary) {
+  if constexpr (std::is_invocable_v<decltype(Plan::read), const config::OptionTable&,
+                                    const std::string&, const Shape&, std::size_t>) {
+    return Plan::read(options, name, input, vocabulary);
+  } else {
+    return Plan::read(options, name, input);
+  }
+}
+
 constexpr Kind kKinds[] = {
-    {"dense", DensePlan::read},
-    {"flatten", FlattenPlan::read},
-    {"activation", ActivationPlan::read},
+    {"dense", read<DensePlan>},
+    {"flatten", read<FlattenPlan>},
+    {"activation", read<ActivationPlan>},
 };
 
 }  // namespace
@@ -30,21 +42,22 @@ const std::vector<std::string>& layer_kinds() {
   static const std::vector<std::string> kinds = [] {
     std::vector<std::string> names;
     for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+    names.insert(names.end(), {"residual", "sequence"});
     return names;
   }();
   return kinds;
 }
 
 std::unique_ptr<LayerPlan> plan_layer(const config::OptionTable& options, const std::string& name,
-                                      const Shape& input) {
+                                      const Shape& input, std::size_t vocabulary) {
   const std::string wanted = options.one_of("kind", layer_kinds());
   for (const Kind& kind : kKinds) {
     if (wanted != kind.name) continue;
-    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input);
+    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input, vocabulary);
     options.finish();
     return plan;
   }
-  options.fail("kind", "no such kind of layer: " + wanted);
+  options.fail("kind", "a layer that holds layers, " + wanted + ", is planned by the network");
 }
 
 namespace {
