@@ -2,7 +2,9 @@
 
 namespace ridgeline::kernels {
 
-std::vector<std::string> state_names(const OptimizerOptions& options) {
+using config::OptimizerKind;
+
+std::vector<std::string> state_names(const config::Optimizer& options) {
   switch (options.kind) {
     case OptimizerKind::adam:
     case OptimizerKind::adamw:
@@ -16,7 +18,7 @@ std::vector<std::string> state_names(const OptimizerOptions& options) {
   }
 }
 
-double update_flops(const OptimizerOptions& options) {
+double update_flops(const config::Optimizer& options) {
   const double decay = options.weight_decay != 0 ? 2 : 0, momentum = options.momentum != 0 ? 2 : 0;
   switch (options.kind) {
     case OptimizerKind::adam:
@@ -82,7 +84,7 @@ struct Update {
 };
 
 template <OptimizerKind Kind, bool Momentum, class Space, class T>
-void launch(const Space& instance, const std::string& label, const OptimizerOptions& options,
+void launch(const Space& instance, const std::string& label, const config::Optimizer& options,
             bool clipped, const OptimizerArguments<Space, T>& arguments) {
   const std::size_t size = arguments.parameters.size();
   const double states = Kind == OptimizerKind::adam || Kind == OptimizerKind::adamw ? 2
@@ -108,7 +110,7 @@ void launch(const Space& instance, const std::string& label, const OptimizerOpti
 }  // namespace
 
 template <class Space, class T>
-void update(const Space& instance, const std::string& label, const OptimizerOptions& options,
+void update(const Space& instance, const std::string& label, const config::Optimizer& options,
             bool clipped, const OptimizerArguments<Space, T>& arguments) {
   const bool momentum = options.momentum != 0;
   switch (options.kind) {
@@ -206,7 +208,7 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
 }
 
 #define RIDGELINE_OPTIMIZER(Space, T)                                                              \
-  template void update<Space, T>(const Space&, const std::string&, const OptimizerOptions&, bool,  \
+  template void update<Space, T>(const Space&, const std::string&, const config::Optimizer&, bool, \
                                  const OptimizerArguments<Space, T>&);                             \
   template void clip_scale<Space, T>(const Space&, const std::string&, const std::string&, double, \
                                      const Vector<Space, const T>&, const Vector<Space, double>&,  \

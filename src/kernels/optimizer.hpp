@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/deck.hpp"
 #include "core/function.hpp"
 #include "core/views.hpp"
 
@@ -18,24 +19,12 @@ namespace ridgeline::kernels {
 //   adamw    p -= η λ p, then as adam without λ (Loshchilov and Hutter, ICLR 2019)
 //   rmsprop  g += λ p;  v = α v + (1 - α) g²;  b = μ b + g / (sqrt(v) + ε);  p -= η b
 
-enum class OptimizerKind { sgd, adam, adamw, rmsprop };
-
-struct OptimizerOptions {
-  OptimizerKind kind = OptimizerKind::sgd;
-  double momentum = 0;                ///< μ: sgd, rmsprop
-  bool nesterov = false;              ///< sgd
-  double weight_decay = 0;            ///< λ
-  double beta1 = 0.9, beta2 = 0.999;  ///< adam, adamw
-  double alpha = 0.99;                ///< rmsprop
-  double epsilon = 1e-8;              ///< adam, adamw, rmsprop
-};
-
 /// PyTorch's names of the state that one parameter has, in the order of OptimizerArguments::state.
-std::vector<std::string> state_names(const OptimizerOptions& options);
+std::vector<std::string> state_names(const config::Optimizer& options);
 inline constexpr std::size_t kMostStates = 2;
 
 /// Elementary operations of one update of one parameter.
-double update_flops(const OptimizerOptions& options);
+double update_flops(const config::Optimizer& options);
 
 /// What changes from step to step, as numbers on the space.
 enum StepNumber {
@@ -47,7 +36,7 @@ enum StepNumber {
 };
 
 /// The numbers of step `step`, counted from 0, at this rate; but for kGradientScale.
-RIDGELINE_FUNCTION void set_step_numbers(const OptimizerOptions& options, double rate,
+RIDGELINE_FUNCTION void set_step_numbers(const config::Optimizer& options, double rate,
                                          std::int64_t step, double* numbers) {
   numbers[kRate] = rate;
   const double t = static_cast<double>(step + 1);
@@ -65,7 +54,7 @@ struct OptimizerArguments {
 
 /// `clipped` is whether gradients are to be multiplied by kGradientScale.
 template <class Space, class T>
-void update(const Space& instance, const std::string& label, const OptimizerOptions& options,
+void update(const Space& instance, const std::string& label, const config::Optimizer& options,
             bool clipped, const OptimizerArguments<Space, T>& arguments);
 
 /// Scalars of double that clip_scale needs for n gradients.

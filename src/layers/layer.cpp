@@ -3,6 +3,7 @@
 #include "layers/activation.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
+#include "layers/residual.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -77,7 +78,8 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
-      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
+      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<ResidualSum<Space, T>, ResidualPlan>(plan, target, made);
   return made;
 }
 

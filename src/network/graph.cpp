@@ -28,6 +28,15 @@ bool Graph::needs_input_gradient(std::size_t layer) const {
   return wanted(from.input) || wanted(from.shortcut);
 }
 
+std::size_t Graph::join_size(std::size_t residual) const {
+  for (const BackwardStep& step : backward) {
+    for (const BackwardStep::Join& join : step.joins) {
+      if (join.residual == residual) return gradient_sizes[join.sum];
+    }
+  }
+  return 0;
+}
+
 Graph::Position Graph::append(std::unique_ptr<LayerPlan> layer, const Operands& from) {
   const std::size_t at = layers.size();
   const std::vector<layers::ParameterPlan> parameters = layer->parameters();
@@ -143,6 +152,7 @@ void Graph::plan_backward() {
         --waiting[other];
         const bool free = step.dx != step.dy && waiting[step.dx] == 0;
         const std::size_t joined = free ? step.dx : new_gradient(gradient_sizes[step.dx]);
+        ++join_count;
         step.joins.push_back({other, step.dx, joined, forks[to].front()});
         forks[to].erase(forks[to].begin());
         gradient_of[to] = joined;

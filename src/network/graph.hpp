@@ -62,8 +62,12 @@ class Graph {
 
   /// The backward passes in their order, from the last layer to the first.
   std::vector<BackwardStep> backward;
+  std::size_t join_count = 0;
   /// Scalars a sample of each gradient; the first is that of the network's output.
   std::vector<std::size_t> gradient_sizes;
+
+  /// Scalars a sample of the gradients that are added up where a residual forked.
+  std::size_t join_size(std::size_t residual) const;
 
  private:
   struct Position {

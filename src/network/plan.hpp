@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "config/deck.hpp"
-#include "kernels/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "network/graph.hpp"
 
@@ -78,18 +77,25 @@ class NetworkPlan {
   std::size_t loss_columns() const { return output_size() / loss_rows(); }
   /// Tokens are below it; 0 where inputs are values.
   std::size_t token_limit() const;
-  /// The optimizer's update, with its state's names.
-  kernels::OptimizerOptions optimizer_options() const;
 
   /// The parts of a step in the order they run: training is forward, loss, backward, optimizer;
   /// inference forward alone.
   std::vector<StepPart> parts(bool training) const;
+  /// How many parts there are, known without making the list.
+  std::size_t part_count(bool training) const {
+    return training ? 2 * layers.size() + 2 + graph.join_count : layers.size();
+  }
   /// Counts of one part.
   layers::Counts counts(const StepPart& part, std::size_t batch, std::size_t scalar_bytes) const;
   /// Sums over the parts of a step; working_set_bytes is that of the whole step.
   layers::Counts step_counts(bool training, std::size_t batch, std::size_t scalar_bytes) const;
   Memory memory(const layers::Target& target, std::size_t batch, bool training) const;
   bool needs_input_gradient(std::size_t layer) const { return graph.needs_input_gradient(layer); }
+
+ private:
+  void check_targets(const config::Deck& deck) const;
+  layers::Counts loss_counts(std::size_t batch, std::size_t scalar_bytes) const;
+  layers::Counts update_counts(std::size_t scalar_bytes) const;
 };
 
 }  // namespace ridgeline::network
