@@ -97,6 +97,18 @@ Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
   return schedule;
 }
 
+bool has_stalled(const config::EarlyStop& early_stop, const History& history) {
+  const bool accuracy = early_stop.metric == config::Metric::test_accuracy;
+  const std::vector<double>& values = accuracy ? history.test_accuracy
+                                      : early_stop.metric == config::Metric::test_loss
+                                          ? history.test_loss
+                                          : history.train_loss;
+  if (values.empty()) return false;
+  const auto best = accuracy ? std::max_element(values.begin(), values.end())
+                             : std::min_element(values.begin(), values.end());
+  return values.end() - best > early_stop.patience;
+}
+
 kernels::GemmBackend gemm_backend(const config::Deck& deck) {
   return deck.network.gemm == config::Gemm::native ? kernels::GemmBackend::native
                                                    : kernels::GemmBackend::kokkos_kernels;
@@ -236,7 +248,8 @@ class TrainingRun {
     const LossSums sums = network_.read_losses();  // waits for the epoch's last step
     take_time();
     EpochReport report{state().epoch + 1, sums.mean_loss(), {}, {}, state().seconds, 0};
-    report.samples_per_second = report.seconds > 0 ? sums.samples / report.seconds : 0;
+    const double samples = sums.samples / double(network_.plan().loss_rows());
+    report.samples_per_second = report.seconds > 0 ? samples / report.seconds : 0;
     History& history = state().history;
     if (dataset_.test.samples > 0) {
       const LossSums test =
@@ -257,13 +270,15 @@ class TrainingRun {
     state().seconds = 0;
     network_.reset_losses();
     if (!std::isfinite(report.train_loss)) return Outcome::diverged;
-    const bool last = state().epoch == deck_.train.epochs;
+    const bool early = deck_.train.early_stop && has_stalled(*deck_.train.early_stop, history);
+    const bool last = early || state().epoch == deck_.train.epochs;
     if (last || stopping || every(deck_.checkpoint.every_epochs, state().epoch) ||
         every(deck_.checkpoint.every_steps, state().step)) {
       save();
     }
     begin_ = host_seconds();  // evaluation and checkpoint are not training
-    return last ? std::optional<Outcome>(Outcome::finished) : std::nullopt;
+    if (!last) return {};
+    return state().epoch == deck_.train.epochs ? Outcome::finished : Outcome::stopped_early;
   }
 
   // Adds the time since the last call to the epoch's and the run's.
@@ -300,7 +315,9 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
                      const config::Deck& deck, const data::Dataset& dataset,
                      const TrainingFiles& files, TrainingEvents& events) {
   Checkpoint<T> begin = begin_run<T>(*plan, deck, files);
-  if (begin.state.epoch >= deck.train.epochs) {
+  const auto& early_stop = deck.train.early_stop;
+  if (begin.state.epoch >= deck.train.epochs ||
+      (early_stop && has_stalled(*early_stop, begin.state.history))) {
     TrainingResult result;
     result.outcome = Outcome::already_finished;
     result.state = begin.state;
