@@ -24,6 +24,15 @@ struct Counts {
   double matrix_flops = 0;  ///< the part in matrix products
   double bytes = 0;
   double working_set_bytes = 0;  ///< distinct bytes touched
+
+  /// What follows one after the other adds up; the working set is the larger one.
+  Counts& operator+=(const Counts& other) {
+    flops += other.flops;
+    matrix_flops += other.matrix_flops;
+    bytes += other.bytes;
+    if (other.working_set_bytes > working_set_bytes) working_set_bytes = other.working_set_bytes;
+    return *this;
+  }
 };
 
 /// Whether a forward pass is part of a training step: batch_norm then uses the batch's statistics,

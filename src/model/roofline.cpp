@@ -11,19 +11,6 @@ namespace {
 
 using network::StepPart;
 
-// Which record each part of a step belongs to: parts of one layer in one phase share it.
-std::vector<std::size_t> records_of(const std::vector<StepPart>& parts) {
-  std::vector<std::size_t> records;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    std::size_t record = i == 0 ? 0 : *std::max_element(records.begin(), records.end()) + 1;
-    for (std::size_t j = 0; j < i; ++j) {
-      if (parts[j].layer == parts[i].layer && parts[j].phase == parts[i].phase) record = records[j];
-    }
-    records.push_back(record);
-  }
-  return records;
-}
-
 // Times each part of a step and counts what it launches, by record.
 template <class Space>
 class PartRecorder : public network::StepObserver {
@@ -134,7 +121,7 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
   };
 
   const std::vector<StepPart> parts = plan->parts(options.training);
-  const std::vector<std::size_t> record_of = records_of(parts);
+  const std::vector<std::size_t> record_of = network::record_numbers(parts);
   PartRecorder<Space> recorder(instance, record_of);
   // Both kinds of step in turn; the end-to-end one by the host's clock, batched where it is short.
   MeasureOptions measuring;
@@ -160,13 +147,10 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const layers::Counts counts = plan->counts(parts[i], options.batch, scalar);
     if (record_of[i] < roofline.records.size()) {
-      layers::Counts& sum = roofline.records[record_of[i]].counts;
-      sum.flops += counts.flops;
-      sum.bytes += counts.bytes;
-      sum.working_set_bytes = std::max(sum.working_set_bytes, counts.working_set_bytes);
-      continue;
+      roofline.records[record_of[i]].counts += counts;
+    } else {
+      roofline.records.push_back({parts[i], counts, {}, recorder.timing(record_of[i]), {}});
     }
-    roofline.records.push_back({parts[i], counts, {}, recorder.timing(record_of[i]), {}});
   }
   for (std::size_t i = 0; i < roofline.records.size(); ++i) {
     LayerRecord& record = roofline.records[i];

@@ -99,6 +99,19 @@ std::size_t NetworkPlan::token_limit() const {
   return 0;
 }
 
+std::vector<std::size_t> record_numbers(const std::vector<StepPart>& parts) {
+  std::vector<std::size_t> numbers;
+  std::size_t records = 0;
+  for (const StepPart& part : parts) {
+    const auto same = std::find_if(parts.begin(), parts.end(), [&](const StepPart& other) {
+      return other.layer == part.layer && other.phase == part.phase;
+    });
+    const auto first = static_cast<std::size_t>(same - parts.begin());
+    numbers.push_back(first < numbers.size() ? numbers[first] : records++);
+  }
+  return numbers;
+}
+
 std::vector<StepPart> NetworkPlan::parts(bool training) const {
   std::vector<StepPart> list;
   const std::size_t count = layers.size();
@@ -170,10 +183,7 @@ Counts NetworkPlan::loss_counts(std::size_t batch, std::size_t scalar_bytes) con
 Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t scalar_bytes) const {
   Counts total;
   for (const StepPart& part : parts(training)) {
-    const Counts counts = this->counts(part, batch, scalar_bytes);
-    total.flops += counts.flops;
-    total.matrix_flops += counts.matrix_flops;
-    total.bytes += counts.bytes;
+    total += counts(part, batch, scalar_bytes);
   }
   // Every parameter (with its gradient and the optimizer's state) and every activation once.
   const double states = double(kernels::state_names(optimizer).size());

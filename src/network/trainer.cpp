@@ -97,6 +97,16 @@ Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
   return schedule;
 }
 
+SampleShape sample_shape_of(const data::Dataset& dataset) {
+  SampleShape sample;
+  sample.input = dataset.sample_shape;
+  sample.classes = dataset.classes;
+  sample.target = dataset.has_labels() ? dataset.label_shape : dataset.target_shape;
+  sample.tokens = dataset.tokens > 0;
+  sample.vocabulary = dataset.vocabulary.size();
+  return sample;
+}
+
 bool has_stalled(const config::EarlyStop& early_stop, const History& history) {
   const bool accuracy = early_stop.metric == config::Metric::test_accuracy;
   const std::vector<double>& values = accuracy ? history.test_accuracy
@@ -132,7 +142,7 @@ namespace {
 // Where a run begins: a checkpoint, given weights, or the deck's seed.
 template <class T>
 Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
-                        const TrainingFiles& files) {
+                        const data::Dataset& dataset, const TrainingFiles& files) {
   Checkpoint<T> run;
   if (files.resume) {
     run = load_checkpoint<T>(*files.resume, plan);
@@ -140,6 +150,11 @@ Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
     run.parameters = files.init ? load_parameters<T>(*files.init, plan)
                                 : initial_parameters<T>(plan, deck.train.seed);
   }
+  if (files.resume && run.vocabulary != dataset.vocabulary.characters()) {
+    throw RequestError(*files.resume + ": /vocabulary is another than that of " + deck.name +
+                       "'s text; the text has changed since");
+  }
+  run.vocabulary = dataset.vocabulary.characters();
   run.deck = deck.text();
   run.seed = deck.train.seed;
   return run;
@@ -314,7 +329,7 @@ template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset,
                      const TrainingFiles& files, TrainingEvents& events) {
-  Checkpoint<T> begin = begin_run<T>(*plan, deck, files);
+  Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files);
   const auto& early_stop = deck.train.early_stop;
   if (begin.state.epoch >= deck.train.epochs ||
       (early_stop && has_stalled(*early_stop, begin.state.history))) {

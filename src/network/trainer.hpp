@@ -82,6 +82,9 @@ template <class Space, class T>
 LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
                   const data::Split& split, std::size_t batch);
 
+/// What a network has to fit to train on this data.
+SampleShape sample_shape_of(const data::Dataset& dataset);
+
 /// Whether train.early_stop ends a run with this history: its metric was best more than `patience`
 /// epochs ago. False for a metric that is not measured.
 bool has_stalled(const config::EarlyStop& early_stop, const History& history);

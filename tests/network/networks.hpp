@@ -154,8 +154,7 @@ inline const std::vector<std::string> kAutoencoder = {"data.target=input", "trai
 
 inline std::shared_ptr<const network::NetworkPlan> plan_of(const config::Deck& deck) {
   const data::Dataset data = data::load_dataset(deck.data);
-  return std::make_shared<network::NetworkPlan>(
-      deck, network::SampleShape{data.sample_shape, data.classes, data.target_shape});
+  return std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(data));
 }
 
 /// A batch on a space with the memory behind it: random inputs, and labels or targets.
