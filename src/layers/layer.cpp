@@ -3,6 +3,8 @@
 #include "layers/activation.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
+#include "layers/gru.hpp"
+#include "layers/lstm.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -18,6 +20,8 @@ constexpr Kind kKinds[] = {
     {"dense", DensePlan::read},
     {"flatten", FlattenPlan::read},
     {"activation", ActivationPlan::read},
+    {"lstm", LstmPlan::read},
+    {"gru", GruPlan::read},
 };
 
 }  // namespace
@@ -64,7 +68,9 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
-      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
+      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
+      make_if<Gru<Space, T>, GruPlan>(plan, target, made);
   return made;
 }
 
