@@ -3,6 +3,8 @@
 #include "layers/activation.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
+#include "layers/gru.hpp"
+#include "layers/lstm.hpp"
 #include "layers/residual.hpp"
 
 namespace ridgeline::layers {
@@ -23,6 +25,7 @@ std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::s
                                     const std::string&, const Shape&, std::size_t>) {
     return Plan::read(options, name, input, vocabulary);
   } else {
+    (void)vocabulary;
     return Plan::read(options, name, input);
   }
 }
@@ -31,6 +34,8 @@ constexpr Kind kKinds[] = {
     {"dense", read<DensePlan>},
     {"flatten", read<FlattenPlan>},
     {"activation", read<ActivationPlan>},
+    {"lstm", read<LstmPlan>},
+    {"gru", read<GruPlan>},
 };
 
 }  // namespace
@@ -79,6 +84,8 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
+      make_if<Gru<Space, T>, GruPlan>(plan, target, made) ||
       make_if<ResidualSum<Space, T>, ResidualPlan>(plan, target, made);
   return made;
 }
