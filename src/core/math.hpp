@@ -141,6 +141,23 @@ RIDGELINE_FUNCTION T sigmoid(T x) {
   return T(1) / (T(1) + math::exp(-x));
 }
 
+/// log(1 + u) for u in [0, 1], what exp of no positive number gives: 2 artanh(u / (2 + u)) by its
+/// series in squares of at most 1/9.
+template <class T>
+RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
+#if defined(__CUDA_ARCH__)
+  return ::log1p(u);
+#else
+  constexpr int kTerms = sizeof(T) == sizeof(float) ? 8 : 17;
+  const T s = u / (T(2) + u);
+  const T square = s * s;
+  T p = T(2.0 / (2 * kTerms + 1));
+#pragma GCC unroll 17
+  for (int term = kTerms - 1; term > 0; --term) p = p * square + T(2.0 / (2 * term + 1));
+  return s * (p * square) + s * T(2);
+#endif
+}
+
 /// The error function. float32 on a host: 1 - e^(-x²) P(1 / (1 + |x| / 2)) with P of degree 9
 /// fitted at Chebyshev's points, within 2e-9 before rounding.
 template <class T>

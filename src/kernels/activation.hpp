@@ -28,11 +28,20 @@ enum class Activation {
 /// The slope of leaky_relu below zero: PyTorch's default.
 inline constexpr double kLeakySlope = 0.01;
 
+/// Beyond it softplus is the identity: PyTorch's default.
+inline constexpr double kSoftplusThreshold = 20;
+
 namespace detail {
 
 // The argument of gelu_tanh's tanh is z (a + b z²), with a = sqrt(2 / π) and b = 0.044715 a.
 inline constexpr double kGeluTanhA = 0.79788456080286535588;
 inline constexpr double kGeluTanhB = 0.044715 * kGeluTanhA;
+
+// (1 + tanh u) / 2 as sigmoid(2 u), which loses nothing where tanh u is near -1.
+template <class T>
+RIDGELINE_FUNCTION T gelu_tanh_weight(T z, T square) {
+  return math::sigmoid(z * (T(2 * kGeluTanhA) + T(2 * kGeluTanhB) * square));
+}
 
 }  // namespace detail
 
@@ -50,12 +59,12 @@ RIDGELINE_FUNCTION T activate(T z) {
   } else if constexpr (F == Activation::gelu) {
     return T(0.5) * z * (T(1) + math::erf(z * T(0.70710678118654752440)));
   } else if constexpr (F == Activation::gelu_tanh) {
-    const T t = math::tanh(z * (T(detail::kGeluTanhA) + T(detail::kGeluTanhB) * z * z));
-    return T(0.5) * z * (T(1) + t);
+    return z * detail::gelu_tanh_weight(z, z * z);
   } else if constexpr (F == Activation::silu) {
     return z * math::sigmoid(z);
   } else if constexpr (F == Activation::softplus) {
-    return (z > T(0) ? z : T(0)) + std::log1p(math::exp(z > T(0) ? -z : z));
+    const T rest = math::log1p_of_fraction(math::exp(z > T(0) ? -z : z));
+    return z > T(kSoftplusThreshold) ? z : (z > T(0) ? z : T(0)) + rest;
   } else {
     return z;
   }
@@ -77,14 +86,14 @@ RIDGELINE_FUNCTION T derivative(T kept) {
     return T(0.5) * (T(1) + math::erf(kept * T(0.70710678118654752440))) + kept * density;
   } else if constexpr (F == Activation::gelu_tanh) {
     const T square = kept * kept;
-    const T t = math::tanh(kept * (T(detail::kGeluTanhA) + T(detail::kGeluTanhB) * square));
-    const T slope = T(detail::kGeluTanhA) + T(3 * detail::kGeluTanhB) * square;
-    return T(0.5) * (T(1) + t) + T(0.5) * kept * (T(1) - t * t) * slope;
+    const T w = detail::gelu_tanh_weight(kept, square);
+    const T slope = T(2 * detail::kGeluTanhA) + T(6 * detail::kGeluTanhB) * square;
+    return w + kept * w * (T(1) - w) * slope;
   } else if constexpr (F == Activation::silu) {
     const T s = math::sigmoid(kept);
     return s * (T(1) + kept * (T(1) - s));
   } else if constexpr (F == Activation::softplus) {
-    return math::sigmoid(kept);
+    return kept > T(kSoftplusThreshold) ? T(1) : math::sigmoid(kept);
   } else {
     return T(1);
   }
@@ -157,7 +166,7 @@ constexpr int forward_flops(Activation f) {
     case Activation::silu:
       return 5;  // sigmoid 4, the product
     case Activation::softplus:
-      return 3;  // log(1 + exp z): exp, add, log
+      return 4;  // comparison with the threshold; log(1 + exp z): exp, add, log
     default:
       return 0;
   }
@@ -179,7 +188,7 @@ constexpr int backward_flops(Activation f) {
     case Activation::silu:
       return 9;  // sigmoid 4, s (1 + z (1 - s)) 4, the product
     case Activation::softplus:
-      return 5;  // sigmoid 4, the product
+      return 6;  // comparison with the threshold, sigmoid 4, the product
     default:
       return 0;
   }

@@ -10,17 +10,10 @@ namespace {
 // and applies the activation.
 template <class T>
 struct Finish {
+  static constexpr int kPaddedRows = ceil_div(kRows, kLanes<T>) * kLanes<T>;
+
   const Gemm<T>& gemm;
   bool first, last;
-
-  template <Activation F>
-  T value(T sum, const T* c, T bias, T* pre_activation) const {
-    if (!first) sum += *c;
-    if (!last) return sum;
-    sum += bias;
-    if (pre_activation) *pre_activation = sum;
-    return activate<F>(sum);
-  }
 
   template <Activation F>
   void run(const T* tile, int i0, int rows, int j0, int columns) const {
@@ -52,12 +45,24 @@ struct Finish {
         for (int j = 0; j < columns; ++j) row[j] = activate<F>(z[j]);
       }
     } else {  // exchanged: C's rows run along the tile's columns, and the bias along its rows
+      // A column at a time; all kRows of it are computed, so that the loop is one of whole vectors.
       for (int j = 0; j < columns; ++j) {
         const std::ptrdiff_t at = j * gemm.c_column_stride;
-        for (int i = 0; i < rows; ++i) {
-          c[at + i] = value<F>(tile[i * kColumns<T> + j], c + at + i, bias ? bias[i0 + i] : T(0),
-                               pre ? pre + at + i : nullptr);
+        alignas(64) T z[kPaddedRows] = {};
+        for (int i = 0; i < rows; ++i) z[i] = tile[i * kColumns<T> + j];
+        if (!first) {
+          for (int i = 0; i < rows; ++i) z[i] += c[at + i];
         }
+        if (last) {
+          if (bias) {
+            for (int i = 0; i < rows; ++i) z[i] += bias[i0 + i];
+          }
+          if (pre) {
+            for (int i = 0; i < rows; ++i) pre[at + i] = z[i];
+          }
+          for (int i = 0; i < kPaddedRows; ++i) z[i] = activate<F>(z[i]);
+        }
+        for (int i = 0; i < rows; ++i) c[at + i] = z[i];
       }
     }
   }

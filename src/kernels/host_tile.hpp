@@ -24,7 +24,7 @@ inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
 template <class T>
 inline constexpr int kColumns = kLanes<T>* kVectors;
 
-inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 // Start of part `i` when `n` is cut into `parts` as evenly as can be.
 inline int part(int n, int parts, int i) {

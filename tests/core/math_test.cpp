@@ -41,6 +41,10 @@ void check_functions() {
   EXPECT_LT(
       (largest_error<T>(-20, 20, sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); })),
       4.0);
+  EXPECT_LT((largest_error<T>(
+                0, 1, [](T x) { return math::log1p_of_fraction(x); },
+                [](long double x) { return std::log1p(x); })),
+            3.0);
   // The error function is measured against 1: near zero it is right to an absolute error.
   for (int i = -60000; i <= 60000; ++i) {
     const T x = static_cast<T>(i) / T(10000);
@@ -68,6 +72,8 @@ void check_extremes() {
   EXPECT_EQ(math::sigmoid(-infinity), T(0));
   EXPECT_EQ(math::erf(infinity), T(1));
   EXPECT_EQ(math::erf(-infinity), T(-1));
+  EXPECT_EQ(math::log1p_of_fraction(T(0)), T(0));
+  EXPECT_TRUE(std::isnan(math::log1p_of_fraction(nan)));
   EXPECT_TRUE(std::isnan(math::exp(nan)));
   EXPECT_TRUE(std::isnan(math::tanh(nan)));
   EXPECT_TRUE(std::isnan(math::sigmoid(nan)));

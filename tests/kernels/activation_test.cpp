@@ -16,8 +16,9 @@ using ridgeline::testing::on_space;
 using ridgeline::testing::random_values;
 using ridgeline::testing::relative_error;
 
-constexpr Activation kAll[] = {Activation::identity, Activation::relu, Activation::tanh,
-                               Activation::sigmoid, Activation::gelu};
+constexpr Activation kAll[] = {Activation::identity,  Activation::relu,    Activation::leaky_relu,
+                               Activation::tanh,      Activation::sigmoid, Activation::gelu,
+                               Activation::gelu_tanh, Activation::silu,    Activation::softplus};
 
 double value(Activation f, double z) {
   double y = 0;
@@ -53,6 +54,19 @@ TEST(Activations, HaveTheirKnownValues) {
       {Activation::gelu, 1.0, 0.8413447460685429},
       {Activation::gelu, -2.0, -0.04550026389635841},
       {Activation::gelu, 3.0, 2.995950305905110},
+      {Activation::leaky_relu, -1.5, -0.015},
+      {Activation::leaky_relu, 2.5, 2.5},
+      {Activation::gelu_tanh, 1.0, 0.8411919906082767},
+      {Activation::gelu_tanh, -2.0, -0.04540230591222498},
+      {Activation::gelu_tanh, 3.0, 2.996362607918227},
+      {Activation::silu, 1.0, 0.7310585786300049},
+      {Activation::silu, -2.0, -0.2384058440442351},
+      {Activation::silu, 3.0, 2.8577223804673},
+      {Activation::softplus, 0.0, 0.6931471805599453},
+      {Activation::softplus, -2.0, 0.1269280110429725},
+      {Activation::softplus, 3.0, 3.048587351573742},
+      {Activation::softplus, 19.0, 19.0000000056028},
+      {Activation::softplus, 21.0, 21.0},
   };
   for (const Known& k : known) EXPECT_NEAR(value(k.f, k.z), k.y, 1e-14) << int(k.f) << " " << k.z;
 }
@@ -69,6 +83,13 @@ TEST(Activations, DerivativesMatchFiniteDifferences) {
 
 TEST(Activations, TheDerivativeOfReluAtZeroIsZeroAsInPyTorch) {
   EXPECT_EQ(slope(Activation::relu, 0.0), 0.0);
+}
+
+TEST(Activations, SoftplusIsTheIdentityBeyond20AsInPyTorch) {
+  EXPECT_LT(20.0, value(Activation::softplus, 20.0));
+  EXPECT_EQ(value(Activation::softplus, 20.5), 20.5);
+  EXPECT_LT(slope(Activation::softplus, 20.0), 1.0);
+  EXPECT_EQ(slope(Activation::softplus, 20.5), 1.0);
 }
 
 TEST(Activations, AreFiniteForLargeArguments) {
@@ -91,7 +112,8 @@ TEST(Activations, KeepANaNSoThatDivergenceShows) {
 }
 
 TEST(Activations, AreNamedInTheOrderOfTheEnumeration) {
-  const std::vector<std::string> names = {"identity", "relu", "tanh", "sigmoid", "gelu"};
+  const std::vector<std::string> names = {
+      "identity", "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu", "softplus"};
   EXPECT_EQ(activation_names(), names);
   for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(activation_named(names[i]), kAll[i]);
 }

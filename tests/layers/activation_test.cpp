@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "io/scratch.hpp"
 #include "layers/harness.hpp"
+#include "support/activations.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -16,24 +18,13 @@ using testing::plan_of;
 using testing::refusal_of;
 using testing::relative_error;
 
-struct Function {
-  const char* name;
-  double (*f)(double);
-};
-const Function kFunctions[] = {
-    {"identity", [](double x) { return x; }},
-    {"relu", [](double x) { return x > 0 ? x : 0.0; }},
-    {"tanh", [](double x) { return std::tanh(x); }},
-    {"sigmoid", [](double x) { return 1.0 / (1.0 + std::exp(-x)); }},
-    {"gelu", [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }}};
-
 std::string keys(const std::string& function) {
   return "kind = \"activation\"\nfunction = \"" + function + "\"\n";
 }
 
 template <class Space, class T>
 void check_forward() {
-  for (const Function& function : kFunctions) {
+  for (const testing::ActivationFunction& function : testing::activation_functions()) {
     for (const Shape& shape : {Shape{1}, Shape{3, 5, 7}, Shape{5003}}) {
       const auto plan = plan_of(keys(function.name), shape);
       EXPECT_EQ(plan->output, shape);
@@ -59,7 +50,7 @@ TEST_F(ActivationLayers, ForwardMatchesTheDefinition) {
 
 template <class Space>
 void check_backward() {
-  for (const Function& function : kFunctions) {
+  for (const testing::ActivationFunction& function : testing::activation_functions()) {
     testing::check_gradients<Space>(*plan_of(keys(function.name), {2, 3, 5}), 3);
   }
 }
@@ -70,6 +61,39 @@ TEST_F(ActivationLayers, BackwardMatchesFiniteDifferences) {
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
 }
+
+template <class Space, class T>
+void check_nan() {
+  for (const testing::ActivationFunction& function : testing::activation_functions()) {
+    const auto plan = plan_of(keys(function.name), {67});
+    std::vector<double> x = testing::inputs_for(67, 1);
+    const std::size_t bad[] = {0, 21, 66};  // in whole vectors and in what is left of them
+    for (const std::size_t i : bad) x[i] = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<double> y = LayerHarness<Space, T>(*plan, 1).forward(x);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << function.name << " at " << i;
+    }
+  }
+}
+
+TEST_F(ActivationLayers, LetNaNThrough) {
+#define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+#if defined(KOKKOS_ENABLE_OPENMP)
+TEST_F(ActivationLayers, GiveTheSameBitsOnOneThreadAndOnMany) {
+  for (const testing::ActivationFunction& function : testing::activation_functions()) {
+    const auto plan = plan_of(keys(function.name), {30011});
+    LayerHarness<Kokkos::Serial, float> one(*plan, 3);
+    LayerHarness<Kokkos::OpenMP, float> many(*plan, 3);
+    const auto x = testing::inputs_for(one.inputs(), 1), dy = testing::inputs_for(one.inputs(), 2);
+    EXPECT_EQ(one.forward(x), many.forward(x)) << function.name;
+    EXPECT_EQ(one.backward(x, dy).input, many.backward(x, dy).input) << function.name;
+  }
+}
+#endif
 
 TEST(ActivationPlan, RefusesBadOptionsByFileLineAndKey) {
   const std::string kind = "kind = \"activation\"\n";

@@ -17,23 +17,55 @@ using testing::Number;
 using testing::plan_of;
 using testing::Tally;
 
-const char* const kActivations[] = {"identity", "relu", "tanh", "sigmoid", "gelu"};
+const char* const kActivations[] = {"identity", "relu",      "leaky_relu", "tanh",    "sigmoid",
+                                    "gelu",     "gelu_tanh", "silu",       "softplus"};
+
+Number sigmoid(Number z) { return Number{1} / (Number{1} + exp(-z)); }
+
+// tanh of gelu_tanh's argument, z (a + b z²).
+Number gelu_tanh(Number z, Number square) {
+  return tanh(z * (Number{0.8} + Number{0.04} * square));
+}
 
 Number activated(const std::string& f, Number z) {
   if (f == "relu") return z > Number{0} ? z : Number{0};
+  if (f == "leaky_relu") {
+    const Number below = Number{0.01} * z;
+    return z > Number{0} ? z : below;
+  }
   if (f == "tanh") return tanh(z);
-  if (f == "sigmoid") return Number{1} / (Number{1} + exp(-z));
+  if (f == "sigmoid") return sigmoid(z);
   if (f == "gelu") return Number{0.5} * z * (Number{1} + erf(z * Number{0.7}));
+  if (f == "gelu_tanh") return Number{0.5} * z * (Number{1} + gelu_tanh(z, z * z));
+  if (f == "silu") return z * sigmoid(z);
+  if (f == "softplus") {
+    const Number below = log(Number{1} + exp(z));
+    return z > Number{20} ? z : below;
+  }
   return z;
 }
 
-// dy · f', from z for gelu and from y for the others; identity asks for neither.
+// dy · f', from z for gelu, silu and softplus and from y for the others; identity asks for neither.
 Number through(const std::string& f, Number dy, Array& kept, std::size_t i) {
   if (f == "identity") return dy;
   const Number k = kept.read(i);
   if (f == "relu") return dy * (k > Number{0} ? Number{1} : Number{0});
+  if (f == "leaky_relu") return dy * (k > Number{0} ? Number{1} : Number{0.01});
   if (f == "tanh") return dy * (Number{1} - k * k);
   if (f == "sigmoid") return dy * (k * (Number{1} - k));
+  if (f == "gelu_tanh") {
+    const Number square = k * k, t = gelu_tanh(k, square);
+    const Number slope = Number{0.8} + Number{0.12} * square;
+    return dy * (Number{0.5} * (Number{1} + t) + Number{0.5} * k * (Number{1} - t * t) * slope);
+  }
+  if (f == "silu") {
+    const Number s = sigmoid(k);
+    return dy * (s * (Number{1} + k * (Number{1} - s)));
+  }
+  if (f == "softplus") {
+    const Number below = sigmoid(k);
+    return dy * (k > Number{20} ? Number{1} : below);
+  }
   const Number density = Number{0.4} * exp(Number{-0.5} * k * k);
   return dy * (Number{0.5} * (Number{1} + erf(k * Number{0.7})) + k * density);
 }

@@ -6,26 +6,20 @@
 
 #include "io/scratch.hpp"
 #include "layers/harness.hpp"
+#include "support/activations.hpp"
 
 namespace ridgeline::layers {
 namespace {
 
 using kernels::GemmBackend;
+using testing::activated;
+using testing::activation_functions;
+using testing::ActivationFunction;
 using testing::contains;
 using testing::LayerHarness;
 using testing::plan_of;
 using testing::refusal_of;
 using testing::relative_error;
-
-const char* const kActivations[] = {"identity", "relu", "tanh", "sigmoid", "gelu"};
-
-double activated(const std::string& name, double z) {
-  if (name == "relu") return std::max(z, 0.0);
-  if (name == "tanh") return std::tanh(z);
-  if (name == "sigmoid") return 1.0 / (1.0 + std::exp(-z));
-  if (name == "gelu") return 0.5 * z * std::erfc(-z / std::sqrt(2.0));
-  return z;
-}
 
 std::string keys(std::size_t units, bool bias, const std::string& activation) {
   return "kind = \"dense\"\nunits = " + std::to_string(units) + (bias ? "" : "\nbias = false") +
@@ -58,7 +52,8 @@ void check_forward() {
       {{1}, 1, 1}, {{7}, 13, 3}, {{2, 3, 5}, 11, 3}, {{65}, 10, 33}, {{120}, 97, 64}};
   for (const Case& c : cases) {
     for (const bool bias : {true, false}) {
-      for (const std::string activation : kActivations) {
+      for (const ActivationFunction& function : activation_functions()) {
+        const std::string activation = function.name;
         const auto plan = plan_of(keys(c.units, bias, activation), c.input);
         for (const GemmBackend backend : {GemmBackend::native, GemmBackend::kokkos_kernels}) {
           LayerHarness<Space, T> layer(*plan, c.batch, backend);
@@ -86,7 +81,8 @@ TEST_F(DenseLayer, ForwardMatchesTheDefinition) {
 
 template <class Space>
 void check_backward(GemmBackend backend) {
-  for (const std::string activation : kActivations) {
+  for (const ActivationFunction& function : activation_functions()) {
+    const std::string activation = function.name;
     for (const bool bias : {true, false}) {
       testing::check_gradients<Space>(*plan_of(keys(5, bias, activation), {7}), 3, backend);
     }
@@ -112,7 +108,8 @@ TEST_F(DenseLayer, BackwardMatchesFiniteDifferencesWithKokkosKernels) {
 
 #if defined(KOKKOS_ENABLE_OPENMP)
 TEST_F(DenseLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
-  for (const std::string activation : kActivations) {
+  for (const ActivationFunction& function : activation_functions()) {
+    const std::string activation = function.name;
     const auto plan = plan_of(keys(96, true, activation), {150});
     LayerHarness<Kokkos::Serial, float> one(*plan, 70);
     LayerHarness<Kokkos::OpenMP, float> many(*plan, 70);
@@ -144,8 +141,10 @@ TEST(DensePlan, HasPyTorchsParametersAndWorksOnTheLastDimension) {
 }
 
 TEST(DensePlan, KeepsWhatTheDerivativeNeedsAndNothingElse) {
-  EXPECT_EQ(plan_of(keys(5, true, "gelu"), {3, 4})->saved(2), 2u * 3 * 5);
-  for (const char* activation : {"identity", "relu", "tanh", "sigmoid"}) {
+  for (const char* activation : {"gelu", "gelu_tanh", "silu", "softplus"}) {
+    EXPECT_EQ(plan_of(keys(5, true, activation), {3, 4})->saved(2), 2u * 3 * 5) << activation;
+  }
+  for (const char* activation : {"identity", "relu", "leaky_relu", "tanh", "sigmoid"}) {
     EXPECT_EQ(plan_of(keys(5, true, activation), {3, 4})->saved(2), 0u) << activation;
   }
 }
