@@ -135,10 +135,11 @@ std::optional<std::size_t> find_element(const toml::array& array, const std::str
 
 void override_value(Document& document, const std::string& key, const std::string& value,
                     const std::string& spelled) {
-  std::vector<std::string> path = split_key(key, spelled);
+  const std::vector<std::string> names = split_key(key, spelled);
+  std::vector<std::string> path = names;  // with indices, where names mean elements of arrays
   const auto fail = [&](std::size_t depth, const std::string& reason) {
     std::string prefix;
-    for (std::size_t i = 0; i < depth; ++i) prefix += (i == 0 ? "" : ".") + path[i];
+    for (std::size_t i = 0; i < depth; ++i) prefix += (i == 0 ? "" : ".") + names[i];
     throw RequestError(spelled + ": " + prefix + " " + reason);
   };
 

@@ -176,6 +176,7 @@ data::LoaderOptions training_order(const config::Deck& deck, const TrainingState
   data::LoaderOptions options = loader_options(static_cast<std::size_t>(deck.train.batch));
   options.shuffle = deck.data.shuffle;
   options.seed = deck.train.shuffle_seed;
+  options.augment = deck.data.augment;
   options.epoch = static_cast<std::size_t>(state.epoch);
   options.sample = static_cast<std::size_t>(state.sample);
   return options;

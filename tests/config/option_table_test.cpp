@@ -40,6 +40,26 @@ TEST(OptionTable, ReadsEveryType) {
   table.finish();
 }
 
+TEST(OptionTable, TellsTextsFromNumbersAndReadsListsOfTexts) {
+  const OptionTable table =
+      layer_with("a = 'vocabulary'\nb = 3\nc = ['x', 'y']\nd = ['x', 1]\ne = []\n");
+  EXPECT_TRUE(table.is_string("a"));
+  EXPECT_FALSE(table.is_string("b"));
+  EXPECT_FALSE(table.is_string("c"));
+  EXPECT_FALSE(table.is_string("missing"));
+  EXPECT_EQ(table.strings("a"), (std::vector<std::string>{"vocabulary"}));
+  EXPECT_EQ(table.strings("c"), (std::vector<std::string>{"x", "y"}));
+  const std::string rule = " must be a text in quotes or a list of them, not ";
+  EXPECT_EQ(error_of([&] { table.strings("b"); }),
+            "deck.toml:15: network.layer.fc1.b" + rule + "3");
+  EXPECT_EQ(error_of([&] { table.strings("d"); }),
+            "deck.toml:17: network.layer.fc1.d" + rule + "1");
+  EXPECT_EQ(error_of([&] { table.strings("e"); }),
+            "deck.toml:18: network.layer.fc1.e" + rule + "an empty list");
+  for (const char* key : {"kind", "name", "units"}) table.has(key);
+  table.finish();  // asking makes a key known
+}
+
 TEST(OptionTable, FallsBackOnlyWhereTheKeyIsMissing) {
   const OptionTable table = layer_with("bias = false\n");
   EXPECT_EQ(table.string("a", "b"), "b");
