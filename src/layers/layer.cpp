@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include "layers/activation.hpp"
+#include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
 
@@ -16,6 +17,7 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {"dense", DensePlan::read},
+    {"conv2d", Conv2dPlan::read},
     {"flatten", FlattenPlan::read},
     {"activation", ActivationPlan::read},
 };
@@ -63,6 +65,7 @@ template <class Space, class T>
 std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target& target) {
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
+      make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
   return made;
