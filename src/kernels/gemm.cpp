@@ -131,7 +131,7 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
 template <class T>
 std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape) {
   if (backend == GemmBackend::kokkos_kernels) return shape.factor ? shape.m * shape.k : 0;
-  if (on_device) return 0;
+  if (on_device) return device_gemm_workspace(shape);
   const host::GemmPlan plan = host_plan<T>(shape);
   return aligned_size<T>(host::packed_rows_size<T>(plan)) + host::packed_columns_size<T>(plan);
 }
@@ -144,7 +144,7 @@ void gemm(const Space& instance, const GemmLabels& labels, GemmBackend backend,
   } else if constexpr (kIsHost<Space>) {
     host_gemm(instance, labels, arguments, workspace);
   } else {
-    device_gemm(instance, labels.product, arguments);
+    device_gemm(instance, labels, arguments, shape_of(arguments), workspace);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include "layers/activation.hpp"
+#include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
 #include "layers/gru.hpp"
@@ -32,6 +33,7 @@ std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::s
 
 constexpr Kind kKinds[] = {
     {"dense", read<DensePlan>},
+    {"conv2d", read<Conv2dPlan>},
     {"flatten", read<FlattenPlan>},
     {"activation", read<ActivationPlan>},
     {"lstm", read<LstmPlan>},
@@ -82,6 +84,7 @@ template <class Space, class T>
 std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target& target) {
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
+      make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
       make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
