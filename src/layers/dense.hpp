@@ -16,7 +16,8 @@ class DensePlan : public LayerPlan {
   DensePlan(std::string name, const Shape& input, std::size_t units, bool with_bias,
             kernels::Activation f);
   static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
-                                         const std::string& name, const Shape& input);
+                                         const std::string& name, const Shape& input,
+                                         std::size_t vocabulary);
 
   const std::size_t in, out;
   const std::size_t positions;  ///< rows a sample
