@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include "layers/activation.hpp"
+#include "layers/attention.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
 
@@ -18,6 +19,7 @@ constexpr Kind kKinds[] = {
     {"dense", DensePlan::read},
     {"flatten", FlattenPlan::read},
     {"activation", ActivationPlan::read},
+    {"attention", AttentionPlan::read},
 };
 
 }  // namespace
@@ -64,7 +66,8 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
-      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
+      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Attention<Space, T>, AttentionPlan>(plan, target, made);
   return made;
 }
 
