@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include "layers/activation.hpp"
+#include "layers/attention.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
@@ -36,6 +37,7 @@ constexpr Kind kKinds[] = {
     {"conv2d", read<Conv2dPlan>},
     {"flatten", read<FlattenPlan>},
     {"activation", read<ActivationPlan>},
+    {"attention", read<AttentionPlan>},
     {"lstm", read<LstmPlan>},
     {"gru", read<GruPlan>},
 };
@@ -87,6 +89,7 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
       make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Attention<Space, T>, AttentionPlan>(plan, target, made) ||
       make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
       make_if<Gru<Space, T>, GruPlan>(plan, target, made) ||
       make_if<ResidualSum<Space, T>, ResidualPlan>(plan, target, made);
