@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include "layers/activation.hpp"
+#include "layers/batch_norm.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
 
@@ -17,6 +18,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"dense", DensePlan::read},
     {"flatten", FlattenPlan::read},
+    {"batch_norm", BatchNormPlan::read},
     {"activation", ActivationPlan::read},
 };
 
@@ -64,6 +66,7 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
+      make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
   return made;
 }
