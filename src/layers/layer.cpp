@@ -2,6 +2,7 @@
 
 #include "layers/activation.hpp"
 #include "layers/attention.hpp"
+#include "layers/batch_norm.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
@@ -36,6 +37,7 @@ constexpr Kind kKinds[] = {
     {"dense", read<DensePlan>},
     {"conv2d", read<Conv2dPlan>},
     {"flatten", read<FlattenPlan>},
+    {"batch_norm", read<BatchNormPlan>},
     {"activation", read<ActivationPlan>},
     {"attention", read<AttentionPlan>},
     {"lstm", read<LstmPlan>},
@@ -88,6 +90,7 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
+      make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
       make_if<Attention<Space, T>, AttentionPlan>(plan, target, made) ||
       make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
