@@ -14,9 +14,11 @@ namespace ridgeline::testing {
 inline const std::vector<std::string> kKindsNotMerged = {
     "conv2d",     "max_pool2d", "avg_pool2d", "global_avg_pool", "batch_norm",
     "layer_norm", "softmax",    "dropout",    "embedding",       "position_embedding",
-    "attention",  "lstm",       "gru",        "residual",        "sequence"};
+    "attention",  "lstm",       "gru"};
 inline const std::vector<std::string> kWordsNotMerged = {
-    "\"binary_cross_entropy\"", "\"adam\"", "\"adamw\"", "\"rmsprop\"", "\"step\"", "clip_norm"};
+    "\"residual\"", "\"sequence\"", "\"binary_cross_entropy\"",
+    "\"adam\"",     "\"adamw\"",    "\"rmsprop\"",
+    "\"step\"",     "clip_norm"};
 inline constexpr bool kLabelsATokenMerged = false;
 
 inline bool kind_is_not_merged(const std::string& kind) {
