@@ -60,6 +60,7 @@ constexpr std::uint64_t kShuffle = 1ull << 40;     ///< + epoch
 constexpr std::uint64_t kSynthetic = 2ull << 40;   ///< + split
 constexpr std::uint64_t kParameters = 3ull << 40;  ///< + index of the parameter tensor
 constexpr std::uint64_t kProbe = 4ull << 40;       ///< data of measurements
+constexpr std::uint64_t kDropout = 5ull << 40;     ///< + index of the layer
 }  // namespace stream
 
 }  // namespace ridgeline

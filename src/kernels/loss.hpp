@@ -33,6 +33,12 @@ void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss);
 
+constexpr int kBinaryCrossEntropyFlops = 14;
+template <class Space, class T>
+void binary_cross_entropy(const Space&, const std::string&, const Matrix<Space, const T>&,
+                          const Matrix<Space, const T>&, const Matrix<Space, T>&,
+                          const Vector<Space, T>&) {}
+
 /// Adds a batch's rows to `sums` [kLossSums] in an order that depends on their number alone.
 /// `row_correct` may be empty.
 template <class Space, class T>

@@ -3,6 +3,7 @@
 #include "layers/activation.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
+#include "layers/residual.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -11,13 +12,25 @@ namespace {
 struct Kind {
   const char* name;
   std::unique_ptr<LayerPlan> (*read)(const config::OptionTable& options, const std::string& name,
-                                     const Shape& input);
+                                     const Shape& input, std::size_t vocabulary);
 };
 
+// Few layers ask for the vocabulary.
+template <class Plan>
+std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::string& name,
+                                const Shape& input, std::size_t vocabulary) {
+  if constexpr (std::is_invocable_v<decltype(Plan::read), const config::OptionTable&,
+                                    const std::string&, const Shape&, std::size_t>) {
+    return Plan::read(options, name, input, vocabulary);
+  } else {
+    return Plan::read(options, name, input);
+  }
+}
+
 constexpr Kind kKinds[] = {
-    {"dense", DensePlan::read},
-    {"flatten", FlattenPlan::read},
-    {"activation", ActivationPlan::read},
+    {"dense", read<DensePlan>},
+    {"flatten", read<FlattenPlan>},
+    {"activation", read<ActivationPlan>},
 };
 
 }  // namespace
@@ -30,21 +43,22 @@ const std::vector<std::string>& layer_kinds() {
   static const std::vector<std::string> kinds = [] {
     std::vector<std::string> names;
     for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+    names.insert(names.end(), {"residual", "sequence"});
     return names;
   }();
   return kinds;
 }
 
 std::unique_ptr<LayerPlan> plan_layer(const config::OptionTable& options, const std::string& name,
-                                      const Shape& input) {
+                                      const Shape& input, std::size_t vocabulary) {
   const std::string wanted = options.one_of("kind", layer_kinds());
   for (const Kind& kind : kKinds) {
     if (wanted != kind.name) continue;
-    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input);
+    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input, vocabulary);
     options.finish();
     return plan;
   }
-  options.fail("kind", "no such kind of layer: " + wanted);
+  options.fail("kind", "a layer that holds layers, " + wanted + ", is planned by the network");
 }
 
 namespace {
@@ -64,7 +78,8 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
-      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
+      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<ResidualSum<Space, T>, ResidualPlan>(plan, target, made);
   return made;
 }
 

@@ -104,6 +104,8 @@ class LayerPlan {
   /// Whether output and input are the same memory in another shape, and nothing is computed.
   /// `training` is that of the network: dropout is a view where nothing trains.
   virtual bool is_view(bool /*training*/) const { return false; }
+  /// Whether the input is tokens, integers that stand for something, rather than values.
+  virtual bool takes_tokens() const { return false; }
 };
 
 /// What a layer holds views into; all memory belongs to the network.
@@ -137,12 +139,14 @@ class Layer {
   LayerMemory<Space, T> memory_;
 };
 
-/// Reads one `[[network.layer]]` table and plans the layer for inputs of shape `input`. Throws
-/// RequestError with file, line and key for an unknown kind or key and for shapes that do not fit.
+/// Reads one layer's table and plans it for inputs of shape `input`. `vocabulary` is the number of
+/// a text's characters, 0 where the data is no text. Throws RequestError with file, line and key
+/// for an unknown kind or key and for shapes that do not fit.
 std::unique_ptr<LayerPlan> plan_layer(const config::OptionTable& options, const std::string& name,
-                                      const Shape& input);
+                                      const Shape& input, std::size_t vocabulary = 0);
 
-/// The kinds of layer there are, as decks spell them.
+/// The kinds of layer there are, as decks spell them; `residual` and `sequence`, which hold layers,
+/// are for network/graph.hpp to unfold.
 const std::vector<std::string>& layer_kinds();
 
 /// The kernels of a planned layer.

@@ -76,14 +76,24 @@ data::LoaderOptions loader_options(std::size_t batch) {
 Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
   const std::int64_t batch = deck.train.batch;
   Schedule schedule;
-  schedule.kind = deck.train.schedule.kind == config::ScheduleKind::cosine
-                      ? Schedule::Kind::cosine
-                      : Schedule::Kind::constant;
+  const std::int64_t steps_an_epoch = (static_cast<std::int64_t>(samples) + batch - 1) / batch;
+  switch (deck.train.schedule.kind) {
+    case config::ScheduleKind::constant:
+      schedule.kind = Schedule::Kind::constant;
+      break;
+    case config::ScheduleKind::step:
+      schedule.kind = Schedule::Kind::step;
+      schedule.drop_every = deck.train.schedule.every * std::max<std::int64_t>(1, steps_an_epoch);
+      schedule.factor = deck.train.schedule.factor;
+      break;
+    case config::ScheduleKind::cosine:
+      schedule.kind = Schedule::Kind::cosine;
+      break;
+  }
   schedule.learning_rate = deck.train.optimizer.learning_rate;
   schedule.final_rate = deck.train.schedule.final_rate;
   schedule.warmup_steps = deck.train.schedule.warmup_steps;
-  schedule.total_steps =
-      deck.train.epochs * ((static_cast<std::int64_t>(samples) + batch - 1) / batch);
+  schedule.total_steps = deck.train.epochs * steps_an_epoch;
   return schedule;
 }
 
@@ -131,6 +141,7 @@ typename Network<Space, T>::Options network_options(const config::Deck& deck,
   options.batch = static_cast<std::size_t>(deck.train.batch);
   options.training = true;
   options.schedule = make_schedule(deck, dataset.train.samples);
+  options.seed = deck.train.seed;
   return options;
 }
 
@@ -160,7 +171,7 @@ class TrainingRun {
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
-    if (!run_.velocity.empty()) network_.write_velocity(run_.velocity);
+    if (!run_.optimizer_state.empty()) network_.write_state(run_.optimizer_state);
     network_.set_step(state().step);
     network_.reset_losses(state().sums);
   }
@@ -265,7 +276,7 @@ class TrainingRun {
 
   void save() {
     run_.parameters = network_.read_parameters();
-    run_.velocity = network_.read_velocity();
+    run_.optimizer_state = network_.read_state();
     save_checkpoint(files_.checkpoint, network_.plan(), run_);
     begin_ = host_seconds();
   }

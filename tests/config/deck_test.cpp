@@ -171,24 +171,6 @@ TEST(Deck, MissingFileIsAnError) {
             "/no/deck.toml: cannot read: No such file or directory");
 }
 
-TEST(Deck, OptionsOfLaterVersionsAreRefusedNotIgnored) {
-  const auto refused = [](const std::string& from, const std::string& to, const std::string& part) {
-    EXPECT_TRUE(contains(refusal(deck_with(from, to)), part));
-  };
-  refused("\"sgd\"", "\"adam\"",
-          "deck.toml:23: train.optimizer.kind = \"adam\" is not supported by this version; "
-          "supported: sgd");
-  refused("\"cross_entropy\"", "\"binary_cross_entropy\"",
-          "deck.toml:22: train.loss = \"binary_cross_entropy\" is not supported by this version");
-  refused("batch = 128", "batch = 128\nschedule = { kind = 'step', every = 1, factor = 0.1 }",
-          "deck.toml:22: train.schedule.kind = \"step\" is not supported by this version");
-  refused("batch = 128", "batch = 128\nclip_norm = 1.0", "deck.toml:22: train.clip_norm is not");
-  refused("batch = 128", "batch = 128\nearly_stop = { metric = 'test_loss', patience = 2 }",
-          "deck.toml:22: train.early_stop is not supported by this version");
-  refused("\"idx\"", "\"text\"", "deck.toml:4: data.kind = \"text\" is not supported");
-  refused("\"idx\"", "\"idx\"\naugment = { flip = true }", "deck.toml:5: data.augment is not");
-}
-
 TEST(Deck, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_TRUE(contains(refusal(deck_with("\"cross_entropy\"", "\"mse\"")),
                        "deck.toml:22: train.loss = \"mse\" needs values as targets"));

@@ -54,7 +54,8 @@ void check_evaluate() {
   const TestBatch<Space, T> batch(Space(), *plan, 16, 1), small(Space(), *plan, 3, 2);
   network->train_step(batch.view);
   const std::vector<T> parameters = network->read_parameters();
-  const std::vector<T> gradients = network->read_gradients(), velocity = network->read_velocity();
+  const std::vector<T> gradients = network->read_gradients();
+  const std::vector<std::vector<T>> state = network->read_state();
   network->reset_losses();
   network->evaluate(batch.view);
   const LossSums once = network->read_losses();
@@ -65,7 +66,7 @@ void check_evaluate() {
   EXPECT_GT(both.loss, once.loss);
   EXPECT_EQ(network->read_parameters(), parameters);
   EXPECT_EQ(network->read_gradients(), gradients);
-  EXPECT_EQ(network->read_velocity(), velocity);
+  EXPECT_EQ(network->read_state(), state);
   EXPECT_DOUBLE_EQ(both.mean_loss(), both.loss / 19);
   EXPECT_DOUBLE_EQ(both.accuracy(), both.correct / 19);
   // As many correct as have their largest output at the label.
@@ -110,14 +111,14 @@ void check_state() {
   const TestBatch<Space, T> batch(Space(), *plan, 16, 1);
   for (int step = 0; step < 3; ++step) first->train_step(batch.view);
   second->write_parameters(first->read_parameters());
-  second->write_velocity(first->read_velocity());
+  second->write_state(first->read_state());
   second->set_step(3);
   for (int step = 0; step < 2; ++step) {
     first->train_step(batch.view);
     second->train_step(batch.view);
   }
   EXPECT_EQ(second->read_parameters(), first->read_parameters());
-  EXPECT_EQ(second->read_velocity(), first->read_velocity());
+  EXPECT_EQ(second->read_state(), first->read_state());
 }
 
 TEST_F(Networks, StateIsParametersVelocityAndStep) {

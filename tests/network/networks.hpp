@@ -74,6 +74,41 @@ kind = "activation"
 function = "sigmoid"
 )";
 
+/// Residuals: of an identity and of a projection, nested, with an activation after the sum, the
+/// input itself on a shortcut, two that fork at one place, one whose layers are a view; and a
+/// sequence.
+inline const std::string kResidual = R"([[network.layer]]
+kind = "residual"
+name = "first"
+[[network.layer.layer]]
+kind = "dense"
+units = 4
+activation = "tanh"
+[[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "residual"
+name = "outer"
+activation = "relu"
+layer = [
+  { kind = "residual", name = "inner", layer = [
+    { kind = "dense", name = "a", units = 12, activation = "tanh" },
+    { kind = "dense", name = "b", units = 12 } ] },
+  { kind = "residual", name = "square", activation = "relu", layer = [
+    { kind = "dense", units = 12 } ], shortcut = [ { kind = "flatten" } ] },
+  { kind = "dense", name = "c", units = 8 },
+]
+shortcut = [ { kind = "dense", name = "projection", units = 8, bias = false } ]
+[[network.layer]]
+kind = "residual"
+name = "twice"
+layer = [ { kind = "residual", name = "again", layer = [ { kind = "flatten" } ] } ]
+[[network.layer]]
+kind = "sequence"
+name = "head"
+layer = [ { kind = "activation", function = "sigmoid" }, { kind = "dense", name = "out", units = 5 } ]
+)";
+
 /// Wide enough that host kernels use all threads.
 inline const std::string kWide = R"([[network.layer]]
 kind = "flatten"
@@ -89,6 +124,11 @@ activation = "relu"
 kind = "dense"
 units = 5
 )";
+
+/// Networks of every shape.
+inline std::vector<std::string> all_networks() {
+  return {kPerceptron, kMixed, kActivationFirst, kResidual, kWide};
+}
 
 /// A deck of these layers on 70 synthetic samples in batches of 16: five steps an epoch, the last
 /// with 6 samples. `sets` are put over it as --set would.
