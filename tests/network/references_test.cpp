@@ -23,6 +23,7 @@ struct Reference {
         samples(file.shape(path + "/x")[0]) {
     SampleShape sample;
     sample.input = testing::sample_shape(file, path + "/x");
+    sample.tokens = file.element_class(path + "/x") == io::ElementClass::integer;
     sample.classes = std::size_t(file.integer_attribute(path, "classes"));
     sample.target = testing::sample_shape(file, path + (has_labels() ? "/labels" : "/targets"));
     plan = std::make_shared<NetworkPlan>(deck, sample);
@@ -156,9 +157,7 @@ void check_training(const Reference& reference) {
 
 // Whether a case needs what is not merged yet; it is named in `skipped` then.
 bool is_not_merged(const io::Hdf5Reader& file, const std::string& path, std::string& skipped) {
-  const bool token_labels = file.has(path + "/labels") && file.shape(path + "/labels").size() > 1;
-  if (testing::deck_is_not_merged(file.text_attribute(path, "deck")) ||
-      (token_labels && !testing::kLabelsATokenMerged)) {
+  if (testing::deck_is_not_merged(file.text_attribute(path, "deck"))) {
     skipped += " " + path;
     return true;
   }

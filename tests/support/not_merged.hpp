@@ -15,11 +15,8 @@ inline const std::vector<std::string> kKindsNotMerged = {
     "conv2d",     "max_pool2d", "avg_pool2d", "global_avg_pool", "batch_norm",
     "layer_norm", "softmax",    "dropout",    "embedding",       "position_embedding",
     "attention",  "lstm",       "gru"};
-inline const std::vector<std::string> kWordsNotMerged = {
-    "\"residual\"", "\"sequence\"", "\"binary_cross_entropy\"",
-    "\"adam\"",     "\"adamw\"",    "\"rmsprop\"",
-    "\"step\"",     "clip_norm"};
-inline constexpr bool kLabelsATokenMerged = false;
+inline const std::vector<std::string> kWordsNotMerged = {"\"residual\"",
+                                                         "\"binary_cross_entropy\""};
 
 inline bool kind_is_not_merged(const std::string& kind) {
   const auto& known = layers::layer_kinds();
