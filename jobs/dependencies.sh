@@ -8,12 +8,14 @@
 # Where it cannot install (no Debian, no root, no sudo), it names what the build would not find.
 set -euo pipefail
 
-# What proves that it is there (a command, or a package for CMake's find_package) and Debian's name.
+# What proves that it is there (a command, a package for CMake's find_package, or a module of Python)
+# and Debian's name.
 # Fortran: Kokkos Kernels compiles a few lines of it to learn how BLAS spells its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
   tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
+modules=(h5py:python3-h5py) # a test reads checkpoints with it
 debian=(ca-certificates) # for Kokkos's release from GitHub
 optional=()
 
@@ -38,9 +40,14 @@ done
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed* ]]; }
 
-missing_commands() {
+# Commands, and modules of either Python that the build looks at.
+missing_programs() {
   for pair in "${commands[@]}"; do
     command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
+  done
+  for pair in "${modules[@]}"; do
+    python3 -c "import ${pair%%:*}" 2>/dev/null || /usr/bin/python3 -c "import ${pair%%:*}" \
+      2>/dev/null || echo "${pair##*:}"
   done
 }
 
@@ -76,7 +83,7 @@ install() {
   fi
 }
 
-mapfile -t missing < <(missing_commands)
+mapfile -t missing < <(missing_programs)
 why="only root, or sudo, on Debian installs packages here"
 if command -v dpkg-query >/dev/null; then
   for package in "${debian[@]}" "${libraries[@]##*:}"; do
@@ -94,7 +101,7 @@ if command -v dpkg-query >/dev/null; then
     done
   fi
   if ((${#missing[@]} == 0)); then exit 0; fi
-  mapfile -t missing < <(missing_commands)
+  mapfile -t missing < <(missing_programs)
 fi
 
 if ((${#missing[@]} == 0)); then
