@@ -62,8 +62,8 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
     }
     if (kind == "sequence") {
       const std::vector<OptionTable> inner = table.tables("layer");
-      if (inner.empty()) table.fail("layer", name + " needs a list of layers, layer = [ … ]");
       table.finish();
+      if (inner.empty()) table.fail("layer", name + " needs a list of layers, layer = [ … ]");
       from = sequence(inner, name + "/", from);
       continue;
     }
@@ -88,10 +88,10 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
 
 Graph::Position Graph::residual(const OptionTable& table, const std::string& name, Position from) {
   const std::vector<OptionTable> body = table.tables("layer"), branch = table.tables("shortcut");
-  if (body.empty()) table.fail("layer", name + " needs a list of layers, layer = [ … ]");
   const kernels::Activation activation = kernels::activation_named(
       table.one_of("activation", kernels::activation_names(), std::string("identity")));
   table.finish();
+  if (body.empty()) table.fail("layer", name + " needs a list of layers, layer = [ … ]");
   if (from.tokens) table.fail("kind", name + " cannot add tokens; an embedding must come first");
   const Position main = sequence(body, name + "/", from);
   const Position shortcut = sequence(branch, name + "/shortcut/", from);
