@@ -4,7 +4,8 @@
 #   jobs/dependencies.sh [cuda] [data] [lint]
 #
 # Always what a build with tests needs; `cuda` asks for the CUDA toolkit, which it does not install;
-# `data` tries to install Fashion-MNIST, which nothing depends on; `lint` is for checking the format.
+# `data` tries to install Fashion-MNIST and the fortunes, which nothing depends on; `lint` is for
+# checking the format.
 # Where it cannot install (no Debian, no root, no sudo), it names what the build would not find.
 set -euo pipefail
 
@@ -32,7 +33,7 @@ for argument; do
         fail "CUDA needs NVIDIA's toolkit: there is no nvcc on PATH nor in $root/bin" \
           "(set CUDAToolkit_ROOT)"
       ;;
-    data) optional+=(dataset-fashion-mnist) ;;
+    data) optional+=(dataset-fashion-mnist fortunes) ;;
     lint) commands+=(clang-format:clang-format shellcheck:shellcheck) ;;
     *) fail "$argument: only cuda, data and lint are possible" ;;
   esac

@@ -4,6 +4,7 @@
 #include "data/files.hpp"
 #include "data/load.hpp"
 #include "io/hdf5.hpp"
+#include "support/paths.hpp"
 
 namespace ridgeline {
 namespace {
@@ -215,6 +216,28 @@ TEST(Hdf5Data, TextsAreNoInputs) {
             folder / "text.h5" +
                 ": /train/inputs: holds no numbers; values are float32 or float64, and tokens "
                 "integers");
+}
+
+TEST(Hdf5Data, OfTheTabularDeckIsStandardised) {
+  const data::Dataset dataset = load(std::string(testing::kSourceFolder) + "/inputs/diabetes.h5");
+  EXPECT_EQ(dataset.sample_shape, Shape{10});
+  EXPECT_EQ(dataset.target_shape, Shape{1});
+  EXPECT_EQ(dataset.train.samples, 354u);
+  EXPECT_EQ(dataset.test.samples, 88u);
+  std::vector<double> inputs(10), sum(11, 0.0), squares(11, 0.0);
+  for (std::uint32_t i = 0; i < 354; ++i) {
+    double target;
+    dataset.gather(dataset.train, &i, 1, inputs.data(), nullptr, &target);
+    for (std::size_t k = 0; k < 11; ++k) {
+      const double value = k < 10 ? inputs[k] : target;
+      sum[k] += value / 354;
+      squares[k] += value * value / 354;
+    }
+  }
+  for (std::size_t k = 0; k < 11; ++k) {
+    EXPECT_NEAR(sum[k], 0.0, 1e-6);
+    EXPECT_NEAR(squares[k], 1.0, 1e-6);
+  }
 }
 
 TEST(Hdf5Data, MissingForeignAndTruncatedFilesAreErrors) {
