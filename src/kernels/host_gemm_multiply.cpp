@@ -81,6 +81,17 @@ void prefetch_tile(const Gemm<T>& gemm, int i0, int rows, int j0, int columns) {
   }
 }
 
+// Adds `depth` packed values of each of a panel's rows to its sums.
+template <class T>
+void add_row_sums(const T* packed, int depth, bool first, int rows, T* sums) {
+  T total[kRows] = {};
+  if (!first) std::copy_n(sums, rows, total);
+  for (int k = 0; k < depth; ++k) {
+    for (int i = 0; i < kRows; ++i) total[i] += packed[static_cast<std::ptrdiff_t>(k) * kRows + i];
+  }
+  std::copy_n(total, rows, sums);
+}
+
 template <class T>
 void multiply_block(const Gemm<T>& gemm, int block) {
   const GemmPlan& plan = gemm.plan;
@@ -108,6 +119,9 @@ void multiply_block(const Gemm<T>& gemm, int block) {
         a = gemm.packed_rows + (static_cast<std::ptrdiff_t>(rp) * plan.k + k0) * kRows;
         a_outer = 1;
         a_k = kRows;
+        if (gemm.row_sums && column_block == 0) {
+          add_row_sums(a, k1 - k0, kb == 0, rows, gemm.row_sums + i0);
+        }
       } else {
         a = gemm.rows.data + i0 * gemm.rows.outer_stride + k0 * gemm.rows.k_stride;
         a_outer = gemm.rows.outer_stride;

@@ -49,8 +49,14 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   }
   plan.tile_m = tile_rows * kRows;
   plan.tile_n = tile_panels * kColumns<T>;
-  plan.row_panels_per_block = std::max(1, 4096 / std::max(1, k * kRows));
-  plan.column_panels_per_block = std::max(1, 4096 / std::max(1, k * kColumns<T>));
+  // Neighbouring panels lie side by side in a line of memory, so deep ones are packed by a few
+  // together and over a part of their depth.
+  plan.pack_depth = std::min(std::max(1, k), 256);
+  const auto panels_per_block = [&](int width) {
+    return std::max(1, 16384 / (plan.pack_depth * width));
+  };
+  plan.row_panels_per_block = panels_per_block(kRows);
+  plan.column_panels_per_block = panels_per_block(kColumns<T>);
   return plan;
 }
 
@@ -65,11 +71,12 @@ std::size_t packed_columns_size(const GemmPlan& plan) {
 
 template <class T>
 int Gemm<T>::pack_blocks() const {
+  if (plan.dot) return 0;
   const int rows =
       plan.pack_rows ? ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) : 0;
   const int columns =
       plan.packed_panels ? ceil_div(plan.packed_panels, plan.column_panels_per_block) : 0;
-  return rows + columns;
+  return (rows + columns) * ceil_div(plan.k, plan.pack_depth);
 }
 
 template <class T>
