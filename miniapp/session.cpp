@@ -23,6 +23,13 @@ Session open_session(const config::Deck& deck, const data::Vocabulary& vocabular
       deck, data::load_dataset(deck.data, vocabulary.empty() ? nullptr : &vocabulary), nullptr};
   session.plan =
       std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(session.dataset));
+  const auto& early_stop = deck.train.early_stop;
+  if (early_stop && early_stop->metric != config::Metric::train_loss &&
+      session.dataset.test.samples == 0) {
+    deck.train.table.fail("early_stop", "train.early_stop watches " +
+                                            std::string(config::to_string(early_stop->metric)) +
+                                            ", and the data has no test set");
+  }
   if (session.dataset.tokens > 0) {
     session.dataset.require_tokens_below(session.plan->token_limit());
   }
@@ -32,6 +39,7 @@ Session open_session(const config::Deck& deck, const data::Vocabulary& vocabular
 data::Vocabulary vocabulary_of(const std::string& checkpoint) {
   std::string joined;
   for (const std::string& character : network::load_vocabulary(checkpoint)) joined += character;
+  if (joined.empty()) return {};
   return data::Vocabulary::from_joined(joined, checkpoint + ": /vocabulary");
 }
 
