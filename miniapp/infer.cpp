@@ -200,10 +200,7 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1))
       ->needs(prompt)
       ->capture_default_str();
-  verb->footer(
-      "Examples:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5\n"
-      "  ridgeline infer inputs/char_lstm.toml --checkpoint char_lstm.h5 --prompt \"To \" "
-      "--length 200 --temperature 0.8");
+  verb->footer("Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5");
   verb->callback(
       [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
 }
