@@ -3,7 +3,10 @@
 #include "layers/activation.hpp"
 #include "layers/attention.hpp"
 #include "layers/dense.hpp"
+#include "layers/embedding.hpp"
 #include "layers/flatten.hpp"
+#include "layers/layer_norm.hpp"
+#include "layers/position_embedding.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -18,7 +21,10 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"dense", DensePlan::read},
     {"flatten", FlattenPlan::read},
+    {"position_embedding", PositionEmbeddingPlan::read},
+    {"layer_norm", LayerNormPlan::read},
     {"activation", ActivationPlan::read},
+    {"embedding", EmbeddingPlan::read},
     {"attention", AttentionPlan::read},
 };
 
@@ -67,6 +73,9 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<PositionEmbedding<Space, T>, PositionEmbeddingPlan>(plan, target, made) ||
+      make_if<LayerNorm<Space, T>, LayerNormPlan>(plan, target, made) ||
+      make_if<Embedding<Space, T>, EmbeddingPlan>(plan, target, made) ||
       make_if<Attention<Space, T>, AttentionPlan>(plan, target, made);
   return made;
 }
