@@ -5,9 +5,12 @@
 #include "layers/batch_norm.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
+#include "layers/embedding.hpp"
 #include "layers/flatten.hpp"
 #include "layers/gru.hpp"
+#include "layers/layer_norm.hpp"
 #include "layers/lstm.hpp"
+#include "layers/position_embedding.hpp"
 #include "layers/residual.hpp"
 
 namespace ridgeline::layers {
@@ -37,8 +40,11 @@ constexpr Kind kKinds[] = {
     {"dense", read<DensePlan>},
     {"conv2d", read<Conv2dPlan>},
     {"flatten", read<FlattenPlan>},
+    {"position_embedding", read<PositionEmbeddingPlan>},
     {"batch_norm", read<BatchNormPlan>},
+    {"layer_norm", read<LayerNormPlan>},
     {"activation", read<ActivationPlan>},
+    {"embedding", read<EmbeddingPlan>},
     {"attention", read<AttentionPlan>},
     {"lstm", read<LstmPlan>},
     {"gru", read<GruPlan>},
@@ -90,8 +96,11 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
+      make_if<PositionEmbedding<Space, T>, PositionEmbeddingPlan>(plan, target, made) ||
       make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
+      make_if<LayerNorm<Space, T>, LayerNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Embedding<Space, T>, EmbeddingPlan>(plan, target, made) ||
       make_if<Attention<Space, T>, AttentionPlan>(plan, target, made) ||
       make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
       make_if<Gru<Space, T>, GruPlan>(plan, target, made) ||
