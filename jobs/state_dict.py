@@ -14,8 +14,14 @@ import pickle
 import sys
 import zipfile
 
-import h5py
-import numpy
+try:
+    import h5py
+    import numpy
+except ImportError as error:
+    if __name__ != "__main__":
+        raise
+    print(f"state_dict.py: this Python has no {error.name} (Debian: python3-h5py)", file=sys.stderr)
+    sys.exit(2)
 
 # Parameters whose own names hold a dot: those of PyTorch's MultiheadAttention.
 DOTTED_NAMES = ("out_proj.weight", "out_proj.bias")
@@ -147,7 +153,11 @@ def read_state_dict(file):
         with numpy.load(file, allow_pickle=False) as archive:
             return dict(archive)
     torch = import_torch(file)
-    loaded = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ConversionError("is no PyTorch file of tensors alone, which a state_dict is; save "
+                              "model.state_dict()") from None
     if not isinstance(loaded, dict):
         raise ConversionError(f"holds no state_dict, but a {type(loaded).__name__}")
     arrays = {}
@@ -191,8 +201,7 @@ def read(file, how):
         return how(file)
     except ConversionError as error:
         raise ConversionError(f"{file}: {error}") from None
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile,
-            pickle.UnpicklingError) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConversionError(f"{file}: cannot be read: {line}") from None
 

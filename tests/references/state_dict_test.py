@@ -260,11 +260,17 @@ class Archives(Scratch):
         self.assertEqual(convert("to-ridgeline", archive, init).returncode, 2)
         self.assertEqual(init.read_text(), "precious")
 
+    def test_without_h5py_there_is_one_line(self):
+        without = ["-c", "import sys, runpy; sys.modules['h5py'] = None; sys.argv[:1] = []; "
+                         "runpy.run_path(sys.argv[0], run_name='__main__')"]
+        self.refused("to-pytorch", "a.h5", self.folder / "b.npz", says="this Python has no h5py",
+                     python=without)
+
     def test_without_torch_a_pytorch_file_is_refused_and_an_archive_is_not(self):
         checkpoint = self.checkpoint(self.some_parameters())
         # A module that cannot be imported, wherever there may be one that can.
-        without = ["-c", "import sys; sys.modules['torch'] = None; sys.argv[:1] = []; "
-                         "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"]
+        without = ["-c", "import sys, runpy; sys.modules['torch'] = None; sys.argv[:1] = []; "
+                         "runpy.run_path(sys.argv[0], run_name='__main__')"]
         self.refused("to-pytorch", checkpoint, self.folder / "model.pt", says="has no torch here",
                      python=without)
         result = convert("to-pytorch", checkpoint, self.folder / "model.npz", python=without)
@@ -374,9 +380,9 @@ class Networks(Scratch):
             torch.save(what, file)
             self.refused("to-ridgeline", file, init, says=says)
         torch.save(torch.nn.Linear(2, 3), file)  # a pickled module, which could run code
-        self.refused("to-ridgeline", file, init, says=f"{file}: cannot be read")
+        self.refused("to-ridgeline", file, init, says=f"{file}: is no PyTorch file of tensors alone")
         file.write_text("no PyTorch file")
-        self.refused("to-ridgeline", file, init, says=f"{file}: cannot be read")
+        self.refused("to-ridgeline", file, init, says=f"{file}: is no PyTorch file of tensors alone")
 
 
 if __name__ == "__main__":
