@@ -178,7 +178,10 @@ Status run(const Options& options, const CommonOptions& common) {
     check_resume(deck, options.resume);
   }
   if (!options.init.empty()) files.init = options.init;
-  const Session session = open_session(deck);
+  // A text's tokens mean what they meant when the weights were trained.
+  const std::string& weights = options.resume.empty() ? options.init : options.resume;
+  const Session session =
+      open_session(deck, weights.empty() ? data::Vocabulary() : vocabulary_of(weights));
   // Last, so that a wrong request leaves no folder behind; before anything is computed.
   make_folder(options.output);
   files.checkpoint = options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)

@@ -15,12 +15,17 @@ EmbeddingPlan::EmbeddingPlan(std::string layer_name, const Shape& input_shape,
 
 std::unique_ptr<LayerPlan> EmbeddingPlan::read(const config::OptionTable& options,
                                                const std::string& layer_name,
-                                               const Shape& input_shape) {
+                                               const Shape& input_shape,
+                                               std::size_t text_vocabulary) {
   if (input_shape.size() != 1) {
     options.fail("kind",
                  "embedding needs tokens [length], and gets " + ridgeline::to_string(input_shape));
   }
-  const auto vocabulary = static_cast<std::size_t>(options.integer("vocabulary", 1, 1 << 24));
+  // A text knows how many characters it has.
+  const std::size_t vocabulary =
+      text_vocabulary > 0 && !options.has("vocabulary")
+          ? text_vocabulary
+          : static_cast<std::size_t>(options.integer("vocabulary", 1, 1 << 24));
   const auto features = static_cast<std::size_t>(options.integer("features", 1, 1 << 24));
   return std::make_unique<EmbeddingPlan>(layer_name, input_shape, vocabulary, features);
 }

@@ -12,10 +12,12 @@ class EmbeddingPlan : public LayerPlan {
  public:
   EmbeddingPlan(std::string name, const Shape& input, std::size_t vocabulary, std::size_t features);
   static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
-                                         const std::string& name, const Shape& input);
+                                         const std::string& name, const Shape& input,
+                                         std::size_t text_vocabulary);
 
   const std::size_t length, vocabulary, features;
 
+  bool takes_tokens() const override { return true; }
   std::vector<ParameterPlan> parameters() const override;
   Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                 bool input_gradient) const override;
