@@ -1,13 +1,19 @@
 #include "kernels/loss.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include "kernels/device_softmax.hpp"
+#include "kernels/host_softmax.hpp"
+#include "kernels/rows.hpp"
+#include "kernels/value_losses.hpp"
 
 namespace ridgeline::kernels {
 namespace {
 
-// Rows a block, so that a block is worth a thread's while whatever the width.
-std::size_t row_grain(std::size_t columns) { return std::max<std::size_t>(1, 2048 / columns); }
+constexpr int kTeam = 64;
+
+template <class View>
+auto* data_or_null(const View& view) {
+  return view.size() > 0 ? view.data() : nullptr;
+}
 
 }  // namespace
 
@@ -18,77 +24,69 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
                            const Vector<Space, T>& row_correct) {
   const std::size_t rows = logits.extent(0), classes = logits.extent(1);
-  const T* z_all = logits.data();
-  T* gradient_all = gradient.size() > 0 ? gradient.data() : nullptr;
-  const std::int32_t* label_of = labels.data();
-  T* loss_of = row_loss.data();
-  T* correct_of = row_correct.data();
-  const T scale = T(1) / static_cast<T>(rows);
-  const T smoothing = static_cast<T>(label_smoothing);
-  const Cost cost{30.0 * rows * classes, 2.0 * sizeof(T) * rows * classes};
-  for_elements(
-      instance, label, rows, cost,
-      KOKKOS_LAMBDA(std::size_t row) {
-        const T* z = z_all + row * classes;
-        const std::size_t target = static_cast<std::size_t>(label_of[row]);
-        T largest = z[0];
-        std::size_t best = 0;
-        for (std::size_t c = 1; c < classes; ++c) {
-          if (z[c] > largest) {
-            largest = z[c];
-            best = c;
-          }
-        }
-        T wanted = z[target];
-        if (smoothing != T(0)) {
-          T mean = T(0);
-          for (std::size_t c = 0; c < classes; ++c) mean += z[c];
-          wanted = (T(1) - smoothing) * wanted + smoothing * mean / static_cast<T>(classes);
-        }
-        T sum = T(0);
-        if (gradient_all) {
-          T* g = gradient_all + row * classes;
-          for (std::size_t c = 0; c < classes; ++c) {
-            const T e = std::exp(z[c] - largest);
-            g[c] = e;
-            sum += e;
-          }
-          const T factor = scale / sum;
-          const T rest = scale * smoothing / static_cast<T>(classes);
-          for (std::size_t c = 0; c < classes; ++c) g[c] = g[c] * factor - rest;
-          g[target] -= scale * (T(1) - smoothing);
-        } else {
-          for (std::size_t c = 0; c < classes; ++c) sum += std::exp(z[c] - largest);
-        }
-        loss_of[row] = std::log(sum) + (largest - wanted);
-        correct_of[row] = best == target ? T(1) : T(0);
-      },
-      row_grain(classes));
+  T* const slope = data_or_null(gradient);
+  const T scale = T(1) / static_cast<T>(rows), smoothing = static_cast<T>(label_smoothing);
+  if constexpr (kIsHost<Space>) {
+    const double size = double(logits.size());
+    for_rows(
+        instance, label, rows, classes, {20 * size, 2 * sizeof(T) * size}, [&](std::size_t row) {
+          const host::CrossEntropyRow<T> found = host::cross_entropy_row<T>(
+              classes, logits.data() + row * classes, static_cast<std::size_t>(labels.data()[row]),
+              smoothing, scale, slope ? slope + row * classes : nullptr);
+          row_loss.data()[row] = found.loss;
+          row_correct.data()[row] = found.correct ? T(1) : T(0);
+        });
+  } else {
+    using Kernel = DeviceCrossEntropy<Space, T, kTeam>;
+    Kernel::Rows::launch(instance, label, rows,
+                         Kernel{classes, logits.data(), labels.data(), smoothing, scale, slope,
+                                row_loss.data(), row_correct.data()});
+  }
 }
+
+namespace {
+
+template <class Space, class T, class Loss>
+void value_loss(const Space& instance, const std::string& label, double flops,
+                const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
+                const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
+                const Loss& function) {
+  const std::size_t rows = y.extent(0), columns = y.extent(1);
+  T* const slope = data_or_null(gradient);
+  if constexpr (kIsHost<Space>) {
+    const double size = double(y.size());
+    for_rows(instance, label, rows, columns, {flops * size, 3 * sizeof(T) * size},
+             [&](std::size_t row) {
+               const std::size_t at = row * columns;
+               row_loss.data()[row] = row_of_losses<T>(columns, y.data() + at, targets.data() + at,
+                                                       slope ? slope + at : nullptr, function);
+             });
+  } else {
+    using Kernel = DeviceValueLoss<Space, T, kTeam, Loss>;
+    Kernel::Rows::launch(
+        instance, label, rows,
+        Kernel{columns, y.data(), targets.data(), slope, row_loss.data(), function});
+    (void)flops;
+  }
+}
+
+}  // namespace
 
 template <class Space, class T>
 void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss) {
-  const std::size_t rows = y.extent(0), columns = y.extent(1);
-  const T* y_all = y.data();
-  const T* target_all = targets.data();
-  T* gradient_all = gradient.size() > 0 ? gradient.data() : nullptr;
-  T* loss_of = row_loss.data();
-  const T scale = T(2) / static_cast<T>(rows * columns);
-  const Cost cost{5.0 * rows * columns, 3.0 * sizeof(T) * rows * columns};
-  for_elements(
-      instance, label, rows, cost,
-      KOKKOS_LAMBDA(std::size_t row) {
-        T sum = T(0);
-        for (std::size_t c = 0; c < columns; ++c) {
-          const T difference = y_all[row * columns + c] - target_all[row * columns + c];
-          sum += difference * difference;
-          if (gradient_all) gradient_all[row * columns + c] = scale * difference;
-        }
-        loss_of[row] = sum / static_cast<T>(columns);
-      },
-      row_grain(columns));
+  const SquaredError<T> function{T(1) / static_cast<T>(y.size())};
+  value_loss(instance, label, 4, y, targets, gradient, row_loss, function);
+}
+
+template <class Space, class T>
+void binary_cross_entropy(const Space& instance, const std::string& label,
+                          const Matrix<Space, const T>& logits,
+                          const Matrix<Space, const T>& targets, const Matrix<Space, T>& gradient,
+                          const Vector<Space, T>& row_loss) {
+  const BinaryCrossEntropy<T> function{T(1) / static_cast<T>(logits.size())};
+  value_loss(instance, label, 60, logits, targets, gradient, row_loss, function);
 }
 
 namespace {
@@ -155,6 +153,9 @@ void add_losses(const Space& instance, const std::string& label,
       const Vector<Space, const std::int32_t>&, double, const Matrix<Space, T>&,                   \
       const Vector<Space, T>&, const Vector<Space, T>&);                                           \
   template void mean_squared_error<Space, T>(                                                      \
+      const Space&, const std::string&, const Matrix<Space, const T>&,                             \
+      const Matrix<Space, const T>&, const Matrix<Space, T>&, const Vector<Space, T>&);            \
+  template void binary_cross_entropy<Space, T>(                                                    \
       const Space&, const std::string&, const Matrix<Space, const T>&,                             \
       const Matrix<Space, const T>&, const Matrix<Space, T>&, const Vector<Space, T>&);            \
   template void add_losses<Space, T>(const Space&, const std::string&,                             \

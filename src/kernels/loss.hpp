@@ -33,11 +33,15 @@ void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss);
 
-constexpr int kBinaryCrossEntropyFlops = 14;
+/// Binary cross-entropy of logits z [rows, columns] against targets in [0, 1] of the same shape,
+/// the sigmoid included:
+///   loss = mean(max(z, 0) - z t + log(1 + e^-|z|)),  gradient = (σ(z) - t) / (rows · columns).
+/// `row_loss` [rows] is each row's mean over its columns.
 template <class Space, class T>
-void binary_cross_entropy(const Space&, const std::string&, const Matrix<Space, const T>&,
-                          const Matrix<Space, const T>&, const Matrix<Space, T>&,
-                          const Vector<Space, T>&) {}
+void binary_cross_entropy(const Space& instance, const std::string& label,
+                          const Matrix<Space, const T>& logits,
+                          const Matrix<Space, const T>& targets, const Matrix<Space, T>& gradient,
+                          const Vector<Space, T>& row_loss);
 
 /// Adds a batch's rows to `sums` [kLossSums] in an order that depends on their number alone.
 /// `row_correct` may be empty.

@@ -23,12 +23,12 @@ DensePlan::DensePlan(std::string layer_name, const Shape& input_shape, std::size
       activation(f) {}
 
 std::unique_ptr<LayerPlan> DensePlan::read(const config::OptionTable& options,
-                                           const std::string& layer_name,
-                                           const Shape& input_shape, std::size_t vocabulary) {
-  const std::int64_t units = options.is_string("units") && vocabulary > 0 &&
-                                     options.string("units") == "vocabulary"
-                                 ? static_cast<std::int64_t>(vocabulary)
-                                 : options.integer("units", 1, 1 << 24);
+                                           const std::string& layer_name, const Shape& input_shape,
+                                           std::size_t vocabulary) {
+  const std::int64_t units =
+      options.is_string("units") && vocabulary > 0 && options.string("units") == "vocabulary"
+          ? static_cast<std::int64_t>(vocabulary)
+          : options.integer("units", 1, 1 << 24);
   const bool with_bias = options.boolean("bias", true);
   const std::string f =
       options.one_of("activation", kernels::activation_names(), std::string("identity"));

@@ -5,6 +5,7 @@
 #include "layers/batch_norm.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
+#include "layers/dropout.hpp"
 #include "layers/embedding.hpp"
 #include "layers/flatten.hpp"
 #include "layers/gru.hpp"
@@ -12,6 +13,7 @@
 #include "layers/lstm.hpp"
 #include "layers/position_embedding.hpp"
 #include "layers/residual.hpp"
+#include "layers/softmax.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -40,10 +42,12 @@ constexpr Kind kKinds[] = {
     {"dense", read<DensePlan>},
     {"conv2d", read<Conv2dPlan>},
     {"flatten", read<FlattenPlan>},
+    {"softmax", read<SoftmaxPlan>},
     {"position_embedding", read<PositionEmbeddingPlan>},
     {"batch_norm", read<BatchNormPlan>},
     {"layer_norm", read<LayerNormPlan>},
     {"activation", read<ActivationPlan>},
+    {"dropout", read<DropoutPlan>},
     {"embedding", read<EmbeddingPlan>},
     {"attention", read<AttentionPlan>},
     {"lstm", read<LstmPlan>},
@@ -96,10 +100,12 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
+      make_if<Softmax<Space, T>, SoftmaxPlan>(plan, target, made) ||
       make_if<PositionEmbedding<Space, T>, PositionEmbeddingPlan>(plan, target, made) ||
       make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
       make_if<LayerNorm<Space, T>, LayerNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Dropout<Space, T>, DropoutPlan>(plan, target, made) ||
       make_if<Embedding<Space, T>, EmbeddingPlan>(plan, target, made) ||
       make_if<Attention<Space, T>, AttentionPlan>(plan, target, made) ||
       make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||

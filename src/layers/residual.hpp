@@ -1,47 +1,46 @@
 #pragma once
+
 #include "kernels/activation.hpp"
 #include "layers/layer.hpp"
+
 namespace ridgeline::layers {
+
+// y = f(x + s),  dx = ds = dy ∘ f'(x + s): x from a residual's layers, s from its shortcut.
+
+/// Where the two branches of a residual come together; network/graph.hpp unfolds the layers inside.
 class ResidualPlan : public LayerPlan {
  public:
-  ResidualPlan(std::string name, const Shape& shape, kernels::Activation f)
-      : LayerPlan("residual", std::move(name), shape, shape), activation(f) {}
+  ResidualPlan(std::string layer_name, const Shape& shape, kernels::Activation f)
+      : LayerPlan("residual", std::move(layer_name), shape, shape), activation(f) {}
+
   const kernels::Activation activation;
+
+  /// Whether the gradient of both branches is that of the output: backward then does nothing.
   bool passes_gradient() const { return activation == kernels::Activation::identity; }
-  Counts counts(Phase, std::size_t, std::size_t, bool) const override { return {}; }
+  std::size_t saved(std::size_t batch) const override;
+  Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
+                bool input_gradient) const override;
 };
+
 template <class Space, class T>
 class ResidualSum : public Layer<Space, T> {
  public:
-  ResidualSum(const ResidualPlan& plan, const Target&) : f_(plan.activation), name_(plan.name) {}
-  void set_shortcut(const Matrix<Space, const T>& s) { s_ = s; }
-  void forward(const Space& instance, Mode, const Matrix<Space, const T>& x,
-               const Matrix<Space, T>& y) override {
-    const T* a = x.data();
-    const T* b = s_.data();
-    T* c = y.data();
-    const bool r = f_ == kernels::Activation::relu;
-    for_elements(
-        instance, name_ + "/forward", y.size(), {}, KOKKOS_LAMBDA(std::size_t i) {
-          T z = a[i] + b[i];
-          c[i] = r && z < 0 ? 0 : z;
-        });
-  }
-  void backward(const Space& instance, const Matrix<Space, const T>&,
+  ResidualSum(const ResidualPlan& plan, const Target& target);
+  /// The second operand of the next `forward`, [batch, shape].
+  void set_shortcut(const Matrix<Space, const T>& shortcut) { shortcut_ = shortcut; }
+  void forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
+               const Matrix<Space, T>& y) override;
+  /// `dx` is the gradient of both branches.
+  void backward(const Space& instance, const Matrix<Space, const T>& x,
                 const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
-                const Matrix<Space, T>& dx) override {
-    if (f_ == kernels::Activation::identity) return;
-    const T* a = y.data();
-    const T* b = dy.data();
-    T* c = dx.data();
-    for_elements(
-        instance, name_ + "/backward", y.size(), {},
-        KOKKOS_LAMBDA(std::size_t i) { c[i] = a[i] > 0 ? b[i] : 0; });
-  }
+                const Matrix<Space, T>& dx) override;
 
  private:
-  kernels::Activation f_;
-  std::string name_;
-  Matrix<Space, const T> s_;
+  using Layer<Space, T>::memory_;
+
+  const kernels::Activation activation_;
+  const std::string forward_, backward_;
+  Matrix<Space, const T> shortcut_;
 };
+
 }  // namespace ridgeline::layers

@@ -9,7 +9,8 @@ namespace ridgeline::network {
 
 template <class T>
 std::int32_t draw(const T* logits, std::size_t count, double temperature, double uniform) {
-  const std::size_t best = static_cast<std::size_t>(std::max_element(logits, logits + count) - logits);
+  const std::size_t best =
+      static_cast<std::size_t>(std::max_element(logits, logits + count) - logits);
   if (!(temperature > 0)) return static_cast<std::int32_t>(best);
   std::vector<double> weights(count);
   double sum = 0;
@@ -58,9 +59,9 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
 
 template std::int32_t draw<float>(const float*, std::size_t, double, double);
 template std::int32_t draw<double>(const double*, std::size_t, double, double);
-#define RIDGELINE_GENERATE(Space, T)                                                        \
-  template void generate<Space, T>(Network<Space, T>&, const std::vector<std::int32_t>&,    \
-                                   const GenerateOptions&,                                  \
+#define RIDGELINE_GENERATE(Space, T)                                                     \
+  template void generate<Space, T>(Network<Space, T>&, const std::vector<std::int32_t>&, \
+                                   const GenerateOptions&,                               \
                                    const std::function<void(std::int32_t)>&);
 RIDGELINE_FOR_SPACES(RIDGELINE_GENERATE)
 

@@ -16,10 +16,10 @@ struct GenerateOptions {
   std::uint64_t seed = 1;
 };
 
-/// Draws tokens one after the other from a network that gives logits [length, vocabulary] for tokens
-/// [length], each from what it says at the last token so far. `prompt` holds at least one token; of
-/// what is longer than the network's length, it sees the end. `emit` is told each drawn token. Which
-/// is drawn depends on the seed and the logits alone.
+/// Draws tokens one after the other from a network that gives logits [length, vocabulary] for
+/// tokens [length], each from what it says at the last token so far. `prompt` holds at least one
+/// token; of what is longer than the network's length, it sees the end. `emit` is told each drawn
+/// token. Which is drawn depends on the seed and the logits alone.
 template <class Space, class T>
 void generate(Network<Space, T>& network, const std::vector<std::int32_t>& prompt,
               const GenerateOptions& options, const std::function<void(std::int32_t)>& emit);

@@ -44,8 +44,8 @@ struct StepPart {
   bool join = false;
 };
 
-/// Which record each part belongs to, numbered in their order: parts of one layer in one phase share
-/// one.
+/// Which record each part belongs to, numbered in their order: parts of one layer in one phase
+/// share one.
 std::vector<std::size_t> record_numbers(const std::vector<StepPart>& parts);
 
 /// A network as the deck describes it: layers, shapes, parameters, memory and counts. Needs no
