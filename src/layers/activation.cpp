@@ -1,5 +1,7 @@
 #include "layers/activation.hpp"
 
+#include "kernels/elementwise.hpp"
+
 namespace ridgeline::layers {
 
 using kernels::Activation;
@@ -32,33 +34,11 @@ ActivationLayer<Space, T>::ActivationLayer(const ActivationPlan& plan, const Tar
       forward_(plan.name + "/forward"),
       backward_(plan.name + "/backward") {}
 
-namespace {
-
-template <Activation F, class Space, class T>
-void apply(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y) {
-  const Cost cost{20.0 * size, 2.0 * sizeof(T) * size};
-  for_elements(
-      instance, label, size, cost,
-      KOKKOS_LAMBDA(std::size_t i) { y[i] = kernels::activate<F>(x[i]); });
-}
-
-template <Activation F, class Space, class T>
-void apply_derivative(const Space& instance, const std::string& label, std::size_t size,
-                      const T* kept, const T* dy, T* dx) {
-  const Cost cost{20.0 * size, 3.0 * sizeof(T) * size};
-  for_elements(
-      instance, label, size, cost,
-      KOKKOS_LAMBDA(std::size_t i) { dx[i] = dy[i] * kernels::derivative<F>(kept[i]); });
-}
-
-}  // namespace
-
 template <class Space, class T>
 void ActivationLayer<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                         const Matrix<Space, const T>& x,
                                         const Matrix<Space, T>& y) {
-  kernels::with_activation(
-      function_, [&](auto f) { apply<f()>(instance, forward_, x.size(), x.data(), y.data()); });
+  kernels::activate<Space, T>(instance, forward_, function_, x.size(), x.data(), y.data());
 }
 
 template <class Space, class T>
@@ -68,9 +48,8 @@ void ActivationLayer<Space, T>::backward(const Space& instance, const Matrix<Spa
                                          const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
   const T* kept = kernels::derivative_needs_input(function_) ? x.data() : y.data();
-  kernels::with_activation(function_, [&](auto f) {
-    apply_derivative<f()>(instance, backward_, x.size(), kept, dy.data(), dx.data());
-  });
+  kernels::multiply_by_derivative<Space, T>(instance, backward_, function_, x.size(), kept,
+                                            dy.data(), dx.data());
 }
 
 #define RIDGELINE_ACTIVATION(Space, T) template class ActivationLayer<Space, T>;

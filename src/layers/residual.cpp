@@ -1,5 +1,7 @@
 #include "layers/residual.hpp"
 
+#include "kernels/elementwise.hpp"
+
 namespace ridgeline::layers {
 
 using kernels::Activation;
@@ -29,43 +31,12 @@ ResidualSum<Space, T>::ResidualSum(const ResidualPlan& plan, const Target&)
       forward_(plan.name + "/forward"),
       backward_(plan.name + "/backward") {}
 
-namespace {
-
-template <Activation F, class Space, class T>
-void add_and_activate(const Space& instance, const std::string& label, std::size_t size, const T* x,
-                      const T* shortcut, T* kept, T* y) {
-  const Cost cost{21.0 * size, 3.0 * sizeof(T) * size};
-  if (kept) {
-    for_elements(
-        instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
-          const T z = x[i] + shortcut[i];
-          kept[i] = z;
-          y[i] = kernels::activate<F>(z);
-        });
-  } else {
-    for_elements(
-        instance, label, size, cost,
-        KOKKOS_LAMBDA(std::size_t i) { y[i] = kernels::activate<F>(x[i] + shortcut[i]); });
-  }
-}
-
-template <Activation F, class Space, class T>
-void apply_derivative(const Space& instance, const std::string& label, std::size_t size,
-                      const T* kept, const T* dy, T* dx) {
-  for_elements(
-      instance, label, size, {20.0 * size, 3.0 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) { dx[i] = dy[i] * kernels::derivative<F>(kept[i]); });
-}
-
-}  // namespace
-
 template <class Space, class T>
 void ResidualSum<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                     const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
   T* kept = memory_.saved.size() > 0 ? memory_.saved.data() : nullptr;
-  kernels::with_activation(activation_, [&](auto f) {
-    add_and_activate<f()>(instance, forward_, x.size(), x.data(), shortcut_.data(), kept, y.data());
-  });
+  kernels::add_and_activate<Space, T>(instance, forward_, activation_, x.size(), x.data(),
+                                      shortcut_.data(), kept, y.data());
 }
 
 template <class Space, class T>
@@ -74,9 +45,8 @@ void ResidualSum<Space, T>::backward(const Space& instance, const Matrix<Space, 
                                      const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
   if (!dx.data() || activation_ == Activation::identity) return;
   const T* kept = kernels::derivative_needs_input(activation_) ? memory_.saved.data() : y.data();
-  kernels::with_activation(activation_, [&](auto f) {
-    apply_derivative<f()>(instance, backward_, y.size(), kept, dy.data(), dx.data());
-  });
+  kernels::multiply_by_derivative<Space, T>(instance, backward_, activation_, y.size(), kept,
+                                            dy.data(), dx.data());
 }
 
 #define RIDGELINE_RESIDUAL(Space, T) template class ResidualSum<Space, T>;

@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "core/random.hpp"
-#include "kernels/add.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace ridgeline::network {
 namespace {
@@ -164,8 +164,10 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
     end(observer, part);
     for (const BackwardStep::Join& join : step.joins) {
       begin(observer, ++part);
-      kernels::add<Space, T>(instance_, join_labels_[join.residual], gradient(join.a, rows),
-                             gradient(join.b, rows), gradient(join.sum, rows));
+      const Gradient sum = gradient(join.sum, rows);
+      kernels::add<Space, T>(instance_, join_labels_[join.residual], sum.size(),
+                             gradient(join.a, rows).data(), gradient(join.b, rows).data(),
+                             sum.data());
       end(observer, part);
     }
   }

@@ -255,6 +255,61 @@ TEST_F(MeanSquaredError, MatchesTheDefinition) {
 }
 
 template <class Space, class T>
+Result<T> binary(const std::vector<T>& z, const std::vector<T>& t, std::size_t rows,
+                 bool with_gradient) {
+  const Space instance;
+  const std::size_t columns = z.size() / rows;
+  const auto z_view = on_space(instance, z), t_view = on_space(instance, t);
+  const auto gradient = poisoned<T>(instance, z.size()), loss = poisoned<T>(instance, rows);
+  binary_cross_entropy<Space, T>(
+      instance, "test/loss", Matrix<Space, const T>(z_view.data(), rows, columns),
+      Matrix<Space, const T>(t_view.data(), rows, columns),
+      with_gradient ? Matrix<Space, T>(gradient.data(), rows, columns) : Matrix<Space, T>(),
+      Vector<Space, T>(loss.data(), rows));
+  instance.fence();
+  return {on_host(instance, loss), {}, on_host(instance, gradient)};
+}
+
+template <class Space, class T>
+void check_binary() {
+  for (const std::size_t rows : {1, 5, 257}) {
+    for (const std::size_t columns : {1, 3, 700}) {
+      auto z = random_values<T>(rows * columns, 3), t = random_values<T>(rows * columns, 4);
+      for (T& each : z) each *= T(6);
+      for (T& each : t) each = (each + T(1)) / T(2);
+      z[0] = T(80);  // where the sigmoid is 1 to the last bit
+      t[0] = T(0.25);
+      Result<double> expected;
+      for (std::size_t row = 0; row < rows; ++row) {
+        double sum = 0;
+        for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
+          const double logit = double(z[i]), wanted = double(t[i]);
+          // -t log σ(z) - (1 - t) log σ(-z)
+          sum += wanted * std::log1p(std::exp(-logit)) + (1 - wanted) * std::log1p(std::exp(logit));
+          expected.gradient.push_back((1 / (1 + std::exp(-logit)) - wanted) /
+                                      double(rows * columns));
+        }
+        expected.loss.push_back(sum / double(columns));
+      }
+      const auto found = binary<Space, T>(z, t, rows, true);
+      EXPECT_LT(relative_error(found.loss, expected.loss), kTolerance<T>);
+      EXPECT_LT(relative_error(found.gradient, expected.gradient), kTolerance<T>);
+      const auto without = binary<Space, T>(z, t, rows, false);
+      EXPECT_LT(relative_error(without.loss, expected.loss), kTolerance<T>);
+      EXPECT_TRUE(std::isnan(without.gradient[0]));
+    }
+  }
+}
+
+class BinaryCrossEntropyLoss : public ridgeline::testing::Computing {};
+
+TEST_F(BinaryCrossEntropyLoss, MatchesTheDefinition) {
+#define RIDGELINE_CHECK(Space, T) check_binary<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+template <class Space, class T>
 std::vector<double> added(const std::vector<T>& loss, const std::vector<T>& correct,
                           std::vector<double> sums) {
   const Space instance;

@@ -66,8 +66,8 @@ TEST_F(Text, LearnsARepetitionAndWritesItOn) {
   const io::Json history = record("out").at("history");
   EXPECT_LT(history.at("test_loss").back().get<double>(), 0.5);
   // The characters, in the order of their tokens: by code point.
-  const std::vector<std::string> expected = {"\n", " ", "a", "d", "e", "g", "i", "k", "l",
-                                             "n",  "r", "s", "u", "w", "ß", "ö"};
+  const std::vector<std::string> expected = {"\n", " ", "a", "d", "e", "g", "i", "k",
+                                             "l",  "n", "r", "s", "u", "w", "ß", "ö"};
   EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).read_texts("/vocabulary"), expected);
 
   const CommandResult sure =

@@ -33,9 +33,9 @@ TEST(Draw, FollowsTheSoftmaxAtATemperature) {
 // successors.
 template <class Space, class T>
 void check_generate() {
-  const config::Deck deck = testing::deck_of(
-      "[[network.layer]]\nkind = \"embedding\"\nvocabulary = 5\nfeatures = 5\n",
-      {"network.precision=float32"});
+  const config::Deck deck =
+      testing::deck_of("[[network.layer]]\nkind = \"embedding\"\nvocabulary = 5\nfeatures = 5\n",
+                       {"network.precision=float32"});
   SampleShape sample;
   sample.input = {3};
   sample.has_targets = false;

@@ -26,12 +26,12 @@ TEST(Graph, UnfoldsNestedLayersInTheOrderTheyRunUnderTheirPaths) {
   const auto plan = plan_of(deck_of(kResidual));
   std::vector<std::string> names;
   for (const auto& layer : plan->layers) names.push_back(layer->name);
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "first/dense1", "first", "flatten1", "outer/inner/a", "outer/inner/b",
-                       "outer/inner", "outer/square/dense1", "outer/square/shortcut/flatten1",
-                       "outer/square", "outer/c", "outer/shortcut/projection", "outer",
-                       "twice/again/flatten1", "twice/again", "twice", "head/activation1",
-                       "head/out"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"first/dense1", "first", "flatten1", "outer/inner/a",
+                                      "outer/inner/b", "outer/inner", "outer/square/dense1",
+                                      "outer/square/shortcut/flatten1", "outer/square", "outer/c",
+                                      "outer/shortcut/projection", "outer", "twice/again/flatten1",
+                                      "twice/again", "twice", "head/activation1", "head/out"}));
 }
 
 TEST(Graph, HandsBothBranchesOfAResidualWhatItReads) {
@@ -92,8 +92,8 @@ TEST(Graph, CountsAResidualsJoinInItsBackwardRecord) {
     flops += counts.flops;
     ++parts;
   }
-  EXPECT_EQ(parts, 2u);                    // the sum's own, and the join
-  EXPECT_EQ(bytes, 3.0 * 7 * 12 * 4);      // two gradients read, one written
+  EXPECT_EQ(parts, 2u);                // the sum's own, and the join
+  EXPECT_EQ(bytes, 3.0 * 7 * 12 * 4);  // two gradients read, one written
   EXPECT_EQ(flops, 7.0 * 12);
   EXPECT_EQ(plan->parts(true).size(), plan->part_count(true));
   EXPECT_EQ(plan->parts(false).size(), plan->part_count(false));
@@ -112,14 +112,13 @@ TEST(Graph, RefusesWhatDoesNotFitByFileLineAndLayer) {
   EXPECT_TRUE(contains(refusal(residual + kHead), "deck.toml:8: r needs a list of layers"));
   EXPECT_TRUE(contains(refusal("[[network.layer]]\nkind = \"sequence\"\nname = \"s\"\n" + kHead),
                        "deck.toml:8: s needs a list of layers"));
-  EXPECT_TRUE(contains(
-      refusal(residual + "layer = [ { kind = \"dense\", units = 3 } ]\n" + kHead),
-      "deck.toml:11: r adds [3, 3] of its layers to [3, 4] of its shortcut"));
-  EXPECT_TRUE(
-      contains(refusal(residual + "layer = [ { kind = \"dense\", units = 4 } ]\n"
-                                  "shortcut = [ { kind = \"flatten\" } ]\n" +
-                       kHead),
-               "deck.toml:12: r adds [3, 4] of its layers to [12] of its shortcut"));
+  EXPECT_TRUE(contains(refusal(residual + "layer = [ { kind = \"dense\", units = 3 } ]\n" + kHead),
+                       "deck.toml:11: r adds [3, 3] of its layers to [3, 4] of its shortcut"));
+  EXPECT_TRUE(contains(refusal(residual +
+                               "layer = [ { kind = \"dense\", units = 4 } ]\n"
+                               "shortcut = [ { kind = \"flatten\" } ]\n" +
+                               kHead),
+                       "deck.toml:12: r adds [3, 4] of its layers to [12] of its shortcut"));
   EXPECT_TRUE(contains(refusal(residual + "layer = [ { kind = \"dense\", unit = 4 } ]\n" + kHead),
                        "deck.toml:11: "));
   EXPECT_TRUE(contains(refusal(residual + "layers = [ { kind = \"dense\", units = 4 } ]\n" + kHead),
@@ -133,9 +132,7 @@ TEST(Graph, RefusesWhatDoesNotFitByFileLineAndLayer) {
 TEST(Graph, WantsAnEmbeddingWhereTheDataAreTokensAndNowhereElse) {
   const auto plan_with = [](const std::string& layers, bool tokens) {
     const config::Deck deck = deck_of(layers);
-    return error_of([&] {
-      Graph graph(deck.network.layers, {{4}, tokens, 0});
-    });
+    return error_of([&] { Graph graph(deck.network.layers, {{4}, tokens, 0}); });
   };
   const std::string embedding =
       "[[network.layer]]\nkind = \"embedding\"\nvocabulary = 9\nfeatures = 3\n";

@@ -289,15 +289,14 @@ TEST(EarlyStop, ComesWhenTheMetricWasBestMoreThanPatienceEpochsAgo) {
 TEST_F(Training, EndsEarlyWithACheckpointAndStaysEnded) {
   const ScratchFolder folder;
   // A rate of 0 never improves: the second and third epoch are as good as the first.
-  const Experiment experiment(
-      kPerceptron, {"train.epochs=30", "train.optimizer.learning_rate=0",
-                    "train.early_stop={ metric = \"test_loss\", patience = 2 }"});
+  const Experiment experiment(kPerceptron,
+                              {"train.epochs=30", "train.optimizer.learning_rate=0",
+                               "train.early_stop={ metric = \"test_loss\", patience = 2 }"});
   const TrainingResult result = experiment.run<Space, float>({folder / "a.h5", {}, {}});
   EXPECT_EQ(result.outcome, Outcome::stopped_early);
   EXPECT_EQ(result.state.epoch, 3);
   const std::string before = bytes_of_file(folder / "a.h5");
-  const TrainingResult again =
-      experiment.run<Space, float>({folder / "a.h5", folder / "a.h5", {}});
+  const TrainingResult again = experiment.run<Space, float>({folder / "a.h5", folder / "a.h5", {}});
   EXPECT_EQ(again.outcome, Outcome::already_finished);
   EXPECT_EQ(bytes_of_file(folder / "a.h5"), before);
 }
