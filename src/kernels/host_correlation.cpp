@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/host_convolution.hpp"
+#include "kernels/host_line.hpp"
 #include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
@@ -47,32 +48,6 @@ CorrelateKernel<T> correlate_kernel(int rows) {
   return correlate_tile<T, R, V>;
 }
 
-// Copies `count` scalars in few moves of fixed size; the last two may overlap.
-template <class T>
-void copy_run(const T* from, int count, T* to) {
-  const auto twice = [&](auto size) {
-    constexpr int kSize = decltype(size)::value;
-    T head[kSize], tail[kSize];
-    __builtin_memcpy(head, from, sizeof(head));
-    __builtin_memcpy(tail, from + count - kSize, sizeof(tail));
-    __builtin_memcpy(to, head, sizeof(head));
-    __builtin_memcpy(to + count - kSize, tail, sizeof(tail));
-  };
-  constexpr int kLane = kLanes<T>;
-  if (count >= kLane) {
-    for (int i = 0; i + kLane < count; i += kLane) store<T>(to + i, load<T>(from + i));
-    store<T>(to + count - kLane, load<T>(from + count - kLane));
-  } else if (count >= 8) {
-    twice(std::integral_constant<int, 8>());
-  } else if (count >= 4) {
-    twice(std::integral_constant<int, 4>());
-  } else if (count >= 2) {
-    twice(std::integral_constant<int, 2>());
-  } else if (count == 1) {
-    *to = *from;
-  }
-}
-
 // Neighbouring outputs of a tile that are neighbours in the image too.
 struct Run {
   int begin, count;   // in the tile's line of columns, its parts interleaved
@@ -113,12 +88,12 @@ void finish_row(const T* tile, int parts, T bias, const TileRuns& runs, T* line,
     for (int j = 0; j < kCount; ++j) z[j] = tile[j] + bias;
     if (pre) {
       for (int r = 0; r < runs.count; ++r) {
-        copy_run(z + runs.runs[r].begin, runs.runs[r].count, pre + runs.runs[r].to);
+        copy_exactly(runs.runs[r].count, z + runs.runs[r].begin, pre + runs.runs[r].to);
       }
     }
     for (int j = 0; j < kCount; ++j) z[j] = activate<F>(z[j]);
     for (int r = 0; r < runs.count; ++r) {
-      copy_run(z + runs.runs[r].begin, runs.runs[r].count, output + runs.runs[r].to);
+      copy_exactly(runs.runs[r].count, z + runs.runs[r].begin, output + runs.runs[r].to);
     }
     return;
   }
@@ -132,7 +107,7 @@ void finish_row(const T* tile, int parts, T bias, const TileRuns& runs, T* line,
     }
   }
   for (int r = 0; r < runs.count; ++r) {
-    copy_run(line + runs.runs[r].begin, runs.runs[r].count, output + runs.runs[r].to);
+    copy_exactly(runs.runs[r].count, line + runs.runs[r].begin, output + runs.runs[r].to);
   }
 }
 
@@ -177,7 +152,8 @@ std::size_t scratch_size(const CorrelationPlan& plan) {
   const std::size_t window = std::size_t(plan.sources) * plan.window.channel_stride() + kSlack;
   const std::size_t parts = plan.window.width.parts();
   const std::size_t tiles = (kRows + 1) * kColumns<T> * parts;
-  return (window + tiles + 31) / 32 * 32;
+  const std::size_t factors = plan.transposed ? plan.window.channel_stride() + kSlack : 0;
+  return (window + tiles + factors + 31) / 32 * 32;
 }
 
 template <class T>
@@ -309,6 +285,7 @@ void Correlation<T>::run(int block, int worker) const {
   const int panels = panels_of(plan);
   T* const window_memory = scratch + std::ptrdiff_t(worker) * scratch_size<T>(plan);
   T* const tiles = window_memory + plan.sources * window.channel_stride() + kSlack;
+  T* const factors = tiles + std::ptrdiff_t(window.width.parts()) * (kRows + 1) * kColumns<T>;
   const BlockRun<T> work{*this,
                          window,
                          band_of(window, row_band, strip),
@@ -322,7 +299,7 @@ void Correlation<T>::run(int block, int worker) const {
   const std::ptrdiff_t first =
       (std::ptrdiff_t(image) * plan.shape.groups + group) * plan.sources * pixels;
   fill_window(window, work.band, plan.sources, source + first, kept ? kept + first : nullptr,
-              derivative, window_memory);
+              derivative, window_memory, factors);
   const T* weights = packed + table_size<T>(plan) +
                      std::ptrdiff_t(group) * plan.outputs * plan.sources * plan.shape.taps();
   const int* table = reinterpret_cast<const int*>(packed);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/host_convolution.hpp"
+#include "kernels/host_line.hpp"
 #include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
@@ -13,7 +14,9 @@ constexpr int kSide = kVectorBytes == 64 ? 5 : 3;
 constexpr std::size_t kScratchBytes = 1024 * 1024;
 constexpr std::size_t kPartialBytes = 8 * 1024 * 1024;
 constexpr double kBlockFlops = 4e5;
-constexpr int kBlocks = 64;
+constexpr int kBlocks = 64, kLeastBlocks = 16;
+// Pixels of a block, in vectors, that its sums are worth adding up over the lanes for.
+constexpr double kLeastVectors = 64;
 
 template <class T>
 Vector<T> add_pairs(const Vector<T>& a, const Vector<T>& b) {
@@ -27,9 +30,13 @@ Vector<T> add_pairs(const Vector<T>& a, const Vector<T>& b) {
   return __builtin_shuffle(a, b, even) + __builtin_shuffle(a, b, odd);
 }
 
-// sums[i] = the sum over lanes of values[i].
+// Sums of a tile, rounded up to whole vectors.
+template <class T>
+constexpr int kSums = (kSide * kSide + kLanes<T> - 1) / kLanes<T>* kLanes<T>;
+
+// sums[i] += the sum over lanes of values[i].
 template <class T, int Count>
-void sum_lanes(const Vector<T> (&values)[Count], T* sums) {
+void add_lanes(const Vector<T> (&values)[Count], T* sums) {
   constexpr int kLane = kLanes<T>;
 #pragma GCC unroll 8
   for (int base = 0; base < Count; base += kLane) {
@@ -41,7 +48,7 @@ void sum_lanes(const Vector<T> (&values)[Count], T* sums) {
 #pragma GCC unroll 16
       for (int i = 0; i < width; ++i) level[i] = add_pairs<T>(level[2 * i], level[2 * i + 1]);
     }
-    store<T>(sums + base, level[0]);
+    store<T>(sums + base, load<T>(sums + base) + level[0]);
   }
 }
 
@@ -51,10 +58,10 @@ struct Pixels {
   std::ptrdiff_t image_dz, image_x;
 };
 
-// sums[f · Taps + tap] = Σ over the pixels of dz[f · line + v] · x[offsets[tap] + v].
+// sums[f · Taps + tap] += Σ over the pixels of dz[f · line + v] · x[offsets[tap] + v].
 template <class T, int Filters, int Taps>
 void dot_tile(const Pixels& pixels, const T* dz, std::ptrdiff_t line, const T* x,
-              const std::ptrdiff_t* offsets, T* sums) {
+              const int* offsets, T* sums) {
   Vector<T> sum[Filters * Taps] = {};
   const T* source[Taps];
   for (int tap = 0; tap < Taps; ++tap) source[tap] = x + offsets[tap];
@@ -74,12 +81,11 @@ void dot_tile(const Pixels& pixels, const T* dz, std::ptrdiff_t line, const T* x
     dz += pixels.image_dz;
     for (int tap = 0; tap < Taps; ++tap) source[tap] += pixels.image_x;
   }
-  sum_lanes<T, Filters * Taps>(sum, sums);
+  add_lanes<T, Filters * Taps>(sum, sums);
 }
 
 template <class T>
-using DotKernel = void (*)(const Pixels&, const T*, std::ptrdiff_t, const T*, const std::ptrdiff_t*,
-                           T*);
+using DotKernel = void (*)(const Pixels&, const T*, std::ptrdiff_t, const T*, const int*, T*);
 
 template <class T, int Filters = kSide, int Taps = kSide>
 DotKernel<T> dot_kernel(int filters, int taps) {
@@ -92,24 +98,26 @@ DotKernel<T> dot_kernel(int filters, int taps) {
   return dot_tile<T, Filters, Taps>;
 }
 
-// dz of `filters` filters of one image in a band: [filters, line], numbered as the window, zeros
-// between the columns.
-template <class T, Activation F, bool HasFactor>
-void fill_gradients(const WeightGradientPlan& plan, const Band& band, int filters, const T* dy,
-                    const T* kept, T* to) {
+// dz or kept of one filter and image in a band: a line numbered as the window, zeros between the
+// columns and up to a whole vector.
+template <class T>
+void fill_gradients(const WeightGradientPlan& plan, const Band& band, int size, const T* from,
+                    T* to) {
   const int width = plan.window.width.output(), pitch = plan.window.pitch;
-  const std::ptrdiff_t plane = plan.shape.out_pixels();
-  for (int f = 0; f < filters; ++f, to += plan.line) {
-    T* row = to;
-    for (int i = 0; i < band.rows; ++i, row += pitch) {
-      const std::ptrdiff_t at = f * plane + std::ptrdiff_t(band.row + i) * width + band.column;
-      for (int j = 0; j < band.columns; ++j) {
-        row[j] = HasFactor ? dy[at + j] * derivative<F>(kept[at + j]) : dy[at + j];
-      }
-      for (int j = band.columns; j < pitch; ++j) row[j] = T(0);
-    }
-    std::fill(row, to + plan.line, T(0));
+  from += std::ptrdiff_t(band.row) * width + band.column;
+  T* const end = to + size;
+  for (int i = 0; i < band.rows; ++i, to += pitch, from += width) {
+    copy_line(band.columns, 1, from, to);
+    zero_line(pitch - band.columns, to + band.columns);
   }
+  zero_line(static_cast<int>(end - to), to);
+}
+
+// Sums of a block's tiles.
+template <class T>
+std::size_t sums_size(const WeightGradientPlan& plan) {
+  return std::size_t(ceil_div(plan.block_filters, kSide)) *
+         ceil_div(plan.block_channels * plan.shape.taps(), kSide) * kSums<T>;
 }
 
 std::size_t weights_and_bias(const ConvolutionShape& shape) {
@@ -124,8 +132,9 @@ WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, std::size
   const double scalar = double(scalar_bytes);
   const double wanted = std::max(1.0, std::min(double(kBlocks), shape.flops() / kBlockFlops));
   const double most_partial = kPartialBytes / (double(weights_and_bias(shape)) * scalar);
-  plan.image_groups =
-      std::max(1, std::min({shape.batch, int(wanted), int(std::min(most_partial, 1e9))}));
+  const double vectors = double(shape.batch) * shape.out_pixels() * scalar / kVectorBytes;
+  plan.image_groups = std::max(
+      1, std::min(shape.batch, int(std::min({wanted, most_partial, vectors / kLeastVectors}))));
   // Then channels and filters, each of which costs copying the other once more.
   plan.channel_chunks = plan.filter_chunks = 1;
   const int most_channels = ceil_div(shape.group_channels(), 8);
@@ -135,7 +144,7 @@ WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, std::size
   const auto blocks = [&] {
     return double(plan.image_groups) * shape.groups * plan.channel_chunks * plan.filter_chunks;
   };
-  while (blocks() < wanted / 2 &&
+  while (blocks() < std::min(wanted, double(kLeastBlocks)) &&
          (plan.channel_chunks < most_channels || plan.filter_chunks < most_filters)) {
     const bool of_channels = plan.filter_chunks >= most_filters ||
                              (plan.channel_chunks < most_channels && channels() >= filters());
@@ -171,7 +180,10 @@ template <class T>
 std::size_t scratch_size(const WeightGradientPlan& plan) {
   const std::size_t image = std::size_t(plan.block_channels) * plan.window.channel_stride() +
                             kSlack + std::size_t(plan.block_filters) * plan.line;
-  return (plan.images * image + 31) / 32 * 32;
+  const std::size_t table = std::size_t(plan.block_channels) * plan.shape.taps();  // ints
+  return (plan.images * image + plan.line + 2 * kSlack + sums_size<T>(plan) + plan.block_filters +
+          table + 31) /
+         32 * 32;
 }
 
 template <class T>
@@ -191,6 +203,10 @@ struct GradientBlock {
   T* db;  // or null
   T* x_memory;
   T* dz_memory;
+  T* factors;
+  int* table;
+  T* sums;
+  T* bias_sums;
 
   std::ptrdiff_t image_x() const {
     return std::ptrdiff_t(job.plan.block_channels) * job.plan.window.channel_stride() + kSlack;
@@ -203,63 +219,84 @@ struct GradientBlock {
         (std::ptrdiff_t(image) * shape.channels + group * shape.group_channels() + channel) *
         shape.in_pixels();
     fill_window(job.plan.window, band, channels, job.x + from, static_cast<const T*>(nullptr),
-                Activation::identity, x_memory + slot * image_x());
+                Activation::identity, x_memory + slot * image_x(), static_cast<T*>(nullptr));
     const std::ptrdiff_t gradients =
         (std::ptrdiff_t(image) * shape.filters + group * shape.group_filters() + filter) *
         shape.out_pixels();
     T* to = dz_memory + slot * image_dz();
-    if (!job.kept) {
-      return fill_gradients<T, Activation::identity, false>(job.plan, band, filters,
-                                                            job.dy + gradients, nullptr, to);
+    const int size = ceil_div(band.rows * job.plan.window.pitch, kLanes<T>) * kLanes<T>;
+    for (int f = 0; f < filters; ++f, to += job.plan.line) {
+      const std::ptrdiff_t at = gradients + std::ptrdiff_t(f) * shape.out_pixels();
+      fill_gradients(job.plan, band, size, job.dy + at, to);
+      if (!job.kept) continue;
+      fill_gradients(job.plan, band, size, job.kept + at, factors);
+      multiply_by_derivative(size, job.derivative, factors, to);
     }
-    with_activation(job.derivative, [&](auto f) {
-      fill_gradients<T, f(), true>(job.plan, band, filters, job.dy + gradients,
-                                   job.kept + gradients, to);
-    });
   }
 
-  // Adds (or begins with) what the band's pixels of `images` images in memory give.
-  void add(const Band& band, int images, bool first) const {
+  int taps() const { return channels * job.plan.shape.taps(); }
+  int filter_tiles() const { return ceil_div(filters, kSide); }
+  int tap_tiles() const { return ceil_div(taps(), kSide); }
+
+  // Zero sums, and the table of the taps.
+  void begin() const {
     const ConvolutionShape& shape = job.plan.shape;
-    const Window& window = job.plan.window;
-    const int taps = shape.taps(), all_taps = channels * taps;
-    const Pixels pixels{images, ceil_div(band.rows * window.pitch, kLanes<T>), image_dz(),
-                        image_x()};
-    const int filter_tiles = ceil_div(filters, kSide), tap_tiles = ceil_div(all_taps, kSide);
-    alignas(64) T sums[(kSide * kSide + kLanes<T>)];
-    for (int ft = 0; ft < filter_tiles; ++ft) {
-      const int f0 = part(filters, filter_tiles, ft), f1 = part(filters, filter_tiles, ft + 1);
-      for (int tt = 0; tt < tap_tiles; ++tt) {
-        const int t0 = part(all_taps, tap_tiles, tt), t1 = part(all_taps, tap_tiles, tt + 1);
-        std::ptrdiff_t offsets[kSide];
-        for (int t = t0; t < t1; ++t) {
-          const int tap = t % taps;
-          offsets[t - t0] = t / taps * window.channel_stride() +
-                            window.offset(0, 0, tap / shape.width.kernel, tap % shape.width.kernel);
-        }
-        dot_kernel<T>(f1 - f0, t1 - t0)(pixels, dz_memory + std::ptrdiff_t(f0) * job.plan.line,
-                                        job.plan.line, x_memory, offsets, sums);
-        for (int f = f0; f < f1; ++f) {
-          T* row = dw + (std::ptrdiff_t(group * shape.group_filters() + filter + f) *
-                             shape.group_channels() +
-                         channel) *
-                            taps;
-          const T* from = sums + (f - f0) * (t1 - t0);
-          for (int t = t0; t < t1; ++t) row[t] = (first ? T(0) : row[t]) + from[t - t0];
+    int* to = table;
+    for (int c = 0; c < channels; ++c) {
+      for (int r = 0; r < shape.height.kernel; ++r) {
+        for (int s = 0; s < shape.width.kernel; ++s) {
+          *to++ = static_cast<int>(c * job.plan.window.channel_stride() +
+                                   job.plan.window.offset(0, 0, r, s));
         }
       }
     }
-    if (!db) return;
-    for (int f = 0; f < filters; ++f) {
-      Vector<T> sum[1] = {};
+    std::fill_n(sums, std::ptrdiff_t(filter_tiles()) * tap_tiles() * kSums<T>, T(0));
+    std::fill_n(bias_sums, filters, T(0));
+  }
+
+  // Adds what the band's pixels of `images` images in memory give.
+  void add(const Band& band, int images) const {
+    const Pixels pixels{images, ceil_div(band.rows * job.plan.window.pitch, kLanes<T>), image_dz(),
+                        image_x()};
+    T* tile = sums;
+    for (int ft = 0; ft < filter_tiles(); ++ft) {
+      const int f0 = part(filters, filter_tiles(), ft), f1 = part(filters, filter_tiles(), ft + 1);
+      const T* dz = dz_memory + std::ptrdiff_t(f0) * job.plan.line;
+      for (int tt = 0; tt < tap_tiles(); ++tt, tile += kSums<T>) {
+        const int t0 = part(taps(), tap_tiles(), tt), t1 = part(taps(), tap_tiles(), tt + 1);
+        dot_kernel<T>(f1 - f0, t1 - t0)(pixels, dz, job.plan.line, x_memory, table + t0, tile);
+      }
+    }
+    for (int f = 0; f < filters && db; ++f) {
+      Vector<T> sum = {};
       for (int image = 0; image < images; ++image) {
         const T* dz = dz_memory + image * image_dz() + std::ptrdiff_t(f) * job.plan.line;
-        for (int v = 0; v < pixels.vectors; ++v) sum[0] += load<T>(dz + v * kLanes<T>);
+        for (int v = 0; v < pixels.vectors; ++v) sum += load<T>(dz + v * kLanes<T>);
       }
-      sum_lanes<T, 1>(sum, sums);
-      T* to = db + group * shape.group_filters() + filter + f;
-      *to = (first ? T(0) : *to) + sums[0];
+      T total = T(0);
+      for (int lane = 0; lane < kLanes<T>; ++lane) total += sum[lane];
+      bias_sums[f] += total;
     }
+  }
+
+  // Writes the sums where they belong.
+  void end() const {
+    const ConvolutionShape& shape = job.plan.shape;
+    const int first = group * shape.group_filters() + filter;
+    const T* tile = sums;
+    for (int ft = 0; ft < filter_tiles(); ++ft) {
+      const int f0 = part(filters, filter_tiles(), ft), f1 = part(filters, filter_tiles(), ft + 1);
+      for (int tt = 0; tt < tap_tiles(); ++tt, tile += kSums<T>) {
+        const int t0 = part(taps(), tap_tiles(), tt), t1 = part(taps(), tap_tiles(), tt + 1);
+        const T* from = tile;
+        for (int f = f0; f < f1; ++f) {
+          T* row =
+              dw + (std::ptrdiff_t(first + f) * shape.group_channels() + channel) * shape.taps();
+          for (int t = t0; t < t1; ++t) row[t] = *from++;
+        }
+      }
+    }
+    for (int f = 0; f < filters && db; ++f) db[first + f] = bias_sums[f];
   }
 };
 
@@ -289,23 +326,31 @@ void WeightGradient<T>::run(int block, int worker) const {
                         sums ? sums : dw,
                         sums ? sums + shape.weights() : db,
                         scratch + std::ptrdiff_t(worker) * scratch_size<T>(plan),
+                        nullptr,
+                        nullptr,
+                        nullptr,
+                        nullptr,
                         nullptr};
   if (!db || channel_chunk > 0) work.db = nullptr;
   work.dz_memory = work.x_memory + plan.images * work.image_x();
+  work.factors = work.dz_memory + plan.images * work.image_dz() + kSlack;
+  work.sums = work.factors + plan.line + kSlack;
+  work.bias_sums = work.sums + sums_size<T>(plan);
+  work.table = reinterpret_cast<int*>(work.bias_sums + plan.block_filters);
+  work.begin();
   const int begin = part(shape.batch, plan.image_groups, images);
   const int end = part(shape.batch, plan.image_groups, images + 1);
-  bool first = true;
   for (int image = begin; image < end; image += plan.images) {
     const int count = std::min(plan.images, end - image);
     for (int row_band = 0; row_band < plan.window.bands; ++row_band) {
       for (int strip = 0; strip < plan.window.strips; ++strip) {
         const Band band = band_of(plan.window, row_band, strip);
         for (int slot = 0; slot < count; ++slot) work.fill(band, image + slot, slot);
-        work.add(band, count, first);
-        first = false;
+        work.add(band, count);
       }
     }
   }
+  work.end();
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "kernels/host_line.hpp"
 #include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
@@ -117,70 +118,56 @@ Band band_of(const Window& window, int band, int strip) {
 
 namespace {
 
-template <class T, Activation F, bool HasFactor>
-void fill_row(int count, int step, const T* source, const T* kept, T* to) {
-  if (step == 1) {
-    for (int j = 0; j < count; ++j) {
-      to[j] = HasFactor ? source[j] * derivative<F>(kept[j]) : source[j];
-    }
-  } else if (step == 2) {
-    for (int j = 0; j < count; ++j) to[j] = source[2 * j];
-  } else {
-    for (int j = 0; j < count; ++j) to[j] = source[std::ptrdiff_t(step) * j];
-  }
-}
-
-template <class T, Activation F, bool HasFactor>
-void fill(const Window& window, const Band& band, int channels, const T* source, const T* kept,
-          T* to) {
+// One channel's planes, in ascending order, so that what a vector writes too much is overwritten.
+template <class T>
+void fill(const Window& window, const Band& band, const T* source, T* to) {
   const int height = window.height.source(), width = window.width.source();
   const int step_h = window.height.step(), step_w = window.width.step();
   const int rows = band.rows + window.height.most_shift(), pitch = window.pitch;
-  for (int c = 0; c < channels; ++c) {
-    const std::ptrdiff_t image = std::ptrdiff_t(c) * height * width;
-    for (int plane_h = 0; plane_h < window.height.planes(); ++plane_h) {
-      const int begin_h = window.height.begin_of(plane_h, band.row);
-      for (int plane_w = 0; plane_w < window.width.planes(); ++plane_w) {
-        const int begin_w = window.width.begin_of(plane_w, band.column);
-        const int left = std::min(pitch, std::max(0, ceil_div(-begin_w, step_w)));
-        const int right =
-            std::max(left, std::min(pitch, std::max(0, ceil_div(width - begin_w, step_w))));
-        for (int i = 0; i < rows; ++i, to += pitch) {
-          const int h = begin_h + i * step_h;
-          if (h < 0 || h >= height) {
-            std::fill_n(to, pitch, T(0));
-            continue;
-          }
-          const std::ptrdiff_t at = image + std::ptrdiff_t(h) * width + begin_w + left * step_w;
-          for (int j = 0; j < left; ++j) to[j] = T(0);
-          fill_row<T, F, HasFactor>(right - left, step_w, source + at, HasFactor ? kept + at : kept,
-                                    to + left);
-          for (int j = right; j < pitch; ++j) to[j] = T(0);
+  const int planes_h = window.height.planes(), planes_w = window.width.planes();
+  for (int plane_h = 0; plane_h < planes_h; ++plane_h) {
+    const int begin_h = window.height.begin_of(plane_h, band.row);
+    for (int plane_w = 0; plane_w < planes_w; ++plane_w) {
+      const int begin_w = window.width.begin_of(plane_w, band.column);
+      const int left = std::min(pitch, std::max(0, ceil_div(-begin_w, step_w)));
+      const int right =
+          std::max(left, std::min(pitch, std::max(0, ceil_div(width - begin_w, step_w))));
+      for (int i = 0; i < rows; ++i, to += pitch) {
+        const int h = begin_h + i * step_h;
+        if (h < 0 || h >= height) {
+          zero_line(pitch, to);
+          continue;
         }
-        const int rest = window.plane - rows * pitch;
-        std::fill_n(to, rest, T(0));
-        to += rest;
+        zero_line(left, to);
+        copy_line(right - left, step_w,
+                  source + std::ptrdiff_t(h) * width + begin_w + left * step_w, to + left);
+        zero_line(pitch - right, to + right);
       }
+      const int rest = window.plane - rows * pitch;
+      zero_line(rest, to);
+      to += rest;
     }
   }
-  std::fill_n(to, kSlack, T(0));
 }
 
 }  // namespace
 
 template <class T>
 void fill_window(const Window& window, const Band& band, int channels, const T* source,
-                 const T* kept, Activation derivative, T* to) {
-  if (!kept) {
-    return fill<T, Activation::identity, false>(window, band, channels, source, kept, to);
+                 const T* kept, Activation derivative, T* to, T* factors) {
+  const std::ptrdiff_t image = std::ptrdiff_t(window.height.source()) * window.width.source();
+  for (int c = 0; c < channels; ++c, to += window.channel_stride()) {
+    fill(window, band, source + c * image, to);
+    if (!kept) continue;
+    fill(window, band, kept + c * image, factors);
+    multiply_by_derivative(static_cast<int>(window.channel_stride()), derivative, factors, to);
   }
-  with_activation(derivative,
-                  [&](auto f) { fill<T, f(), true>(window, band, channels, source, kept, to); });
+  zero_line(kSlack, to);
 }
 
 template void fill_window<float>(const Window&, const Band&, int, const float*, const float*,
-                                 Activation, float*);
+                                 Activation, float*, float*);
 template void fill_window<double>(const Window&, const Band&, int, const double*, const double*,
-                                  Activation, double*);
+                                  Activation, double*, double*);
 
 }  // namespace ridgeline::kernels::host

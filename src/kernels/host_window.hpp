@@ -72,10 +72,11 @@ Window plan_window(const ConvolutionShape& shape, bool transposed, int channels,
 
 /// Copies the band's sources of `channels` channels from `source` (the first one's image) to
 /// `to`, multiplied by derivative(kept) if kept is not null; kSlack scalars behind the last plane
-/// become zeros.
+/// become zeros. `factors` is scratch memory of a channel's planes and kSlack, where kept is not
+/// null.
 template <class T>
 void fill_window(const Window& window, const Band& band, int channels, const T* source,
-                 const T* kept, Activation derivative, T* to);
+                 const T* kept, Activation derivative, T* to, T* factors);
 
 /// Scalars behind the last plane, which the last vectors read.
 inline constexpr int kSlack = 64;
