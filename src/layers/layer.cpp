@@ -4,6 +4,8 @@
 #include "layers/batch_norm.hpp"
 #include "layers/dense.hpp"
 #include "layers/flatten.hpp"
+#include "layers/global_avg_pool.hpp"
+#include "layers/pool2d.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -17,6 +19,9 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {"dense", DensePlan::read},
+    {"max_pool2d", Pool2dPlan::read_max},
+    {"avg_pool2d", Pool2dPlan::read_average},
+    {"global_avg_pool", GlobalAvgPoolPlan::read},
     {"flatten", FlattenPlan::read},
     {"batch_norm", BatchNormPlan::read},
     {"activation", ActivationPlan::read},
@@ -65,6 +70,8 @@ template <class Space, class T>
 std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target& target) {
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
+      make_if<Pool2d<Space, T>, Pool2dPlan>(plan, target, made) ||
+      make_if<GlobalAvgPool<Space, T>, GlobalAvgPoolPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
