@@ -77,8 +77,10 @@ struct DeviceChannelSums {
       second = team_sum<Channels, Threads>(team, scratch, product);
     } else {
       T sum = T(0), square = T(0);
-      for (unsigned i = begin; i < count; i += Threads) sum += x[at(i)];
-      first = team_sum<Channels, Threads>(team, scratch, sum) / static_cast<T>(count);
+      const T pivot = x[at(0)];
+      for (unsigned i = begin; i < count; i += Threads) sum += x[at(i)] - pivot;
+      sum = team_sum<Channels, Threads>(team, scratch, sum);
+      first = pivot + sum / static_cast<T>(count);
       for (unsigned i = begin; i < count; i += Threads) {
         const T off = x[at(i)] - first;
         square += off * off;
@@ -135,14 +137,6 @@ struct DeviceInputGradient {
     dx[i] = (dy[i] - expected) * (inverse * weight[c]);
   }
 };
-
-/// Runs an elementwise functor of a device.
-template <class Space, class Functor>
-void launch_elements(const Space& instance, const std::string& label, std::size_t size,
-                     const Functor& functor) {
-  ++launch_count.parallel;
-  Kokkos::parallel_for(label, Kokkos::RangePolicy<Space>(instance, 0, size), functor);
-}
 
 /// The device's kernels with teams of a given shape, which the tests also run on OpenMP.
 template <class Space, class T, int Channels, int Threads>

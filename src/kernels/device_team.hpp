@@ -2,6 +2,10 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <string>
+
+#include "core/launch.hpp"
+
 namespace ridgeline::kernels {
 
 /// Sums over a team's threads in a fixed order, through `scratch` of a value a thread. Thread t
@@ -20,6 +24,14 @@ KOKKOS_FUNCTION T team_sum(const Member& team, T* scratch, T value) {
   const T sum = scratch[thread % Columns];
   team.team_barrier();  // before the next sum overwrites it
   return sum;
+}
+
+/// Runs an elementwise functor of a device.
+template <class Space, class Functor>
+void launch_elements(const Space& instance, const std::string& label, std::size_t size,
+                     const Functor& functor) {
+  ++launch_count.parallel;
+  Kokkos::parallel_for(label, Kokkos::RangePolicy<Space>(instance, 0, size), functor);
 }
 
 }  // namespace ridgeline::kernels

@@ -8,6 +8,7 @@
 #include "layers/dropout.hpp"
 #include "layers/embedding.hpp"
 #include "layers/flatten.hpp"
+#include "layers/global_avg_pool.hpp"
 #include "layers/gru.hpp"
 #include "layers/layer_norm.hpp"
 #include "layers/lstm.hpp"
@@ -41,6 +42,7 @@ std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::s
 constexpr Kind kKinds[] = {
     {"dense", read<DensePlan>},
     {"conv2d", read<Conv2dPlan>},
+    {"global_avg_pool", read<GlobalAvgPoolPlan>},
     {"flatten", read<FlattenPlan>},
     {"softmax", read<SoftmaxPlan>},
     {"position_embedding", read<PositionEmbeddingPlan>},
@@ -99,6 +101,7 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
+      make_if<GlobalAvgPool<Space, T>, GlobalAvgPoolPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<Softmax<Space, T>, SoftmaxPlan>(plan, target, made) ||
       make_if<PositionEmbedding<Space, T>, PositionEmbeddingPlan>(plan, target, made) ||
