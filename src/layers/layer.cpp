@@ -12,6 +12,7 @@
 #include "layers/gru.hpp"
 #include "layers/layer_norm.hpp"
 #include "layers/lstm.hpp"
+#include "layers/pool2d.hpp"
 #include "layers/position_embedding.hpp"
 #include "layers/residual.hpp"
 #include "layers/softmax.hpp"
@@ -27,33 +28,35 @@ struct Kind {
 };
 
 // Few layers ask for the vocabulary.
-template <class Plan>
+template <auto Read>
 std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::string& name,
                                 const Shape& input, std::size_t vocabulary) {
-  if constexpr (std::is_invocable_v<decltype(Plan::read), const config::OptionTable&,
+  if constexpr (std::is_invocable_v<decltype(Read), const config::OptionTable&,
                                     const std::string&, const Shape&, std::size_t>) {
-    return Plan::read(options, name, input, vocabulary);
+    return Read(options, name, input, vocabulary);
   } else {
     (void)vocabulary;
-    return Plan::read(options, name, input);
+    return Read(options, name, input);
   }
 }
 
 constexpr Kind kKinds[] = {
-    {"dense", read<DensePlan>},
-    {"conv2d", read<Conv2dPlan>},
-    {"global_avg_pool", read<GlobalAvgPoolPlan>},
-    {"flatten", read<FlattenPlan>},
-    {"softmax", read<SoftmaxPlan>},
-    {"position_embedding", read<PositionEmbeddingPlan>},
-    {"batch_norm", read<BatchNormPlan>},
-    {"layer_norm", read<LayerNormPlan>},
-    {"activation", read<ActivationPlan>},
-    {"dropout", read<DropoutPlan>},
-    {"embedding", read<EmbeddingPlan>},
-    {"attention", read<AttentionPlan>},
-    {"lstm", read<LstmPlan>},
-    {"gru", read<GruPlan>},
+    {"dense", read<DensePlan::read>},
+    {"conv2d", read<Conv2dPlan::read>},
+    {"max_pool2d", read<Pool2dPlan::read_max>},
+    {"avg_pool2d", read<Pool2dPlan::read_average>},
+    {"global_avg_pool", read<GlobalAvgPoolPlan::read>},
+    {"flatten", read<FlattenPlan::read>},
+    {"softmax", read<SoftmaxPlan::read>},
+    {"position_embedding", read<PositionEmbeddingPlan::read>},
+    {"batch_norm", read<BatchNormPlan::read>},
+    {"layer_norm", read<LayerNormPlan::read>},
+    {"activation", read<ActivationPlan::read>},
+    {"dropout", read<DropoutPlan::read>},
+    {"embedding", read<EmbeddingPlan::read>},
+    {"attention", read<AttentionPlan::read>},
+    {"lstm", read<LstmPlan::read>},
+    {"gru", read<GruPlan::read>},
 };
 
 }  // namespace
@@ -101,6 +104,7 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
       make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
+      make_if<Pool2d<Space, T>, Pool2dPlan>(plan, target, made) ||
       make_if<GlobalAvgPool<Space, T>, GlobalAvgPoolPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<Softmax<Space, T>, SoftmaxPlan>(plan, target, made) ||
