@@ -3,7 +3,6 @@
 #include <cctype>
 
 #include "layers/harness.hpp"
-#include "support/not_merged.hpp"
 #include "support/references.hpp"
 
 // Every layer against PyTorch in float64: output, gradients, and statistics that it keeps.
@@ -87,7 +86,6 @@ class LayerReferences : public testing::Computing,
 
 TEST_P(LayerReferences, ArePyTorchs) {
   const io::Hdf5Reader file(references());
-  if (testing::kind_is_not_merged(GetParam())) GTEST_SKIP() << "not merged yet";
   ASSERT_TRUE(file.has("/" + GetParam()));
   for (const std::string& name : file.children("/" + GetParam())) {
     const std::string path = "/" + GetParam() + "/" + name;
@@ -132,9 +130,7 @@ TEST(LayerReferenceFile, HasEveryKindKeyAndActivationThereIs) {
 
 TEST(LayerKinds, AreTheContracts) {
   std::set<std::string> contract;
-  for (const auto& [kind, keys] : kContractLayers) {
-    if (!testing::kind_is_not_merged(kind)) contract.insert(kind);
-  }
+  for (const auto& [kind, keys] : kContractLayers) contract.insert(kind);
   const std::vector<std::string>& kinds = layer_kinds();
   EXPECT_EQ(std::set<std::string>(kinds.begin(), kinds.end()), contract);
 }

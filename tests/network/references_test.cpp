@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "network/networks.hpp"
-#include "support/not_merged.hpp"
 #include "support/references.hpp"
 
 // Whole networks against PyTorch in float64: output, loss and gradients of one batch, and
@@ -155,23 +154,12 @@ void check_training(const Reference& reference) {
   expect_parameters(network->read_parameters(), reference, "/after/", false, tolerance);
 }
 
-// Whether a case needs what is not merged yet; it is named in `skipped` then.
-bool is_not_merged(const io::Hdf5Reader& file, const std::string& path, std::string& skipped) {
-  if (testing::deck_is_not_merged(file.text_attribute(path, "deck"))) {
-    skipped += " " + path;
-    return true;
-  }
-  return false;
-}
-
 class NetworkReferences : public testing::Computing {};
 
 TEST_F(NetworkReferences, HavePyTorchsLossAndGradients) {
   const io::Hdf5Reader file(testing::reference_file("networks.h5"));
-  std::string skipped;
   for (const std::string& name : file.children("/")) {
     SCOPED_TRACE(name);
-    if (is_not_merged(file, "/" + name, skipped)) continue;
     const Reference reference(file, "/" + name);
 #define RIDGELINE_CHECK(Space, T)         \
   {                                       \
@@ -181,15 +169,12 @@ TEST_F(NetworkReferences, HavePyTorchsLossAndGradients) {
     RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
   }
-  if (!skipped.empty()) GTEST_SKIP() << "not merged yet:" << skipped;
 }
 
 TEST_F(NetworkReferences, HavePyTorchsParametersAfterTenStepsOfEveryOptimizer) {
   const io::Hdf5Reader file(testing::reference_file("training.h5"));
-  std::string skipped;
   for (const std::string& name : file.children("/")) {
     SCOPED_TRACE(name);
-    if (is_not_merged(file, "/" + name, skipped)) continue;
     const Reference reference(file, "/" + name);
 #define RIDGELINE_CHECK(Space, T)        \
   {                                      \
@@ -199,7 +184,6 @@ TEST_F(NetworkReferences, HavePyTorchsParametersAfterTenStepsOfEveryOptimizer) {
     RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
   }
-  if (!skipped.empty()) GTEST_SKIP() << "not merged yet:" << skipped;
 }
 
 // Without Kokkos: what the files cover.
@@ -208,10 +192,8 @@ TEST(NetworkReferenceFile, HasEveryLayerOfLayersAndEveryLoss) {
   const io::Hdf5Reader file(testing::reference_file("networks.h5"));
   testing::KeysSeen seen;
   std::set<std::string> losses;
-  std::string skipped;
   bool smoothed = false;
   for (const std::string& name : file.children("/")) {
-    if (is_not_merged(file, "/" + name, skipped)) continue;
     const config::Deck deck =
         config::Deck::parse(file.text_attribute("/" + name, "deck"), "deck.toml");
     for (const config::OptionTable& layer : deck.network.layers) seen.add(layer);
@@ -223,7 +205,6 @@ TEST(NetworkReferenceFile, HasEveryLayerOfLayersAndEveryLoss) {
     smoothed = smoothed || deck.train.label_smoothing > 0;
   }
   EXPECT_TRUE(smoothed);
-  if (!skipped.empty()) GTEST_SKIP() << "not merged yet:" << skipped;
   for (const auto& [kind, keys] : testing::kContractLayers) {
     if (!testing::holds_layers(kind)) continue;
     EXPECT_EQ(seen.keys[kind], keys) << kind;
@@ -240,9 +221,7 @@ TEST(NetworkReferenceFile, HasEveryLayerOfLayersAndEveryLoss) {
 TEST(TrainingReferenceFile, HasEveryOptionOfEveryOptimizerAndSchedule) {
   const io::Hdf5Reader file(testing::reference_file("training.h5"));
   std::map<std::string, std::set<std::string>> seen;
-  std::string skipped;
   for (const std::string& name : file.children("/")) {
-    if (is_not_merged(file, "/" + name, skipped)) continue;
     const config::Deck deck =
         config::Deck::parse(file.text_attribute("/" + name, "deck"), "deck.toml");
     for (const char* key : {"optimizer", "schedule"}) {
@@ -252,7 +231,6 @@ TEST(TrainingReferenceFile, HasEveryOptionOfEveryOptimizerAndSchedule) {
     }
     if (deck.train.table.has("clip_norm")) seen["train"].insert("clip_norm");
   }
-  if (!skipped.empty()) GTEST_SKIP() << "not merged yet:" << skipped;
   const std::set<std::string> adam = {"kind",  "learning_rate", "beta1",
                                       "beta2", "epsilon",       "weight_decay"};
   const std::map<std::string, std::set<std::string>> expected = {

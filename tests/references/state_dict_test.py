@@ -30,9 +30,6 @@ except ImportError:
     torch = None
 needs_torch = unittest.skipIf(torch is None, "Python has no torch here")
 
-# TEMPORARY, until every layer of issue 4 is merged: false then, or gone.
-LAYERS_NOT_MERGED = True
-
 DECK = """[data]
 kind = "hdf5"
 path = "data.h5"
@@ -361,7 +358,6 @@ class Networks(Scratch):
         self.expect_close(self.outputs(init), self.loaded(network, file))
 
     @needs_torch
-    @unittest.skipIf(LAYERS_NOT_MERGED, "not merged yet")
     def test_every_layer_with_parameters_gives_what_infer_gives(self):
         import torch_layers
 
