@@ -133,8 +133,9 @@ class PaperRun {
 };
 
 TEST(Arena, KeepsEveryTensorUntilItsLastReader) {
-  for (const std::string& layers : testing::all_networks()) {
-    const auto plan = plan_of(deck_of(layers));
+  for (const testing::NetworkCase& network : testing::all_networks()) {
+    SCOPED_TRACE(network.name);
+    const auto plan = plan_of(deck_of(network.layers, network.sets));
     for (const bool on_device : {false, true}) {
       for (const auto gemm : {kernels::GemmBackend::native, kernels::GemmBackend::kokkos_kernels}) {
         for (const bool training : {true, false}) {

@@ -255,8 +255,11 @@ TEST_F(Training, AFullDiskEndsTheRunAndLeavesTheOldCheckpoint) {
 #if defined(KOKKOS_ENABLE_OPENMP)
 TEST_F(Training, EverySpaceOfTheHostTrainsToTheSameBits) {
   const ScratchFolder folder;
-  for (const std::string& layers : {kMixed, testing::kWide}) {
-    const Experiment experiment(layers, {"train.optimizer.momentum=0.9", "train.batch=35"});
+  for (const testing::NetworkCase& network : testing::all_networks()) {
+    SCOPED_TRACE(network.name);
+    std::vector<std::string> sets = network.sets;
+    sets.insert(sets.end(), {"train.optimizer.momentum=0.9", "train.batch=35"});
+    const Experiment experiment(network.layers, sets);
     experiment.run<Kokkos::Serial, float>({folder / "serial.h5", {}, {}});
     experiment.run<Kokkos::OpenMP, float>({folder / "openmp.h5", {}, {}});
     expect_same_run<float>(folder / "openmp.h5", folder / "serial.h5", *experiment.plan, "openmp");
