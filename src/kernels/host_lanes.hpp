@@ -42,6 +42,12 @@ T sum_of_lanes(Vector<T> v) {
   return parts[0];
 }
 
+/// The larger of two values, lane by lane; `b` where either is NaN.
+template <class T>
+Vector<T> larger(Vector<T> a, Vector<T> b) {
+  return a > b ? a : b;
+}
+
 /// e^x for x up to a rounding error above 0, lane by lane; 0 where the result would not be a normal
 /// number, which processors are slow with. NaN goes through.
 template <class T>
@@ -61,14 +67,21 @@ Vector<T> exp_nonpositive(Vector<T> x) {
 
 namespace detail {
 
-// Exchanges the off-diagonal squares of Step × Step inside squares of 2 Step, for all of them.
+// Joins what two rows that are Step apart have where bit Step of the lane is clear (`upper`), or
+// set.
 template <class T, int Step>
-void transpose_step(Vector<T>* rows) {
-  IntegerVector<T> upper, lower;
+void step_lanes(IntegerVector<T>& upper, IntegerVector<T>& lower) {
   for (int lane = 0; lane < kLanes<T>; ++lane) {
     upper[lane] = lane & Step ? kLanes<T> + lane - Step : lane;
     lower[lane] = lane & Step ? kLanes<T> + lane : lane + Step;
   }
+}
+
+// Exchanges the off-diagonal squares of Step × Step inside squares of 2 Step, for all of them.
+template <class T, int Step>
+void transpose_step(Vector<T>* rows) {
+  IntegerVector<T> upper, lower;
+  step_lanes<T, Step>(upper, lower);
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes<T>; ++i) {
     if (i & Step) continue;
@@ -78,7 +91,29 @@ void transpose_step(Vector<T>* rows) {
   }
 }
 
+// Adds up pairs of rows, so that half as many are left, each with the sums of two.
+template <class T, int Step>
+void add_step(Vector<T>* rows) {
+  IntegerVector<T> upper, lower;
+  step_lanes<T, Step>(upper, lower);
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes<T> / (2 * Step); ++i) {
+    const Vector<T> a = rows[2 * i], b = rows[2 * i + 1];
+    rows[i] = __builtin_shuffle(a, b, upper) + __builtin_shuffle(a, b, lower);
+  }
+}
+
 }  // namespace detail
+
+/// The sums of kLanes rows' lanes, row i's in lane i; `rows` is used up.
+template <class T>
+Vector<T> sums_of_rows(Vector<T>* rows) {
+  detail::add_step<T, 1>(rows);
+  if constexpr (kLanes < T >> 2) detail::add_step<T, 2>(rows);
+  if constexpr (kLanes < T >> 4) detail::add_step<T, 4>(rows);
+  if constexpr (kLanes < T >> 8) detail::add_step<T, 8>(rows);
+  return rows[0];
+}
 
 /// to[j][i] = from[i][j] for a square of kLanes × kLanes.
 template <class T>
