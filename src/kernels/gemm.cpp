@@ -53,9 +53,11 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
   const double packed =
       double(sizeof(T)) * 2 *
       (host::packed_rows_size<T>(product.plan) + host::packed_columns_size<T>(product.plan));
-  if (product.pack_blocks() > 0) {
-    for_blocks(instance, labels.pack, product.pack_blocks(), {0, packed},
-               [&product](int block) { product.pack(block); });
+  const int packed_before = args.same_a ? product.row_pack_blocks() : 0;
+  const int pack_blocks = product.pack_blocks() - packed_before;
+  if (pack_blocks > 0) {
+    for_blocks(instance, labels.pack, pack_blocks, {0, packed},
+               [&](int block) { product.pack(packed_before + block); });
   }
   for_blocks(instance, labels.product, product.product_blocks(), {2.0 * m * n * k, bytes},
              [&product](int block) { product.multiply(block); });

@@ -54,6 +54,7 @@ struct Gemm {
   T* packed_columns = nullptr;
 
   int pack_blocks() const;
+  int row_pack_blocks() const;  ///< the first of them: those of `rows`
   int product_blocks() const;
   /// Packs one block of panels; all must be done before the first `multiply`.
   void pack(int block) const;

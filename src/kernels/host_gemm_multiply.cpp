@@ -81,15 +81,26 @@ void prefetch_tile(const Gemm<T>& gemm, int i0, int rows, int j0, int columns) {
   }
 }
 
-// Adds `depth` packed values of each of a panel's rows to its sums.
+// Adds `depth` packed values of each of a panel's rows to its sums: several k at a time, so that
+// these are whole vectors.
 template <class T>
 void add_row_sums(const T* packed, int depth, bool first, int rows, T* sums) {
-  T total[kRows] = {};
-  if (!first) std::copy_n(sums, rows, total);
-  for (int k = 0; k < depth; ++k) {
-    for (int i = 0; i < kRows; ++i) total[i] += packed[static_cast<std::ptrdiff_t>(k) * kRows + i];
+  constexpr int kStep = 8;
+  T partial[kStep * kRows] = {};
+  int k = 0;
+  for (; k + kStep <= depth; k += kStep) {
+    const T* from = packed + static_cast<std::ptrdiff_t>(k) * kRows;
+    for (int i = 0; i < kStep * kRows; ++i) partial[i] += from[i];
   }
-  std::copy_n(total, rows, sums);
+  for (; k < depth; ++k) {
+    for (int i = 0; i < kRows; ++i)
+      partial[i] += packed[static_cast<std::ptrdiff_t>(k) * kRows + i];
+  }
+  for (int i = 0; i < rows; ++i) {
+    T total = first ? T(0) : sums[i];
+    for (int j = 0; j < kStep; ++j) total += partial[j * kRows + i];
+    sums[i] = total;
+  }
 }
 
 template <class T>

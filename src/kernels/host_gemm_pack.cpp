@@ -68,10 +68,8 @@ void Gemm<T>::pack(int block) const {
   const int parts = ceil_div(plan.k, plan.pack_depth);
   const int k0 = part(plan.k, parts, block % parts), k1 = part(plan.k, parts, block % parts + 1);
   const int row_panels = ceil_div(plan.m, kRows);
-  const int row_blocks = plan.pack_rows ? ceil_div(row_panels, plan.row_panels_per_block) : 0;
-  int group = block / parts;
-  if (group < row_blocks) {
-    const int begin = group * plan.row_panels_per_block;
+  if (block < row_pack_blocks()) {
+    const int begin = block / parts * plan.row_panels_per_block;
     const int end = std::min(row_panels, begin + plan.row_panels_per_block);
     for_panels<T>(begin, end, k0, k1, [&](int p, int from, int to) {
       const int i0 = part(plan.m, row_panels, p);
@@ -80,9 +78,8 @@ void Gemm<T>::pack(int block) const {
     });
     return;
   }
-  group -= row_blocks;
   const int first_packed = ceil_div(plan.n, kColumns<T>) - plan.packed_panels;
-  const int begin = group * plan.column_panels_per_block;
+  const int begin = (block - row_pack_blocks()) / parts * plan.column_panels_per_block;
   const int end = std::min(plan.packed_panels, begin + plan.column_panels_per_block);
   for_panels<T>(begin, end, k0, k1, [&](int p, int from, int to) {
     const int j0 = (first_packed + p) * kColumns<T>;

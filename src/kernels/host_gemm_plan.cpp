@@ -70,13 +70,17 @@ std::size_t packed_columns_size(const GemmPlan& plan) {
 }
 
 template <class T>
+int Gemm<T>::row_pack_blocks() const {
+  if (!plan.pack_rows) return 0;
+  return ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) *
+         ceil_div(plan.k, plan.pack_depth);
+}
+
+template <class T>
 int Gemm<T>::pack_blocks() const {
-  if (plan.dot) return 0;
-  const int rows =
-      plan.pack_rows ? ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) : 0;
-  const int columns =
-      plan.packed_panels ? ceil_div(plan.packed_panels, plan.column_panels_per_block) : 0;
-  return (rows + columns) * ceil_div(plan.k, plan.pack_depth);
+  if (plan.packed_panels == 0) return row_pack_blocks();
+  return row_pack_blocks() + ceil_div(plan.packed_panels, plan.column_panels_per_block) *
+                                 ceil_div(plan.k, plan.pack_depth);
 }
 
 template <class T>
@@ -87,6 +91,8 @@ int Gemm<T>::product_blocks() const {
 
 template int Gemm<float>::pack_blocks() const;
 template int Gemm<double>::pack_blocks() const;
+template int Gemm<float>::row_pack_blocks() const;
+template int Gemm<double>::row_pack_blocks() const;
 template int Gemm<float>::product_blocks() const;
 template int Gemm<double>::product_blocks() const;
 template GemmPlan plan_gemm<float>(int, int, int, bool, bool, bool, bool);

@@ -174,6 +174,7 @@ void Recurrent<Space, T>::backward(const Space& instance, const Matrix<Space, co
   product.row_sums = memory_.gradients[2];
   kernels::gemm(instance, weight_ih_, gemm_, product, workspace);
   product.a = Matrix<Space, const T>(memory.dq, rows, columns);
+  product.same_a = !separate_;
   product.b = Matrix<Space, const T>(memory.before, rows, units_);
   product.c = Matrix<Space, T>(memory_.gradients[1].data(), columns, units_);
   product.row_sums = memory_.gradients[3];
