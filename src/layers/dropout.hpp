@@ -4,15 +4,15 @@
 
 namespace ridgeline::layers {
 
-// In training y = x m / (1 - rate),  dx = dy m / (1 - rate), with m = 1 where a uniform number of
-// the seed, the layer, the step and the element is at least `rate`, and 0 elsewhere; in inference y
-// = x.
+// Training: y = x · m / (1 - rate), dx = dy · m / (1 - rate), where m is 0 with probability rate
+// and else 1. The mask comes from Philox at (seed, the layer's stream, step, element) and is
+// computed again by the backward pass instead of being kept. Inference: y = x.
 
-/// Inverted dropout (Srivastava et al., JMLR 2014). No mask is stored: backward draws it again.
+/// Dropout of single elements.
 class DropoutPlan : public LayerPlan {
  public:
-  DropoutPlan(std::string layer_name, const Shape& input_shape, double dropped)
-      : LayerPlan("dropout", std::move(layer_name), input_shape, input_shape), rate(dropped) {}
+  DropoutPlan(std::string layer_name, const Shape& input_shape, double rate_of)
+      : LayerPlan("dropout", std::move(layer_name), input_shape, input_shape), rate(rate_of) {}
   static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
                                          const std::string& name, const Shape& input);
 
@@ -35,8 +35,9 @@ class Dropout : public Layer<Space, T> {
 
  private:
   using Layer<Space, T>::memory_;
-  void drop(const Space& instance, const std::string& label, std::size_t size, const T* from,
-            T* to) const;
+
+  void apply(const Space& instance, const std::string& label, const Matrix<Space, const T>& from,
+             const Matrix<Space, T>& to) const;
 
   const double rate_;
   const std::string forward_, backward_;
