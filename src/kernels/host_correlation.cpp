@@ -98,12 +98,16 @@ void finish_row(const T* tile, int parts, T bias, const TileRuns& runs, T* line,
     return;
   }
   // An input gradient: neither bias nor activation.
-  for (int part = 0; part < parts; ++part) {
-    const T* from = tile + std::ptrdiff_t(part) * kRows * kCount;
-    if (parts == 2) {
-      for (int j = 0; j < kCount; ++j) line[2 * j + part] = from[j];
-    } else {
-      for (int j = 0; j < kCount; ++j) line[j * parts + part] = from[j];
+  const std::ptrdiff_t next = std::ptrdiff_t(kRows) * kCount;
+  if (parts == 2) {
+    for (int v = 0; v < kVectors; ++v) {
+      const Vector<T> a = load<T>(tile + v * kLanes<T>), b = load<T>(tile + next + v * kLanes<T>);
+      store<T>(line + 2 * v * kLanes<T>, interleaved<T>(a, b, 0));
+      store<T>(line + (2 * v + 1) * kLanes<T>, interleaved<T>(a, b, kLanes<T> / 2));
+    }
+  } else {
+    for (int part = 0; part < parts; ++part) {
+      for (int j = 0; j < kCount; ++j) line[j * parts + part] = tile[part * next + j];
     }
   }
   for (int r = 0; r < runs.count; ++r) {
@@ -232,6 +236,22 @@ struct BlockRun {
     }
   }
 
+  // Asks for the lines of the outputs, so that they arrive while the tile is computed.
+  void ask(int begin, int rows, const TileRuns& runs) const {
+    constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+    const std::ptrdiff_t plane = std::ptrdiff_t(window.height.output()) * window.width.output();
+    const T* to = job.output + (std::ptrdiff_t(image) * job.plan.outputs * job.plan.shape.groups +
+                                group * job.plan.outputs + begin) *
+                                   plane;
+    for (int i = 0; i < rows; ++i, to += plane) {
+      for (int r = 0; r < runs.count; ++r) {
+        for (int j = 0; j < runs.runs[r].count; j += kLine) {
+          __builtin_prefetch(to + runs.runs[r].to + j, 1);
+        }
+      }
+    }
+  }
+
   void panel(const T* source, const T* weights, const int* table, int part_h, int begin, int rows,
              int v, int numbers) const {
     const bool narrow = numbers <= kLanes<T>;
@@ -258,6 +278,7 @@ struct BlockRun {
         runs.set(window, band, part_h, v, count);
         for (int p = panel_begin; p < panel_end; ++p) {
           const int begin = part(outputs, panels, p), rows = part(outputs, panels, p + 1) - begin;
+          ask(begin, rows, runs);
           panel(source, weights, table, part_h, begin, rows, v, count);
           finish<F>(begin, rows, runs);
         }
@@ -296,10 +317,12 @@ void Correlation<T>::run(int block, int worker) const {
                          tiles,
                          tiles + std::ptrdiff_t(window.width.parts()) * kRows * kColumns<T>};
   const std::ptrdiff_t pixels = std::ptrdiff_t(window.height.source()) * window.width.source();
+  const std::ptrdiff_t all =
+      std::ptrdiff_t(plan.shape.batch) * plan.shape.groups * plan.sources * pixels;
   const std::ptrdiff_t first =
       (std::ptrdiff_t(image) * plan.shape.groups + group) * plan.sources * pixels;
-  fill_window(window, work.band, plan.sources, source + first, kept ? kept + first : nullptr,
-              derivative, window_memory, factors);
+  fill_window(window, work.band, plan.sources, source + first, source + all,
+              kept ? kept + first : nullptr, derivative, window_memory, factors);
   const T* weights = packed + table_size<T>(plan) +
                      std::ptrdiff_t(group) * plan.outputs * plan.sources * plan.shape.taps();
   const int* table = reinterpret_cast<const int*>(packed);

@@ -4,6 +4,9 @@
 // most, and loops with a remainder, or memcpy, cost more than the moves. For the host_*.cpp files
 // alone.
 
+#include <cstddef>
+#include <type_traits>
+
 #include "kernels/activation.hpp"
 #include "kernels/host_tile.hpp"
 
@@ -20,6 +23,9 @@ void move_ends(const T* from, int count, T* to) {
   __builtin_memcpy(to, head, sizeof(head));
   __builtin_memcpy(to + count - Size, tail, sizeof(tail));
 }
+
+// Keeps the compiler from making a call of memset or memmove of a loop that runs once or twice.
+inline void keep_loop() { __asm__ volatile(""); }
 
 }  // namespace detail
 
@@ -42,26 +48,65 @@ template <class T>
 inline void copy_exactly(int count, const T* from, T* to) {
   constexpr int kLane = kLanes<T>;
   if (count < kLane) return copy_short(count, from, to);
-  for (int i = 0; i + kLane < count; i += kLane) store<T>(to + i, load<T>(from + i));
+  for (int i = 0; i + kLane < count; i += kLane) {
+    store<T>(to + i, load<T>(from + i));
+    detail::keep_loop();
+  }
   store<T>(to + count - kLane, load<T>(from + count - kLane));
 }
 
 /// Zeros, at least `count` and up to a vector more.
 template <class T>
 inline void zero_line(int count, T* to) {
-  for (int j = 0; j < count; j += kLanes<T>) store<T>(to + j, Vector<T>{});
+  for (int j = 0; j < count; j += kLanes<T>) {
+    store<T>(to + j, Vector<T>{});
+    detail::keep_loop();
+  }
 }
 
-/// Copies every `step`th of `count` values.
+/// Every second value of two vectors, from the first or the second on.
 template <class T>
-inline void copy_line(int count, int step, const T* from, T* to) {
-  if (step == 1) {
-    copy_exactly(count, from, to);
-  } else if (step == 2) {
-    for (int j = 0; j < count; ++j) to[j] = from[2 * j];
-  } else {
+inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first) {
+  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
+  typedef Index Indices __attribute__((vector_size(kVectorBytes)));
+  Indices at;
+  for (int i = 0; i < kLanes<T>; ++i) at[i] = 2 * i + first;
+  return __builtin_shuffle(a, b, at);
+}
+
+/// a and b in turn, from their `first` value on.
+template <class T>
+inline Vector<T> interleaved(const Vector<T>& a, const Vector<T>& b, int first) {
+  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
+  typedef Index Indices __attribute__((vector_size(kVectorBytes)));
+  Indices at;
+  for (int i = 0; i < kLanes<T>; ++i) at[i] = first + i / 2 + i % 2 * kLanes<T>;
+  return __builtin_shuffle(a, b, at);
+}
+
+/// Copies every `step`th of `count` values, and may write up to a vector more. `end` is where the
+/// memory that may be read ends.
+template <class T>
+inline void copy_line(int count, int step, const T* from, const T* end, T* to) {
+  constexpr int kLane = kLanes<T>;
+  if (step > 2) {
     for (int j = 0; j < count; ++j) to[j] = from[std::ptrdiff_t(step) * j];
+    return;
   }
+  const std::ptrdiff_t ahead = end - from;
+  int j = 0;
+  if (step == 1) {
+    for (; j < count && j + kLane <= ahead; j += kLane) {
+      store<T>(to + j, load<T>(from + j));
+      detail::keep_loop();
+    }
+  } else {
+    for (; j < count && 2 * (j + kLane) <= ahead; j += kLane) {
+      const T* both = from + 2 * j;
+      store<T>(to + j, every_second<T>(load<T>(both), load<T>(both + kLane), 0));
+    }
+  }
+  for (; j < count; ++j) to[j] = from[step * j];
 }
 
 /// values = values · derivative(kept), whole vectors: what short lines were gathered into is one

@@ -14,20 +14,13 @@ constexpr int kSide = kVectorBytes == 64 ? 5 : 3;
 constexpr std::size_t kScratchBytes = 1024 * 1024;
 constexpr std::size_t kPartialBytes = 8 * 1024 * 1024;
 constexpr double kBlockFlops = 4e5;
-constexpr int kBlocks = 64, kLeastBlocks = 16;
+constexpr int kBlocks = 64, kLeastBlocks = 8;
 // Pixels of a block, in vectors, that its sums are worth adding up over the lanes for.
 constexpr double kLeastVectors = 64;
 
 template <class T>
 Vector<T> add_pairs(const Vector<T>& a, const Vector<T>& b) {
-  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
-  using Indices __attribute__((vector_size(kVectorBytes))) = Index;
-  Indices even, odd;
-  for (int i = 0; i < kLanes<T>; ++i) {
-    even[i] = 2 * i;
-    odd[i] = 2 * i + 1;
-  }
-  return __builtin_shuffle(a, b, even) + __builtin_shuffle(a, b, odd);
+  return every_second<T>(a, b, 0) + every_second<T>(a, b, 1);
 }
 
 // Sums of a tile, rounded up to whole vectors.
@@ -102,12 +95,12 @@ DotKernel<T> dot_kernel(int filters, int taps) {
 // columns and up to a whole vector.
 template <class T>
 void fill_gradients(const WeightGradientPlan& plan, const Band& band, int size, const T* from,
-                    T* to) {
+                    const T* from_end, T* to) {
   const int width = plan.window.width.output(), pitch = plan.window.pitch;
   from += std::ptrdiff_t(band.row) * width + band.column;
   T* const end = to + size;
   for (int i = 0; i < band.rows; ++i, to += pitch, from += width) {
-    copy_line(band.columns, 1, from, to);
+    copy_line(band.columns, 1, from, from_end, to);
     zero_line(pitch - band.columns, to + band.columns);
   }
   zero_line(static_cast<int>(end - to), to);
@@ -218,18 +211,21 @@ struct GradientBlock {
     const std::ptrdiff_t from =
         (std::ptrdiff_t(image) * shape.channels + group * shape.group_channels() + channel) *
         shape.in_pixels();
-    fill_window(job.plan.window, band, channels, job.x + from, static_cast<const T*>(nullptr),
-                Activation::identity, x_memory + slot * image_x(), static_cast<T*>(nullptr));
+    const std::ptrdiff_t all_x = std::ptrdiff_t(shape.batch) * shape.channels * shape.in_pixels();
+    fill_window(job.plan.window, band, channels, job.x + from, job.x + all_x,
+                static_cast<const T*>(nullptr), Activation::identity, x_memory + slot * image_x(),
+                static_cast<T*>(nullptr));
     const std::ptrdiff_t gradients =
         (std::ptrdiff_t(image) * shape.filters + group * shape.group_filters() + filter) *
         shape.out_pixels();
+    const std::ptrdiff_t all = std::ptrdiff_t(shape.batch) * shape.filters * shape.out_pixels();
     T* to = dz_memory + slot * image_dz();
     const int size = ceil_div(band.rows * job.plan.window.pitch, kLanes<T>) * kLanes<T>;
     for (int f = 0; f < filters; ++f, to += job.plan.line) {
       const std::ptrdiff_t at = gradients + std::ptrdiff_t(f) * shape.out_pixels();
-      fill_gradients(job.plan, band, size, job.dy + at, to);
+      fill_gradients(job.plan, band, size, job.dy + at, job.dy + all, to);
       if (!job.kept) continue;
-      fill_gradients(job.plan, band, size, job.kept + at, factors);
+      fill_gradients(job.plan, band, size, job.kept + at, job.kept + all, factors);
       multiply_by_derivative(size, job.derivative, factors, to);
     }
   }
@@ -241,14 +237,11 @@ struct GradientBlock {
   // Zero sums, and the table of the taps.
   void begin() const {
     const ConvolutionShape& shape = job.plan.shape;
-    int* to = table;
-    for (int c = 0; c < channels; ++c) {
-      for (int r = 0; r < shape.height.kernel; ++r) {
-        for (int s = 0; s < shape.width.kernel; ++s) {
-          *to++ = static_cast<int>(c * job.plan.window.channel_stride() +
-                                   job.plan.window.offset(0, 0, r, s));
-        }
-      }
+    const int each = shape.taps(), all = taps();
+    for (int t = 0; t < all; ++t) {
+      table[t] = t < each ? static_cast<int>(job.plan.window.offset(0, 0, t / shape.width.kernel,
+                                                                    t % shape.width.kernel))
+                          : table[t - each] + static_cast<int>(job.plan.window.channel_stride());
     }
     std::fill_n(sums, std::ptrdiff_t(filter_tiles()) * tap_tiles() * kSums<T>, T(0));
     std::fill_n(bias_sums, filters, T(0));
@@ -262,9 +255,14 @@ struct GradientBlock {
     for (int ft = 0; ft < filter_tiles(); ++ft) {
       const int f0 = part(filters, filter_tiles(), ft), f1 = part(filters, filter_tiles(), ft + 1);
       const T* dz = dz_memory + std::ptrdiff_t(f0) * job.plan.line;
-      for (int tt = 0; tt < tap_tiles(); ++tt, tile += kSums<T>) {
-        const int t0 = part(taps(), tap_tiles(), tt), t1 = part(taps(), tap_tiles(), tt + 1);
-        dot_kernel<T>(f1 - f0, t1 - t0)(pixels, dz, job.plan.line, x_memory, table + t0, tile);
+      // Tiles have `most` taps or one less.
+      const int tiles = tap_tiles(), most = ceil_div(taps(), tiles);
+      const DotKernel<T> kernels[] = {dot_kernel<T>(f1 - f0, std::max(1, most - 1)),
+                                      dot_kernel<T>(f1 - f0, most)};
+      for (int tt = 0, t0 = 0; tt < tiles; ++tt, tile += kSums<T>) {
+        const int t1 = part(taps(), tiles, tt + 1);
+        kernels[t1 - t0 == most](pixels, dz, job.plan.line, x_memory, table + t0, tile);
+        t0 = t1;
       }
     }
     for (int f = 0; f < filters && db; ++f) {

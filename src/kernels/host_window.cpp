@@ -120,7 +120,7 @@ namespace {
 
 // One channel's planes, in ascending order, so that what a vector writes too much is overwritten.
 template <class T>
-void fill(const Window& window, const Band& band, const T* source, T* to) {
+void fill(const Window& window, const Band& band, const T* source, const T* end, T* to) {
   const int height = window.height.source(), width = window.width.source();
   const int step_h = window.height.step(), step_w = window.width.step();
   const int rows = band.rows + window.height.most_shift(), pitch = window.pitch;
@@ -140,7 +140,7 @@ void fill(const Window& window, const Band& band, const T* source, T* to) {
         }
         zero_line(left, to);
         copy_line(right - left, step_w,
-                  source + std::ptrdiff_t(h) * width + begin_w + left * step_w, to + left);
+                  source + std::ptrdiff_t(h) * width + begin_w + left * step_w, end, to + left);
         zero_line(pitch - right, to + right);
       }
       const int rest = window.plane - rows * pitch;
@@ -154,20 +154,35 @@ void fill(const Window& window, const Band& band, const T* source, T* to) {
 
 template <class T>
 void fill_window(const Window& window, const Band& band, int channels, const T* source,
-                 const T* kept, Activation derivative, T* to, T* factors) {
+                 const T* end, const T* kept, Activation derivative, T* to, T* factors) {
   const std::ptrdiff_t image = std::ptrdiff_t(window.height.source()) * window.width.source();
+  const int first = std::max(0, window.height.begin_of(0, band.row));
+  const int last =
+      std::min(window.height.source(),
+               first + (band.rows + window.height.most_shift()) * window.height.step());
+  const std::ptrdiff_t begin_line = std::ptrdiff_t(first) * window.width.source();
+  const std::ptrdiff_t end_line = std::ptrdiff_t(last) * window.width.source();
+  constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+  // Where the next channel's rows are, the processor does not foresee.
+  const auto ask = [&](const T* from, int c) {
+    if (c >= channels) return;
+    from += c * image;
+    for (std::ptrdiff_t at = begin_line; at < end_line; at += kLine) __builtin_prefetch(from + at);
+  };
   for (int c = 0; c < channels; ++c, to += window.channel_stride()) {
-    fill(window, band, source + c * image, to);
+    ask(source, c + 1);
+    fill(window, band, source + c * image, end, to);
     if (!kept) continue;
-    fill(window, band, kept + c * image, factors);
+    ask(kept, c + 1);
+    fill(window, band, kept + c * image, kept + (end - source), factors);
     multiply_by_derivative(static_cast<int>(window.channel_stride()), derivative, factors, to);
   }
   zero_line(kSlack, to);
 }
 
 template void fill_window<float>(const Window&, const Band&, int, const float*, const float*,
-                                 Activation, float*, float*);
+                                 const float*, Activation, float*, float*);
 template void fill_window<double>(const Window&, const Band&, int, const double*, const double*,
-                                  Activation, double*, double*);
+                                  const double*, Activation, double*, double*);
 
 }  // namespace ridgeline::kernels::host
