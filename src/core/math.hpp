@@ -151,7 +151,9 @@ RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
   const T s = u / (T(2) + u);
   const T square = s * s;
   T p = T(2.0 / (2 * kTerms + 1));
+#if !defined(__CUDACC__)  // nvcc does not know it
 #pragma GCC unroll 17
+#endif
   for (int term = kTerms - 1; term > 0; --term) p = p * square + T(2.0 / (2 * term + 1));
   return s * (p * square) + s * T(2);
 #endif

@@ -62,7 +62,7 @@ void attention(const Space& instance, const AttentionLabels& labels, const Atten
     for_blocks(instance, labels.attend, heads.forward_blocks(), cost_of<T>(shape, 2, 4),
                [&](int block, int worker) { heads.forward(block, pool + worker * scratch); });
   } else {
-    device_attention(instance, labels, shape, qkv.data(), output.data(), log_sum.data());
+    device_attention(instance, labels.attend, shape, qkv.data(), output.data(), log_sum.data());
   }
 }
 
