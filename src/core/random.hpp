@@ -19,20 +19,35 @@ struct Philox {
     word[1] = static_cast<std::uint32_t>(counter >> 32);
     word[2] = static_cast<std::uint32_t>(stream);
     word[3] = static_cast<std::uint32_t>(stream >> 32);
-    std::uint32_t key0 = static_cast<std::uint32_t>(seed);
-    std::uint32_t key1 = static_cast<std::uint32_t>(seed >> 32);
-    for (int round = 0; round < 10; ++round) {
-      const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * word[0];
-      const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * word[2];
-      const std::uint32_t next0 = static_cast<std::uint32_t>(product1 >> 32) ^ word[1] ^ key0;
-      const std::uint32_t next2 = static_cast<std::uint32_t>(product0 >> 32) ^ word[3] ^ key1;
-      word[1] = static_cast<std::uint32_t>(product1);
-      word[3] = static_cast<std::uint32_t>(product0);
-      word[0] = next0;
-      word[2] = next2;
-      key0 += 0x9E3779B9u;
-      key1 += 0xBB67AE85u;
+    Key key(seed);
+    for (int i = 0; i < kRounds; ++i) {
+      round(key, word[0], word[1], word[2], word[3]);
+      key.next();
     }
+  }
+
+  static constexpr int kRounds = 10;
+
+  /// A seed's key, which differs by round.
+  struct Key {
+    std::uint32_t low, high;
+    RIDGELINE_FUNCTION explicit Key(std::uint64_t seed)
+        : low(static_cast<std::uint32_t>(seed)), high(static_cast<std::uint32_t>(seed >> 32)) {}
+    RIDGELINE_FUNCTION void next() {
+      low += 0x9E3779B9u;
+      high += 0xBB67AE85u;
+    }
+  };
+
+  /// One round, for whoever computes many at a time.
+  RIDGELINE_FUNCTION static void round(Key key, std::uint32_t& word0, std::uint32_t& word1,
+                                       std::uint32_t& word2, std::uint32_t& word3) {
+    const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * word0;
+    const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * word2;
+    word0 = static_cast<std::uint32_t>(product1 >> 32) ^ word1 ^ key.low;
+    word2 = static_cast<std::uint32_t>(product0 >> 32) ^ word3 ^ key.high;
+    word1 = static_cast<std::uint32_t>(product1);
+    word3 = static_cast<std::uint32_t>(product0);
   }
 
   /// Uniform in [0, 1) with 53 random bits, from words 2·pair and 2·pair + 1 (pair 0 or 1).
@@ -60,6 +75,7 @@ constexpr std::uint64_t kShuffle = 1ull << 40;     ///< + epoch
 constexpr std::uint64_t kSynthetic = 2ull << 40;   ///< + split
 constexpr std::uint64_t kParameters = 3ull << 40;  ///< + index of the parameter tensor
 constexpr std::uint64_t kProbe = 4ull << 40;       ///< data of measurements
+constexpr std::uint64_t kDropout = 5ull << 40;     ///< + index of the layer
 }  // namespace stream
 
 }  // namespace ridgeline

@@ -3,6 +3,7 @@
 #include "layers/activation.hpp"
 #include "layers/batch_norm.hpp"
 #include "layers/dense.hpp"
+#include "layers/dropout.hpp"
 #include "layers/flatten.hpp"
 #include "layers/global_avg_pool.hpp"
 #include "layers/pool2d.hpp"
@@ -25,6 +26,7 @@ constexpr Kind kKinds[] = {
     {"flatten", FlattenPlan::read},
     {"batch_norm", BatchNormPlan::read},
     {"activation", ActivationPlan::read},
+    {"dropout", DropoutPlan::read},
 };
 
 }  // namespace
@@ -74,7 +76,8 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
       make_if<GlobalAvgPool<Space, T>, GlobalAvgPoolPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
-      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made);
+      make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
+      make_if<Dropout<Space, T>, DropoutPlan>(plan, target, made);
   return made;
 }
 
