@@ -1,5 +1,7 @@
 #include "layers/activation.hpp"
 
+#include "kernels/elementwise.hpp"
+
 namespace ridgeline::layers {
 
 using kernels::Activation;
@@ -42,15 +44,6 @@ void apply(const Space& instance, const std::string& label, std::size_t size, co
       KOKKOS_LAMBDA(std::size_t i) { y[i] = kernels::activate<F>(x[i]); });
 }
 
-template <Activation F, class Space, class T>
-void apply_derivative(const Space& instance, const std::string& label, std::size_t size,
-                      const T* kept, const T* dy, T* dx) {
-  const Cost cost{20.0 * size, 3.0 * sizeof(T) * size};
-  for_elements(
-      instance, label, size, cost,
-      KOKKOS_LAMBDA(std::size_t i) { dx[i] = dy[i] * kernels::derivative<F>(kept[i]); });
-}
-
 }  // namespace
 
 template <class Space, class T>
@@ -68,9 +61,9 @@ void ActivationLayer<Space, T>::backward(const Space& instance, const Matrix<Spa
                                          const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
   const T* kept = kernels::derivative_needs_input(function_) ? x.data() : y.data();
-  kernels::with_activation(function_, [&](auto f) {
-    apply_derivative<f()>(instance, backward_, x.size(), kept, dy.data(), dx.data());
-  });
+  kernels::apply_derivative(instance, backward_, function_, Vector<Space, const T>(kept, dy.size()),
+                            Vector<Space, const T>(dy.data(), dy.size()),
+                            Vector<Space, T>(dx.data(), dx.size()));
 }
 
 #define RIDGELINE_ACTIVATION(Space, T) template class ActivationLayer<Space, T>;

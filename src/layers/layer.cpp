@@ -7,6 +7,8 @@
 #include "layers/flatten.hpp"
 #include "layers/global_avg_pool.hpp"
 #include "layers/pool2d.hpp"
+#include "layers/residual.hpp"
+#include "layers/softmax.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -24,6 +26,7 @@ constexpr Kind kKinds[] = {
     {"avg_pool2d", Pool2dPlan::read_average},
     {"global_avg_pool", GlobalAvgPoolPlan::read},
     {"flatten", FlattenPlan::read},
+    {"softmax", SoftmaxPlan::read},
     {"batch_norm", BatchNormPlan::read},
     {"activation", ActivationPlan::read},
     {"dropout", DropoutPlan::read},
@@ -75,9 +78,11 @@ std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target&
       make_if<Pool2d<Space, T>, Pool2dPlan>(plan, target, made) ||
       make_if<GlobalAvgPool<Space, T>, GlobalAvgPoolPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
+      make_if<Softmax<Space, T>, SoftmaxPlan>(plan, target, made) ||
       make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
-      make_if<Dropout<Space, T>, DropoutPlan>(plan, target, made);
+      make_if<Dropout<Space, T>, DropoutPlan>(plan, target, made) ||
+      make_if<ResidualSum<Space, T>, ResidualPlan>(plan, target, made);
   return made;
 }
 
