@@ -4,16 +4,19 @@
 #   jobs/dependencies.sh [cuda] [data] [lint]
 #
 # Always what a build with tests needs; `cuda` asks for the CUDA toolkit, which it does not install;
-# `data` tries to install Fashion-MNIST, which nothing depends on; `lint` is for checking the format.
+# `data` tries to install Fashion-MNIST and the fortunes, which nothing depends on; `lint` is for
+# checking the format.
 # Where it cannot install (no Debian, no root, no sudo), it names what the build would not find.
 set -euo pipefail
 
-# What proves that it is there (a command, or a package for CMake's find_package) and Debian's name.
+# What proves that it is there (a command, a package for CMake's find_package, or a module of Python)
+# and Debian's name.
 # Fortran: Kokkos Kernels compiles a few lines of it to learn how BLAS spells its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
   tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
+modules=(h5py:python3-h5py) # a test reads checkpoints with it
 debian=(ca-certificates) # for Kokkos's release from GitHub
 optional=()
 
@@ -30,7 +33,7 @@ for argument; do
         fail "CUDA needs NVIDIA's toolkit: there is no nvcc on PATH nor in $root/bin" \
           "(set CUDAToolkit_ROOT)"
       ;;
-    data) optional+=(dataset-fashion-mnist) ;;
+    data) optional+=(dataset-fashion-mnist fortunes) ;;
     lint) commands+=(clang-format:clang-format shellcheck:shellcheck) ;;
     *) fail "$argument: only cuda, data and lint are possible" ;;
   esac
@@ -38,9 +41,14 @@ done
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed* ]]; }
 
-missing_commands() {
+# Commands, and modules of either Python that the build looks at.
+missing_programs() {
   for pair in "${commands[@]}"; do
     command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
+  done
+  for pair in "${modules[@]}"; do
+    python3 -c "import ${pair%%:*}" 2>/dev/null || /usr/bin/python3 -c "import ${pair%%:*}" \
+      2>/dev/null || echo "${pair##*:}"
   done
 }
 
@@ -76,7 +84,7 @@ install() {
   fi
 }
 
-mapfile -t missing < <(missing_commands)
+mapfile -t missing < <(missing_programs)
 why="only root, or sudo, on Debian installs packages here"
 if command -v dpkg-query >/dev/null; then
   for package in "${debian[@]}" "${libraries[@]##*:}"; do
@@ -94,7 +102,7 @@ if command -v dpkg-query >/dev/null; then
     done
   fi
   if ((${#missing[@]} == 0)); then exit 0; fi
-  mapfile -t missing < <(missing_commands)
+  mapfile -t missing < <(missing_programs)
 fi
 
 if ((${#missing[@]} == 0)); then

@@ -5,9 +5,12 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: jobs/workstation.sh [--space openmp|cuda|serial] [--full] [--results FOLDER]
+Usage: jobs/workstation.sh [--space openmp|cuda|serial] [--deck DECK]... [--all-decks] [--full]
+                           [--results FOLDER]
 
   --space SPACE     where to compute (default: openmp)
+  --deck DECK       what to train (default: inputs/fashion_mlp.toml; repeatable)
+  --all-decks       every deck of inputs/, one after the other
   --full            measure the machine at length instead of quickly
   --results FOLDER  where the files go (default: build/results/workstation-SPACE of the clone)
 
@@ -20,14 +23,19 @@ fail() {
   exit 2
 }
 
-space=openmp quick=(--quick) results=
+space=openmp quick=(--quick) results='' decks=()
 while (($# > 0)); do
   case $1 in
-    --space | --results)
+    --space | --results | --deck)
       (($# > 1)) || fail "$1 needs a value; see --help"
-      if [[ $1 == --space ]]; then space=$2; else results=$(realpath -m -- "$2"); fi
+      case $1 in
+        --space) space=$2 ;;
+        --results) results=$(realpath -m -- "$2") ;;
+        --deck) decks+=("$(realpath -- "$2")") || fail "--deck $2: no such file" ;;
+      esac
       shift
       ;;
+    --all-decks) decks+=("$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")"/../inputs/*.toml) ;;
     --full) quick=() ;;
     --help | -h) usage && exit ;;
     *) fail "$1: no such option; see --help" ;;
@@ -58,18 +66,26 @@ step "Measuring this machine"
 mkdir -p "$results"
 ridgeline machine --space "$space" --output "$results/machine.json" "${quick[@]}"
 
-deck=inputs/fashion_mlp.toml
-if [[ ! -e /usr/share/datasets/fashion-mnist ]]; then
-  deck=inputs/synthetic_mlp.toml
-  echo "note: Fashion-MNIST (Debian's dataset-fashion-mnist) is not installed and could not be:" \
-    "training $deck, on data made here, instead"
-fi
-step "Training $deck"
-ridgeline train "$deck" --space "$space" --output "$results"
+chosen=${#decks[@]} failed=0
+((chosen > 0)) || decks=(inputs/fashion_mlp.toml)
+for deck in "${decks[@]}"; do
+  name=$(basename "$deck" .toml)
+  # Data that is not there (Debian's dataset-fashion-mnist, fortunes) leaves a deck out.
+  if ! reason=$(ridgeline train "$deck" --space "$space" --dry-run 2>&1 >/dev/null); then
+    printf 'note: leaving out %s: %s\n' "$name" "${reason#ridgeline: }"
+    if ((chosen == 1)); then exit 2; fi
+    if ((chosen > 1)); then continue; fi
+    deck=inputs/synthetic_mlp.toml name=synthetic_mlp
+    echo "note: training $deck, on data made here, instead"
+  fi
+  step "Training $name"
+  ridgeline train "$deck" --space "$space" --output "$results/$name" || { failed=1 && continue; }
 
-for phase in train infer; do
-  step "The roofline, phase $phase"
-  ridgeline roofline "$deck" --space "$space" --phase "$phase" \
-    --machine "$results/machine.json" --output "$results/roofline-$phase.json"
+  for phase in train infer; do
+    step "The roofline of $name, phase $phase"
+    ridgeline roofline "$deck" --space "$space" --phase "$phase" \
+      --machine "$results/machine.json" --output "$results/$name/roofline-$phase.json" || failed=1
+  done
 done
 printf '\nEverything as files, in %s\n' "$results"
+exit "$failed"

@@ -9,7 +9,8 @@
 namespace ridgeline::miniapp {
 
 // What `train --dry-run` prints: layers, shapes, parameters, memory, FLOPs and bytes a step.
-void print_dry_run(const Session& session, SpaceKind space, io::TableFormat format) {
+void print_dry_run(const Session& session, SpaceKind space, int host_threads,
+                   io::TableFormat format) {
   const config::Deck& deck = session.deck;
   const network::NetworkPlan& plan = *session.plan;
   const std::size_t batch = static_cast<std::size_t>(deck.train.batch);
@@ -21,8 +22,15 @@ void print_dry_run(const Session& session, SpaceKind space, io::TableFormat form
                    {"parameters", "parameters"},
                    {"FLOPs a step", "flops"},
                    {"bytes a step", "bytes"}});
-  for (const network::StepPart& part : plan.parts(true)) {
-    const layers::Counts counts = plan.counts(part, batch, scalar);
+  const std::vector<network::StepPart> parts = plan.parts(true);
+  const std::vector<std::size_t> record_of = network::record_numbers(parts);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const network::StepPart& part = parts[i];
+    if (part.join) continue;
+    layers::Counts counts;
+    for (std::size_t j = 0; j < parts.size(); ++j) {
+      if (record_of[j] == record_of[i]) counts += plan.counts(parts[j], batch, scalar);
+    }
     io::Cell shape, parameters;
     if (part.index < plan.layers.size() && part.phase == layers::Phase::forward) {
       shape = io::Cell(to_string(plan.layers[part.index]->output));
@@ -40,7 +48,8 @@ void print_dry_run(const Session& session, SpaceKind space, io::TableFormat form
   table.print(std::cout, format);
   if (format != io::TableFormat::table) return;
   std::cout.flush();
-  const layers::Target target{space == SpaceKind::cuda, network::gemm_backend(deck), scalar};
+  const layers::Target target{space == SpaceKind::cuda, network::gemm_backend(deck), scalar,
+                              space == SpaceKind::openmp ? host_threads : 1};
   const network::Memory memory = plan.memory(target, batch, true);
   const layers::Counts total = plan.step_counts(true, batch, scalar);
   const data::Dataset& data = session.dataset;
@@ -49,7 +58,7 @@ void print_dry_run(const Session& session, SpaceKind space, io::TableFormat form
              data.train.samples, data.test.samples, to_string(data.sample_shape),
              show_bytes(double(data.memory_bytes())));
   fmt::print("{} parameters in {}, {} epochs of {} steps with {} samples, on {}\n",
-             plan.parameter_count(), config::to_string(deck.network.precision), deck.train.epochs,
+             plan.trained_count(), config::to_string(deck.network.precision), deck.train.epochs,
              schedule.total_steps / std::max<std::int64_t>(1, deck.train.epochs), batch,
              to_string(space));
   fmt::print("a step: {}, {} of compulsory traffic, {:.1f} FLOPs a byte\n", show_flops(total.flops),

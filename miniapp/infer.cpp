@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <limits>
+#include <optional>
 
 #include "data/load.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
 #include "io/table.hpp"
 #include "network/batch_feed.hpp"
+#include "network/generate.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 
@@ -19,6 +22,8 @@ struct Options {
   DeckOptions deck;
   std::string checkpoint, input, output;
   std::int64_t batch = 0;
+  std::optional<std::string> prompt;
+  network::GenerateOptions generate;
 };
 
 template <class Space, class T>
@@ -64,6 +69,8 @@ void write_outputs(const config::Deck& deck, const Options& options, SpaceKind s
     const io::Hdf5Reader file(options.input);
     if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
     sample.input = file.shape("/inputs");
+    sample.tokens = file.element_class("/inputs") == io::ElementClass::integer;
+    sample.vocabulary = vocabulary_of(options.checkpoint).size();
   }
   if (sample.input.size() < 2) {
     throw RequestError(options.input + ": /inputs has shape " + to_string(sample.input) +
@@ -73,6 +80,7 @@ void write_outputs(const config::Deck& deck, const Options& options, SpaceKind s
   sample.has_targets = false;
   session.plan = std::make_shared<network::NetworkPlan>(deck, sample);
   const data::Dataset inputs = data::load_inputs(options.input, deck.data, sample.input);
+  if (sample.tokens) inputs.require_tokens_below(session.plan->token_limit());
   compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
     using Space = std::decay_t<decltype(instance)>;
     using T = decltype(scalar);
@@ -89,7 +97,7 @@ void write_outputs(const config::Deck& deck, const Options& options, SpaceKind s
 
 void print_test_set(const config::Deck& deck, const Options& options, SpaceKind space,
                     std::size_t batch, const CommonOptions& common, io::TableFormat format) {
-  const Session session = open_session(deck);
+  const Session session = open_session(deck, vocabulary_of(options.checkpoint));
   const data::Split& test = session.dataset.test;
   if (test.samples == 0) {
     throw RequestError(deck.name + ": the data has no test set; give --input and --output");
@@ -108,6 +116,36 @@ void print_test_set(const config::Deck& deck, const Options& options, SpaceKind 
   table.print(std::cout, format);
 }
 
+// --prompt: the network writes on. Its vocabulary is the checkpoint's, or else that of the deck's text.
+void write_text(const config::Deck& deck, const Options& options, SpaceKind space,
+                const CommonOptions& common) {
+  if (deck.data.kind != config::DataKind::text) {
+    deck.data.table.fail("kind", "--prompt needs data.kind = \"text\"; this deck writes no text");
+  }
+  data::Vocabulary vocabulary = vocabulary_of(options.checkpoint);
+  if (vocabulary.empty()) vocabulary = data::load_dataset(deck.data).vocabulary;
+  const std::vector<std::int32_t> prompt = vocabulary.encode(*options.prompt, "--prompt");
+  if (prompt.empty()) throw RequestError("--prompt: must have at least one character to go on from");
+
+  Session session{deck, {}, nullptr};
+  network::SampleShape sample;
+  sample.input = {static_cast<std::size_t>(deck.data.length)};
+  sample.classes = sample.vocabulary = vocabulary.size();
+  sample.target = sample.input;
+  sample.tokens = true;
+  session.plan = std::make_shared<network::NetworkPlan>(deck, sample);
+  compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
+    using Space = std::decay_t<decltype(instance)>;
+    using T = decltype(scalar);
+    auto network = trained_network<Space, T>(instance, session, options.checkpoint, 1);
+    std::cout << *options.prompt;
+    network::generate<Space, T>(network, prompt, options.generate, [&](std::int32_t token) {
+      std::cout << vocabulary.decode(token) << std::flush;
+    });
+    std::cout << std::endl;
+  });
+}
+
 Status run(const Options& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
@@ -123,7 +161,9 @@ Status run(const Options& options, const CommonOptions& common) {
   }
   const std::size_t batch =
       static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
-  if (!options.input.empty()) {
+  if (options.prompt) {
+    write_text(deck, options, space, common);
+  } else if (!options.input.empty()) {
     write_outputs(deck, options, space, batch, common);
   } else {
     print_test_set(deck, options, space, batch, common, format);
@@ -135,7 +175,9 @@ Status run(const Options& options, const CommonOptions& common) {
 
 void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb = app.add_subcommand(
-      "infer", "Run a trained network: on the deck's test set, or from --input to --output");
+      "infer",
+      "Run a trained network: on the deck's test set, from --input to --output, or on from a "
+      "--prompt");
   auto options = std::make_shared<Options>();
   options->deck.add_to(*verb);
   verb->add_option("--checkpoint", options->checkpoint, "Checkpoint with the weights")->required();
@@ -143,6 +185,21 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--output", options->output, "HDF5 file for /outputs");
   verb->add_option("--batch", options->batch, "Samples at a time (default: the deck's batch)")
       ->check(CLI::Range(1, 1 << 20));
+  auto* prompt = verb->add_option("--prompt", options->prompt, "Text that a text deck goes on from");
+  prompt->excludes("--input")->excludes("--output");
+  verb->add_option("--length", options->generate.length, "Characters to write after the prompt")
+      ->check(CLI::Range(1, 100000000))
+      ->needs(prompt)
+      ->capture_default_str();
+  verb->add_option("--temperature", options->generate.temperature,
+                   "Below 1 more certain, above less; 0: always the likeliest character")
+      ->check(CLI::Range(0.0, 1e6))
+      ->needs(prompt)
+      ->capture_default_str();
+  verb->add_option("--seed", options->generate.seed, "What chance writes")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1))
+      ->needs(prompt)
+      ->capture_default_str();
   verb->footer("Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5");
   verb->callback(
       [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });

@@ -4,6 +4,8 @@
 
 #include "data/load.hpp"
 #include "io/file.hpp"
+#include "network/checkpoint.hpp"
+#include "network/trainer.hpp"
 
 namespace ridgeline::miniapp {
 
@@ -16,12 +18,29 @@ void DeckOptions::add_to(CLI::App& verb) {
       ->capture_default_str();
 }
 
-Session open_session(const config::Deck& deck) {
-  Session session{deck, data::load_dataset(deck.data), nullptr};
-  const data::Dataset& data = session.dataset;
-  session.plan = std::make_shared<network::NetworkPlan>(
-      deck, network::SampleShape{data.sample_shape, data.classes, data.target_shape});
+Session open_session(const config::Deck& deck, const data::Vocabulary& vocabulary) {
+  Session session{
+      deck, data::load_dataset(deck.data, vocabulary.empty() ? nullptr : &vocabulary), nullptr};
+  session.plan =
+      std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(session.dataset));
+  const auto& early_stop = deck.train.early_stop;
+  if (early_stop && early_stop->metric != config::Metric::train_loss &&
+      session.dataset.test.samples == 0) {
+    deck.train.table.fail("early_stop", "train.early_stop watches " +
+                                            std::string(config::to_string(early_stop->metric)) +
+                                            ", and the data has no test set");
+  }
+  if (session.dataset.tokens > 0) {
+    session.dataset.require_tokens_below(session.plan->token_limit());
+  }
   return session;
+}
+
+data::Vocabulary vocabulary_of(const std::string& checkpoint) {
+  std::string joined;
+  for (const std::string& character : network::load_vocabulary(checkpoint)) joined += character;
+  if (joined.empty()) return {};
+  return data::Vocabulary::from_joined(joined, checkpoint + ": /vocabulary");
 }
 
 void require_writable(const std::string& file) {

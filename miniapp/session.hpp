@@ -8,6 +8,7 @@
 #include "config/deck.hpp"
 #include "core/spaces.hpp"
 #include "data/dataset.hpp"
+#include "data/vocabulary.hpp"
 #include "network/plan.hpp"
 #include "verbs.hpp"
 
@@ -29,8 +30,12 @@ struct Session {
   std::shared_ptr<const network::NetworkPlan> plan;
 };
 
-/// Loads and checks deck, data and shapes.
-Session open_session(const config::Deck& deck);
+/// Loads and checks deck, data and shapes. A text has the characters of `vocabulary`, a checkpoint's,
+/// where it is given and not empty, and otherwise its own.
+Session open_session(const config::Deck& deck, const data::Vocabulary& vocabulary = {});
+
+/// The vocabulary that a checkpoint keeps; empty where it keeps none.
+data::Vocabulary vocabulary_of(const std::string& checkpoint);
 
 /// FILE in a folder that exists and can be written: RequestError before any work otherwise.
 void require_writable(const std::string& file);

@@ -16,7 +16,8 @@
 
 namespace ridgeline::miniapp {
 
-void print_dry_run(const Session& session, SpaceKind space, io::TableFormat format);
+void print_dry_run(const Session& session, SpaceKind space, int host_threads,
+                   io::TableFormat format);
 
 namespace {
 
@@ -164,7 +165,7 @@ Status run(const Options& options, const CommonOptions& common) {
                             : no_device && options.deck.space == "auto"
                                 ? built[built.size() - 2]
                                 : resolve_space(options.deck.space);
-    print_dry_run(open_session(deck), space, format);
+    print_dry_run(open_session(deck), space, planned_threads(common.threads), format);
     return Status::done;
   }
   // Before the data is read, so that a signal meanwhile ends in a checkpoint too.
@@ -177,7 +178,10 @@ Status run(const Options& options, const CommonOptions& common) {
     check_resume(deck, options.resume);
   }
   if (!options.init.empty()) files.init = options.init;
-  const Session session = open_session(deck);
+  // A text's tokens mean what they meant when the weights were trained.
+  const std::string& weights = options.resume.empty() ? options.init : options.resume;
+  const Session session =
+      open_session(deck, weights.empty() ? data::Vocabulary() : vocabulary_of(weights));
   // Last, so that a wrong request leaves no folder behind; before anything is computed.
   make_folder(options.output);
   files.checkpoint = options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
@@ -199,7 +203,7 @@ Status run(const Options& options, const CommonOptions& common) {
         console.say(
             fmt::format("{}: {} parameters, {}, {} threads ({}), {} of memory on the space, "
                         "{} of data on the host",
-                        deck.title, session.plan->parameter_count(), to_string(space),
+                        deck.title, session.plan->trained_count(), to_string(space),
                         Runtime::host_threads().count, Runtime::host_threads().binding,
                         show_bytes(double(memory.total())),
                         show_bytes(double(session.dataset.memory_bytes()))));
@@ -211,15 +215,16 @@ Status run(const Options& options, const CommonOptions& common) {
   console.finish();
 
   using network::Outcome;
-  const bool ended =
-      result.outcome == Outcome::finished || result.outcome == Outcome::already_finished;
+  const bool ended = result.outcome == Outcome::finished ||
+                     result.outcome == Outcome::stopped_early ||
+                     result.outcome == Outcome::already_finished;
   const std::optional<std::string> failure =
       result.outcome == Outcome::diverged
           ? std::optional<std::string>("training diverged: the loss is not finite")
           : (ended ? missed(deck, result.state.history) : std::nullopt);
   if (result.outcome == Outcome::already_finished) {
-    console.say(fmt::format("{} has finished its {} epochs already; nothing to do", options.resume,
-                            deck.train.epochs));
+    console.say(fmt::format("{} has finished already, after {} epochs; nothing to do",
+                            options.resume, result.state.epoch));
   } else {
     json["deck"] = deck.name;
     json["title"] = deck.title;
@@ -227,7 +232,7 @@ Status run(const Options& options, const CommonOptions& common) {
     json["precision"] = config::to_string(deck.network.precision);
     json["gemm"] = config::to_string(deck.network.gemm);
     json["history"] = history_json(result.state.history);
-    json["parameters"] = session.plan->parameter_count();
+    json["parameters"] = session.plan->trained_count();
     json["batch"] = deck.train.batch;
     json["steps"] = result.state.step;
     json["step_seconds"] = result.step_seconds;
@@ -251,7 +256,12 @@ Status run(const Options& options, const CommonOptions& common) {
     std::fflush(stdout);
     throw RunError(*failure + "; the figure of merit is withheld");
   }
-  if (result.outcome == Outcome::finished && format == io::TableFormat::table) {
+  if (result.outcome == Outcome::stopped_early) {
+    console.say(fmt::format("stopped early, after {} epochs, as the deck asks: {} no longer improves",
+                            result.state.epoch,
+                            config::to_string(deck.train.early_stop->metric)));
+  }
+  if (ended && result.outcome != Outcome::already_finished && format == io::TableFormat::table) {
     fmt::print("figure of merit: {:.0f} samples/s\n", result.samples_per_second);
   }
   std::fflush(stdout);

@@ -10,14 +10,14 @@
 
 namespace ridgeline::config {
 
-enum class DataKind { idx, hdf5, synthetic };
+enum class DataKind { idx, hdf5, text, synthetic };
 enum class Precision { float32, float64 };
 enum class Gemm { native, kokkos_kernels };
 enum class Initialization { standard, kaiming_normal, xavier_uniform };
-enum class Loss { cross_entropy, mse };
-enum class OptimizerKind { sgd };
-enum class ScheduleKind { constant, cosine };
-enum class Metric { test_accuracy, test_loss };
+enum class Loss { cross_entropy, mse, binary_cross_entropy };
+enum class OptimizerKind { sgd, adam, adamw, rmsprop };
+enum class ScheduleKind { constant, step, cosine };
+enum class Metric { test_accuracy, test_loss, train_loss };
 
 /// The deck's spelling of each.
 const char* to_string(DataKind kind);
@@ -35,13 +35,26 @@ struct Normalization {
   double standard_deviation = 1.0;
 };
 
+/// data.augment: training images are mirrored at random and shifted by up to `crop` pixels.
+struct Augmentation {
+  bool flip = false;
+  std::int64_t crop = 0;
+
+  bool any() const { return flip || crop > 0; }
+};
+
 /// [data]
 struct DataOptions {
   DataKind kind = DataKind::synthetic;
-  std::string path;  ///< idx, hdf5: resolved against the deck's folder
+  std::string path;                ///< idx, hdf5: resolved against the deck's folder
+  std::vector<std::string> paths;  ///< text: the same, at least one
+  std::int64_t length = 0;         ///< text: characters of a sample
+  double validation = 0.0;         ///< text: the share of each file that is the test set
   bool shuffle = true;
-  bool target_is_input = false;  ///< target = "input": an autoencoder
+  bool target_is_input = false;            ///< target = "input": an autoencoder
+  bool targets_are_probabilities = false;  ///< loss = "binary_cross_entropy": all in [0, 1]
   std::optional<Normalization> normalize;
+  Augmentation augment;
   Shape shape;               ///< synthetic: of one sample
   std::int64_t classes = 0;  ///< synthetic
   std::int64_t samples = 0;  ///< synthetic: of the training set
@@ -62,16 +75,28 @@ struct NetworkOptions {
 struct Optimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   double learning_rate = 0.0;
-  double momentum = 0.0;
-  bool nesterov = false;
-  double weight_decay = 0.0;
+  double momentum = 0.0;      ///< sgd, rmsprop
+  bool nesterov = false;      ///< sgd
+  double weight_decay = 0.0;  ///< adamw: decoupled from the gradient; else added to it
+  double beta1 = 0.9;         ///< adam, adamw: of the mean of gradients
+  double beta2 = 0.999;       ///< adam, adamw: of the mean of their squares
+  double alpha = 0.99;        ///< rmsprop: the same
+  double epsilon = 1e-8;      ///< adam, adamw, rmsprop: added to the root of that mean
 };
 
-/// train.schedule: by step, over the whole run.
+/// train.schedule: constant and cosine by step, over the whole run; step by epoch.
 struct ScheduleOptions {
   ScheduleKind kind = ScheduleKind::constant;
+  std::int64_t every = 1;   ///< step: epochs from one multiplication by `factor` to the next
+  double factor = 1.0;      ///< step
   double final_rate = 0.0;  ///< cosine: `final`, the learning rate of the last step
   std::int64_t warmup_steps = 0;
+};
+
+/// train.early_stop: training ends when `metric` has not improved for `patience` epochs.
+struct EarlyStop {
+  Metric metric = Metric::test_loss;
+  std::int64_t patience = 1;
 };
 
 /// [train]
@@ -85,6 +110,8 @@ struct TrainOptions {
   std::optional<std::int64_t> stop_after_steps;
   Optimizer optimizer;
   ScheduleOptions schedule;
+  std::optional<double> clip_norm;  ///< the largest norm of all gradients together
+  std::optional<EarlyStop> early_stop;
   OptionTable table;
 };
 

@@ -62,22 +62,38 @@ bool is_index(const std::string& segment) {
          std::all_of(segment.begin(), segment.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool holds_tables(const toml::array& array) {
+  return std::any_of(array.cbegin(), array.cend(),
+                     [](const auto& node) { return node.is_table(); });
+}
+
+/// A scalar or a list of scalars.
+std::string canonical(const toml::node& node) {
+  if (const auto* array = node.as_array()) {
+    std::vector<std::string> elements;
+    for (const toml::node& element : *array) elements.push_back(canonical(element));
+    return "[" + joined(elements) + "]";
+  }
+  if (const auto* real = node.as_floating_point();
+      real != nullptr && std::floor(real->get()) == real->get() && std::fabs(real->get()) < 1e15) {
+    return std::to_string(static_cast<std::int64_t>(real->get()));
+  }
+  return show_value(node);
+}
+
 void flatten_into(std::map<std::string, std::string>& out, const std::string& path,
                   const toml::node& node) {
   if (const auto* table = node.as_table()) {
     for (const auto& [key, value] : *table) {
       flatten_into(out, path + "." + std::string(key.str()), value);
     }
-  } else if (const auto* array = node.as_array(); array != nullptr && !array->empty()) {
+  } else if (const auto* array = node.as_array(); array != nullptr && holds_tables(*array)) {
+    out[path] = std::to_string(array->size()) + " layers";
     for (std::size_t i = 0; i < array->size(); ++i) {
       flatten_into(out, path + "." + std::to_string(i), *array->get(i));
     }
-  } else if (const auto* real = node.as_floating_point(); real != nullptr &&
-                                                          std::floor(real->get()) == real->get() &&
-                                                          std::fabs(real->get()) < 1e15) {
-    out[path] = std::to_string(static_cast<std::int64_t>(real->get()));
   } else {
-    out[path] = show_value(node);
+    out[path] = canonical(node);
   }
 }
 
@@ -119,10 +135,11 @@ std::optional<std::size_t> find_element(const toml::array& array, const std::str
 
 void override_value(Document& document, const std::string& key, const std::string& value,
                     const std::string& spelled) {
-  std::vector<std::string> path = split_key(key, spelled);
+  const std::vector<std::string> names = split_key(key, spelled);
+  std::vector<std::string> path = names;  // with indices, where names mean elements of arrays
   const auto fail = [&](std::size_t depth, const std::string& reason) {
     std::string prefix;
-    for (std::size_t i = 0; i < depth; ++i) prefix += (i == 0 ? "" : ".") + path[i];
+    for (std::size_t i = 0; i < depth; ++i) prefix += (i == 0 ? "" : ".") + names[i];
     throw RequestError(spelled + ": " + prefix + " " + reason);
   };
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/option_table.hpp"
@@ -54,9 +55,14 @@ std::string to_toml(const Document& document);
 
 OptionTable root_table(std::shared_ptr<const Document> document);
 
-/// Every scalar and empty list of a table by its dotted path, as canonical text: integral reals
-/// equal integers, so that 1 and 1.0 do not differ.
+/// Every scalar and list of scalars in a table by its dotted path, as canonical text: integral
+/// reals equal integers, so that 1 and 1.0 do not differ. A list of tables, which are
+/// layers, has its length, "2 layers", beside what is in them.
 std::map<std::string, std::string> flatten(const OptionTable& table);
+
+/// The innermost table on a path of flatten(), and what is left of the path there: the key, or
+/// more where the deck has no such table.
+std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::string& path);
 
 /// A value as messages show it: `-3`, `"abc"`, `a table`.
 std::string show_value(const toml::node& node);

@@ -89,6 +89,18 @@ const Document::Override* find_override(const Document& document,
   return found;
 }
 
+/// What TOML writes in the brackets of a table's header: the keys without the elements of arrays.
+std::string header_of(const OptionTable::State& state, const std::string& key) {
+  std::string header;
+  const toml::node* node = state.document ? &state.document->root : nullptr;
+  for (const std::string& segment : state.path) {
+    const auto* array = node->as_array();
+    node = array != nullptr ? array->get(std::stoul(segment)) : node->as_table()->get(segment);
+    if (array == nullptr) header += segment + ".";
+  }
+  return header + key;
+}
+
 /// The name of element `index` of an array of tables, or its number.
 std::string element_name(const toml::table* element, const std::string& index) {
   if (element != nullptr) {
@@ -142,9 +154,29 @@ std::string OptionTable::string(const std::string& key, const std::string& fallb
   return has(key) ? string(key) : fallback;
 }
 
+bool OptionTable::is_string(const std::string& key) const {
+  const toml::node* node = find(*state_, key);
+  return node != nullptr && node->is_string();
+}
+
+std::vector<std::string> OptionTable::strings(const std::string& key) const {
+  const std::string description = "a text in quotes or a list of them";
+  const toml::node& node = require(*this, *state_, key, description);
+  const auto* array = node.as_array();
+  if (array == nullptr && !node.is_string()) refuse(*this, key, description, node);
+  if (array == nullptr) return {string(key)};
+  if (array->empty()) fail(key, path(key) + " must be " + description + ", not an empty list");
+  std::vector<std::string> values;
+  for (const toml::node& element : *array) {
+    const auto* value = element.as_string();
+    if (value == nullptr) refuse(*this, key, description, element);
+    values.push_back(value->get());
+  }
+  return values;
+}
+
 std::string OptionTable::one_of(const std::string& key, const std::vector<std::string>& choices,
-                                const std::optional<std::string>& fallback,
-                                const std::vector<std::string>& later) const {
+                                const std::optional<std::string>& fallback) const {
   if (fallback && !has(key)) return *fallback;
   const std::string description =
       choices.size() == 1 ? quoted(choices) : "one of " + quoted(choices);
@@ -153,10 +185,6 @@ std::string OptionTable::one_of(const std::string& key, const std::vector<std::s
   if (value == nullptr) refuse(*this, key, description, node);
   const std::string& text = value->get();
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
-  if (std::find(later.begin(), later.end(), text) != later.end()) {
-    fail(key, fmt::format("{} = \"{}\" is not supported by this version; supported: {}", path(key),
-                          text, joined(choices)));
-  }
   const std::string near = nearest(text, choices);
   fail(key, fmt::format("{} must be {}, not {}{}", path(key), description, show_value(node),
                         near.empty() ? "" : "; did you mean \"" + near + "\"?"));
@@ -252,7 +280,7 @@ std::optional<OptionTable> OptionTable::optional_table(const std::string& key) c
 std::vector<OptionTable> OptionTable::tables(const std::string& key) const {
   const toml::node* node = find(*state_, key);
   if (node == nullptr) return {};
-  const std::string description = "a list of tables, [[" + path(key) + "]]";
+  const std::string description = "a list of tables, [[" + header_of(*state_, key) + "]]";
   const auto* array = node->as_array();
   if (array == nullptr) refuse(*this, key, description, *node);
   std::vector<OptionTable> found;
@@ -262,10 +290,6 @@ std::vector<OptionTable> OptionTable::tables(const std::string& key) const {
     found.push_back(child(*state_, *element, {key, std::to_string(i)}));
   }
   return found;
-}
-
-void OptionTable::refuse_unsupported(const std::string& key) const {
-  if (has(key)) fail(key, path(key) + " is not supported by this version");
 }
 
 void OptionTable::fail(const std::string& key, const std::string& message) const {
@@ -330,6 +354,32 @@ void OptionTable::finish() const {
     const std::string near = nearest(key, known);
     fail(key, fmt::format("unknown key \"{}\" in {}{} (known: {})", key, label(),
                           near.empty() ? "" : ", did you mean \"" + near + "\"?", joined(known)));
+  }
+}
+
+std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::string& path) {
+  OptionTable found = table;
+  std::string rest = path;
+  const auto take = [](const std::string& text) { return text.substr(0, text.find('.')); };
+  for (;;) {
+    const std::string key = take(rest);
+    if (key == rest) return {found, rest};
+    const OptionTable::State& state = *found.state();
+    const toml::node* node = state.table == nullptr ? nullptr : state.table->get(key);
+    std::vector<std::string> segments = {key};
+    std::string inner = rest.substr(key.size() + 1);
+    if (const auto* array = node == nullptr ? nullptr : node->as_array()) {
+      segments.push_back(take(inner));
+      const bool index = segments[1].find_first_not_of("0123456789") == std::string::npos;
+      if (!index || segments[1].size() > 9 || inner == segments[1]) return {found, rest};
+      node = array->get(std::stoul(segments[1]));
+      inner = inner.substr(segments[1].size() + 1);
+    }
+    const toml::table* next = node == nullptr ? nullptr : node->as_table();
+    // An element that is not there is reported at the list that lacks it.
+    if (next == nullptr) return {found, rest};
+    found = child(state, *next, segments);
+    rest = inner;
   }
 }
 

@@ -52,19 +52,23 @@ class OptionTable {
   std::string string(const std::string& key) const;
   std::string string(const std::string& key, const std::string& fallback) const;
 
-  /// One of `choices`. A value in `later` is refused as not supported by this version.
+  /// Whether the key is there and holds a text, for one that takes a text or a number.
+  bool is_string(const std::string& key) const;
+
+  /// `"a"` or `["a", "b"]`, which must not be empty.
+  std::vector<std::string> strings(const std::string& key) const;
+
+  /// One of `choices`.
   std::string one_of(const std::string& key, const std::vector<std::string>& choices,
-                     const std::optional<std::string>& fallback = {},
-                     const std::vector<std::string>& later = {}) const;
+                     const std::optional<std::string>& fallback = {}) const;
 
   /// The enumerator that belongs to the text; see one_of.
   template <class Enum>
   Enum choice(const std::string& key, std::initializer_list<std::pair<const char*, Enum>> choices,
-              const std::optional<std::string>& fallback = {},
-              const std::vector<std::string>& later = {}) const {
+              const std::optional<std::string>& fallback = {}) const {
     std::vector<std::string> names;
     for (const auto& [name, value] : choices) names.emplace_back(name);
-    const std::string chosen = one_of(key, names, fallback, later);
+    const std::string chosen = one_of(key, names, fallback);
     for (const auto& [name, value] : choices) {
       if (chosen == name) return value;
     }
@@ -99,9 +103,6 @@ class OptionTable {
 
   /// An array of tables; empty where the key is missing.
   std::vector<OptionTable> tables(const std::string& key) const;
-
-  /// Refuses a key of the deck format that this version does not have, where it is given.
-  void refuse_unsupported(const std::string& key) const;
 
   /// Throws RequestError "FILE:LINE: MESSAGE" with the line of the key, or of the table where the
   /// key is missing or empty.

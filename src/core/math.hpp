@@ -60,19 +60,18 @@ struct PowerOfTwo {
 };
 
 // e^r - 1 for |r| ≤ ln 2 / 2, by its series: the next term is below half a unit in the last place.
-template <class T>
-RIDGELINE_FUNCTION T expm1_reduced(T r) {
+// R is T, or a vector of T.
+template <class T, class R>
+RIDGELINE_FUNCTION R expm1_reduced(R r) {
   if constexpr (sizeof(T) == sizeof(float)) {
-    T p = T(1.0 / 5040);
-    p = p * r + T(1.0 / 720);
+    R p = r * T(1.0 / 5040) + T(1.0 / 720);
     p = p * r + T(1.0 / 120);
     p = p * r + T(1.0 / 24);
     p = p * r + T(1.0 / 6);
     p = p * r + T(0.5);
     return p * (r * r) + r;
   } else {
-    T p = T(1.0 / 6227020800.0);
-    p = p * r + T(1.0 / 479001600);
+    R p = r * T(1.0 / 6227020800.0) + T(1.0 / 479001600);
     p = p * r + T(1.0 / 39916800);
     p = p * r + T(1.0 / 3628800);
     p = p * r + T(1.0 / 362880);
@@ -112,7 +111,7 @@ RIDGELINE_FUNCTION T exp(T x) {
   x = x > F::kMost ? F::kMost : x;
   const detail::Reduced<T> reduced(x);
   const detail::PowerOfTwo<T> power(reduced.shifted);
-  const T e = T(1) + detail::expm1_reduced(reduced.r);
+  const T e = T(1) + detail::expm1_reduced<T>(reduced.r);
   return e * power.first * power.second;
 #endif
 }
@@ -129,7 +128,7 @@ RIDGELINE_FUNCTION T tanh(T x) {
   const detail::Reduced<T> reduced(y);
   const detail::PowerOfTwo<T> power(reduced.shifted);
   const T scale = power.first * power.second;
-  const T m = detail::expm1_reduced(reduced.r) * scale + (scale - T(1));
+  const T m = detail::expm1_reduced<T>(reduced.r) * scale + (scale - T(1));
   const T t = -m / (m + T(2));
   return x < T(0) ? -t : t;
 #endif
@@ -152,7 +151,9 @@ RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
   const T s = u / (T(2) + u);
   const T square = s * s;
   T p = T(2.0 / (2 * kTerms + 1));
+#if !defined(__CUDACC__)  // nvcc does not know it
 #pragma GCC unroll 17
+#endif
   for (int term = kTerms - 1; term > 0; --term) p = p * square + T(2.0 / (2 * term + 1));
   return s * (p * square) + s * T(2);
 #endif

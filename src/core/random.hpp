@@ -76,6 +76,8 @@ constexpr std::uint64_t kSynthetic = 2ull << 40;   ///< + split
 constexpr std::uint64_t kParameters = 3ull << 40;  ///< + index of the parameter tensor
 constexpr std::uint64_t kProbe = 4ull << 40;       ///< data of measurements
 constexpr std::uint64_t kDropout = 5ull << 40;     ///< + index of the layer
+constexpr std::uint64_t kAugment = 6ull << 40;     ///< + epoch
+constexpr std::uint64_t kGenerate = 7ull << 40;    ///< text that a network writes
 }  // namespace stream
 
 }  // namespace ridgeline

@@ -144,6 +144,16 @@ SpaceKind resolve_space(const std::string& name) {
   return chosen;
 }
 
+int planned_threads(int threads) {
+#if defined(KOKKOS_ENABLE_OPENMP)
+  if (threads > 0) return threads;
+  return std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : omp_get_num_procs();
+#else
+  return 1;
+  (void)threads;
+#endif
+}
+
 Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
   // The check ran before main; that it is asked again here makes every program link it.
   if (!missing_isa(kRequiredIsa).empty()) throw RequestError("this build needs another CPU");
@@ -161,9 +171,7 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
   const bool by_flag = std::any_of(flags.begin(), flags.end(), [](const std::string& flag) {
     return flag.find("threads") != std::string::npos;
   });
-  if (threads <= 0 && !by_flag) {
-    threads = std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : omp_get_num_procs();
-  }
+  if (!by_flag) threads = planned_threads(threads);
 #endif
   bridge::initialize_kokkos(threads, flags);
 #if defined(KOKKOS_ENABLE_OPENMP)

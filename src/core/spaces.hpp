@@ -36,6 +36,10 @@ struct HostThreads {
   std::vector<int> cpus;  ///< processors that the process may use
 };
 
+/// Host threads that a Runtime asked for `threads` would have: those, or OMP_NUM_THREADS, or every
+/// core that the process may use.
+int planned_threads(int threads);
+
 /// Starts Kokkos, pins the host's threads where the environment says nothing, and ends Kokkos
 /// again. At most one at a time. Throws RequestError where the build's device is missing.
 class Runtime {

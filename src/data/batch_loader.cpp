@@ -19,12 +19,13 @@ BatchLoader<T>::BatchLoader(const Dataset& dataset, const Split& split,
   const std::size_t inputs = batch * dataset.sample_size();
   // An autoencoder's targets are its inputs: one buffer serves both.
   const std::size_t targets = dataset.target_is_input ? 0 : batch * dataset.target_size();
+  const std::size_t labels = batch * dataset.labels_per_sample();
   owned_values_.resize(2 * (inputs + targets));
-  owned_labels_.resize(dataset.has_labels() ? 2 * batch : 0);
+  owned_labels_.resize(2 * labels);
   for (std::size_t i = 0; i < 2; ++i) {
     Staging<T>& staging = staging_[i];
     staging.inputs = owned_values_.data() + i * (inputs + targets);
-    if (dataset.has_labels()) staging.labels = owned_labels_.data() + i * batch;
+    if (dataset.has_labels()) staging.labels = owned_labels_.data() + i * labels;
     if (dataset.target_is_input) {
       staging.targets = staging.inputs;
     } else if (targets > 0) {
@@ -45,6 +46,9 @@ template <class T>
 void BatchLoader<T>::start() {
   if (split_.samples == 0) throw RequestError("there are no samples to load");
   if (options_.batch == 0) throw std::logic_error("a batch needs at least one sample");
+  if (options_.augment.any() && dataset_.sample_shape.size() != 3) {
+    throw std::logic_error("only images are augmented");
+  }
   if (options_.sample > split_.samples) throw RequestError("the epoch has fewer samples");
   epoch_ = options_.epoch;
   sample_ = options_.sample;
@@ -112,8 +116,9 @@ Batch<T> BatchLoader<T>::fill(const Staging<T>& staging) {
   batch.first = sample_;
   batch.count = std::min(options_.batch, split_.samples - sample_);
   batch.ends_epoch = sample_ + batch.count == split_.samples;
+  const Augment augment{options_.augment, options_.seed, epoch_};
   dataset_.gather(split_, order_.data() + sample_, batch.count, staging.inputs, staging.labels,
-                  staging.targets);
+                  staging.targets, options_.augment.any() ? &augment : nullptr);
   sample_ += batch.count;
   if (batch.ends_epoch) {
     sample_ = 0;

@@ -20,7 +20,7 @@ namespace ridgeline::data {
 template <class T>
 struct Batch {
   const T* inputs = nullptr;             ///< [count, sample_shape]
-  const std::int32_t* labels = nullptr;  ///< [count], where there are labels
+  const std::int32_t* labels = nullptr;  ///< [count, label_shape], where there are labels
   const T* targets = nullptr;            ///< [count, target_shape], where targets are values
   std::size_t count = 0;                 ///< the batch size, or less at the end of an epoch
   std::size_t epoch = 0;                 ///< counted from 0
@@ -33,16 +33,17 @@ struct Batch {
 template <class T>
 struct Staging {
   T* inputs = nullptr;             ///< batch * sample_size scalars
-  std::int32_t* labels = nullptr;  ///< batch
+  std::int32_t* labels = nullptr;  ///< batch * labels_per_sample
   T* targets = nullptr;            ///< batch * target_size scalars
 };
 
 struct LoaderOptions {
   std::size_t batch = 1;
   bool shuffle = false;
-  std::uint64_t seed = 1;  ///< of the shuffle
-  std::size_t epoch = 0;   ///< where to begin: the epoch,
-  std::size_t sample = 0;  ///< and the samples of it that are done
+  std::uint64_t seed = 1;        ///< of the shuffle and of the augmentation
+  config::Augmentation augment;  ///< for training alone
+  std::size_t epoch = 0;         ///< where to begin: the epoch,
+  std::size_t sample = 0;        ///< and the samples of it that are done
   /// The CPUs that the loader's thread may use: those of the process at its start. Without it the
   /// thread would inherit the one CPU that its maker is bound to, and compete with it.
   std::optional<cpu_set_t> cpus;

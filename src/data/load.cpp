@@ -2,17 +2,15 @@
 
 #include <sys/stat.h>
 
-#include <limits>
-
 #include "core/error.hpp"
+#include "data/hdf5_data.hpp"
 #include "data/idx.hpp"
 #include "data/synthetic.hpp"
-#include "io/hdf5.hpp"
+#include "data/text.hpp"
+#include "data/tokens.hpp"
 
 namespace ridgeline::data {
 namespace {
-
-constexpr std::size_t kMostSamples = std::numeric_limits<std::uint32_t>::max();
 
 bool is_folder(const std::string& path) {
   struct stat status;
@@ -22,12 +20,6 @@ bool is_folder(const std::string& path) {
 bool exists(const std::string& path) {
   struct stat status;
   return ::stat(path.c_str(), &status) == 0;
-}
-
-void require_sample_count(std::size_t samples, const std::string& source) {
-  if (samples > kMostSamples) {
-    throw RequestError(source + ": has more samples than " + std::to_string(kMostSamples));
-  }
 }
 
 /// The plain file of that name, or else the gzipped one.
@@ -76,139 +68,55 @@ Dataset load_idx(const config::DataOptions& options) {
   return dataset;
 }
 
-/// Reads a dataset of real numbers as float64 where it is stored so, as float32 otherwise.
-template <class Variant>
-void read_reals(const io::Hdf5Reader& reader, const std::string& path, std::size_t size,
-                Variant& out) {
-  const std::string source = reader.file() + ": " + path;
-  if (reader.element_size(path) == sizeof(double)) {
-    auto values = reader.read<double>(path);
-    require_finite(values, size, source);
-    out = std::move(values);
-  } else {
-    auto values = reader.read<float>(path);
-    require_finite(values, size, source);
-    out = std::move(values);
-  }
-}
-
-/// Reads inputs [samples, shape…] into `split` and returns the shape of a sample.
-Shape read_inputs(const io::Hdf5Reader& reader, const std::string& path, Split& split) {
-  split.inputs_source = reader.file() + ": " + path;
-  Shape shape = reader.shape(path);
-  switch (reader.element_class(path)) {
-    case io::ElementClass::real:
-      break;
-    case io::ElementClass::integer:
-      reader.fail(path,
-                  "holds integers, which are tokens and not supported by this version; "
-                  "store values as float32 or float64");
-    default:
-      reader.fail(path, "holds no numbers; values are float32 or float64");
-  }
-  if (shape.empty()) reader.fail(path, "is a scalar; its first dimension must be the sample");
-  split.samples = shape[0];
-  require_sample_count(split.samples, split.inputs_source);
-  shape.erase(shape.begin());
-  if (shape.empty()) shape = {1};
-  if (size_of(shape) == 0) reader.fail(path, "has empty samples of shape " + to_string(shape));
-  read_reals(reader, path, size_of(shape), split.inputs);
-  return shape;
-}
-
-/// Reads labels [samples], or values [samples] or [samples, shape…], whose shape it returns; empty
-/// for labels.
-Shape read_targets(const io::Hdf5Reader& reader, const std::string& path, Split& split) {
-  split.targets_source = reader.file() + ": " + path;
-  Shape shape = reader.shape(path);
-  if (shape.empty() || shape[0] != split.samples) {
-    reader.fail(path, "has the shape " + to_string(shape) + "; its first dimension must be the " +
-                          std::to_string(split.samples) + " samples of the inputs");
-  }
-  shape.erase(shape.begin());
-  switch (reader.element_class(path)) {
-    case io::ElementClass::integer:
-      if (!shape.empty()) {
-        reader.fail(path, "holds integers of shape " + to_string(shape) +
-                              " a sample; labels are one a sample");
+/// The set as it is stored.
+Dataset read(const config::DataOptions& options, const Vocabulary* vocabulary) {
+  switch (options.kind) {
+    case config::DataKind::idx:
+      return load_idx(options);
+    case config::DataKind::hdf5:
+      if (!exists(options.path)) {
+        options.table.fail("path", "data.path: there is no file " + options.path +
+                                       "; it must be an HDF5 file with /train/inputs and "
+                                       "/train/targets");
       }
-      split.labels = checked_labels(reader.read<std::int64_t>(path), split.targets_source);
-      return {};
-    case io::ElementClass::real:
+      return load_hdf5(options);
+    case config::DataKind::text:
+      return load_text(options, vocabulary);
+    case config::DataKind::synthetic:
       break;
-    default:
-      reader.fail(path, "holds no numbers; targets are integer labels or real values");
   }
-  if (shape.empty()) shape = {1};
-  if (size_of(shape) == 0) reader.fail(path, "has empty targets of shape " + to_string(shape));
-  read_reals(reader, path, size_of(shape), split.targets);
-  return shape;
+  return make_synthetic(options);
 }
 
-/// Reads one group; its shapes must be those of `dataset` where it has samples already.
-void read_group(const io::Hdf5Reader& reader, const std::string& group, Dataset& dataset,
-                Split& split) {
-  const bool is_first = &split == &dataset.train;
-  const std::string inputs = group + "/inputs";
-  const std::string targets = group + "/targets";
-  const Shape shape = read_inputs(reader, inputs, split);
-  if (!is_first && shape != dataset.sample_shape) {
-    reader.fail(inputs, "samples are " + to_string(shape) + ", but " +
-                            to_string(dataset.sample_shape) + " in /train/inputs");
+void require_images(const Dataset& dataset, const config::DataOptions& options) {
+  const Shape& shape = dataset.sample_shape;
+  const std::string found = dataset.tokens > 0 ? "tokens" : "samples of shape " + to_string(shape);
+  if (shape.size() != 3 || dataset.tokens > 0) {
+    options.table.fail("augment", "data.augment needs images, [channels, height, width], and " +
+                                      dataset.train.inputs_source + " has " + found);
   }
-  dataset.sample_shape = shape;
-  if (dataset.target_is_input) return;
-  const Shape target = read_targets(reader, targets, split);
-  if (!is_first && target != dataset.target_shape) {
-    reader.fail(targets,
-                "targets are unlike those of /train/targets: " +
-                    (target.empty() ? "labels" : "values " + to_string(target)) + " and not " +
-                    (dataset.target_shape.empty() ? "labels"
-                                                  : "values " + to_string(dataset.target_shape)));
+  const auto crop = static_cast<std::size_t>(options.augment.crop);
+  if (crop >= shape[1] || crop >= shape[2]) {
+    options.table.table("augment").fail(
+        "crop", "data.augment.crop = " + std::to_string(crop) + " can shift images of " +
+                    std::to_string(shape[1]) + " x " + std::to_string(shape[2]) +
+                    " pixels out of sight; it must be below both");
   }
-  dataset.target_shape = target;
-}
-
-Dataset load_hdf5(const config::DataOptions& options) {
-  if (!exists(options.path)) {
-    options.table.fail("path", "data.path: there is no file " + options.path +
-                                   "; it must be an HDF5 file with /train/inputs and "
-                                   "/train/targets");
-  }
-  const io::Hdf5Reader reader(options.path);
-  Dataset dataset;
-  dataset.target_is_input = options.target_is_input;
-  read_group(reader, "/train", dataset, dataset.train);
-  if (dataset.train.samples == 0) reader.fail("/train/inputs", "has no samples");
-  if (reader.has("/test")) read_group(reader, "/test", dataset, dataset.test);
-  return dataset;
 }
 
 }  // namespace
 
-Dataset load_dataset(const config::DataOptions& options) {
-  if (options.kind == config::DataKind::synthetic) return make_synthetic(options);
-  Dataset dataset = options.kind == config::DataKind::idx ? load_idx(options) : load_hdf5(options);
+Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocabulary) {
+  Dataset dataset = read(options, vocabulary);
   dataset.target_is_input = options.target_is_input;
   if (dataset.target_is_input) {
     dataset.target_shape = dataset.sample_shape;
-  } else if (dataset.target_shape.empty()) {
+  } else if (dataset.target_shape.empty() && dataset.classes == 0) {
     dataset.classes = count_classes(dataset.train.labels, dataset.test.labels);
   }
+  if (options.augment.any()) require_images(dataset, options);
   dataset.normalize(options.normalize);
-  return dataset;
-}
-
-Dataset load_inputs(const std::string& file, const config::DataOptions& options,
-                    const Shape& sample_shape) {
-  const io::Hdf5Reader reader(file);
-  Dataset dataset;
-  dataset.sample_shape = read_inputs(reader, "/inputs", dataset.test);
-  if (dataset.sample_shape != sample_shape) {
-    reader.fail("/inputs", "samples are " + to_string(dataset.sample_shape) +
-                               "; the network takes " + to_string(sample_shape));
-  }
-  dataset.normalize(options.normalize);
+  if (options.targets_are_probabilities) dataset.require_probabilities();
   return dataset;
 }
 

@@ -7,13 +7,15 @@
 
 namespace ridgeline::data {
 
-/// Reads or makes what [data] of a deck asks for. Throws RequestError: a missing path with the
-/// deck's line of `path`, a broken file with its name, dataset and position.
-Dataset load_dataset(const config::DataOptions& options);
+/// Reads or makes what [data] of a deck asks for. A text has the tokens of `vocabulary`, a
+/// checkpoint's, where it is given, and otherwise those of its own characters. Throws RequestError:
+/// a missing path with the deck's line of `path`, a broken file with its name, dataset and
+/// position.
+Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocabulary = nullptr);
 
-/// `/inputs` [samples, sample_shape] of an HDF5 file as the test split of a dataset without
-/// targets, normalised as the deck's own data is; values of an idx deck are those scaled to [0, 1].
-/// Throws RequestError also where a sample has another shape.
+/// `/inputs` [samples, sample_shape] of an HDF5 file, values or tokens, as the test split of a
+/// dataset without targets, normalised as the deck's own data is; values of an idx deck are those
+/// scaled to [0, 1]. Throws RequestError also where a sample has another shape.
 Dataset load_inputs(const std::string& file, const config::DataOptions& options,
                     const Shape& sample_shape);
 

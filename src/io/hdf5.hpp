@@ -37,6 +37,8 @@ class Hdf5Writer {
 
   /// A scalar dataset that holds a text.
   void write_text(const std::string& path, const std::string& text);
+  /// A dataset [n] of texts.
+  void write_texts(const std::string& path, const std::vector<std::string>& texts);
 
   /// An attribute of a group or dataset, "/" for the root; a missing group is made.
   void attribute(const std::string& object, const std::string& name, const std::string& text);
@@ -94,6 +96,8 @@ class Hdf5Reader {
   void read_rows(const std::string& path, std::size_t first, std::size_t count, T* values) const;
 
   std::string read_text(const std::string& path) const;
+  /// A dataset [n] of texts of fixed or variable length.
+  std::vector<std::string> read_texts(const std::string& path) const;
 
   bool has_attribute(const std::string& object, const std::string& name) const;
   std::string text_attribute(const std::string& object, const std::string& name) const;

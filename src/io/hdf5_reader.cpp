@@ -35,6 +35,13 @@ ElementClass class_of(hid_t type) {
   }
 }
 
+/// Texts shorter than a fixed length are padded with zeros (C, HDF5's default) or with spaces
+/// (Fortran).
+void trim_padding(hid_t stored_type, std::string& text) {
+  if (H5Tget_strpad(stored_type) == H5T_STR_SPACEPAD) text.erase(text.find_last_not_of(' ') + 1);
+  text.resize(std::min(text.size(), text.find('\0')));
+}
+
 /// Reads one text, of fixed or variable length, with `read(memory_type, destination)`.
 template <class Read>
 bool read_one_text(hid_t stored_type, hid_t space, const Read& read, std::string& text) {
@@ -51,9 +58,7 @@ bool read_one_text(hid_t stored_type, hid_t space, const Read& read, std::string
   }
   text.assign(H5Tget_size(stored_type), '\0');
   if (read(type, text.data()) < 0) return false;
-  // Shorter texts are padded with zeros (C, HDF5's default) or with spaces (Fortran).
-  if (H5Tget_strpad(stored_type) == H5T_STR_SPACEPAD) text.erase(text.find_last_not_of(' ') + 1);
-  text.resize(std::min(text.size(), text.find('\0')));
+  trim_padding(stored_type, text);
   return true;
 }
 
@@ -217,6 +222,40 @@ std::string Hdf5Reader::read_text(const std::string& path) const {
   };
   if (!read_one_text(type, space, read, text)) fail(path, "is not a readable text");
   return text;
+}
+
+std::vector<std::string> Hdf5Reader::read_texts(const std::string& path) const {
+  const Shape extents = shape(path);
+  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+  const Hdf5Handle stored(H5Dget_type(dataset), H5Tclose);
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+  if (extents.size() != 1 || H5Tget_class(stored) != H5T_STRING) {
+    fail(path, "is not a list of texts");
+  }
+  const std::size_t count = extents[0];
+  std::vector<std::string> texts(count);
+  if (count == 0) return texts;
+  const Hdf5Handle type(H5Tcopy(stored), H5Tclose);
+  const char* const damaged = "cannot be read: the file is truncated or damaged";
+  if (H5Tis_variable_str(stored) > 0) {
+    std::vector<char*> pointers(count, nullptr);
+    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0) {
+      fail(path, damaged);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (pointers[i] != nullptr) texts[i] = pointers[i];
+    }
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
+    return texts;
+  }
+  const std::size_t length = H5Tget_size(stored);
+  std::string all(count * length, '\0');
+  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all.data()) < 0) fail(path, damaged);
+  for (std::size_t i = 0; i < count; ++i) {
+    texts[i] = all.substr(i * length, length);
+    trim_padding(stored, texts[i]);
+  }
+  return texts;
 }
 
 bool Hdf5Reader::has_attribute(const std::string& object, const std::string& name) const {

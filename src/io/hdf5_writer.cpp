@@ -128,6 +128,16 @@ void Hdf5Writer::write_text(const std::string& path, const std::string& text) {
   checked(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer), path);
 }
 
+void Hdf5Writer::write_texts(const std::string& path, const std::vector<std::string>& texts) {
+  const Hdf5Handle type = text_type();
+  group(group_of(path));
+  const Hdf5Handle dataset = make_dataset(file_, path, type, dataspace({texts.size()}));
+  if (texts.empty()) return;
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  checked(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), path);
+}
+
 void Hdf5Writer::number_attribute(const std::string& object, const std::string& name,
                                   std::int64_t stored_type, std::int64_t memory_type,
                                   const void* value) {

@@ -2,67 +2,144 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <cmath>
+#include <cstdint>
 #include <string>
 
+#include "core/launch.hpp"
 #include "core/math.hpp"
 #include "kernels/device_team.hpp"
 
 namespace ridgeline::kernels {
 
-/// The device's softmax: a team a row. With `Gradient` x is dy, and y the output of before.
-template <class Space, class T, int Threads, bool Gradient>
-struct DeviceSoftmax {
-  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Threads, 1>>;
+/// What device kernels over rows share: a team of Threads (a power of two) a row. The tests run
+/// them on OpenMP teams.
+template <class Space, class T, int Threads>
+struct DeviceRows {
+  using Policy = Kokkos::TeamPolicy<Space>;
   using Member = typename Policy::member_type;
 
-  std::size_t columns;
-  const T* x;
-  const T* kept;
-  T* out;
-
-  void launch(const Space& instance, const std::string& label, std::size_t rows) const {
-    const int scratch = static_cast<int>(Threads * sizeof(T));
+  template <class Kernel>
+  static void launch(const Space& instance, const std::string& label, std::size_t rows,
+                     const Kernel& kernel) {
     ++launch_count.parallel;
     Kokkos::parallel_for(label,
                          Policy(instance, static_cast<int>(rows), Threads)
-                             .set_scratch_size(0, Kokkos::PerTeam(scratch)),
-                         *this);
+                             .set_scratch_size(0, Kokkos::PerTeam(int(Threads * sizeof(T)))),
+                         kernel);
+  }
+  KOKKOS_FUNCTION static T* scratch(const Member& team) {
+    return static_cast<T*>(team.team_shmem().get_shmem(std::size_t(Threads) * sizeof(T)));
   }
 
-  // The largest value of the row; as on a host blind to NaN but for the row's first.
-  KOKKOS_FUNCTION T largest(const Member& team, T* scratch, const T* from) const {
+  /// The largest over the team's threads; NaN may be passed over.
+  KOKKOS_FUNCTION static T team_largest(const Member& team, T* values, T value) {
     const int thread = team.team_rank();
-    T most = from[0];
-    for (std::size_t c = thread; c < columns; c += Threads) most = from[c] > most ? from[c] : most;
-    scratch[thread] = most;
+    values[thread] = value;
     team.team_barrier();
-    for (int i = 0; i < Threads; ++i) most = scratch[i] > most ? scratch[i] : most;
+    for (int half = Threads / 2; half > 0; half /= 2) {
+      if (thread < half && values[thread + half] > values[thread]) {
+        values[thread] = values[thread + half];
+      }
+      team.team_barrier();
+    }
+    const T largest = values[0];
     team.team_barrier();
-    return most;
+    return largest;
   }
+};
 
-  KOKKOS_FUNCTION void operator()(const Member& team) const {
-    const std::size_t bytes = Threads * sizeof(T);
-    T* scratch = static_cast<T*>(team.team_shmem().get_shmem(bytes));
-    const std::size_t begin = static_cast<std::size_t>(team.league_rank()) * columns;
-    const T* from = x + begin;
-    T* to = out + begin;
+/// y = softmax(z), a row of n a team; y may be z.
+template <class Space, class T, int Threads>
+struct DeviceSoftmax {
+  using Rows = DeviceRows<Space, T, Threads>;
+  std::size_t n;
+  const T* z;
+  T* y;
+
+  KOKKOS_FUNCTION void operator()(const typename Rows::Member& team) const {
+    T* const values = Rows::scratch(team);
+    const std::size_t first = team.team_rank(), at = team.league_rank() * n;
+    T largest = first < n ? z[at + first] : z[at];
+    for (std::size_t i = first; i < n; i += Threads) {
+      if (z[at + i] > largest) largest = z[at + i];
+    }
+    largest = Rows::team_largest(team, values, largest);
     T sum = T(0);
-    if constexpr (Gradient) {
-      const T* p = kept + begin;
-      for (std::size_t c = team.team_rank(); c < columns; c += Threads) sum += p[c] * from[c];
-      sum = team_sum<1, Threads>(team, scratch, sum);
-      for (std::size_t c = team.team_rank(); c < columns; c += Threads) {
-        to[c] = p[c] * (from[c] - sum);
+    for (std::size_t i = first; i < n; i += Threads) sum += math::exp(z[at + i] - largest);
+    sum = team_sum<1, Threads>(team, values, sum);
+    for (std::size_t i = first; i < n; i += Threads) {
+      y[at + i] = math::exp(z[at + i] - largest) / sum;
+    }
+  }
+};
+
+/// dx = y (dy - Σ dy y), a row of n a team; dx may be dy.
+template <class Space, class T, int Threads>
+struct DeviceSoftmaxGradient {
+  using Rows = DeviceRows<Space, T, Threads>;
+  std::size_t n;
+  const T* y;
+  const T* dy;
+  T* dx;
+
+  KOKKOS_FUNCTION void operator()(const typename Rows::Member& team) const {
+    T* const values = Rows::scratch(team);
+    const std::size_t first = team.team_rank(), at = team.league_rank() * n;
+    T sum = T(0);
+    for (std::size_t i = first; i < n; i += Threads) sum += y[at + i] * dy[at + i];
+    sum = team_sum<1, Threads>(team, values, sum);
+    for (std::size_t i = first; i < n; i += Threads) dx[at + i] = y[at + i] * (dy[at + i] - sum);
+  }
+};
+
+/// Softmax with cross-entropy (loss.hpp), a row a team; `gradient` may be null, or z.
+template <class Space, class T, int Threads>
+struct DeviceCrossEntropy {
+  using Rows = DeviceRows<Space, T, Threads>;
+  std::size_t n;
+  const T* z;
+  const std::int32_t* label;
+  T smoothing, scale;
+  T* gradient;
+  T* loss;
+  T* correct;
+
+  KOKKOS_FUNCTION void operator()(const typename Rows::Member& team) const {
+    T* const values = Rows::scratch(team);
+    const std::size_t row = team.league_rank();
+    const std::size_t first = team.team_rank(), at = row * n;
+    const std::size_t target = static_cast<std::size_t>(label[row]);
+    const T target_logit = z[at + target];
+    T own = first < n ? z[at + first] : z[at], total = T(0);
+    for (std::size_t i = first; i < n; i += Threads) {
+      if (z[at + i] > own) own = z[at + i];
+      total += z[at + i];
+    }
+    const T largest = Rows::team_largest(team, values, own);
+    if (smoothing != T(0)) total = team_sum<1, Threads>(team, values, total);
+    // How many logits before the label's are as large: none, if its own is the first largest.
+    T before = T(0), sum = T(0);
+    for (std::size_t i = first; i < n; i += Threads) {
+      if (i < target && z[at + i] == largest) before += T(1);
+      sum += math::exp(z[at + i] - largest);
+    }
+    before = team_sum<1, Threads>(team, values, before);
+    sum = team_sum<1, Threads>(team, values, sum);
+    if (gradient) {
+      const T factor = scale / sum, rest = scale * smoothing / static_cast<T>(n);
+      for (std::size_t i = first; i < n; i += Threads) {
+        const T onehot = i == target ? scale * (T(1) - smoothing) : T(0);
+        gradient[at + i] = math::exp(z[at + i] - largest) * factor - rest - onehot;
       }
-    } else {
-      const T most = largest(team, scratch, from);
-      for (std::size_t c = team.team_rank(); c < columns; c += Threads) {
-        to[c] = math::exp(from[c] - most);
-        sum += to[c];
+    }
+    if (first == 0) {
+      T wanted = target_logit;
+      if (smoothing != T(0)) {
+        wanted = (T(1) - smoothing) * wanted + smoothing * total / static_cast<T>(n);
       }
-      const T factor = T(1) / team_sum<1, Threads>(team, scratch, sum);
-      for (std::size_t c = team.team_rank(); c < columns; c += Threads) to[c] *= factor;
+      loss[row] = std::log(sum) + (largest - wanted);
+      correct[row] = target_logit == largest && before == T(0) ? T(1) : T(0);
     }
   }
 };

@@ -3,78 +3,107 @@
 namespace ridgeline::kernels {
 namespace {
 
-template <Activation F, class Space, class T>
-void run_add_and_activate(const Space& instance, const std::string& label, std::size_t size,
-                          const T* x, const T* s, T* y) {
-  for_elements(
-      instance, label, size, {20.0 * size, 3.0 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) { y[i] = activate<F>(x[i] + s[i]); });
-}
+// An activation's order of magnitude, for the decision whether threads pay.
+constexpr double kActivationFlops = 20;
 
-template <Activation F, class Space, class T>
-void run_add_keep_and_activate(const Space& instance, const std::string& label, std::size_t size,
-                               const T* x, const T* s, T* y, T* sum) {
-  for_elements(
-      instance, label, size, {20.0 * size, 4.0 * sizeof(T) * size}, KOKKOS_LAMBDA(std::size_t i) {
-        const T z = x[i] + s[i];
-        sum[i] = z;
-        y[i] = activate<F>(z);
-      });
-}
+// What an activation does, as a functor: with_activation's lambda cannot hold a device's.
+template <Activation F, class T>
+struct Activate {
+  const T* x;
+  T* y;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { y[i] = kernels::activate<F>(x[i]); }
+};
 
-template <Activation F, class Space, class T>
-void run_derivative(const Space& instance, const std::string& label, std::size_t size,
-                    const T* kept, const T* dy, T* dx) {
-  for_elements(
-      instance, label, size, {20.0 * size, 3.0 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) { dx[i] = dy[i] * derivative<F>(kept[i]); });
+template <Activation F, class T>
+struct AddAndActivate {
+  const T* a;
+  const T* b;
+  T* y;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { y[i] = kernels::activate<F>(a[i] + b[i]); }
+};
+
+template <Activation F, class T>
+struct AddKeepAndActivate {
+  const T* a;
+  const T* b;
+  T* kept;
+  T* y;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    const T z = a[i] + b[i];
+    kept[i] = z;
+    y[i] = kernels::activate<F>(z);
+  }
+};
+
+template <Activation F, class T>
+struct MultiplyByDerivative {
+  const T* kept;
+  const T* dy;
+  T* dx;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { dx[i] = dy[i] * derivative<F>(kept[i]); }
+};
+
+template <class T>
+struct Add {
+  const T* a;
+  const T* b;
+  T* sum;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { sum[i] = a[i] + b[i]; }
+};
+
+template <class T>
+Cost cost_of(std::size_t size, double flops, double arrays) {
+  return {flops * double(size), arrays * sizeof(T) * double(size)};
 }
 
 }  // namespace
 
 template <class Space, class T>
-void add(const Space& instance, const std::string& label, const Vector<Space, const T>& a,
-         const Vector<Space, T>& b) {
-  const std::size_t size = a.size();
-  const T* from = a.data();
-  T* to = b.data();
-  for_elements(
-      instance, label, size, {double(size), 3.0 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) { to[i] += from[i]; });
+void add(const Space& instance, const std::string& label, std::size_t size, const T* a, const T* b,
+         T* sum) {
+  for_elements(instance, label, size, cost_of<T>(size, 1, 3), Add<T>{a, b, sum});
+}
+
+template <class Space, class T>
+void activate(const Space& instance, const std::string& label, Activation f, std::size_t size,
+              const T* x, T* y) {
+  with_activation(f, [&](auto function) {
+    for_elements(instance, label, size, cost_of<T>(size, kActivationFlops, 2),
+                 Activate<function(), T>{x, y});
+  });
 }
 
 template <class Space, class T>
 void add_and_activate(const Space& instance, const std::string& label, Activation f,
-                      const Vector<Space, const T>& x, const Vector<Space, const T>& s,
-                      const Vector<Space, T>& y, const Vector<Space, T>& sum) {
+                      std::size_t size, const T* a, const T* b, T* kept, T* y) {
   with_activation(f, [&](auto function) {
-    if (sum.size() > 0) {
-      run_add_keep_and_activate<function()>(instance, label, x.size(), x.data(), s.data(), y.data(),
-                                            sum.data());
+    const Cost cost = cost_of<T>(size, kActivationFlops + 1, kept ? 4 : 3);
+    if (kept) {
+      for_elements(instance, label, size, cost, AddKeepAndActivate<function(), T>{a, b, kept, y});
     } else {
-      run_add_and_activate<function()>(instance, label, x.size(), x.data(), s.data(), y.data());
+      for_elements(instance, label, size, cost, AddAndActivate<function(), T>{a, b, y});
     }
   });
 }
 
 template <class Space, class T>
-void apply_derivative(const Space& instance, const std::string& label, Activation f,
-                      const Vector<Space, const T>& kept, const Vector<Space, const T>& dy,
-                      const Vector<Space, T>& dx) {
+void multiply_by_derivative(const Space& instance, const std::string& label, Activation f,
+                            std::size_t size, const T* kept, const T* dy, T* dx) {
   with_activation(f, [&](auto function) {
-    run_derivative<function()>(instance, label, dy.size(), kept.data(), dy.data(), dx.data());
+    for_elements(instance, label, size, cost_of<T>(size, kActivationFlops, 3),
+                 MultiplyByDerivative<function(), T>{kept, dy, dx});
   });
 }
 
-#define RIDGELINE_ADD(Space, T)                                                                \
-  template void add<Space, T>(const Space&, const std::string&, const Vector<Space, const T>&, \
-                              const Vector<Space, T>&);                                        \
-  template void add_and_activate<Space, T>(                                                    \
-      const Space&, const std::string&, Activation, const Vector<Space, const T>&,             \
-      const Vector<Space, const T>&, const Vector<Space, T>&, const Vector<Space, T>&);        \
-  template void apply_derivative<Space, T>(                                                    \
-      const Space&, const std::string&, Activation, const Vector<Space, const T>&,             \
-      const Vector<Space, const T>&, const Vector<Space, T>&);
-RIDGELINE_FOR_SPACES(RIDGELINE_ADD)
+#define RIDGELINE_ELEMENTWISE(Space, T)                                                          \
+  template void add<Space, T>(const Space&, const std::string&, std::size_t, const T*, const T*, \
+                              T*);                                                               \
+  template void activate<Space, T>(const Space&, const std::string&, Activation, std::size_t,    \
+                                   const T*, T*);                                                \
+  template void add_and_activate<Space, T>(const Space&, const std::string&, Activation,         \
+                                           std::size_t, const T*, const T*, T*, T*);             \
+  template void multiply_by_derivative<Space, T>(const Space&, const std::string&, Activation,   \
+                                                 std::size_t, const T*, const T*, T*);
+RIDGELINE_FOR_SPACES(RIDGELINE_ELEMENTWISE)
 
 }  // namespace ridgeline::kernels

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "core/views.hpp"
@@ -7,21 +8,26 @@
 
 namespace ridgeline::kernels {
 
-/// b += a, element by element: where the gradients of two branches join.
-template <class Space, class T>
-void add(const Space& instance, const std::string& label, const Vector<Space, const T>& a,
-         const Vector<Space, T>& b);
+// One pass over arrays of `size` scalars. What is written may be one of what is read.
 
-/// y = f(x + s), element by element; `sum` keeps x + s unless it is empty. y may be x or s.
+/// sum = a + b.
+template <class Space, class T>
+void add(const Space& instance, const std::string& label, std::size_t size, const T* a, const T* b,
+         T* sum);
+
+/// y = f(x).
+template <class Space, class T>
+void activate(const Space& instance, const std::string& label, Activation f, std::size_t size,
+              const T* x, T* y);
+
+/// y = f(a + b); keeps a + b in `kept` unless that is null.
 template <class Space, class T>
 void add_and_activate(const Space& instance, const std::string& label, Activation f,
-                      const Vector<Space, const T>& x, const Vector<Space, const T>& s,
-                      const Vector<Space, T>& y, const Vector<Space, T>& sum);
+                      std::size_t size, const T* a, const T* b, T* kept, T* y);
 
-/// dx = dy · f', with f' from what derivative_needs_input(f) says is kept. dx may be dy.
+/// dx = dy f'(z), from what `derivative_needs_input` says is kept of z or y = f(z).
 template <class Space, class T>
-void apply_derivative(const Space& instance, const std::string& label, Activation f,
-                      const Vector<Space, const T>& kept, const Vector<Space, const T>& dy,
-                      const Vector<Space, T>& dx);
+void multiply_by_derivative(const Space& instance, const std::string& label, Activation f,
+                            std::size_t size, const T* kept, const T* dy, T* dx);
 
 }  // namespace ridgeline::kernels

@@ -53,9 +53,11 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
   const double packed =
       double(sizeof(T)) * 2 *
       (host::packed_rows_size<T>(product.plan) + host::packed_columns_size<T>(product.plan));
-  if (product.pack_blocks() > 0) {
-    for_blocks(instance, labels.pack, product.pack_blocks(), {0, packed},
-               [&product](int block) { product.pack(block); });
+  const int packed_before = args.same_a ? product.row_pack_blocks() : 0;
+  const int pack_blocks = product.pack_blocks() - packed_before;
+  if (pack_blocks > 0) {
+    for_blocks(instance, labels.pack, pack_blocks, {0, packed},
+               [&](int block) { product.pack(packed_before + block); });
   }
   for_blocks(instance, labels.product, product.product_blocks(), {2.0 * m * n * k, bytes},
              [&product](int block) { product.multiply(block); });
@@ -131,7 +133,7 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
 template <class T>
 std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape) {
   if (backend == GemmBackend::kokkos_kernels) return shape.factor ? shape.m * shape.k : 0;
-  if (on_device) return 0;
+  if (on_device) return device_gemm_workspace(shape);
   const host::GemmPlan plan = host_plan<T>(shape);
   return aligned_size<T>(host::packed_rows_size<T>(plan)) + host::packed_columns_size<T>(plan);
 }
@@ -144,7 +146,7 @@ void gemm(const Space& instance, const GemmLabels& labels, GemmBackend backend,
   } else if constexpr (kIsHost<Space>) {
     host_gemm(instance, labels, arguments, workspace);
   } else {
-    device_gemm(instance, labels.product, arguments);
+    device_gemm(instance, labels, arguments, shape_of(arguments), workspace);
   }
 }
 

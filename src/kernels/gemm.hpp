@@ -27,6 +27,9 @@ struct GemmArguments {
   Matrix<Space, const T> kept;      ///< shaped as a: A is multiplied by derivative(kept), or empty
   Activation derivative = Activation::identity;
   Vector<Space, T> row_sums;  ///< [m]: the sum of A' over k (a bias gradient), or empty
+  /// A' is what the product before on the same workspace had, both with row_sums, and the host's
+  /// kernels find it packed there.
+  bool same_a = false;
 };
 
 /// Names of the kernels that one product launches, built once by whoever owns it.

@@ -37,7 +37,7 @@ struct GemmPlan {
   int packed_panels;   ///< column panels that are packed: all, or the last, or none
   int tile_m, tile_n;  ///< a block of C
   int k_block;         ///< depth kept in cache
-  int row_panels_per_block, column_panels_per_block;  ///< packing blocks
+  int row_panels_per_block, column_panels_per_block, pack_depth;  ///< packing blocks
 };
 
 template <class T>
@@ -54,6 +54,7 @@ struct Gemm {
   T* packed_columns = nullptr;
 
   int pack_blocks() const;
+  int row_pack_blocks() const;  ///< the first of them: those of `rows`
   int product_blocks() const;
   /// Packs one block of panels; all must be done before the first `multiply`.
   void pack(int block) const;

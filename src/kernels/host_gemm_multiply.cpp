@@ -81,6 +81,28 @@ void prefetch_tile(const Gemm<T>& gemm, int i0, int rows, int j0, int columns) {
   }
 }
 
+// Adds `depth` packed values of each of a panel's rows to its sums: several k at a time, so that
+// these are whole vectors.
+template <class T>
+void add_row_sums(const T* packed, int depth, bool first, int rows, T* sums) {
+  constexpr int kStep = 8;
+  T partial[kStep * kRows] = {};
+  int k = 0;
+  for (; k + kStep <= depth; k += kStep) {
+    const T* from = packed + static_cast<std::ptrdiff_t>(k) * kRows;
+    for (int i = 0; i < kStep * kRows; ++i) partial[i] += from[i];
+  }
+  for (; k < depth; ++k) {
+    for (int i = 0; i < kRows; ++i)
+      partial[i] += packed[static_cast<std::ptrdiff_t>(k) * kRows + i];
+  }
+  for (int i = 0; i < rows; ++i) {
+    T total = first ? T(0) : sums[i];
+    for (int j = 0; j < kStep; ++j) total += partial[j * kRows + i];
+    sums[i] = total;
+  }
+}
+
 template <class T>
 void multiply_block(const Gemm<T>& gemm, int block) {
   const GemmPlan& plan = gemm.plan;
@@ -108,6 +130,9 @@ void multiply_block(const Gemm<T>& gemm, int block) {
         a = gemm.packed_rows + (static_cast<std::ptrdiff_t>(rp) * plan.k + k0) * kRows;
         a_outer = 1;
         a_k = kRows;
+        if (gemm.row_sums && column_block == 0) {
+          add_row_sums(a, k1 - k0, kb == 0, rows, gemm.row_sums + i0);
+        }
       } else {
         a = gemm.rows.data + i0 * gemm.rows.outer_stride + k0 * gemm.rows.k_stride;
         a_outer = gemm.rows.outer_stride;

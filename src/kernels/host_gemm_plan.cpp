@@ -49,8 +49,14 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   }
   plan.tile_m = tile_rows * kRows;
   plan.tile_n = tile_panels * kColumns<T>;
-  plan.row_panels_per_block = std::max(1, 4096 / std::max(1, k * kRows));
-  plan.column_panels_per_block = std::max(1, 4096 / std::max(1, k * kColumns<T>));
+  // Neighbouring panels lie side by side in a line of memory, so deep ones are packed by a few
+  // together and over a part of their depth.
+  plan.pack_depth = std::min(std::max(1, k), 256);
+  const auto panels_per_block = [&](int width) {
+    return std::max(1, 16384 / (plan.pack_depth * width));
+  };
+  plan.row_panels_per_block = panels_per_block(kRows);
+  plan.column_panels_per_block = panels_per_block(kColumns<T>);
   return plan;
 }
 
@@ -64,12 +70,17 @@ std::size_t packed_columns_size(const GemmPlan& plan) {
 }
 
 template <class T>
+int Gemm<T>::row_pack_blocks() const {
+  if (!plan.pack_rows) return 0;
+  return ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) *
+         ceil_div(plan.k, plan.pack_depth);
+}
+
+template <class T>
 int Gemm<T>::pack_blocks() const {
-  const int rows =
-      plan.pack_rows ? ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) : 0;
-  const int columns =
-      plan.packed_panels ? ceil_div(plan.packed_panels, plan.column_panels_per_block) : 0;
-  return rows + columns;
+  if (plan.packed_panels == 0) return row_pack_blocks();
+  return row_pack_blocks() + ceil_div(plan.packed_panels, plan.column_panels_per_block) *
+                                 ceil_div(plan.k, plan.pack_depth);
 }
 
 template <class T>
@@ -80,6 +91,8 @@ int Gemm<T>::product_blocks() const {
 
 template int Gemm<float>::pack_blocks() const;
 template int Gemm<double>::pack_blocks() const;
+template int Gemm<float>::row_pack_blocks() const;
+template int Gemm<double>::row_pack_blocks() const;
 template int Gemm<float>::product_blocks() const;
 template int Gemm<double>::product_blocks() const;
 template GemmPlan plan_gemm<float>(int, int, int, bool, bool, bool, bool);

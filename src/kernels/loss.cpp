@@ -1,11 +1,21 @@
 #include "kernels/loss.hpp"
 
-#include "kernels/device_loss.hpp"
-#include "kernels/device_team.hpp"
-#include "kernels/host_rows.hpp"
+#include "kernels/device_softmax.hpp"
+#include "kernels/host_softmax.hpp"
 #include "kernels/rows.hpp"
+#include "kernels/value_losses.hpp"
 
 namespace ridgeline::kernels {
+namespace {
+
+constexpr int kTeam = 64;
+
+template <class View>
+auto* data_or_null(const View& view) {
+  return view.size() > 0 ? view.data() : nullptr;
+}
+
+}  // namespace
 
 template <class Space, class T>
 void softmax_cross_entropy(const Space& instance, const std::string& label,
@@ -14,41 +24,60 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
                            const Vector<Space, T>& row_correct) {
   const std::size_t rows = logits.extent(0), classes = logits.extent(1);
-  const double size = double(logits.size());
-  T* to = gradient.size() > 0 ? gradient.data() : nullptr;
+  T* const slope = data_or_null(gradient);
   const T scale = T(1) / static_cast<T>(rows), smoothing = static_cast<T>(label_smoothing);
   if constexpr (kIsHost<Space>) {
-    over_rows(instance, label, rows, classes, {20 * size, 2 * sizeof(T) * size},
-              [&](std::size_t begin, std::size_t end) {
-                host::cross_entropy(classes, begin, end, logits.data(), labels.data(), smoothing,
-                                    scale, to, row_loss.data(), row_correct.data());
-              });
+    const double size = double(logits.size());
+    for_rows(
+        instance, label, rows, classes, {20 * size, 2 * sizeof(T) * size}, [&](std::size_t row) {
+          const host::CrossEntropyRow<T> found = host::cross_entropy_row<T>(
+              classes, logits.data() + row * classes, static_cast<std::size_t>(labels.data()[row]),
+              smoothing, scale, slope ? slope + row * classes : nullptr);
+          row_loss.data()[row] = found.loss;
+          row_correct.data()[row] = found.correct ? T(1) : T(0);
+        });
   } else {
-    launch_elements(instance, label, rows,
-                    DeviceCrossEntropy<T>{classes, logits.data(), labels.data(), smoothing, scale,
-                                          to, row_loss.data(), row_correct.data()});
+    using Kernel = DeviceCrossEntropy<Space, T, kTeam>;
+    Kernel::Rows::launch(instance, label, rows,
+                         Kernel{classes, logits.data(), labels.data(), smoothing, scale, slope,
+                                row_loss.data(), row_correct.data()});
   }
 }
+
+namespace {
+
+template <class Space, class T, class Loss>
+void value_loss(const Space& instance, const std::string& label, double flops,
+                const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
+                const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
+                const Loss& function) {
+  const std::size_t rows = y.extent(0), columns = y.extent(1);
+  T* const slope = data_or_null(gradient);
+  if constexpr (kIsHost<Space>) {
+    const double size = double(y.size());
+    for_rows(instance, label, rows, columns, {flops * size, 3 * sizeof(T) * size},
+             [&](std::size_t row) {
+               const std::size_t at = row * columns;
+               row_loss.data()[row] = row_of_losses<T>(columns, y.data() + at, targets.data() + at,
+                                                       slope ? slope + at : nullptr, function);
+             });
+  } else {
+    using Kernel = DeviceValueLoss<Space, T, kTeam, Loss>;
+    Kernel::Rows::launch(
+        instance, label, rows,
+        Kernel{columns, y.data(), targets.data(), slope, row_loss.data(), function});
+    (void)flops;
+  }
+}
+
+}  // namespace
 
 template <class Space, class T>
 void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss) {
-  const std::size_t rows = y.extent(0), columns = y.extent(1);
-  const double size = double(y.size());
-  T* to = gradient.size() > 0 ? gradient.data() : nullptr;
-  const T scale = T(1) / static_cast<T>(rows * columns);
-  if constexpr (kIsHost<Space>) {
-    over_rows(instance, label, rows, columns, {4 * size, 3 * sizeof(T) * size},
-              [&](std::size_t begin, std::size_t end) {
-                host::squared_error(columns, begin, end, y.data(), targets.data(), scale, to,
-                                    row_loss.data());
-              });
-  } else {
-    launch_elements(
-        instance, label, rows,
-        DeviceSquaredError<T>{columns, y.data(), targets.data(), scale, to, row_loss.data()});
-  }
+  const SquaredError<T> function{T(1) / static_cast<T>(y.size())};
+  value_loss(instance, label, 4, y, targets, gradient, row_loss, function);
 }
 
 template <class Space, class T>
@@ -56,21 +85,8 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Matrix<Space, const T>& logits,
                           const Matrix<Space, const T>& targets, const Matrix<Space, T>& gradient,
                           const Vector<Space, T>& row_loss) {
-  const std::size_t rows = logits.extent(0), columns = logits.extent(1);
-  const double size = double(logits.size());
-  T* to = gradient.size() > 0 ? gradient.data() : nullptr;
-  const T scale = T(1) / static_cast<T>(rows * columns);
-  if constexpr (kIsHost<Space>) {
-    over_rows(instance, label, rows, columns, {40 * size, 3 * sizeof(T) * size},
-              [&](std::size_t begin, std::size_t end) {
-                host::binary_cross_entropy(columns, begin, end, logits.data(), targets.data(),
-                                           scale, to, row_loss.data());
-              });
-  } else {
-    launch_elements(instance, label, rows,
-                    DeviceBinaryCrossEntropy<T>{columns, logits.data(), targets.data(), scale, to,
-                                                row_loss.data()});
-  }
+  const BinaryCrossEntropy<T> function{T(1) / static_cast<T>(logits.size())};
+  value_loss(instance, label, 60, logits, targets, gradient, row_loss, function);
 }
 
 namespace {

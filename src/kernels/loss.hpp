@@ -8,7 +8,7 @@
 namespace ridgeline::kernels {
 
 // Losses over a batch, with their gradients fused in. Means are over the rows (cross-entropy) or
-// over all elements (mse, binary cross-entropy), as PyTorch's default reduction has it.
+// over all elements (mse), as PyTorch's default reduction has it.
 
 /// What a batch adds up to, in a View of doubles: kept on the space until somebody asks.
 enum LossSum { kLossTotal, kCorrect, kSamples, kLossSums };
@@ -33,11 +33,10 @@ void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss);
 
-/// Binary cross-entropy of logits z [rows, columns] against targets t in [0, 1] of the same shape,
-/// with the sigmoid in it:
-///   loss = mean(max(z, 0) - z t + log(1 + exp(-|z|))),
-///   gradient = (sigmoid(z) - t) / (rows · columns).
-/// `gradient` and `row_loss` as in mean_squared_error.
+/// Binary cross-entropy of logits z [rows, columns] against targets in [0, 1] of the same shape,
+/// the sigmoid included:
+///   loss = mean(max(z, 0) - z t + log(1 + e^-|z|)),  gradient = (σ(z) - t) / (rows · columns).
+/// `row_loss` [rows] is each row's mean over its columns.
 template <class Space, class T>
 void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Matrix<Space, const T>& logits,

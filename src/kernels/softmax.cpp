@@ -1,23 +1,27 @@
 #include "kernels/softmax.hpp"
 
 #include "kernels/device_softmax.hpp"
-#include "kernels/host_rows.hpp"
+#include "kernels/host_softmax.hpp"
 #include "kernels/rows.hpp"
 
 namespace ridgeline::kernels {
+namespace {
+
+constexpr int kTeam = 64;
+
+}  // namespace
 
 template <class Space, class T>
 void softmax(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
              const Matrix<Space, T>& y) {
-  const std::size_t rows = x.extent(0), columns = x.extent(1);
+  const std::size_t rows = x.extent(0), n = x.extent(1);
   if constexpr (kIsHost<Space>) {
-    over_rows(instance, label, rows, columns, {20.0 * x.size(), 2.0 * sizeof(T) * x.size()},
-              [&](std::size_t begin, std::size_t end) {
-                host::softmax(columns, begin, end, x.data(), y.data());
-              });
+    const double size = double(x.size());
+    for_rows(instance, label, rows, n, {20 * size, 2 * sizeof(T) * size},
+             [&](std::size_t r) { host::softmax_row<T>(n, x.data() + r * n, y.data() + r * n); });
   } else {
-    DeviceSoftmax<Space, T, 32, false>{columns, x.data(), nullptr, y.data()}.launch(instance, label,
-                                                                                    rows);
+    using Kernel = DeviceSoftmax<Space, T, kTeam>;
+    Kernel::Rows::launch(instance, label, rows, Kernel{n, x.data(), y.data()});
   }
 }
 
@@ -25,15 +29,15 @@ template <class Space, class T>
 void softmax_gradient(const Space& instance, const std::string& label,
                       const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
                       const Matrix<Space, T>& dx) {
-  const std::size_t rows = y.extent(0), columns = y.extent(1);
+  const std::size_t rows = y.extent(0), n = y.extent(1);
   if constexpr (kIsHost<Space>) {
-    over_rows(instance, label, rows, columns, {4.0 * y.size(), 3.0 * sizeof(T) * y.size()},
-              [&](std::size_t begin, std::size_t end) {
-                host::softmax_gradient(columns, begin, end, y.data(), dy.data(), dx.data());
-              });
+    const double size = double(y.size());
+    for_rows(instance, label, rows, n, {4 * size, 3 * sizeof(T) * size}, [&](std::size_t r) {
+      host::softmax_gradient_row<T>(n, y.data() + r * n, dy.data() + r * n, dx.data() + r * n);
+    });
   } else {
-    DeviceSoftmax<Space, T, 32, true>{columns, dy.data(), y.data(), dx.data()}.launch(instance,
-                                                                                      label, rows);
+    using Kernel = DeviceSoftmaxGradient<Space, T, kTeam>;
+    Kernel::Rows::launch(instance, label, rows, Kernel{n, y.data(), dy.data(), dx.data()});
   }
 }
 

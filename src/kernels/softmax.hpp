@@ -6,12 +6,12 @@
 
 namespace ridgeline::kernels {
 
-/// Softmax of each row of x [rows, columns]: y = exp(x - max) / sum(exp(x - max)).
+/// y = e^(x - max x) / Σ e^(x - max x) over each row. x, y: [rows, columns]; y may be x.
 template <class Space, class T>
 void softmax(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
              const Matrix<Space, T>& y);
 
-/// Its gradient from the output: dx = y (dy - sum over the row of y dy).
+/// dx = y (dy - Σ dy y) over each row, from y = softmax(x). All [rows, columns]; dx may be dy.
 template <class Space, class T>
 void softmax_gradient(const Space& instance, const std::string& label,
                       const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,

@@ -34,24 +34,11 @@ ActivationLayer<Space, T>::ActivationLayer(const ActivationPlan& plan, const Tar
       forward_(plan.name + "/forward"),
       backward_(plan.name + "/backward") {}
 
-namespace {
-
-template <Activation F, class Space, class T>
-void apply(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y) {
-  const Cost cost{20.0 * size, 2.0 * sizeof(T) * size};
-  for_elements(
-      instance, label, size, cost,
-      KOKKOS_LAMBDA(std::size_t i) { y[i] = kernels::activate<F>(x[i]); });
-}
-
-}  // namespace
-
 template <class Space, class T>
 void ActivationLayer<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                         const Matrix<Space, const T>& x,
                                         const Matrix<Space, T>& y) {
-  kernels::with_activation(
-      function_, [&](auto f) { apply<f()>(instance, forward_, x.size(), x.data(), y.data()); });
+  kernels::activate<Space, T>(instance, forward_, function_, x.size(), x.data(), y.data());
 }
 
 template <class Space, class T>
@@ -61,9 +48,8 @@ void ActivationLayer<Space, T>::backward(const Space& instance, const Matrix<Spa
                                          const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
   const T* kept = kernels::derivative_needs_input(function_) ? x.data() : y.data();
-  kernels::apply_derivative(instance, backward_, function_, Vector<Space, const T>(kept, dy.size()),
-                            Vector<Space, const T>(dy.data(), dy.size()),
-                            Vector<Space, T>(dx.data(), dx.size()));
+  kernels::multiply_by_derivative<Space, T>(instance, backward_, function_, x.size(), kept,
+                                            dy.data(), dx.data());
 }
 
 #define RIDGELINE_ACTIVATION(Space, T) template class ActivationLayer<Space, T>;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/elementwise.hpp"
+
 namespace ridgeline::layers {
 
 using kernels::Activation;
@@ -23,9 +25,12 @@ DensePlan::DensePlan(std::string layer_name, const Shape& input_shape, std::size
       activation(f) {}
 
 std::unique_ptr<LayerPlan> DensePlan::read(const config::OptionTable& options,
-                                           const std::string& layer_name,
-                                           const Shape& input_shape) {
-  const auto units = options.integer("units", 1, 1 << 24);
+                                           const std::string& layer_name, const Shape& input_shape,
+                                           std::size_t vocabulary) {
+  const std::int64_t units =
+      options.is_string("units") && vocabulary > 0 && options.string("units") == "vocabulary"
+          ? static_cast<std::int64_t>(vocabulary)
+          : options.integer("units", 1, 1 << 24);
   const bool with_bias = options.boolean("bias", true);
   const std::string f =
       options.one_of("activation", kernels::activation_names(), std::string("identity"));
@@ -43,20 +48,26 @@ std::size_t DensePlan::saved(std::size_t batch) const {
   return kernels::derivative_needs_input(activation) ? batch * positions * out : 0;
 }
 
+namespace {
+
+// Scalars of dZ; what lies behind it begins at an alignment, whatever the scalar.
+std::size_t dz_size(std::size_t rows, std::size_t out) { return aligned_size<float>(rows * out); }
+
+}  // namespace
+
 std::size_t DensePlan::workspace(const Target& target, std::size_t batch, bool training) const {
   const std::size_t rows = batch * positions;
-  const bool factor = activation != Activation::identity;
+  const bool factor = activation != Activation::identity && !makes_dz();
   const auto size = [&](const GemmShape& shape) {
     return target.scalar_bytes == sizeof(float)
                ? kernels::gemm_workspace<float>(target.on_device, target.gemm, shape)
                : kernels::gemm_workspace<double>(target.on_device, target.gemm, shape);
   };
   std::size_t most = size({rows, out, in, false, true, false, false});
-  if (training) {
-    most = std::max(most, size({rows, in, out, false, false, factor, false}));
-    most = std::max(most, size({out, in, rows, true, false, factor, bias}));
-  }
-  return most;
+  if (!training) return most;
+  const std::size_t products = std::max(size({rows, in, out, false, false, factor, false}),
+                                        size({out, in, rows, true, false, factor, bias}));
+  return std::max(most, (makes_dz() ? dz_size(rows, out) : 0) + products);
 }
 
 Counts DensePlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
@@ -89,9 +100,11 @@ Dense<Space, T>::Dense(const DensePlan& plan, const Target& target)
       bias_(plan.bias),
       activation_(plan.activation),
       gemm_(target.gemm),
+      makes_dz_(plan.makes_dz()),
       forward_(plan.name + "/forward"),
       input_gradient_(plan.name + "/backward/input"),
-      weight_gradient_(plan.name + "/backward/weight") {}
+      weight_gradient_(plan.name + "/backward/weight"),
+      derivative_(plan.name + "/backward/derivative") {}
 
 template <class Space, class T>
 void Dense<Space, T>::forward(const Space& instance, Mode /*mode*/, const Matrix<Space, const T>& x,
@@ -116,23 +129,29 @@ void Dense<Space, T>::backward(const Space& instance, const Matrix<Space, const 
                                const Matrix<Space, T>& dx) {
   const std::size_t rows = x.extent(0) * positions_;
   GemmArguments<Space, T> product;
+  Vector<Space, T> workspace = memory_.workspace;
   product.a = Matrix<Space, const T>(dy.data(), rows, out_);
-  if (activation_ != Activation::identity) {
-    const bool from_input = kernels::derivative_needs_input(activation_);
-    product.kept = Matrix<Space, const T>(from_input ? memory_.saved.data() : y.data(), rows, out_);
+  if (makes_dz_) {
+    const std::size_t size = dz_size(rows, out_);
+    kernels::multiply_by_derivative<Space, T>(instance, derivative_, activation_, rows * out_,
+                                              memory_.saved.data(), dy.data(), workspace.data());
+    product.a = Matrix<Space, const T>(workspace.data(), rows, out_);
+    workspace = Vector<Space, T>(workspace.data() + size, workspace.size() - size);
+  } else if (activation_ != Activation::identity) {
+    product.kept = Matrix<Space, const T>(y.data(), rows, out_);
     product.derivative = activation_;
   }
   if (dx.data()) {
     GemmArguments<Space, T> input_gradient = product;
     input_gradient.b = Matrix<Space, const T>(memory_.parameters[0].data(), out_, in_);
     input_gradient.c = Matrix<Space, T>(dx.data(), rows, in_);
-    kernels::gemm(instance, input_gradient_, gemm_, input_gradient, memory_.workspace);
+    kernels::gemm(instance, input_gradient_, gemm_, input_gradient, workspace);
   }
   product.transpose_a = true;
   product.b = Matrix<Space, const T>(x.data(), rows, in_);
   product.c = Matrix<Space, T>(memory_.gradients[0].data(), out_, in_);
   if (bias_) product.row_sums = memory_.gradients[1];
-  kernels::gemm(instance, weight_gradient_, gemm_, product, memory_.workspace);
+  kernels::gemm(instance, weight_gradient_, gemm_, product, workspace);
 }
 
 #define RIDGELINE_DENSE(Space, T) template class Dense<Space, T>;

@@ -7,8 +7,9 @@ namespace ridgeline::layers {
 // Y = f(X Wᵀ + b) on the last dimension of whatever comes.
 //   forward   Z = X Wᵀ + b,  Y = f(Z)                X [rows, in], W [out, in], b [out]
 //   backward  dZ = dY ∘ f'(Z),  dX = dZ W,  dW = dZᵀ X,  db = sum of dZ over rows
-// rows is the batch times the leading dimensions. Bias, activation and derivative are fused into
-// the products.
+// rows is the batch times the leading dimensions. Bias and activation are fused into the product,
+// and so is a derivative that is cheap, in both products backward; one that is not
+// (derivative_needs_input) makes dZ once, in a pass of its own.
 
 /// A fully connected layer.
 class DensePlan : public LayerPlan {
@@ -16,7 +17,8 @@ class DensePlan : public LayerPlan {
   DensePlan(std::string name, const Shape& input, std::size_t units, bool with_bias,
             kernels::Activation f);
   static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
-                                         const std::string& name, const Shape& input);
+                                         const std::string& name, const Shape& input,
+                                         std::size_t vocabulary);
 
   const std::size_t in, out;
   const std::size_t positions;  ///< rows a sample
@@ -25,6 +27,8 @@ class DensePlan : public LayerPlan {
 
   std::vector<ParameterPlan> parameters() const override;
   std::size_t saved(std::size_t batch) const override;
+  /// Whether backward makes dZ at the head of its workspace.
+  bool makes_dz() const { return kernels::derivative_needs_input(activation); }
   std::size_t workspace(const Target& target, std::size_t batch, bool training) const override;
   Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                 bool input_gradient) const override;
@@ -47,7 +51,9 @@ class Dense : public Layer<Space, T> {
   const bool bias_;
   const kernels::Activation activation_;
   const kernels::GemmBackend gemm_;
+  const bool makes_dz_;
   const kernels::GemmLabels forward_, input_gradient_, weight_gradient_;
+  const std::string derivative_;
 };
 
 }  // namespace ridgeline::layers

@@ -1,12 +1,19 @@
 #include "layers/layer.hpp"
 
 #include "layers/activation.hpp"
+#include "layers/attention.hpp"
 #include "layers/batch_norm.hpp"
+#include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/dropout.hpp"
+#include "layers/embedding.hpp"
 #include "layers/flatten.hpp"
 #include "layers/global_avg_pool.hpp"
+#include "layers/gru.hpp"
+#include "layers/layer_norm.hpp"
+#include "layers/lstm.hpp"
 #include "layers/pool2d.hpp"
+#include "layers/position_embedding.hpp"
 #include "layers/residual.hpp"
 #include "layers/softmax.hpp"
 
@@ -17,19 +24,39 @@ namespace {
 struct Kind {
   const char* name;
   std::unique_ptr<LayerPlan> (*read)(const config::OptionTable& options, const std::string& name,
-                                     const Shape& input);
+                                     const Shape& input, std::size_t vocabulary);
 };
 
+// Few layers ask for the vocabulary.
+template <auto Read>
+std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::string& name,
+                                const Shape& input, std::size_t vocabulary) {
+  if constexpr (std::is_invocable_v<decltype(Read), const config::OptionTable&,
+                                    const std::string&, const Shape&, std::size_t>) {
+    return Read(options, name, input, vocabulary);
+  } else {
+    (void)vocabulary;
+    return Read(options, name, input);
+  }
+}
+
 constexpr Kind kKinds[] = {
-    {"dense", DensePlan::read},
-    {"max_pool2d", Pool2dPlan::read_max},
-    {"avg_pool2d", Pool2dPlan::read_average},
-    {"global_avg_pool", GlobalAvgPoolPlan::read},
-    {"flatten", FlattenPlan::read},
-    {"softmax", SoftmaxPlan::read},
-    {"batch_norm", BatchNormPlan::read},
-    {"activation", ActivationPlan::read},
-    {"dropout", DropoutPlan::read},
+    {"dense", read<DensePlan::read>},
+    {"conv2d", read<Conv2dPlan::read>},
+    {"max_pool2d", read<Pool2dPlan::read_max>},
+    {"avg_pool2d", read<Pool2dPlan::read_average>},
+    {"global_avg_pool", read<GlobalAvgPoolPlan::read>},
+    {"flatten", read<FlattenPlan::read>},
+    {"softmax", read<SoftmaxPlan::read>},
+    {"position_embedding", read<PositionEmbeddingPlan::read>},
+    {"batch_norm", read<BatchNormPlan::read>},
+    {"layer_norm", read<LayerNormPlan::read>},
+    {"activation", read<ActivationPlan::read>},
+    {"dropout", read<DropoutPlan::read>},
+    {"embedding", read<EmbeddingPlan::read>},
+    {"attention", read<AttentionPlan::read>},
+    {"lstm", read<LstmPlan::read>},
+    {"gru", read<GruPlan::read>},
 };
 
 }  // namespace
@@ -42,21 +69,22 @@ const std::vector<std::string>& layer_kinds() {
   static const std::vector<std::string> kinds = [] {
     std::vector<std::string> names;
     for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+    names.insert(names.end(), {"residual", "sequence"});
     return names;
   }();
   return kinds;
 }
 
 std::unique_ptr<LayerPlan> plan_layer(const config::OptionTable& options, const std::string& name,
-                                      const Shape& input) {
+                                      const Shape& input, std::size_t vocabulary) {
   const std::string wanted = options.one_of("kind", layer_kinds());
   for (const Kind& kind : kKinds) {
     if (wanted != kind.name) continue;
-    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input);
+    std::unique_ptr<LayerPlan> plan = kind.read(options, name, input, vocabulary);
     options.finish();
     return plan;
   }
-  options.fail("kind", "no such kind of layer: " + wanted);
+  options.fail("kind", "a layer that holds layers, " + wanted + ", is planned by the network");
 }
 
 namespace {
@@ -75,13 +103,20 @@ template <class Space, class T>
 std::unique_ptr<Layer<Space, T>> make_layer(const LayerPlan& plan, const Target& target) {
   std::unique_ptr<Layer<Space, T>> made;
   make_if<Dense<Space, T>, DensePlan>(plan, target, made) ||
+      make_if<Conv2d<Space, T>, Conv2dPlan>(plan, target, made) ||
       make_if<Pool2d<Space, T>, Pool2dPlan>(plan, target, made) ||
       make_if<GlobalAvgPool<Space, T>, GlobalAvgPoolPlan>(plan, target, made) ||
       make_if<Flatten<Space, T>, FlattenPlan>(plan, target, made) ||
       make_if<Softmax<Space, T>, SoftmaxPlan>(plan, target, made) ||
+      make_if<PositionEmbedding<Space, T>, PositionEmbeddingPlan>(plan, target, made) ||
       make_if<BatchNorm<Space, T>, BatchNormPlan>(plan, target, made) ||
+      make_if<LayerNorm<Space, T>, LayerNormPlan>(plan, target, made) ||
       make_if<ActivationLayer<Space, T>, ActivationPlan>(plan, target, made) ||
       make_if<Dropout<Space, T>, DropoutPlan>(plan, target, made) ||
+      make_if<Embedding<Space, T>, EmbeddingPlan>(plan, target, made) ||
+      make_if<Attention<Space, T>, AttentionPlan>(plan, target, made) ||
+      make_if<Lstm<Space, T>, LstmPlan>(plan, target, made) ||
+      make_if<Gru<Space, T>, GruPlan>(plan, target, made) ||
       make_if<ResidualSum<Space, T>, ResidualPlan>(plan, target, made);
   return made;
 }

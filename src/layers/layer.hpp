@@ -24,6 +24,15 @@ struct Counts {
   double matrix_flops = 0;  ///< the part in matrix products
   double bytes = 0;
   double working_set_bytes = 0;  ///< distinct bytes touched
+
+  /// What follows one after the other adds up; the working set is the larger one.
+  Counts& operator+=(const Counts& other) {
+    flops += other.flops;
+    matrix_flops += other.matrix_flops;
+    bytes += other.bytes;
+    if (other.working_set_bytes > working_set_bytes) working_set_bytes = other.working_set_bytes;
+    return *this;
+  }
 };
 
 /// Whether a forward pass is part of a training step: batch_norm then uses the batch's statistics,
@@ -104,6 +113,8 @@ class LayerPlan {
   /// Whether output and input are the same memory in another shape, and nothing is computed.
   /// `training` is that of the network: dropout is a view where nothing trains.
   virtual bool is_view(bool /*training*/) const { return false; }
+  /// Whether the input is tokens, integers that stand for something, rather than values.
+  virtual bool takes_tokens() const { return false; }
 };
 
 /// What a layer holds views into; all memory belongs to the network.
@@ -137,12 +148,14 @@ class Layer {
   LayerMemory<Space, T> memory_;
 };
 
-/// Reads one `[[network.layer]]` table and plans the layer for inputs of shape `input`. Throws
-/// RequestError with file, line and key for an unknown kind or key and for shapes that do not fit.
+/// Reads one layer's table and plans it for inputs of shape `input`. `vocabulary` is the number of
+/// a text's characters, 0 where the data is no text. Throws RequestError with file, line and key
+/// for an unknown kind or key and for shapes that do not fit.
 std::unique_ptr<LayerPlan> plan_layer(const config::OptionTable& options, const std::string& name,
-                                      const Shape& input);
+                                      const Shape& input, std::size_t vocabulary = 0);
 
-/// The kinds of layer there are, as decks spell them.
+/// The kinds of layer there are, as decks spell them; `residual` and `sequence`, which hold layers,
+/// are for network/graph.hpp to unfold.
 const std::vector<std::string>& layer_kinds();
 
 /// The kernels of a planned layer.

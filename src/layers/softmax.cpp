@@ -6,17 +6,17 @@ namespace ridgeline::layers {
 
 Counts SoftmaxPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                            bool input_gradient) const {
-  const double size = double(batch) * size_of(input), rows = size / input.back();
+  const double size = double(batch) * size_of(input), rows = size / double(input.back());
   Counts counts;
-  double scalars = 0;
   if (phase == Phase::forward) {
+    // A comparison, a difference, exp, a sum and a product each; a quotient a row.
     counts.flops = 5 * size + rows;
-    scalars = 2 * size;
+    counts.bytes = 2 * size * scalar_bytes;
   } else if (input_gradient) {
-    counts.flops = 4 * size;
-    scalars = 3 * size;
+    counts.flops = 4 * size;  // two products, a sum, a difference
+    counts.bytes = 3 * size * scalar_bytes;
   }
-  counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;
+  counts.working_set_bytes = counts.bytes;
   return counts;
 }
 
@@ -30,19 +30,20 @@ template <class Space, class T>
 void Softmax<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                 const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
   const std::size_t rows = x.size() / columns_;
-  kernels::softmax(instance, forward_, Matrix<Space, const T>(x.data(), rows, columns_),
-                   Matrix<Space, T>(y.data(), rows, columns_));
+  kernels::softmax<Space, T>(instance, forward_, Matrix<Space, const T>(x.data(), rows, columns_),
+                             Matrix<Space, T>(y.data(), rows, columns_));
 }
 
 template <class Space, class T>
-void Softmax<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& /*x*/,
+void Softmax<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
                                  const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
                                  const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
-  const std::size_t rows = y.size() / columns_;
-  kernels::softmax_gradient(instance, backward_, Matrix<Space, const T>(y.data(), rows, columns_),
-                            Matrix<Space, const T>(dy.data(), rows, columns_),
-                            Matrix<Space, T>(dx.data(), rows, columns_));
+  const std::size_t rows = x.size() / columns_;
+  kernels::softmax_gradient<Space, T>(instance, backward_,
+                                      Matrix<Space, const T>(y.data(), rows, columns_),
+                                      Matrix<Space, const T>(dy.data(), rows, columns_),
+                                      Matrix<Space, T>(dx.data(), rows, columns_));
 }
 
 #define RIDGELINE_SOFTMAX(Space, T) template class Softmax<Space, T>;

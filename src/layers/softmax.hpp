@@ -4,10 +4,8 @@
 
 namespace ridgeline::layers {
 
-// y = exp(x - max) / sum(exp(x - max)) and dx = y ∘ (dy - sum(y ∘ dy)), max and sums over the last
-// dimension.
+// y = e^(x - max x) / Σ e^(x - max x) over the last dimension,  dx = y (dy - Σ dy y).
 
-/// Softmax over the last dimension of whatever comes.
 class SoftmaxPlan : public LayerPlan {
  public:
   SoftmaxPlan(std::string layer_name, const Shape& input_shape)

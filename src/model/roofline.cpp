@@ -1,5 +1,6 @@
 #include "model/roofline.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/launch.hpp"
@@ -10,32 +11,42 @@ namespace {
 
 using network::StepPart;
 
-// Times each part of a step and counts what it launches.
+// Times each part of a step and counts what it launches, by record.
 template <class Space>
 class PartRecorder : public network::StepObserver {
  public:
-  PartRecorder(const Space& instance, std::size_t parts) : seconds_(parts), launches_(parts) {
-    for (std::size_t i = 0; i < parts; ++i) {
+  PartRecorder(const Space& instance, std::vector<std::size_t> records)
+      : records_(std::move(records)),
+        seconds_(1 + *std::max_element(records_.begin(), records_.end())),
+        launches_(seconds_.size()) {
+    for (std::size_t i = 0; i < records_.size(); ++i) {
       watches_.push_back(std::make_unique<Stopwatch<Space>>(instance));
     }
   }
   void begin(std::size_t part) override {
+    if (part == 0) std::fill(launches_.begin(), launches_.end(), LaunchCount());
     before_ = launch_count;
     watches_[part]->start();
   }
   void end(std::size_t part) override {
     watches_[part]->stop();
-    launches_[part] = {launch_count.parallel - before_.parallel,
-                       launch_count.single - before_.single};
+    LaunchCount& launches = launches_[records_[part]];
+    launches.parallel += launch_count.parallel - before_.parallel;
+    launches.single += launch_count.single - before_.single;
+    launches.barriers += launch_count.barriers - before_.barriers;
   }
   /// Reads the watches of the step that is over.
   void collect() {
-    for (std::size_t i = 0; i < watches_.size(); ++i) seconds_[i].push_back(watches_[i]->seconds());
+    for (auto& samples : seconds_) samples.push_back(0);
+    for (std::size_t i = 0; i < watches_.size(); ++i) {
+      seconds_[records_[i]].back() += watches_[i]->seconds();
+    }
   }
-  Timing timing(std::size_t part) const { return summarize(seconds_[part]); }
-  LaunchCount launches(std::size_t part) const { return launches_[part]; }
+  Timing timing(std::size_t record) const { return summarize(seconds_[record]); }
+  LaunchCount launches(std::size_t record) const { return launches_[record]; }
 
  private:
+  const std::vector<std::size_t> records_;
   std::vector<std::unique_ptr<Stopwatch<Space>>> watches_;
   std::vector<std::vector<double>> seconds_;
   std::vector<LaunchCount> launches_;
@@ -51,7 +62,7 @@ struct RandomBatch {
   RandomBatch(const Space& instance, const network::NetworkPlan& plan, std::size_t batch)
       : inputs(allocate<T>(instance, "network/inputs", batch * plan.input_size())),
         targets(allocate<T>(instance, "network/targets", batch * plan.output_size())),
-        labels(allocate<std::int32_t>(instance, "network/labels", batch)) {
+        labels(allocate<std::int32_t>(instance, "network/labels", batch * plan.loss_rows())) {
     const auto fill = [&](const auto& view, std::uint64_t which, const auto& value) {
       auto host = Kokkos::create_mirror_view(view);
       for (std::size_t i = 0; i < view.size(); ++i) {
@@ -60,22 +71,27 @@ struct RandomBatch {
       Kokkos::deep_copy(instance, view, host);
     };
     const auto number = [](const Philox& random) { return static_cast<T>(random.uniform(0)); };
-    const auto classes = static_cast<std::uint32_t>(plan.output_size());
-    fill(inputs, 0, number);
+    const auto classes = static_cast<std::uint32_t>(plan.loss_columns());
+    const auto limit = static_cast<std::uint32_t>(plan.token_limit());
+    if (limit > 0) {
+      fill(inputs, 0, [&](const Philox& random) { return static_cast<T>(random.below(limit)); });
+    } else {
+      fill(inputs, 0, number);
+    }
     fill(targets, 1, number);
     fill(labels, 2, [&](const Philox& random) { return std::int32_t(random.below(classes)); });
     instance.fence();
   }
 };
 
-Work work_of(const layers::Counts& counts, long dispatches, long single_dispatches,
-             const Timing& seconds) {
+Work work_of(const layers::Counts& counts, const LaunchCount& launches, const Timing& seconds) {
   Work work;
   work.flops = counts.flops;
   work.bytes = counts.bytes;
   work.working_set_bytes = counts.working_set_bytes;
-  work.parallel_dispatches = double(dispatches);
-  work.single_dispatches = double(single_dispatches);
+  work.parallel_dispatches = double(launches.parallel);
+  work.single_dispatches = double(launches.single);
+  work.barriers = double(launches.barriers);
   work.seconds = seconds.median;
   return work;
 }
@@ -94,7 +110,7 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
   const RandomBatch<Space, T> data(instance, *plan, options.batch);
   network::Batch<Space, T> batch;
   batch.inputs = Matrix<Space, const T>(data.inputs.data(), options.batch, plan->input_size());
-  batch.labels = Vector<Space, const std::int32_t>(data.labels.data(), options.batch);
+  batch.labels = Vector<Space, const std::int32_t>(data.labels.data(), data.labels.size());
   batch.targets = Matrix<Space, const T>(data.targets.data(), options.batch, plan->output_size());
   const auto run = [&](network::StepObserver* observer) {
     if (options.training) {
@@ -105,7 +121,8 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
   };
 
   const std::vector<StepPart> parts = plan->parts(options.training);
-  PartRecorder<Space> recorder(instance, parts.size());
+  const std::vector<std::size_t> record_of = network::record_numbers(parts);
+  PartRecorder<Space> recorder(instance, record_of);
   // Both kinds of step in turn; the end-to-end one by the host's clock, batched where it is short.
   MeasureOptions measuring;
   measuring.min_repeats = options.repeats;
@@ -126,22 +143,26 @@ Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::
   Roofline roofline;
   roofline.total = timing.a;
   const std::size_t scalar = sizeof(T);
-  long dispatches = 0, single_dispatches = 0;
+  LaunchCount launches;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    LayerRecord record{
-        parts[i], plan->counts(parts[i], options.batch, scalar), 0, 0, recorder.timing(i), {}};
-    record.dispatches = recorder.launches(i).parallel;
-    record.single_dispatches = recorder.launches(i).single;
-    dispatches += record.dispatches;
-    single_dispatches += record.single_dispatches;
-    record.placement = ceilings.place(
-        work_of(record.counts, record.dispatches, record.single_dispatches, record.seconds));
+    const layers::Counts counts = plan->counts(parts[i], options.batch, scalar);
+    if (record_of[i] < roofline.records.size()) {
+      roofline.records[record_of[i]].counts += counts;
+    } else {
+      roofline.records.push_back({parts[i], counts, {}, recorder.timing(record_of[i]), {}});
+    }
+  }
+  for (std::size_t i = 0; i < roofline.records.size(); ++i) {
+    LayerRecord& record = roofline.records[i];
+    record.launches = recorder.launches(i);
+    launches.parallel += record.launches.parallel;
+    launches.single += record.launches.single;
+    launches.barriers += record.launches.barriers;
+    record.placement = ceilings.place(work_of(record.counts, record.launches, record.seconds));
     roofline.sum_of_records += record.seconds.median;
-    roofline.records.push_back(record);
   }
   roofline.counts = plan->step_counts(options.training, options.batch, scalar);
-  roofline.placement =
-      ceilings.place(work_of(roofline.counts, dispatches, single_dispatches, roofline.total));
+  roofline.placement = ceilings.place(work_of(roofline.counts, launches, roofline.total));
   return roofline;
 }
 
@@ -174,8 +195,9 @@ void to_json(io::Json& json, const Roofline& roofline) {
     io::Json entry = {{"layer", record.part.layer},
                       {"kind", record.part.kind},
                       {"phase", layers::to_string(record.part.phase)},
-                      {"dispatches", record.dispatches},
-                      {"single_dispatches", record.single_dispatches}};
+                      {"dispatches", record.launches.parallel},
+                      {"single_dispatches", record.launches.single},
+                      {"barriers", record.launches.barriers}};
     entry.update(placed(record.counts, record.seconds, record.placement));
     json["records"].push_back(std::move(entry));
   }

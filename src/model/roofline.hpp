@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/launch.hpp"
 #include "core/timing.hpp"
 #include "io/json.hpp"
 #include "model/ceilings.hpp"
@@ -15,8 +16,7 @@ namespace ridgeline::model {
 struct LayerRecord {
   network::StepPart part;
   layers::Counts counts;
-  long dispatches = 0;         ///< kernels on the space
-  long single_dispatches = 0;  ///< kernels that a host space ran on the calling thread alone
+  LaunchCount launches;
   Timing seconds;
   Placement placement;
 };

@@ -1,46 +1,119 @@
 #include "network/arena.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/views.hpp"
 
 namespace ridgeline::network {
 
+Placement place(const std::vector<Tenant>& tenants, std::size_t alignment) {
+  std::vector<std::size_t> order(tenants.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return tenants[a].size > tenants[b].size; });
+  Placement placement;
+  placement.offsets.assign(tenants.size(), 0);
+  std::vector<std::size_t> placed;  // by where they begin
+  for (const std::size_t mine : order) {
+    const Tenant& tenant = tenants[mine];
+    std::size_t at = 0;
+    for (const std::size_t other : placed) {
+      const Tenant& neighbour = tenants[other];
+      if (neighbour.last < tenant.first || tenant.last < neighbour.first) continue;
+      const std::size_t begin = placement.offsets[other];
+      if (at + tenant.size <= begin) break;  // fits before it
+      const std::size_t end = begin + neighbour.size;
+      at = std::max(at, (end + alignment - 1) / alignment * alignment);
+    }
+    placement.offsets[mine] = at;
+    placement.size = std::max(placement.size, at + tenant.size);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), at,
+                                   [&](std::size_t offset, std::size_t other) {
+                                     return offset < placement.offsets[other];
+                                   }),
+                  mine);
+  }
+  return placement;
+}
+
 template <class T>
 ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std::size_t batch,
                      bool training) {
-  ArenaPlan arena;
-  const auto take = [&](std::size_t scalars) {
-    const std::size_t at = arena.size;
-    arena.size += aligned_size<T>(scalars);
-    return at;
+  const Graph& graph = plan.graph;
+  const std::size_t count = graph.layers.size();
+  // Forward of layer i is moment i, then comes the loss, then the backward passes in their order.
+  const std::size_t loss = count, end = loss + 1 + graph.backward.size();
+  std::vector<Tenant> tenants;
+  const auto add = [&](std::size_t size, std::size_t first, std::size_t last) {
+    tenants.push_back({aligned_size<T>(size), first, last});
+    return tenants.size() - 1;
   };
-  std::size_t widest = 0;
-  for (const auto& layer : plan.layers) widest = std::max(widest, size_of(layer->output));
-  // Inference keeps no activation longer than the next layer needs it.
-  std::size_t in_turn[2] = {0, 0};
-  if (!training) {
-    for (std::size_t& at : in_turn) at = take(batch * widest);
-  }
-  std::size_t turn = 0;
-  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
-    const layers::LayerPlan& layer = *plan.layers[i];
-    if (layer.is_view(training)) {
-      arena.outputs.push_back(i == 0 ? kNetworkInput : arena.outputs.back());
-    } else if (training) {
-      arena.outputs.push_back(take(batch * size_of(layer.output)));
-    } else {
-      arena.outputs.push_back(in_turn[turn++ % 2]);
+
+  ArenaPlan arena;
+  std::vector<std::size_t> output_of(count, kNone), saved_of(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const layers::LayerPlan& layer = *graph.layers[i];
+    const Operands& from = graph.operands[i];
+    for (const std::size_t at : {from.input, from.shortcut}) {
+      const std::size_t tenant = at == kNetworkInput || at == kNone ? kNone : output_of[at];
+      if (tenant != kNone) tenants[tenant].last = i;
     }
-    arena.saved.push_back(take(layer.saved(batch)));
+    if (layer.is_view(training)) {
+      output_of[i] = from.input == kNetworkInput ? kNone : output_of[from.input];
+    } else {
+      output_of[i] = add(batch * size_of(layer.output), i, i);
+    }
+    saved_of[i] = add(training ? layer.saved(batch) : 0, i, i);
     arena.workspace_size = std::max(arena.workspace_size, layer.workspace(target, batch, training));
   }
+  if (output_of.back() != kNone) tenants[output_of.back()].last = loss;
+  const std::size_t row_loss = add(batch * plan.loss_rows(), loss, loss);
+  const std::size_t row_correct = add(batch * plan.loss_rows(), loss, loss);
+
+  std::vector<std::size_t> gradient_of;
   if (training) {
-    for (std::size_t& at : arena.gradients) at = take(batch * widest);
+    for (const std::size_t size : graph.gradient_sizes) {
+      gradient_of.push_back(add(batch * size, end, loss));  // not written yet
+    }
+    const auto touch = [&](std::size_t gradient, std::size_t moment) {
+      Tenant& tenant = tenants[gradient_of[gradient]];
+      tenant.first = std::min(tenant.first, moment);
+      tenant.last = std::max(tenant.last, moment);
+    };
+    touch(0, loss);
+    for (std::size_t k = 0; k < graph.backward.size(); ++k) {
+      const BackwardStep& step = graph.backward[k];
+      const std::size_t moment = loss + 1 + k;
+      if (step.dy == kNone) continue;
+      const std::size_t input = graph.operands[step.layer].input;
+      // A backward pass may read its layer's input and output.
+      for (const std::size_t at : {input, step.layer}) {
+        const std::size_t tenant = at == kNetworkInput ? kNone : output_of[at];
+        if (tenant != kNone) tenants[tenant].last = std::max(tenants[tenant].last, moment);
+      }
+      Tenant& saved = tenants[saved_of[step.layer]];
+      saved.last = std::max(saved.last, moment);
+      touch(step.dy, moment);
+      if (step.dx != kNone) touch(step.dx, moment);
+      for (const BackwardStep::Join& join : step.joins) {
+        for (const std::size_t gradient : {join.a, join.b, join.sum}) touch(gradient, moment);
+      }
+    }
   }
-  arena.row_loss = take(batch);
-  arena.row_correct = take(batch);
-  arena.workspace = take(arena.workspace_size);
+  const std::size_t workspace = add(arena.workspace_size, 0, end);
+
+  const Placement placement = place(tenants, kAlignment / sizeof(T));
+  for (std::size_t i = 0; i < count; ++i) {
+    arena.outputs.push_back(output_of[i] == kNone ? kNetworkInput
+                                                  : placement.offsets[output_of[i]]);
+    arena.saved.push_back(placement.offsets[saved_of[i]]);
+  }
+  for (const std::size_t tenant : gradient_of) arena.gradients.push_back(placement.offsets[tenant]);
+  arena.row_loss = placement.offsets[row_loss];
+  arena.row_correct = placement.offsets[row_correct];
+  arena.workspace = placement.offsets[workspace];
+  arena.size = placement.size;
   return arena;
 }
 

@@ -7,21 +7,34 @@
 
 namespace ridgeline::network {
 
-/// Where a network's input stands for a layer's output (a view of it).
-inline constexpr std::size_t kNetworkInput = static_cast<std::size_t>(-1);
+/// Something in an arena, and the moments over which it must keep its values.
+struct Tenant {
+  std::size_t size;         ///< scalars
+  std::size_t first, last;  ///< moments, both included
+};
+
+/// Where each tenant begins, so that none that are alive together overlap, and the scalars that all
+/// of them need. Each begins at a multiple of `alignment` scalars. Large ones are placed first,
+/// each as low as it fits: not the least memory there is, which is hard to find, but near it.
+struct Placement {
+  std::vector<std::size_t> offsets;
+  std::size_t size = 0;
+};
+Placement place(const std::vector<Tenant>& tenants, std::size_t alignment);
 
 /// Scalars of an arena, and where its parts begin.
 struct ArenaPlan {
-  std::vector<std::size_t> outputs;   ///< a layer's output; of a view, its input's place
-  std::size_t gradients[2] = {0, 0};  ///< of a layer's output and input, in turn
-  std::vector<std::size_t> saved;     ///< a layer's own, from forward to backward
+  std::vector<std::size_t> outputs;    ///< a layer's output; of a view, its input's place
+  std::vector<std::size_t> gradients;  ///< of activations, as Graph numbers them
+  std::vector<std::size_t> saved;      ///< a layer's own, from forward to backward
   std::size_t row_loss = 0, row_correct = 0;
   std::size_t workspace = 0;
   std::size_t workspace_size = 0;
   std::size_t size = 0;
 };
 
-/// Lays out activations, gradients and workspace for batches of up to `batch` samples.
+/// Lays out activations, gradients and workspace for batches of up to `batch` samples. What is
+/// never needed at the same time shares memory.
 template <class T>
 ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std::size_t batch,
                      bool training);

@@ -52,7 +52,7 @@ class BatchFeed {
     if constexpr (!kIsHost<Space>) {
       Slot& slot = slots_[turn_++ % 2];
       copy(slot.inputs, host.inputs, host.count * dataset_.sample_size());
-      copy(slot.labels, host.labels, host.count);
+      copy(slot.labels, host.labels, host.count * dataset_.labels_per_sample());
       const bool shared = host.targets == host.inputs;
       if (!shared) copy(slot.targets, host.targets, host.count * dataset_.target_size());
       mark_copy();
@@ -62,7 +62,8 @@ class BatchFeed {
     }
     Item item;
     item.batch.inputs = Matrix<Space, const T>(inputs, host.count, dataset_.sample_size());
-    item.batch.labels = Vector<Space, const std::int32_t>(labels, labels ? host.count : 0);
+    item.batch.labels = Vector<Space, const std::int32_t>(
+        labels, labels ? host.count * dataset_.labels_per_sample() : 0);
     item.batch.targets = Matrix<Space, const T>(targets, targets ? host.count : 0,
                                                 targets ? dataset_.target_size() : 0);
     item.count = host.count;
@@ -90,18 +91,18 @@ class BatchFeed {
   }
 
   void allocate_staging(std::size_t batch) {
-    const bool labels = dataset_.has_labels();
+    const std::size_t labels = batch * dataset_.labels_per_sample();
     const std::size_t inputs = batch * dataset_.sample_size();
     const std::size_t targets =
-        labels || dataset_.target_is_input ? 0 : batch * dataset_.target_size();
+        labels > 0 || dataset_.target_is_input ? 0 : batch * dataset_.target_size();
     for (std::size_t i = 0; i < 2; ++i) {
       staging_[i].inputs = pin(pinned_values_[2 * i], "network/staging/inputs", inputs);
       staging_[i].targets = pin(pinned_values_[2 * i + 1], "network/staging/targets", targets);
-      staging_[i].labels = pin(pinned_labels_[i], "network/staging/labels", labels ? batch : 0);
+      staging_[i].labels = pin(pinned_labels_[i], "network/staging/labels", labels);
       if (dataset_.target_is_input) staging_[i].targets = staging_[i].inputs;
       slots_[i].inputs = allocate<T>(instance_, "network/inputs", inputs);
       slots_[i].targets = allocate<T>(instance_, "network/targets", targets);
-      slots_[i].labels = allocate<std::int32_t>(instance_, "network/labels", labels ? batch : 0);
+      slots_[i].labels = allocate<std::int32_t>(instance_, "network/labels", labels);
     }
   }
 

@@ -8,19 +8,20 @@
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
+#include "kernels/optimizer.hpp"
 
 namespace ridgeline::network {
 namespace {
 
 constexpr const char* kFormat = "ridgeline-checkpoint";
 constexpr std::int64_t kVersion = 1;
-constexpr const char* kVelocity = "momentum_buffer";  // PyTorch's name for it
+constexpr const char* kVocabulary = "/vocabulary";
 
 std::string model_path(const ParameterSlot& slot) {
   return "/model/" + slot.layer + "/" + slot.plan.name;
 }
-std::string velocity_path(const ParameterSlot& slot) {
-  return "/optimizer/" + slot.layer + "/" + slot.plan.name + "/" + kVelocity;
+std::string state_path(const ParameterSlot& slot, const std::string& state) {
+  return "/optimizer/" + slot.layer + "/" + slot.plan.name + "/" + state;
 }
 
 // Refuses a file that says it is something else; one with /model alone says nothing.
@@ -100,8 +101,12 @@ template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
                      const Checkpoint<T>& checkpoint) {
   const auto finite = [](T value) { return std::isfinite(value); };
-  if (!std::all_of(checkpoint.parameters.begin(), checkpoint.parameters.end(), finite) ||
-      !std::all_of(checkpoint.velocity.begin(), checkpoint.velocity.end(), finite)) {
+  const auto all_finite = [&](const std::vector<T>& values) {
+    return std::all_of(values.begin(), values.end(), finite);
+  };
+  if (!all_finite(checkpoint.parameters) ||
+      !std::all_of(checkpoint.optimizer_state.begin(), checkpoint.optimizer_state.end(),
+                   all_finite)) {
     throw RunError(path + ": not written: the network's parameters are no longer finite; lower " +
                    "train.optimizer.learning_rate");
   }
@@ -113,12 +118,16 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   file.attribute("/", "created", io::now_utc());
   file.write_text("/deck", checkpoint.deck);
   file.group("/optimizer");
+  const std::vector<std::string> states = kernels::state_names(plan.optimizer);
   for (const ParameterSlot& slot : plan.parameters) {
     file.write(model_path(slot), slot.plan.shape, checkpoint.parameters.data() + slot.offset);
-    if (!checkpoint.velocity.empty()) {
-      file.write(velocity_path(slot), slot.plan.shape, checkpoint.velocity.data() + slot.offset);
+    if (!slot.plan.trained) continue;
+    for (std::size_t i = 0; i < checkpoint.optimizer_state.size(); ++i) {
+      file.write(state_path(slot, states[i]), slot.plan.shape,
+                 checkpoint.optimizer_state[i].data() + slot.offset);
     }
   }
+  if (!checkpoint.vocabulary.empty()) file.write_texts(kVocabulary, checkpoint.vocabulary);
   const TrainingState& state = checkpoint.state;
   file.attribute("/state", "epoch", state.epoch);
   file.attribute("/state", "step", state.step);
@@ -144,12 +153,14 @@ Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan) 
   Checkpoint<T> checkpoint;
   checkpoint.deck = file.read_text("/deck");
   checkpoint.parameters = read_model<T>(file, plan);
-  if (plan.optimizer.momentum != 0) {
-    checkpoint.velocity.assign(plan.parameter_buffer_size, T(0));
+  for (const std::string& name : kernels::state_names(plan.optimizer)) {
+    std::vector<T> values(plan.trained_size, T(0));
     for (const ParameterSlot& slot : plan.parameters) {
-      read_parameter(file, velocity_path(slot), slot, checkpoint.velocity);
+      if (slot.plan.trained) read_parameter(file, state_path(slot, name), slot, values);
     }
+    checkpoint.optimizer_state.push_back(std::move(values));
   }
+  if (file.has(kVocabulary)) checkpoint.vocabulary = file.read_texts(kVocabulary);
   TrainingState& state = checkpoint.state;
   state.epoch = file.integer_attribute("/state", "epoch");
   state.step = file.integer_attribute("/state", "step");
@@ -174,6 +185,12 @@ std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan)
   const io::Hdf5Reader file(path);
   check_format(file, false);
   return read_model<T>(file, plan);
+}
+
+std::vector<std::string> load_vocabulary(const std::string& path) {
+  const io::Hdf5Reader file(path);
+  check_format(file, false);
+  return file.has(kVocabulary) ? file.read_texts(kVocabulary) : std::vector<std::string>();
 }
 
 std::string load_deck_text(const std::string& path) {

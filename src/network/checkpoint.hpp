@@ -31,7 +31,9 @@ struct Checkpoint {
   std::uint64_t seed = 1;
   TrainingState state;
   std::vector<T> parameters;
-  std::vector<T> velocity;  ///< empty without momentum
+  /// The optimizer's, as kernels::state_names has it; each laid out as the trained parameters are.
+  std::vector<std::vector<T>> optimizer_state;
+  std::vector<std::string> vocabulary;  ///< a text network's characters; else empty
 };
 
 /// Writes the file atomically; see io::write_file_atomically. Throws RunError, also for parameters
@@ -49,6 +51,9 @@ Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan);
 /// Reads `/model` alone, which is all that --init and infer need; errors as load_checkpoint.
 template <class T>
 std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan);
+
+/// The characters of a text network in the order of their tokens; empty where the file has none.
+std::vector<std::string> load_vocabulary(const std::string& path);
 
 /// The deck's text in a checkpoint; errors as load_checkpoint.
 std::string load_deck_text(const std::string& path);

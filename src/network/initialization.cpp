@@ -9,21 +9,32 @@ namespace {
 using config::Initialization;
 using layers::Initial;
 
-// One number of a parameter by its position. `standard` is PyTorch's own for each layer: for dense
-// weights and biases, uniform within 1 / sqrt(fan_in). The others are those of He et al. (ICCV
-// 2015) and Glorot and Bengio (AISTATS 2010), with biases of zero.
+// One number of a parameter by its position. `standard` is PyTorch's own for each layer. The others
+// are those of He et al. (ICCV 2015) and Glorot and Bengio (AISTATS 2010), with biases of zero.
 double initial_value(Initialization initialization, const layers::ParameterPlan& parameter,
                      const Philox& random) {
   const double fan_in = double(parameter.fan_in), fan_out = double(parameter.fan_out);
-  if (parameter.initial == Initial::ones) return 1.0;
-  if (parameter.initial == Initial::zeros) return 0.0;
   const double symmetric = 2.0 * random.uniform(0) - 1.0;
-  if (initialization == Initialization::standard) return symmetric / std::sqrt(fan_in);
-  if (parameter.initial == Initial::bias) return 0.0;
-  if (initialization == Initialization::kaiming_normal) {
-    return random.normal() * std::sqrt(2.0 / fan_in);
+  const double xavier = symmetric * std::sqrt(6.0 / (fan_in + fan_out));
+  const bool standard = initialization == Initialization::standard;
+  switch (parameter.initial) {
+    case Initial::ones:
+      return 1.0;
+    case Initial::zeros:
+      return 0.0;
+    case Initial::normal:
+      return random.normal();
+    case Initial::bias:
+      return standard ? symmetric / std::sqrt(double(parameter.default_fan)) : 0.0;
+    case Initial::projection:
+      if (standard) return xavier;
+      break;
+    case Initial::weight:
+      if (standard) return symmetric / std::sqrt(double(parameter.default_fan));
+      break;
   }
-  return symmetric * std::sqrt(6.0 / (fan_in + fan_out));
+  if (initialization == Initialization::xavier_uniform) return xavier;
+  return random.normal() * std::sqrt(2.0 / fan_in);
 }
 
 }  // namespace

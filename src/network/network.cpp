@@ -1,7 +1,9 @@
 #include "network/network.hpp"
 
-#include <algorithm>
 #include <stdexcept>
+
+#include "core/random.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace ridgeline::network {
 namespace {
@@ -11,12 +13,15 @@ const std::string kSumsLabel = "loss/sums";
 const std::string kScheduleLabel = "optimizer/schedule";
 const std::string kUpdateLabel = "optimizer/update";
 
+const std::string kNormLabel = "optimizer/norm";
+const std::string kClipLabel = "optimizer/clip";
+
 template <class Space>
-void advance_schedule(const Space& instance, const Schedule& schedule, double* rate,
-                      std::int64_t* step) {
+void advance_schedule(const Space& instance, const Schedule& schedule,
+                      const config::Optimizer& optimizer, double* numbers, std::int64_t* step) {
   for_elements(
       instance, kScheduleLabel, 1, {}, KOKKOS_LAMBDA(std::size_t) {
-        *rate = schedule.rate(*step);
+        kernels::set_step_numbers(optimizer, schedule.rate(*step), *step, numbers);
         ++*step;
       });
 }
@@ -33,126 +38,169 @@ void end(StepObserver* observer, std::size_t part) {
 template <class Space, class T>
 Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                            const Options& options)
-    : instance_(instance),
-      plan_(std::move(plan)),
-      schedule_(options.schedule),
-      sgd_{plan_->optimizer.momentum, plan_->optimizer.weight_decay, plan_->optimizer.nesterov} {
+    : instance_(instance), plan_(std::move(plan)), schedule_(options.schedule) {
   const layers::Target target = layers::target_of<Space, T>(instance_, options.gemm);
   arena_plan_ = plan_arena<T>(*plan_, target, options.batch, options.training);
-  const std::size_t size = plan_->parameter_buffer_size;
-  parameters_ = allocate<T>(instance_, "network/parameters", size);
+  parameters_ = allocate<T>(instance_, "network/parameters", plan_->parameter_buffer_size);
   if (options.training) {
+    const std::size_t size = plan_->trained_size;
     gradients_ = allocate<T>(instance_, "network/gradients", size);
-    if (sgd_.momentum != 0) velocity_ = allocate<T>(instance_, "optimizer/velocity", size);
+    for (const std::string& name : kernels::state_names(plan_->optimizer)) {
+      state_.push_back(allocate<T>(instance_, "optimizer/" + name, size));
+    }
+    if (plan_->clip_norm) {
+      clip_partials_ = allocate<double>(instance_, "optimizer/norm", kernels::clip_partials(size));
+    }
   }
   arena_ = allocate<T>(instance_, "network/arena", arena_plan_.size);
-  rate_ = allocate<double>(instance_, "optimizer/rate", 1);
+  step_numbers_ = allocate<double>(instance_, "optimizer/numbers", kernels::kStepNumbers);
   step_ = allocate<std::int64_t>(instance_, "optimizer/step", 1);
   loss_sums_ = allocate<double>(instance_, "loss/sums", kernels::kLossSums);
+  make_layers(options, target);
+}
 
+template <class Space, class T>
+void Network<Space, T>::make_layers(const Options& options, const layers::Target& target) {
   T* const base = arena_.data();
+  const auto& slots = plan_->parameters;
+  std::size_t slot = 0;  // slots are in the order of the layers
   for (std::size_t i = 0; i < plan_->layers.size(); ++i) {
     const layers::LayerPlan& layer = *plan_->layers[i];
     layers::LayerMemory<Space, T> memory;
-    for (const ParameterSlot& slot : plan_->parameters) {
-      if (slot.layer != layer.name) continue;
-      memory.parameters.emplace_back(parameters_.data() + slot.offset, slot.size);
-      if (options.training) {
-        memory.gradients.emplace_back(gradients_.data() + slot.offset, slot.size);
+    for (; slot < slots.size() && slots[slot].layer == layer.name; ++slot) {
+      const std::size_t offset = slots[slot].offset, size = slots[slot].size;
+      memory.parameters.emplace_back(parameters_.data() + offset, size);
+      if (options.training && slots[slot].plan.trained) {
+        memory.gradients.emplace_back(gradients_.data() + offset, size);
+      } else {
+        memory.gradients.emplace_back();
       }
     }
-    memory.saved = Vector<Space, T>(base + arena_plan_.saved[i], layer.saved(options.batch));
+    const std::size_t saved = options.training ? layer.saved(options.batch) : 0;
+    memory.saved = Vector<Space, T>(base + arena_plan_.saved[i], saved);
     memory.workspace = Vector<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
+    memory.step = step_.data();
+    memory.seed = options.seed;
+    memory.stream = stream::kDropout + i;
     layers_.push_back(layers::make_layer<Space, T>(layer, target));
     layers_.back()->bind(memory);
+    sums_.push_back(dynamic_cast<layers::ResidualSum<Space, T>*>(layers_.back().get()));
+    join_labels_.push_back(sums_.back() ? layer.name + "/backward/join" : "");
   }
 }
 
 template <class Space, class T>
 Matrix<Space, T> Network<Space, T>::output(std::size_t layer,
                                            const Matrix<Space, const T>& inputs) const {
-  const std::size_t at = arena_plan_.outputs[layer];
-  // A view of the network's input is only ever read: is_view layers write nothing.
+  const std::size_t at = layer == kNetworkInput ? kNetworkInput : arena_plan_.outputs[layer];
+  // The network's input, or a view of it, is only ever read: is_view layers write nothing.
   T* data = at == kNetworkInput ? const_cast<T*>(inputs.data()) : arena_.data() + at;
-  return Matrix<Space, T>(data, inputs.extent(0), size_of(plan_->layers[layer]->output));
+  const std::size_t size =
+      layer == kNetworkInput ? plan_->input_size() : size_of(plan_->layers[layer]->output);
+  return Matrix<Space, T>(data, inputs.extent(0), size);
+}
+
+template <class Space, class T>
+Matrix<Space, T> Network<Space, T>::gradient(std::size_t number, std::size_t batch) const {
+  return Gradient(arena_.data() + arena_plan_.gradients[number], batch,
+                  plan_->graph.gradient_sizes[number]);
 }
 
 template <class Space, class T>
 Matrix<Space, const T> Network<Space, T>::forward(const Matrix<Space, const T>& inputs,
                                                   StepObserver* observer, layers::Mode mode) {
-  Matrix<Space, const T> x = inputs;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Matrix<Space, T> y = output(i, inputs);
+  const std::size_t count = layers_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Operands& from = plan_->graph.operands[i];
+    if (sums_[i]) sums_[i]->set_shortcut(output(from.shortcut, inputs));
     begin(observer, i);
-    layers_[i]->forward(instance_, mode, x, y);
+    layers_[i]->forward(instance_, mode, output(from.input, inputs), output(i, inputs));
     end(observer, i);
-    x = y;
   }
-  return x;
+  return output(count - 1, inputs);
 }
 
 template <class Space, class T>
-void Network<Space, T>::loss(const Batch<Space, T>& batch, const Matrix<Space, T>& gradient) {
-  const std::size_t rows = batch.inputs.extent(0);
-  const Matrix<Space, const T> y = output(layers_.size() - 1, batch.inputs);
+void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradient) {
+  const std::size_t rows = batch.inputs.extent(0) * plan_->loss_rows();
+  const std::size_t columns = plan_->loss_columns();
+  const Matrix<Space, const T> y(output(layers_.size() - 1, batch.inputs).data(), rows, columns);
+  const Gradient dy(gradient.data(), gradient.data() ? rows : 0, columns);
   const Vector<Space, T> row_loss(arena_.data() + arena_plan_.row_loss, rows);
   const Vector<Space, T> row_correct(arena_.data() + arena_plan_.row_correct, rows);
   const Vector<Space, double> sums(loss_sums_.data(), kernels::kLossSums);
-  if (plan_->has_labels()) {
-    kernels::softmax_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.labels,
-                                             plan_->label_smoothing, gradient, row_loss,
-                                             row_correct);
-    kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, row_correct, rows, sums);
-  } else {
-    kernels::mean_squared_error<Space, T>(instance_, kLossLabel, y, batch.targets, gradient,
-                                          row_loss);
-    kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, {}, rows, sums);
+  switch (plan_->loss) {
+    case config::Loss::cross_entropy:
+      kernels::softmax_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.labels,
+                                               plan_->label_smoothing, dy, row_loss, row_correct);
+      return kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, row_correct, rows,
+                                           sums);
+    case config::Loss::mse:
+      kernels::mean_squared_error<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss);
+      break;
+    case config::Loss::binary_cross_entropy:
+      kernels::binary_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.targets, dy,
+                                              row_loss);
+      break;
   }
+  kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, {}, rows, sums);
 }
 
 template <class Space, class T>
 void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* observer) {
-  const std::size_t rows = batch.inputs.extent(0), count = layers_.size();
-  std::size_t turn = 0;
-  const auto gradient = [&](std::size_t which, const Shape& shape) {
-    return Matrix<Space, T>(arena_.data() + arena_plan_.gradients[which % 2], rows, size_of(shape));
-  };
-  begin(observer, count);
-  loss(batch, gradient(turn, plan_->layers.back()->output));
-  end(observer, count);
-  for (std::size_t back = 0; back < count; ++back) {
-    const std::size_t i = count - 1 - back;
-    const layers::LayerPlan& layer = *plan_->layers[i];
-    const Matrix<Space, const T> x =
-        i == 0 ? batch.inputs : Matrix<Space, const T>(output(i - 1, batch.inputs));
-    const Matrix<Space, T> dy = gradient(turn, layer.output);
-    Matrix<Space, T> dx;
-    if (layer.is_view(true)) {
-      dx = gradient(turn, layer.input);
-    } else if (plan_->needs_input_gradient(i)) {
-      dx = gradient(++turn, layer.input);
+  const std::size_t rows = batch.inputs.extent(0);
+  std::size_t part = layers_.size();
+  begin(observer, part);
+  loss(batch, gradient(0, rows));
+  end(observer, part);
+  for (const BackwardStep& step : plan_->graph.backward) {
+    begin(observer, ++part);
+    if (step.dy != kNone) {
+      const Gradient dx = step.dx == kNone ? Gradient() : gradient(step.dx, rows);
+      layers_[step.layer]->backward(instance_,
+                                    output(plan_->graph.operands[step.layer].input, batch.inputs),
+                                    output(step.layer, batch.inputs), gradient(step.dy, rows), dx);
     }
-    begin(observer, count + 1 + back);
-    layers_[i]->backward(instance_, x, output(i, batch.inputs), dy, dx);
-    end(observer, count + 1 + back);
+    end(observer, part);
+    for (const BackwardStep::Join& join : step.joins) {
+      begin(observer, ++part);
+      const Gradient sum = gradient(join.sum, rows);
+      kernels::add<Space, T>(instance_, join_labels_[join.residual], sum.size(),
+                             gradient(join.a, rows).data(), gradient(join.b, rows).data(),
+                             sum.data());
+      end(observer, part);
+    }
   }
 }
 
 template <class Space, class T>
 void Network<Space, T>::update() {
-  advance_schedule(instance_, schedule_, rate_.data(), step_.data());
-  const std::size_t size = parameters_.size();
-  kernels::sgd<Space, T>(
-      instance_, kUpdateLabel, sgd_, Vector<Space, const double>(rate_.data(), 1),
-      Vector<Space, T>(parameters_.data(), size), Vector<Space, const T>(gradients_.data(), size),
-      Vector<Space, T>(velocity_.data(), velocity_.size()));
+  const config::Optimizer& optimizer = plan_->optimizer;
+  advance_schedule(instance_, schedule_, optimizer, step_numbers_.data(), step_.data());
+  const std::size_t size = gradients_.size();
+  const Vector<Space, const T> gradients(gradients_.data(), size);
+  if (plan_->clip_norm) {
+    kernels::clip_scale<Space, T>(
+        instance_, kNormLabel, kClipLabel, *plan_->clip_norm, gradients,
+        Vector<Space, double>(clip_partials_.data(), clip_partials_.size()),
+        Vector<Space, double>(step_numbers_.data(), step_numbers_.size()));
+  }
+  kernels::OptimizerArguments<Space, T> arguments;
+  arguments.parameters = Vector<Space, T>(parameters_.data(), size);
+  arguments.gradients = gradients;
+  for (std::size_t i = 0; i < state_.size(); ++i) {
+    arguments.state[i] = Vector<Space, T>(state_[i].data(), size);
+  }
+  arguments.numbers = Vector<Space, const double>(step_numbers_.data(), step_numbers_.size());
+  kernels::update<Space, T>(instance_, kUpdateLabel, optimizer, plan_->clip_norm.has_value(),
+                            arguments);
 }
 
 template <class Space, class T>
 void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* observer) {
   forward(batch.inputs, observer, layers::Mode::training);
   backward(batch, observer);
-  const std::size_t part = 2 * layers_.size() + 1;
+  const std::size_t part = plan_->part_count(true) - 1;
   begin(observer, part);
   update();
   end(observer, part);
@@ -212,6 +260,19 @@ std::vector<T> Network<Space, T>::read(const Buffer<Space, T>& buffer) const {
   Kokkos::deep_copy(instance_, host, buffer);
   instance_.fence();
   return values;
+}
+
+template <class Space, class T>
+std::vector<std::vector<T>> Network<Space, T>::read_state() const {
+  std::vector<std::vector<T>> values;
+  for (const Buffer<Space, T>& buffer : state_) values.push_back(read(buffer));
+  return values;
+}
+
+template <class Space, class T>
+void Network<Space, T>::write_state(const std::vector<std::vector<T>>& values) {
+  if (values.size() != state_.size()) throw std::logic_error("another optimizer's state");
+  for (std::size_t i = 0; i < values.size(); ++i) write(state_[i], values[i]);
 }
 
 template <class Space, class T>

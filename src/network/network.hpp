@@ -7,15 +7,17 @@
 
 #include "core/views.hpp"
 #include "kernels/loss.hpp"
-#include "kernels/sgd.hpp"
+#include "kernels/optimizer.hpp"
 #include "layers/layer.hpp"
+#include "layers/residual.hpp"
 #include "network/arena.hpp"
 #include "network/plan.hpp"
 #include "network/schedule.hpp"
 
 namespace ridgeline::network {
 
-/// A batch on its space: inputs [batch, input], and labels [batch] or targets [batch, output].
+/// A batch on its space: inputs [batch, input], and labels [batch · labels a sample] or targets
+/// [batch, output].
 template <class Space, class T>
 struct Batch {
   Matrix<Space, const T> inputs;
@@ -23,7 +25,8 @@ struct Batch {
   Matrix<Space, const T> targets;
 };
 
-/// What batches added up to.
+/// What batches added up to. Samples are what the loss is a mean over: with one label a token they
+/// are tokens.
 struct LossSums {
   double loss = 0, correct = 0, samples = 0;
   double mean_loss() const { return samples > 0 ? loss / samples : 0; }
@@ -49,6 +52,7 @@ class Network {
     std::size_t batch = 1;  ///< the largest
     bool training = false;
     Schedule schedule;
+    std::uint64_t seed = 1;  ///< of what layers draw while they train
   };
 
   Network(const Space& instance, std::shared_ptr<const NetworkPlan> plan, const Options& options);
@@ -75,30 +79,37 @@ class Network {
   /// The whole buffers in host memory, laid out as NetworkPlan::parameters says.
   std::vector<T> read_parameters() const { return read(parameters_); }
   std::vector<T> read_gradients() const { return read(gradients_); }
-  /// The optimizer's state: empty, or the velocity of each parameter.
-  std::vector<T> read_velocity() const { return read(velocity_); }
+  /// The optimizer's state, as kernels::state_names has it; laid out as the trained parameters.
+  std::vector<std::vector<T>> read_state() const;
   void write_parameters(const std::vector<T>& values) { write(parameters_, values); }
-  void write_velocity(const std::vector<T>& values) { write(velocity_, values); }
+  void write_state(const std::vector<std::vector<T>>& values);
   void set_step(std::int64_t step);
   void wait() const { instance_.fence(); }
 
  private:
+  using Gradient = Matrix<Space, T>;
+
   std::vector<T> read(const Buffer<Space, T>& buffer) const;
   void write(const Buffer<Space, T>& buffer, const std::vector<T>& values);
+  void make_layers(const Options& options, const layers::Target& target);
+  /// The output of a layer (or kNetworkInput's) for these inputs.
   Matrix<Space, T> output(std::size_t layer, const Matrix<Space, const T>& inputs) const;
-  void loss(const Batch<Space, T>& batch, const Matrix<Space, T>& gradient);
+  Gradient gradient(std::size_t number, std::size_t batch) const;
+  void loss(const Batch<Space, T>& batch, const Gradient& gradient);
   void backward(const Batch<Space, T>& batch, StepObserver* observer);
   void update();
 
   const Space instance_;
   const std::shared_ptr<const NetworkPlan> plan_;
   const Schedule schedule_;
-  const kernels::SgdOptions sgd_;
   ArenaPlan arena_plan_;
-  Buffer<Space, T> parameters_, gradients_, velocity_, arena_;
-  Buffer<Space, double> rate_, loss_sums_;
+  Buffer<Space, T> parameters_, gradients_, arena_;
+  std::vector<Buffer<Space, T>> state_;  ///< the optimizer's
+  Buffer<Space, double> step_numbers_, clip_partials_, loss_sums_;
   Buffer<Space, std::int64_t> step_;
   std::vector<std::unique_ptr<layers::Layer<Space, T>>> layers_;
+  std::vector<layers::ResidualSum<Space, T>*> sums_;  ///< the layers that are one, else null
+  std::vector<std::string> join_labels_;              ///< by residual
 };
 
 /// The parameters that a run begins with, from the deck's initialization and seed alone; laid out

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/views.hpp"
+#include "kernels/optimizer.hpp"
 #include "network/arena.hpp"
 
 namespace ridgeline::network {
@@ -12,70 +13,116 @@ using layers::LayerPlan;
 using layers::Phase;
 
 NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_shape)
-    : sample(sample_shape),
+    : graph(deck.network.layers,
+            {sample_shape.input, sample_shape.tokens, sample_shape.vocabulary}),
+      layers(graph.layers),
+      sample(sample_shape),
       loss(deck.train.loss),
       label_smoothing(deck.train.label_smoothing),
       optimizer(deck.train.optimizer),
+      clip_norm(deck.train.clip_norm),
       initialization(deck.network.initialization) {
-  const std::vector<std::string> names = config::layer_names(deck.network.layers);
-  const std::size_t alignment = kAlignment / sizeof(float);
-  Shape shape = sample.input;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    layers.push_back(layers::plan_layer(deck.network.layers[i], names[i], shape));
-    shape = layers.back()->output;
-    if (parameters.empty()) first_with_parameters_ = i;
-    for (layers::ParameterPlan& parameter : layers.back()->parameters()) {
+  for (const auto& layer : layers) {
+    for (layers::ParameterPlan& parameter : layer->parameters()) {
       const std::size_t size = size_of(parameter.shape);
-      parameters.push_back({names[i], std::move(parameter), parameter_buffer_size, size});
-      parameter_buffer_size += (size + alignment - 1) / alignment * alignment;
+      parameters.push_back({layer->name, std::move(parameter), 0, size});
     }
+  }
+  constexpr std::size_t alignment = kAlignment / sizeof(float);
+  for (const bool trained : {true, false}) {
+    for (ParameterSlot& slot : parameters) {
+      if (slot.plan.trained != trained) continue;
+      slot.offset = parameter_buffer_size;
+      parameter_buffer_size += (slot.size + alignment - 1) / alignment * alignment;
+    }
+    if (trained) trained_size = parameter_buffer_size;
   }
   const config::OptionTable& last = deck.network.layers.back();
-  if (parameters.empty()) {
+  if (trained_size == 0) {
     last.fail("kind", "the network has no parameters to train; add a dense layer");
   }
-  if (!sample.has_targets) return;
+  if (sample.has_targets) check_targets(deck);
+}
+
+void NetworkPlan::check_targets(const config::Deck& deck) const {
+  const config::OptionTable& last = deck.network.layers.back();
+  const Shape& end = layers.back()->output;
+  const std::string name = config::to_string(loss);
   if (has_labels()) {
     if (sample.classes == 0) {
-      deck.train.table.fail("loss",
-                            "cross_entropy needs class labels, and the data has values; "
-                            "use mse");
+      deck.train.table.fail("loss", name + " needs class labels, and the data has values; use mse");
     }
-    if (shape.size() != 1 || shape[0] != sample.classes) {
-      last.fail("units", "the network ends in " + to_string(shape) + ", and the data has " +
-                             std::to_string(sample.classes) +
-                             " classes; the last layer must give [" +
-                             std::to_string(sample.classes) + "]");
+    Shape wanted = sample.target;
+    wanted.push_back(sample.classes);
+    if (end != wanted) {
+      last.fail("units", "the network ends in " + to_string(end) + ", and the data has " +
+                             std::to_string(sample.classes) + " classes" +
+                             (sample.target.empty() ? "" : " for each token") +
+                             "; the last layer must give " + to_string(wanted));
     }
-  } else {
-    if (sample.classes != 0) {
-      deck.train.table.fail("loss",
-                            "mse needs values to compare with, and the data has class "
-                            "labels; use cross_entropy, or data.target = \"input\"");
-    }
-    if (size_of(shape) != size_of(sample.target)) {
-      last.fail("units", "the network ends in " + to_string(shape) + ", and a target is " +
-                             to_string(sample.target) + "; their sizes must be the same");
-    }
+    return;
+  }
+  if (sample.classes != 0) {
+    deck.train.table.fail("loss", name +
+                                      " needs values to compare with, and the data has class "
+                                      "labels; use cross_entropy, or data.target = \"input\"");
+  }
+  if (size_of(end) != size_of(sample.target)) {
+    last.fail("units", "the network ends in " + to_string(end) + ", and a target is " +
+                           to_string(sample.target) + "; their sizes must be the same");
   }
 }
 
-std::size_t NetworkPlan::parameter_count() const {
+namespace {
+
+std::size_t count_of(const std::vector<ParameterSlot>& slots, bool trained_alone) {
   std::size_t count = 0;
-  for (const ParameterSlot& slot : parameters) count += slot.size;
+  for (const ParameterSlot& slot : slots) {
+    if (slot.plan.trained || !trained_alone) count += slot.size;
+  }
   return count;
+}
+
+}  // namespace
+
+std::size_t NetworkPlan::parameter_count() const { return count_of(parameters, false); }
+std::size_t NetworkPlan::trained_count() const { return count_of(parameters, true); }
+
+std::size_t NetworkPlan::token_limit() const {
+  if (!sample.tokens) return 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!layers[i]->takes_tokens()) continue;
+    // The embedding's rows.
+    return layers[i]->parameters().front().shape.front();
+  }
+  return 0;
+}
+
+std::vector<std::size_t> record_numbers(const std::vector<StepPart>& parts) {
+  std::vector<std::size_t> numbers;
+  std::size_t records = 0;
+  for (const StepPart& part : parts) {
+    const auto same = std::find_if(parts.begin(), parts.end(), [&](const StepPart& other) {
+      return other.layer == part.layer && other.phase == part.phase;
+    });
+    const auto first = static_cast<std::size_t>(same - parts.begin());
+    numbers.push_back(first < numbers.size() ? numbers[first] : records++);
+  }
+  return numbers;
 }
 
 std::vector<StepPart> NetworkPlan::parts(bool training) const {
   std::vector<StepPart> list;
   const std::size_t count = layers.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    list.push_back({layers[i]->name, layers[i]->kind, Phase::forward, i});
-  }
+  const auto add = [&](std::size_t i, Phase phase, bool join) {
+    list.push_back({layers[i]->name, layers[i]->kind, phase, i, join});
+  };
+  for (std::size_t i = 0; i < count; ++i) add(i, Phase::forward, false);
   if (!training) return list;
   list.push_back({"loss", config::to_string(loss), Phase::forward, count});
-  for (std::size_t i = count; i-- > 0;) {
-    list.push_back({layers[i]->name, layers[i]->kind, Phase::backward, i});
+  for (const BackwardStep& step : graph.backward) {
+    add(step.layer, Phase::backward, false);
+    for (const BackwardStep::Join& join : step.joins) add(join.residual, Phase::backward, true);
   }
   list.push_back({"optimizer", config::to_string(optimizer.kind), Phase::update, count});
   return list;
@@ -83,27 +130,52 @@ std::vector<StepPart> NetworkPlan::parts(bool training) const {
 
 Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
                            std::size_t scalar_bytes) const {
+  if (part.join) {
+    // The gradients of two branches are read, their sum is written.
+    const double size = double(graph.join_size(part.index)) * batch;
+    return {size, 0, 3 * size * scalar_bytes, 3 * size * scalar_bytes};
+  }
   if (part.index < layers.size()) {
     return layers[part.index]->counts(part.phase, batch, scalar_bytes,
                                       needs_input_gradient(part.index));
   }
+  if (part.phase == Phase::update) return update_counts(scalar_bytes);
+  return loss_counts(batch, scalar_bytes);
+}
+
+Counts NetworkPlan::update_counts(std::size_t scalar_bytes) const {
+  const double count = double(trained_count());
+  const double states = double(kernels::state_names(optimizer).size());
   Counts counts;
-  if (part.phase == Phase::update) {
-    const double count = double(parameter_count());
-    const bool momentum = optimizer.momentum != 0;
-    counts.flops = count * (2 + (momentum ? 2 : 0) + (optimizer.weight_decay != 0 ? 2 : 0) +
-                            (momentum && optimizer.nesterov ? 2 : 0));
-    counts.bytes = count * (momentum ? 5 : 3) * scalar_bytes;
-    counts.working_set_bytes = count * (momentum ? 3 : 2) * scalar_bytes;
-    return counts;
+  counts.flops = count * kernels::update_flops(optimizer);
+  counts.bytes = count * (3 + 2 * states) * scalar_bytes;
+  counts.working_set_bytes = count * (2 + states) * scalar_bytes;
+  if (clip_norm) {
+    // Squares and their sum, and the product with what clips; the gradients are read once more.
+    counts.flops += 3 * count;
+    counts.bytes += count * scalar_bytes;
   }
-  const double outputs = double(batch) * output_size();
-  if (has_labels()) {
-    counts.flops = 6 * outputs + 4.0 * batch + (label_smoothing != 0 ? outputs + 4.0 * batch : 0);
-    counts.bytes = 2 * outputs * scalar_bytes + double(batch) * sizeof(std::int32_t);
-  } else {
-    counts.flops = 4 * outputs + double(batch);
-    counts.bytes = 3 * outputs * scalar_bytes;
+  return counts;
+}
+
+Counts NetworkPlan::loss_counts(std::size_t batch, std::size_t scalar_bytes) const {
+  const double rows = double(batch * loss_rows()), outputs = rows * loss_columns();
+  Counts counts;
+  switch (loss) {
+    case config::Loss::cross_entropy:
+      counts.flops = 6 * outputs + 4 * rows + (label_smoothing != 0 ? outputs + 4 * rows : 0);
+      counts.bytes = 2 * outputs * scalar_bytes + rows * sizeof(std::int32_t);
+      break;
+    case config::Loss::mse:
+      counts.flops = 4 * outputs + rows;
+      counts.bytes = 3 * outputs * scalar_bytes;
+      break;
+    case config::Loss::binary_cross_entropy:
+      // max(z, 0), z t, the difference, |z|, its negative, exp, 1 +, log, + and the sum: 10; the
+      // gradient from that exp: quotient, difference, product.
+      counts.flops = 13 * outputs + rows;
+      counts.bytes = 3 * outputs * scalar_bytes;
+      break;
   }
   counts.working_set_bytes = counts.bytes;
   return counts;
@@ -112,14 +184,12 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
 Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t scalar_bytes) const {
   Counts total;
   for (const StepPart& part : parts(training)) {
-    const Counts counts = this->counts(part, batch, scalar_bytes);
-    total.flops += counts.flops;
-    total.matrix_flops += counts.matrix_flops;
-    total.bytes += counts.bytes;
+    total += counts(part, batch, scalar_bytes);
   }
-  // Every parameter (with gradient and velocity) and every activation once.
+  // Every parameter (with its gradient and the optimizer's state) and every activation once.
+  const double states = double(kernels::state_names(optimizer).size());
   double scalars =
-      double(parameter_count()) * (training ? 2 + (optimizer.momentum != 0 ? 1 : 0) : 1);
+      double(parameter_count()) + (training ? double(trained_count()) * (1 + states) : 0);
   scalars += double(batch) * input_size();
   for (const auto& layer : layers) {
     if (!layer->is_view(training)) scalars += double(batch) * size_of(layer->output);
@@ -135,11 +205,14 @@ Memory NetworkPlan::memory(const layers::Target& target, std::size_t batch, bool
   Memory memory;
   memory.parameters = parameter_buffer_size * target.scalar_bytes;
   if (training) {
-    memory.gradients = memory.parameters;
-    if (optimizer.momentum != 0) memory.optimizer = memory.parameters;
+    memory.gradients = trained_size * target.scalar_bytes;
+    memory.optimizer = memory.gradients * kernels::state_names(optimizer).size();
   }
-  memory.workspace = arena.workspace_size * target.scalar_bytes;
-  memory.activations = arena.workspace * target.scalar_bytes;
+  const std::size_t workspace = target.scalar_bytes == sizeof(float)
+                                    ? aligned_size<float>(arena.workspace_size)
+                                    : aligned_size<double>(arena.workspace_size);
+  memory.workspace = workspace * target.scalar_bytes;
+  memory.activations = (arena.size - workspace) * target.scalar_bytes;
   return memory;
 }
 

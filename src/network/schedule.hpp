@@ -10,22 +10,28 @@ namespace ridgeline::network {
 /// The learning rate as a function of the step alone, so that a space can compute it without the
 /// host.
 struct Schedule {
-  enum class Kind { constant, cosine };
+  enum class Kind { constant, step, cosine };
 
   Kind kind = Kind::constant;
   double learning_rate = 0;      ///< the highest
   double final_rate = 0;         ///< cosine: where it ends, as a rate
   std::int64_t total_steps = 1;  ///< cosine: over the whole run
   std::int64_t warmup_steps = 0;
+  std::int64_t drop_every =
+      1;              ///< step: this many steps from one product with the factor to the next
+  double factor = 1;  ///< step
 
-  /// The rate of step `step`, counted from 0: rises linearly over warmup_steps, then stays, or
-  /// follows half a cosine from learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR
-  /// 2017).
+  /// The rate of step `step`, counted from 0: rises linearly over warmup_steps, then stays, or is
+  /// multiplied by the factor every drop_every steps of the run, or follows half a cosine from
+  /// learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR 2017).
   RIDGELINE_FUNCTION double rate(std::int64_t step) const {
     if (step < warmup_steps) {
       return learning_rate * static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
     }
     if (kind == Kind::constant) return learning_rate;
+    if (kind == Kind::step) {
+      return learning_rate * std::pow(factor, static_cast<double>(step / drop_every));
+    }
     const std::int64_t span = total_steps - warmup_steps;
     const double done =
         span > 0 ? static_cast<double>(step - warmup_steps) / static_cast<double>(span) : 1.0;

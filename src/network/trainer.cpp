@@ -76,15 +76,47 @@ data::LoaderOptions loader_options(std::size_t batch) {
 Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
   const std::int64_t batch = deck.train.batch;
   Schedule schedule;
-  schedule.kind = deck.train.schedule.kind == config::ScheduleKind::cosine
-                      ? Schedule::Kind::cosine
-                      : Schedule::Kind::constant;
+  const std::int64_t steps_an_epoch = (static_cast<std::int64_t>(samples) + batch - 1) / batch;
+  switch (deck.train.schedule.kind) {
+    case config::ScheduleKind::constant:
+      schedule.kind = Schedule::Kind::constant;
+      break;
+    case config::ScheduleKind::step:
+      schedule.kind = Schedule::Kind::step;
+      schedule.drop_every = deck.train.schedule.every * std::max<std::int64_t>(1, steps_an_epoch);
+      schedule.factor = deck.train.schedule.factor;
+      break;
+    case config::ScheduleKind::cosine:
+      schedule.kind = Schedule::Kind::cosine;
+      break;
+  }
   schedule.learning_rate = deck.train.optimizer.learning_rate;
   schedule.final_rate = deck.train.schedule.final_rate;
   schedule.warmup_steps = deck.train.schedule.warmup_steps;
-  schedule.total_steps =
-      deck.train.epochs * ((static_cast<std::int64_t>(samples) + batch - 1) / batch);
+  schedule.total_steps = deck.train.epochs * steps_an_epoch;
   return schedule;
+}
+
+SampleShape sample_shape_of(const data::Dataset& dataset) {
+  SampleShape sample;
+  sample.input = dataset.sample_shape;
+  sample.classes = dataset.classes;
+  sample.target = dataset.has_labels() ? dataset.label_shape : dataset.target_shape;
+  sample.tokens = dataset.tokens > 0;
+  sample.vocabulary = dataset.vocabulary.size();
+  return sample;
+}
+
+bool has_stalled(const config::EarlyStop& early_stop, const History& history) {
+  const bool accuracy = early_stop.metric == config::Metric::test_accuracy;
+  const std::vector<double>& values = accuracy ? history.test_accuracy
+                                      : early_stop.metric == config::Metric::test_loss
+                                          ? history.test_loss
+                                          : history.train_loss;
+  if (values.empty()) return false;
+  const auto best = accuracy ? std::max_element(values.begin(), values.end())
+                             : std::min_element(values.begin(), values.end());
+  return values.end() - best > early_stop.patience;
 }
 
 kernels::GemmBackend gemm_backend(const config::Deck& deck) {
@@ -110,7 +142,7 @@ namespace {
 // Where a run begins: a checkpoint, given weights, or the deck's seed.
 template <class T>
 Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
-                        const TrainingFiles& files) {
+                        const data::Dataset& dataset, const TrainingFiles& files) {
   Checkpoint<T> run;
   if (files.resume) {
     run = load_checkpoint<T>(*files.resume, plan);
@@ -118,6 +150,11 @@ Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
     run.parameters = files.init ? load_parameters<T>(*files.init, plan)
                                 : initial_parameters<T>(plan, deck.train.seed);
   }
+  if (files.resume && run.vocabulary != dataset.vocabulary.characters()) {
+    throw RequestError(*files.resume + ": /vocabulary is another than that of " + deck.name +
+                       "'s text; the text has changed since");
+  }
+  run.vocabulary = dataset.vocabulary.characters();
   run.deck = deck.text();
   run.seed = deck.train.seed;
   return run;
@@ -131,6 +168,7 @@ typename Network<Space, T>::Options network_options(const config::Deck& deck,
   options.batch = static_cast<std::size_t>(deck.train.batch);
   options.training = true;
   options.schedule = make_schedule(deck, dataset.train.samples);
+  options.seed = deck.train.seed;
   return options;
 }
 
@@ -138,6 +176,7 @@ data::LoaderOptions training_order(const config::Deck& deck, const TrainingState
   data::LoaderOptions options = loader_options(static_cast<std::size_t>(deck.train.batch));
   options.shuffle = deck.data.shuffle;
   options.seed = deck.train.shuffle_seed;
+  options.augment = deck.data.augment;
   options.epoch = static_cast<std::size_t>(state.epoch);
   options.sample = static_cast<std::size_t>(state.sample);
   return options;
@@ -160,7 +199,7 @@ class TrainingRun {
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
-    if (!run_.velocity.empty()) network_.write_velocity(run_.velocity);
+    if (!run_.optimizer_state.empty()) network_.write_state(run_.optimizer_state);
     network_.set_step(state().step);
     network_.reset_losses(state().sums);
   }
@@ -225,7 +264,8 @@ class TrainingRun {
     const LossSums sums = network_.read_losses();  // waits for the epoch's last step
     take_time();
     EpochReport report{state().epoch + 1, sums.mean_loss(), {}, {}, state().seconds, 0};
-    report.samples_per_second = report.seconds > 0 ? sums.samples / report.seconds : 0;
+    const double samples = sums.samples / double(network_.plan().loss_rows());
+    report.samples_per_second = report.seconds > 0 ? samples / report.seconds : 0;
     History& history = state().history;
     if (dataset_.test.samples > 0) {
       const LossSums test =
@@ -246,13 +286,15 @@ class TrainingRun {
     state().seconds = 0;
     network_.reset_losses();
     if (!std::isfinite(report.train_loss)) return Outcome::diverged;
-    const bool last = state().epoch == deck_.train.epochs;
+    const bool early = deck_.train.early_stop && has_stalled(*deck_.train.early_stop, history);
+    const bool last = early || state().epoch == deck_.train.epochs;
     if (last || stopping || every(deck_.checkpoint.every_epochs, state().epoch) ||
         every(deck_.checkpoint.every_steps, state().step)) {
       save();
     }
     begin_ = host_seconds();  // evaluation and checkpoint are not training
-    return last ? std::optional<Outcome>(Outcome::finished) : std::nullopt;
+    if (!last) return {};
+    return state().epoch == deck_.train.epochs ? Outcome::finished : Outcome::stopped_early;
   }
 
   // Adds the time since the last call to the epoch's and the run's.
@@ -265,7 +307,7 @@ class TrainingRun {
 
   void save() {
     run_.parameters = network_.read_parameters();
-    run_.velocity = network_.read_velocity();
+    run_.optimizer_state = network_.read_state();
     save_checkpoint(files_.checkpoint, network_.plan(), run_);
     begin_ = host_seconds();
   }
@@ -288,8 +330,10 @@ template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset,
                      const TrainingFiles& files, TrainingEvents& events) {
-  Checkpoint<T> begin = begin_run<T>(*plan, deck, files);
-  if (begin.state.epoch >= deck.train.epochs) {
+  Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files);
+  const auto& early_stop = deck.train.early_stop;
+  if (begin.state.epoch >= deck.train.epochs ||
+      (early_stop && has_stalled(*early_stop, begin.state.history))) {
     TrainingResult result;
     result.outcome = Outcome::already_finished;
     result.state = begin.state;

@@ -38,7 +38,14 @@ class TrainingEvents {
 };
 
 /// How a run ended.
-enum class Outcome { finished, already_finished, stopped_by_signal, stopped_after_steps, diverged };
+enum class Outcome {
+  finished,
+  stopped_early,  ///< finished, by train.early_stop
+  already_finished,
+  stopped_by_signal,
+  stopped_after_steps,
+  diverged
+};
 
 /// Share of a step's time that a layer, the loss or the optimizer takes, all phases together.
 struct LayerShare {
@@ -74,6 +81,13 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
 template <class Space, class T>
 LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
                   const data::Split& split, std::size_t batch);
+
+/// What a network has to fit to train on this data.
+SampleShape sample_shape_of(const data::Dataset& dataset);
+
+/// Whether train.early_stop ends a run with this history: its metric was best more than `patience`
+/// epochs ago. False for a metric that is not measured.
+bool has_stalled(const config::EarlyStop& early_stop, const History& history);
 
 /// The learning rate's schedule as the deck has it, for a training set of `samples`.
 Schedule make_schedule(const config::Deck& deck, std::size_t samples);

@@ -171,24 +171,6 @@ TEST(Deck, MissingFileIsAnError) {
             "/no/deck.toml: cannot read: No such file or directory");
 }
 
-TEST(Deck, OptionsOfLaterVersionsAreRefusedNotIgnored) {
-  const auto refused = [](const std::string& from, const std::string& to, const std::string& part) {
-    EXPECT_TRUE(contains(refusal(deck_with(from, to)), part));
-  };
-  refused("\"sgd\"", "\"adam\"",
-          "deck.toml:23: train.optimizer.kind = \"adam\" is not supported by this version; "
-          "supported: sgd");
-  refused("\"cross_entropy\"", "\"binary_cross_entropy\"",
-          "deck.toml:22: train.loss = \"binary_cross_entropy\" is not supported by this version");
-  refused("batch = 128", "batch = 128\nschedule = { kind = 'step', every = 1, factor = 0.1 }",
-          "deck.toml:22: train.schedule.kind = \"step\" is not supported by this version");
-  refused("batch = 128", "batch = 128\nclip_norm = 1.0", "deck.toml:22: train.clip_norm is not");
-  refused("batch = 128", "batch = 128\nearly_stop = { metric = 'test_loss', patience = 2 }",
-          "deck.toml:22: train.early_stop is not supported by this version");
-  refused("\"idx\"", "\"text\"", "deck.toml:4: data.kind = \"text\" is not supported");
-  refused("\"idx\"", "\"idx\"\naugment = { flip = true }", "deck.toml:5: data.augment is not");
-}
-
 TEST(Deck, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_TRUE(contains(refusal(deck_with("\"cross_entropy\"", "\"mse\"")),
                        "deck.toml:22: train.loss = \"mse\" needs values as targets"));
@@ -227,6 +209,7 @@ TEST(Deck, ResumingAllowsOtherEpochsPathsCheckpointAndVerify) {
           "[checkpoint]\nevery_steps = 5\n[verify]\nmetric = 'test_loss'\nat_most = 1\n[train]");
   allowed("momentum = 0.9", "momentum = 0.90, nesterov = false");
   allowed("batch = 128", "batch = 128\nseed = 1\nschedule = { kind = 'constant' }");
+  allowed("[network]", "augment = { crop = 0 }\n[network]");
 }
 
 TEST(Deck, ResumingNamesTheKeyThatForbidsIt) {
@@ -255,9 +238,52 @@ TEST(Deck, ResumingNamesTheKeyThatForbidsIt) {
            {"\"idx\"", "\"hdf5\""},
            {"\"images\"", "\"images\"\nshuffle = false"},
            {"\"images\"", "\"images\"\nnormalize = { mean = 0.1, std = 1 }"},
+           {"\"images\"", "\"images\"\naugment = { flip = true }"},
+           {"\"images\"", "\"images\"\naugment = { crop = 1 }"},
+           {"batch = 128", "batch = 128\nclip_norm = 1"},
+           {"batch = 128", "batch = 128\nearly_stop = { metric = 'test_loss', patience = 1 }"},
            {"momentum = 0.9", "momentum = 0.9, weight_decay = 1e-4"}}) {
     EXPECT_NE(difference(from, to), "none") << to;
   }
+}
+
+TEST(Deck, ResumingNeedsTheSameOptimizerScheduleAndText) {
+  const std::string sgd = "{ kind = \"sgd\", learning_rate = 0.05, momentum = 0.9 }";
+  const auto difference = [&](const std::string& from, const std::string& to, const std::string& a,
+                              const std::string& b) {
+    const Deck before = parse(deck_with(from, to + a));
+    return parse(deck_with(from, to + b)).difference_that_forbids_resume(before).value_or("none");
+  };
+  const auto optimizers = [&](const std::string& a, const std::string& b) {
+    return difference(sgd, "", "{ learning_rate = 1, kind = " + a + " }",
+                      "{ learning_rate = 1, kind = " + b + " }");
+  };
+  EXPECT_EQ(optimizers("'adam'", "'adam', beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8"), "none");
+  EXPECT_TRUE(contains(optimizers("'sgd'", "'adam', beta1 = 0.5"),
+                       "deck.toml:23: train.optimizer.kind is adam, but sgd in"));
+  for (const char* key : {"beta1", "beta2", "epsilon", "weight_decay"}) {
+    EXPECT_TRUE(contains(optimizers("'adamw'", "'adamw', " + std::string(key) + " = 0.5"),
+                         "deck.toml:23: train.optimizer." + std::string(key) + " is 0.5, but "));
+  }
+  EXPECT_TRUE(contains(optimizers("'rmsprop'", "'rmsprop', alpha = 0.5"),
+                       "deck.toml:23: train.optimizer.alpha is 0.5, but 0.98999999999999999 in"));
+  const std::string batch = "batch = 128";
+  const std::string step = batch + "\nschedule = { kind = 'step', every = 2, factor = ";
+  EXPECT_TRUE(contains(difference(batch, step, "0.5 }", "0.25 }"),
+                       "deck.toml:22: train.schedule.factor is 0.25, but 0.5 in"));
+  EXPECT_TRUE(contains(
+      difference(batch, batch, "\nearly_stop = { metric = 'test_loss', patience = 2 }", ""),
+      "deck.toml:19: train.early_stop.metric is not given, but test_loss in"));
+  const std::string idx = "kind = \"idx\"\npath = \"images\"\n";
+  const std::string text = "kind = 'text'\n";
+  EXPECT_EQ(difference(idx, text, "path = 'a'\nlength = 4\n", "path = ['a', 'b']\nlength = 4\n"),
+            "none");
+  EXPECT_TRUE(
+      contains(difference(idx, text, "path = 'a'\nlength = 4\n", "path = 'a'\nlength = 5\n"),
+               "deck.toml:6: data.length is 5, but 4 in"));
+  EXPECT_TRUE(contains(difference(idx, text, "path = 'a'\nlength = 4\n",
+                                  "path = 'a'\nlength = 4\nvalidation = 0.25\n"),
+                       "deck.toml:7: data.validation is 0.25, but 0.10000000000000001 in"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "data/files.hpp"
 #include "data/load.hpp"
 #include "io/hdf5.hpp"
+#include "support/paths.hpp"
 
 namespace ridgeline {
 namespace {
@@ -189,11 +190,12 @@ TEST(Hdf5Data, LabelsOfHigherRankAndMixedTargetsAreErrors) {
   {
     io::Hdf5Writer writer;
     writer.write("/train/inputs", std::vector<float>{1, 2});
-    writer.write("/train/targets", Shape{2, 1}, std::vector<std::int32_t>{0, 1}.data());
+    writer.write("/train/targets", Shape{2, 1, 2}, std::vector<std::int32_t>{0, 1, 2, 3}.data());
     writer.save(folder / "rank.h5");
   }
   EXPECT_TRUE(contains(error_of([&] { load(folder / "rank.h5"); }),
-                       "/train/targets: holds integers of shape [1] a sample"));
+                       "/train/targets: holds integers of shape [1, 2] a sample; labels are one a "
+                       "sample or a list of them, one a token"));
   {
     io::Hdf5Writer writer;
     writer.write("/train/inputs", std::vector<float>{1, 2});
@@ -205,17 +207,37 @@ TEST(Hdf5Data, LabelsOfHigherRankAndMixedTargetsAreErrors) {
   EXPECT_TRUE(contains(error_of([&] { load(folder / "mixed.h5"); }), "values [1] and not labels"));
 }
 
-TEST(Hdf5Data, IntegersAndTextsAreNoInputs) {
+TEST(Hdf5Data, TextsAreNoInputs) {
   const ScratchFolder folder;
-  io::Hdf5Writer writer;
-  writer.write("/train/inputs", std::vector<std::int32_t>{1, 2});
-  writer.save(folder / "tokens.h5");
-  EXPECT_TRUE(contains(error_of([&] { load(folder / "tokens.h5"); }),
-                       "/train/inputs: holds integers, which are tokens and not supported"));
   io::Hdf5Writer text;
   text.write_text("/train/inputs", "no");
   text.save(folder / "text.h5");
-  EXPECT_TRUE(contains(error_of([&] { load(folder / "text.h5"); }), "holds no numbers"));
+  EXPECT_EQ(error_of([&] { load(folder / "text.h5"); }),
+            folder / "text.h5" +
+                ": /train/inputs: holds no numbers; values are float32 or float64, and tokens "
+                "integers");
+}
+
+TEST(Hdf5Data, OfTheTabularDeckIsStandardised) {
+  const data::Dataset dataset = load(std::string(testing::kSourceFolder) + "/inputs/diabetes.h5");
+  EXPECT_EQ(dataset.sample_shape, Shape{10});
+  EXPECT_EQ(dataset.target_shape, Shape{1});
+  EXPECT_EQ(dataset.train.samples, 354u);
+  EXPECT_EQ(dataset.test.samples, 88u);
+  std::vector<double> inputs(10), sum(11, 0.0), squares(11, 0.0);
+  for (std::uint32_t i = 0; i < 354; ++i) {
+    double target;
+    dataset.gather(dataset.train, &i, 1, inputs.data(), nullptr, &target);
+    for (std::size_t k = 0; k < 11; ++k) {
+      const double value = k < 10 ? inputs[k] : target;
+      sum[k] += value / 354;
+      squares[k] += value * value / 354;
+    }
+  }
+  for (std::size_t k = 0; k < 11; ++k) {
+    EXPECT_NEAR(sum[k], 0.0, 1e-6);
+    EXPECT_NEAR(squares[k], 1.0, 1e-6);
+  }
 }
 
 TEST(Hdf5Data, MissingForeignAndTruncatedFilesAreErrors) {

@@ -172,16 +172,18 @@ TEST_F(Gemm, KokkosKernelsMatchesTheDefinition) {
 // The device's kernel with tiles small enough for teams of OpenMP threads: the same code as on a
 // device, indices, barriers and edges.
 template <class T, int TileM, int TileN, int TileK, int ThreadM, int ThreadN>
-void check_team_kernel() {
+void check_team_kernel(int splits = 1) {
   using Kernel = DeviceGemm<Kokkos::OpenMP, T, TileM, TileN, TileK, ThreadM, ThreadN>;
   ASSERT_EQ(Kernel::kTeam, 4);
   ASSERT_GE(Kokkos::OpenMP().concurrency(), 4);
   for (const Case& c : awkward_cases()) {
     check<Kokkos::OpenMP, T>(
         c,
-        [](const Kokkos::OpenMP& instance, const GemmArguments<Kokkos::OpenMP, T>& args,
-           const Vector<Kokkos::OpenMP, T>&) { Kernel::launch(instance, "test/gemm", args); },
-        0);
+        [splits](const Kokkos::OpenMP& instance, const GemmArguments<Kokkos::OpenMP, T>& args,
+                 const Vector<Kokkos::OpenMP, T>& workspace) {
+          Kernel::launch(instance, "test/gemm", args, splits, workspace.data());
+        },
+        splits * (c.m * c.n + c.m));
   }
 }
 
@@ -192,7 +194,34 @@ TEST_F(Gemm, DeviceKernelOnOpenMPTeamsMatchesTheDefinition) {
   check_team_kernel<float, 4, 16, 4, 4, 4>();
   check_team_kernel<double, 32, 16, 8, 8, 16>();
 }
+
+TEST_F(Gemm, DeviceKernelWithItsDepthSplitMatchesTheDefinition) {
+  check_team_kernel<float, 8, 8, 4, 4, 4>(2);
+  check_team_kernel<double, 16, 8, 8, 8, 4>(5);
+}
 #endif
+
+TEST(DeviceGemm, SplitsTheDepthOnlyOfWhatHasFewTiles) {
+  const auto plan = [](std::size_t m, std::size_t n, std::size_t k) {
+    return plan_device_gemm({m, n, k});
+  };
+  EXPECT_EQ(plan(2048, 2048, 2048).splits, 1);
+  EXPECT_EQ(plan(32, 10, 128).splits, 1);
+  EXPECT_GT(plan(1, 512, 784).splits, 1);
+  EXPECT_GT(plan(64, 576, 50176).splits, 8);
+  // Workspace for a shape is enough for every smaller number of rows, which may be split more.
+  for (const std::size_t k : {100, 784, 5000}) {
+    for (std::size_t m = 1; m <= 300; ++m) {
+      for (const std::size_t n : {10, 100, 700}) {
+        const int splits = plan(m, n, k).splits;
+        EXPECT_LE(splits > 1 ? splits * (m * n + m) : 0,
+                  gemm_workspace<float>(true, GemmBackend::native,
+                                        {300, n, k, false, false, false, true}))
+            << m << " " << n << " " << k;
+      }
+    }
+  }
+}
 
 // A W^T on a space of its own choice.
 template <class Space, class T>

@@ -5,11 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/device_loss.hpp"
-#include "kernels/device_team.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
-#include "support/tally.hpp"
 
 namespace ridgeline::kernels {
 namespace {
@@ -257,29 +254,12 @@ TEST_F(MeanSquaredError, MatchesTheDefinition) {
 #undef RIDGELINE_CHECK
 }
 
-// The loss of one logit in float64, in a form that differs from the kernel's.
-double binary_loss(double z, double t) {
-  const auto log_sigmoid = [](double v) {
-    return v < 0 ? v - std::log1p(std::exp(v)) : -std::log1p(std::exp(-v));
-  };
-  return -t * log_sigmoid(z) - (1 - t) * log_sigmoid(-z);
-}
-
-std::vector<double> targets_for(std::size_t size) {
-  std::vector<double> targets = random_values<double>(size, 4);
-  for (std::size_t i = 0; i < size; ++i) {  // some certain, some not
-    targets[i] = double(float(i % 3 == 0 ? (targets[i] > 0 ? 1.0 : 0.0) : 0.5 + 0.5 * targets[i]));
-  }
-  return targets;
-}
-
 template <class Space, class T>
-Result<T> binary(const std::vector<T>& z, const std::vector<double>& t, std::size_t rows,
-                 bool with_gradient = true) {
+Result<T> binary(const std::vector<T>& z, const std::vector<T>& t, std::size_t rows,
+                 bool with_gradient) {
   const Space instance;
   const std::size_t columns = z.size() / rows;
-  const auto z_view = on_space(instance, z);
-  const auto t_view = on_space(instance, std::vector<T>(t.begin(), t.end()));
+  const auto z_view = on_space(instance, z), t_view = on_space(instance, t);
   const auto gradient = poisoned<T>(instance, z.size()), loss = poisoned<T>(instance, rows);
   binary_cross_entropy<Space, T>(
       instance, "test/loss", Matrix<Space, const T>(z_view.data(), rows, columns),
@@ -293,155 +273,41 @@ Result<T> binary(const std::vector<T>& z, const std::vector<double>& t, std::siz
 template <class Space, class T>
 void check_binary() {
   for (const std::size_t rows : {1, 5, 257}) {
-    for (const std::size_t columns : {1, 3, 33, 1700}) {
-      std::vector<T> z = random_values<T>(rows * columns, 3);
+    for (const std::size_t columns : {1, 3, 700}) {
+      auto z = random_values<T>(rows * columns, 3), t = random_values<T>(rows * columns, 4);
       for (T& each : z) each *= T(6);
-      const auto t = targets_for(z.size());
+      for (T& each : t) each = (each + T(1)) / T(2);
+      z[0] = T(80);  // where the sigmoid is 1 to the last bit
+      t[0] = T(0.25);
       Result<double> expected;
       for (std::size_t row = 0; row < rows; ++row) {
         double sum = 0;
         for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
-          sum += binary_loss(double(z[i]), t[i]);
-          expected.gradient.push_back((1 / (1 + std::exp(-double(z[i]))) - t[i]) /
+          const double logit = double(z[i]), wanted = double(t[i]);
+          // -t log σ(z) - (1 - t) log σ(-z)
+          sum += wanted * std::log1p(std::exp(-logit)) + (1 - wanted) * std::log1p(std::exp(logit));
+          expected.gradient.push_back((1 / (1 + std::exp(-logit)) - wanted) /
                                       double(rows * columns));
         }
         expected.loss.push_back(sum / double(columns));
       }
-      const auto found = binary<Space, T>(z, t, rows);
-      EXPECT_LT(relative_error(found.loss, expected.loss), kTolerance<T>) << rows << "x" << columns;
+      const auto found = binary<Space, T>(z, t, rows, true);
+      EXPECT_LT(relative_error(found.loss, expected.loss), kTolerance<T>);
       EXPECT_LT(relative_error(found.gradient, expected.gradient), kTolerance<T>);
       const auto without = binary<Space, T>(z, t, rows, false);
-      EXPECT_EQ(without.loss, found.loss);
+      EXPECT_LT(relative_error(without.loss, expected.loss), kTolerance<T>);
       EXPECT_TRUE(std::isnan(without.gradient[0]));
     }
   }
 }
 
-class BinaryCrossEntropy : public ridgeline::testing::Computing {};
+class BinaryCrossEntropyLoss : public ridgeline::testing::Computing {};
 
-TEST_F(BinaryCrossEntropy, MatchesTheDefinition) {
+TEST_F(BinaryCrossEntropyLoss, MatchesTheDefinition) {
 #define RIDGELINE_CHECK(Space, T) check_binary<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
 }
-
-template <class Space, class T>
-void check_binary_extremes() {
-  const std::vector<T> z = {T(9e3), T(-9e3), T(9e3), T(-9e3)};
-  const auto found = binary<Space, T>(z, {1, 0, 0, 1}, 4);
-  EXPECT_EQ(found.loss, (std::vector<T>{0, 0, T(9e3), T(9e3)}));
-  EXPECT_EQ(found.gradient, (std::vector<T>{0, 0, T(0.25), T(-0.25)}));
-  std::vector<T> wide(40, T(0));
-  for (const std::size_t bad : {0, 17, 39}) {
-    std::vector<T> with_nan = wide;
-    with_nan[bad] = std::numeric_limits<T>::quiet_NaN();
-    const auto nan = binary<Space, T>(with_nan, std::vector<double>(40, 0.5), 1);
-    EXPECT_TRUE(std::isnan(nan.loss[0])) << bad;
-    EXPECT_TRUE(std::isnan(nan.gradient[bad]));
-  }
-}
-
-TEST_F(BinaryCrossEntropy, SurvivesBigLogitsAndLetsNaNThrough) {
-#define RIDGELINE_CHECK(Space, T) check_binary_extremes<Space, T>();
-  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
-#undef RIDGELINE_CHECK
-}
-
-template <class Space>
-void check_binary_differences() {
-  const std::vector<double> z = random_values<double>(15, 2), t = targets_for(15);
-  constexpr double h = 1e-5;
-  const auto mean = [&](std::size_t at, double by) {
-    std::vector<double> moved = z;
-    moved[at] += by;
-    double sum = 0;
-    for (const double loss : binary<Space, double>(moved, t, 3).loss) sum += loss;
-    return sum / 3;
-  };
-  const auto found = binary<Space, double>(z, t, 3);
-  for (std::size_t i = 0; i < z.size(); ++i) {
-    EXPECT_NEAR(found.gradient[i], (mean(i, h) - mean(i, -h)) / (2 * h), 1e-9);
-  }
-}
-
-TEST_F(BinaryCrossEntropy, GradientMatchesFiniteDifferencesOfTheMean) {
-#define RIDGELINE_CHECK(Space, T) \
-  if (std::is_same_v<T, double>) check_binary_differences<Space>();
-  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
-#undef RIDGELINE_CHECK
-}
-
-TEST(LossCounts, OfBinaryCrossEntropyEqualAPlainLoop) {
-  using ridgeline::testing::Array;
-  using ridgeline::testing::Number;
-  using ridgeline::testing::Tally;
-  const std::size_t rows = 3, columns = 4, size = rows * columns;
-  Array z(size), t(size), gradient(size);
-  Tally::reset();
-  for (std::size_t row = 0; row < rows; ++row) {
-    Number sum;
-    for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
-      const Number logit = z.read(i);
-      const Number positive = logit > Number{0} ? logit : Number{0};
-      const Number one_and_e = Number{1} + exp(-Number{std::abs(logit.value)});
-      sum = sum + (positive - logit * t.read(i) + log(one_and_e));
-      gradient.write(i, Number{0.1} * (Number{1} / one_and_e - t.read(i)));
-    }
-    sum = sum / Number{4};
-  }
-  EXPECT_EQ(Tally::flops, 12 * size + rows);  // as docs/layers.md says
-  EXPECT_EQ(ridgeline::testing::traffic({&z, &t, &gradient}), 3.0 * size);
-}
-
-#if defined(KOKKOS_ENABLE_OPENMP)
-// The device's losses, run on OpenMP.
-template <class T>
-void check_device_losses() {
-  using Space = Kokkos::OpenMP;
-  const Space instance;
-  const std::size_t rows = 37;
-  for (const std::size_t columns : {1, 10, 131}) {
-    std::vector<T> z = random_values<T>(rows * columns, 3);
-    for (T& each : z) each *= T(4);
-    const T scale = T(1) / T(rows * columns);
-    const auto z_view = on_space(instance, z);
-    const auto gradient = poisoned<T>(instance, z.size()), loss = poisoned<T>(instance, rows);
-    const auto correct = poisoned<T>(instance, rows);
-    const auto expect = [&](const Result<T>& expected) {
-      instance.fence();
-      EXPECT_LT(relative_error(on_host(instance, loss), expected.loss), kTolerance<T>);
-      EXPECT_LT(relative_error(on_host(instance, gradient), expected.gradient), kTolerance<T>);
-    };
-    const auto labels = labels_for(rows, columns);
-    const auto label_view = on_space(instance, labels);
-    for (const T smoothing : {T(0), T(0.1)}) {
-      launch_elements(
-          instance, "test/loss", rows,
-          DeviceCrossEntropy<T>{columns, z_view.data(), label_view.data(), smoothing,
-                                T(1) / T(rows), gradient.data(), loss.data(), correct.data()});
-      const auto expected = cross_entropy<Space, T>(z, labels, double(smoothing));
-      expect(expected);
-      EXPECT_EQ(on_host(instance, correct), expected.correct);
-    }
-    const auto targets = targets_for(z.size());
-    const std::vector<T> narrow(targets.begin(), targets.end());
-    const auto t_view = on_space(instance, narrow);
-    launch_elements(instance, "test/loss", rows,
-                    DeviceSquaredError<T>{columns, z_view.data(), t_view.data(), scale,
-                                          gradient.data(), loss.data()});
-    expect(squared_error<Space, T>(z, narrow, rows, true));
-    launch_elements(instance, "test/loss", rows,
-                    DeviceBinaryCrossEntropy<T>{columns, z_view.data(), t_view.data(), scale,
-                                                gradient.data(), loss.data()});
-    expect(binary<Space, T>(z, targets, rows));
-  }
-}
-
-TEST_F(BinaryCrossEntropy, AndTheOthersOfADeviceAreTheHosts) {
-  check_device_losses<float>();
-  check_device_losses<double>();
-}
-#endif
 
 template <class Space, class T>
 std::vector<double> added(const std::vector<T>& loss, const std::vector<T>& correct,
@@ -491,11 +357,6 @@ TEST_F(AddLosses, AndTheLossesGiveTheSameBitsOnOneThreadAndOnMany) {
   const auto openmp = cross_entropy<Kokkos::OpenMP, float>(z, labels, 0.1);
   EXPECT_EQ(serial.loss, openmp.loss);
   EXPECT_EQ(serial.gradient, openmp.gradient);
-  const auto targets = targets_for(z.size());
-  const auto one = binary<Kokkos::Serial, float>(z, targets, rows);
-  const auto many = binary<Kokkos::OpenMP, float>(z, targets, rows);
-  EXPECT_EQ(one.loss, many.loss);
-  EXPECT_EQ(one.gradient, many.gradient);
   const std::vector<double> zero(3, 0.0);
   EXPECT_EQ((added<Kokkos::Serial, float>(serial.loss, serial.correct, zero)),
             (added<Kokkos::OpenMP, float>(openmp.loss, openmp.correct, zero)));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "core/views.hpp"
 #include "network/networks.hpp"
 
@@ -11,94 +13,144 @@ namespace {
 using testing::deck_of;
 using testing::plan_of;
 
-// Part of an arena, and the time over which it must keep its values: forward of layer i is moment
-// i, the loss comes after all, and backward of layer i mirrors its forward.
-struct Region {
-  std::string name;
-  std::size_t begin, size;
-  std::size_t first, last;
+bool alive_together(const Tenant& a, const Tenant& b) {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+TEST(ArenaPlacement, KeepsWhatIsAliveTogetherApartAndReusesTheRest) {
+  std::vector<Tenant> tenants;
+  for (std::size_t i = 0; i < 60; ++i) {
+    const std::size_t first = i * 7 % 31;
+    tenants.push_back({32 * (1 + i * 13 % 11), first, first + i % 9});
+  }
+  const Placement placement = place(tenants, 32);
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < tenants.size(); ++i) {
+    all += tenants[i].size;
+    EXPECT_EQ(placement.offsets[i] % 32, 0u);
+    EXPECT_LE(placement.offsets[i] + tenants[i].size, placement.size);
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!alive_together(tenants[i], tenants[j])) continue;
+      const std::size_t a = placement.offsets[i], b = placement.offsets[j];
+      EXPECT_TRUE(a + tenants[i].size <= b || b + tenants[j].size <= a) << i << " and " << j;
+    }
+  }
+  // No moment needs less, and little more than the busiest moment's is taken.
+  std::size_t busiest = 0;
+  for (std::size_t moment = 0; moment < 40; ++moment) {
+    std::size_t sum = 0;
+    for (const Tenant& t : tenants) sum += t.first <= moment && moment <= t.last ? t.size : 0;
+    busiest = std::max(busiest, sum);
+  }
+  EXPECT_GE(placement.size, busiest);
+  EXPECT_LE(placement.size, busiest + busiest / 4);
+  EXPECT_LT(placement.size, all / 2);
+}
+
+// Runs a network's program on paper: every tensor is stamped into the arena when it is written, and
+// must still be there, whole, whenever it is read.
+template <class T>
+class PaperRun {
+ public:
+  PaperRun(const NetworkPlan& plan, const layers::Target& target, std::size_t batch, bool training)
+      : plan_(plan), batch_(batch), arena_(plan_arena<T>(plan, target, batch, training)) {
+    cells_.assign(arena_.size, "");
+    const Graph& graph = plan.graph;
+    for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+      const layers::LayerPlan& layer = *graph.layers[i];
+      read_output(graph.operands[i].input);
+      if (graph.operands[i].shortcut != kNone) read_output(graph.operands[i].shortcut);
+      write(arena_.workspace, layer.workspace(target, batch, training), "workspace");
+      if (training) write(arena_.saved[i], layer.saved(batch), layer.name + " saved");
+      if (layer.is_view(training)) {
+        EXPECT_EQ(arena_.outputs[i], place_of(graph.operands[i].input));
+        name_of_[i] =
+            graph.operands[i].input == kNetworkInput ? "" : name_of_[graph.operands[i].input];
+      } else {
+        name_of_[i] = layer.name;
+        write(arena_.outputs[i], batch * size_of(layer.output), layer.name);
+      }
+      read_output(graph.operands[i].input);
+    }
+    read_output(graph.layers.size() - 1);
+    write(arena_.row_loss, batch * plan.loss_rows(), "losses");
+    write(arena_.row_correct, batch * plan.loss_rows(), "correct");
+    if (training) {
+      write_gradient(0);
+      backward(target);
+    }
+    read(arena_.row_loss, 0, "losses");
+  }
+
+ private:
+  void backward(const layers::Target& target) {
+    for (const BackwardStep& step : plan_.graph.backward) {
+      if (step.dy == kNone) continue;
+      const layers::LayerPlan& layer = *plan_.graph.layers[step.layer];
+      write(arena_.workspace, layer.workspace(target, batch_, true), "workspace");
+      if (step.dx != kNone && step.dx != step.dy) write_gradient(step.dx);
+      read_gradient(step.dy);
+      read_output(plan_.graph.operands[step.layer].input);
+      read_output(step.layer);
+      read(arena_.saved[step.layer], layer.saved(batch_), layer.name + " saved");
+      for (const BackwardStep::Join& join : step.joins) {
+        read_gradient(join.a);
+        read_gradient(join.b);
+        write_gradient(join.sum);
+        if (join.sum != join.a) read_gradient(join.a);
+      }
+    }
+  }
+  std::size_t place_of(std::size_t layer) const {
+    return layer == kNetworkInput ? kNetworkInput : arena_.outputs[layer];
+  }
+  void write(std::size_t at, std::size_t size, const std::string& what) {
+    EXPECT_EQ(at * sizeof(T) % kAlignment, 0u) << what;
+    ASSERT_LE(at + size, cells_.size()) << what;
+    for (std::size_t i = 0; i < size; ++i) cells_[at + i] = what;
+  }
+  void read(std::size_t at, std::size_t size, const std::string& what) {
+    for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(cells_[at + i], what);
+  }
+  void read_output(std::size_t layer) {
+    if (place_of(layer) == kNetworkInput) return;
+    read(arena_.outputs[layer], batch_ * size_of(plan_.layers[layer]->output), name_of_[layer]);
+  }
+  void write_gradient(std::size_t number) {
+    write(arena_.gradients[number], batch_ * plan_.graph.gradient_sizes[number],
+          "gradient " + std::to_string(number));
+  }
+  void read_gradient(std::size_t number) {
+    read(arena_.gradients[number], batch_ * plan_.graph.gradient_sizes[number],
+         "gradient " + std::to_string(number));
+  }
+
+  const NetworkPlan& plan_;
+  const std::size_t batch_;
+  const ArenaPlan arena_;
+  std::vector<std::string> cells_;
+  std::map<std::size_t, std::string> name_of_;
 };
 
-bool overlap(const Region& a, const Region& b) {
-  const bool in_memory = a.begin < b.begin + b.size && b.begin < a.begin + a.size;
-  return in_memory && a.first <= b.last && b.first <= a.last;
-}
-
-template <class T>
-std::vector<Region> regions_of(const NetworkPlan& plan, const ArenaPlan& arena, std::size_t batch,
-                               bool training) {
-  std::vector<Region> regions;
-  const std::size_t count = plan.layers.size(), loss = count, end = 2 * count + 1;
-  for (std::size_t i = 0; i < count; ++i) {
-    const layers::LayerPlan& layer = *plan.layers[i];
-    const std::size_t backward = end - 1 - i;
-    if (!layer.is_view(true)) {
-      // Read by the next layer that is no view, or by the loss; in training by backward too.
-      std::size_t reader = i + 1;
-      while (reader < count && plan.layers[reader]->is_view(true)) ++reader;
-      regions.push_back({layer.name, arena.outputs[i], batch * size_of(layer.output), i,
-                         training ? backward : reader});
-    }
-    if (layer.saved(batch) > 0) {
-      regions.push_back(
-          {layer.name + " saved", arena.saved[i], layer.saved(batch), i, training ? backward : i});
-    }
-  }
-  std::size_t widest = 0;
-  for (const auto& layer : plan.layers) {
-    widest = std::max(widest, batch * size_of(layer->output));
-  }
-  if (training) {
-    for (const std::size_t at : arena.gradients) {
-      regions.push_back({"gradient", at, widest, loss, end});
-    }
-  }
-  regions.push_back({"row_loss", arena.row_loss, batch, loss, loss});
-  regions.push_back({"row_correct", arena.row_correct, batch, loss, loss});
-  regions.push_back({"workspace", arena.workspace, arena.workspace_size, 0, end});
-  return regions;
-}
-
-template <class T>
-void check_arena(const std::string& layers, bool training) {
-  const config::Deck deck = deck_of(layers);
-  const auto plan = plan_of(deck);
-  for (const bool on_device : {false, true}) {
-    for (const auto gemm : {kernels::GemmBackend::native, kernels::GemmBackend::kokkos_kernels}) {
-      const layers::Target target{on_device, gemm, sizeof(T)};
-      for (const std::size_t batch : {1, 3, 64}) {
-        const ArenaPlan arena = plan_arena<T>(*plan, target, batch, training);
-        const std::vector<Region> regions = regions_of<T>(*plan, arena, batch, training);
-        for (std::size_t i = 0; i < regions.size(); ++i) {
-          EXPECT_LE(regions[i].begin + regions[i].size, arena.size) << regions[i].name;
-          EXPECT_EQ(regions[i].begin * sizeof(T) % kAlignment, 0u) << regions[i].name;
-          for (std::size_t j = 0; j < i; ++j) {
-            EXPECT_FALSE(overlap(regions[i], regions[j]))
-                << regions[i].name << " and " << regions[j].name << (training ? " training" : "");
+TEST(Arena, KeepsEveryTensorUntilItsLastReader) {
+  for (const testing::NetworkCase& network : testing::all_networks()) {
+    SCOPED_TRACE(network.name);
+    const auto plan = plan_of(deck_of(network.layers, network.sets));
+    for (const bool on_device : {false, true}) {
+      for (const auto gemm : {kernels::GemmBackend::native, kernels::GemmBackend::kokkos_kernels}) {
+        for (const bool training : {true, false}) {
+          for (const std::size_t batch : {1, 3, 64}) {
+            PaperRun<float>(*plan, {on_device, gemm, 4, 3}, batch, training);
+            PaperRun<double>(*plan, {on_device, gemm, 8, 3}, batch, training);
           }
         }
-        std::size_t most = 0;
-        for (const auto& layer : plan->layers) {
-          most = std::max(most, layer->workspace(target, batch, training));
-        }
-        EXPECT_EQ(arena.workspace_size, most);
       }
     }
   }
 }
 
-TEST(Arena, RegionsThatAreAliveTogetherNeverOverlapAndAreAligned) {
-  for (const std::string& layers :
-       {testing::kPerceptron, testing::kMixed, testing::kActivationFirst}) {
-    for (const bool training : {true, false}) {
-      check_arena<float>(layers, training);
-      check_arena<double>(layers, training);
-    }
-  }
-}
-
 TEST(Arena, AViewIsWhereItsInputIs) {
-  const layers::Target target{false, kernels::GemmBackend::native, 4};
+  const layers::Target target{false, kernels::GemmBackend::native, 4, 1};
   const auto first = plan_of(deck_of(testing::kPerceptron));
   const auto middle = plan_of(deck_of(testing::kMixed));
   for (const bool training : {true, false}) {
@@ -117,7 +169,7 @@ std::string deep(std::size_t layers) {
 }
 
 TEST(Arena, OfInferenceDoesNotGrowWithDepth) {
-  const layers::Target target{false, kernels::GemmBackend::native, 4};
+  const layers::Target target{false, kernels::GemmBackend::native, 4, 1};
   const auto size = [&](std::size_t layers, bool training) {
     return plan_arena<float>(*plan_of(deck_of(deep(layers))), target, 8, training).size;
   };
@@ -127,7 +179,7 @@ TEST(Arena, OfInferenceDoesNotGrowWithDepth) {
 
 TEST(NetworkMemory, AddsUpItsParts) {
   const auto plan = plan_of(deck_of(testing::kMixed, {"train.optimizer.momentum=0.9"}));
-  const layers::Target target{false, kernels::GemmBackend::native, 8};
+  const layers::Target target{false, kernels::GemmBackend::native, 8, 1};
   const Memory training = plan->memory(target, 16, true),
                inference = plan->memory(target, 16, false);
   EXPECT_EQ(training.parameters, 8 * plan->parameter_buffer_size);
@@ -141,6 +193,9 @@ TEST(NetworkMemory, AddsUpItsParts) {
   EXPECT_EQ(inference.optimizer, 0u);
   const auto plain = plan_of(deck_of(testing::kMixed));
   EXPECT_EQ(plain->memory(target, 16, true).optimizer, 0u);
+  const auto adam = plan_of(
+      deck_of(testing::kMixed, {"train.optimizer={ kind = \"adam\", learning_rate = 0.1 }"}));
+  EXPECT_EQ(adam->memory(target, 16, true).optimizer, 2 * training.parameters);
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ Checkpoint<T> checkpoint_of(const NetworkPlan& plan, const std::string& deck) {
   checkpoint.state.seconds = 0.1;
   checkpoint.state.history = {{0.7, 1.0 / 7}, {0.8, 0.4}, {0.25, 0.5}, {1.5, 1.25}};
   checkpoint.parameters = buffer_of<T>(plan, 1);
-  if (plan.optimizer.momentum != 0) checkpoint.velocity = buffer_of<T>(plan, 2);
+  if (plan.optimizer.momentum != 0) checkpoint.optimizer_state = {buffer_of<T>(plan, 2)};
   // What decimal digits and careless conversions lose.
   const std::size_t at = plan.parameters.front().offset;
   checkpoint.parameters[at] = std::numeric_limits<T>::denorm_min();
@@ -75,7 +75,10 @@ void check_round_trip(const std::vector<std::string>& sets) {
   EXPECT_EQ(folder.listing(), "a.h5");
   const Checkpoint<T> loaded = load_checkpoint<T>(folder / "a.h5", *plan);
   EXPECT_TRUE(same_bits(loaded.parameters, saved.parameters));
-  EXPECT_TRUE(same_bits(loaded.velocity, saved.velocity));
+  ASSERT_EQ(loaded.optimizer_state.size(), saved.optimizer_state.size());
+  for (std::size_t i = 0; i < saved.optimizer_state.size(); ++i) {
+    EXPECT_TRUE(same_bits(loaded.optimizer_state[i], saved.optimizer_state[i]));
+  }
   EXPECT_EQ(loaded.deck, saved.deck);
   EXPECT_EQ(loaded.seed, saved.seed);
   EXPECT_EQ(loaded.state.epoch, saved.state.epoch);
@@ -273,9 +276,9 @@ TEST(Checkpoint, ValuesThatAreNotFiniteAreNeverSaved) {
   const Checkpoint<float> good = checkpoint_of<float>(*plan, deck.text());
   save_checkpoint(folder / "a.h5", *plan, good);
   const std::string before = bytes_of_file(folder / "a.h5");
-  for (const bool in_velocity : {false, true}) {
+  for (const bool in_state : {false, true}) {
     Checkpoint<float> bad = good;
-    (in_velocity ? bad.velocity : bad.parameters)[plan->parameters.back().offset] = NAN;
+    (in_state ? bad.optimizer_state.front() : bad.parameters)[plan->parameters.back().offset] = NAN;
     EXPECT_TRUE(contains(
         error_of([&] { save_checkpoint(folder / "a.h5", *plan, bad); }, Status::run_failed),
         "no longer finite"));

@@ -11,6 +11,7 @@ namespace {
 using layers::Counts;
 using layers::Phase;
 using testing::Array;
+using testing::counted;
 using testing::deck_of;
 using testing::Number;
 using testing::plan_of;
@@ -126,6 +127,110 @@ TEST(OptimizerCounts, OfSgdEqualAPlainLoopInEveryOption) {
       }
     }
   }
+}
+
+// One parameter's update by Adam, AdamW or RMSprop, as their documentation has it.
+void adaptive_update(const std::string& kind, bool decay, bool momentum, bool clipped, Array& p,
+                     Array& g, Array& first, Array& second, std::size_t i) {
+  Number gradient = g.read(i), parameter = p.read(i);
+  if (clipped) gradient = gradient * Number{0.5};
+  if (decay && kind != "adamw") gradient = gradient + Number{0.01} * parameter;
+  if (decay && kind == "adamw") parameter = parameter - Number{0.001} * parameter;
+  if (kind == "rmsprop") {
+    const Number v = Number{0.99} * first.read(i) + Number{0.01} * (gradient * gradient);
+    first.write(i, v);
+    Number move = gradient / (sqrt(v) + Number{1e-8});
+    if (momentum) {
+      move = move + Number{0.9} * second.read(i);
+      second.write(i, move);
+    }
+    p.write(i, parameter - Number{0.1} * move);
+    return;
+  }
+  const Number m = Number{0.9} * first.read(i) + Number{0.1} * gradient;
+  const Number v = Number{0.999} * second.read(i) + Number{0.001} * (gradient * gradient);
+  first.write(i, m);
+  second.write(i, v);
+  const Number root = sqrt(v) * Number{1.5} + Number{1e-8};
+  p.write(i, parameter - Number{0.1} * (m / root));
+}
+
+TEST(OptimizerCounts, OfTheAdaptiveOnesEqualAPlainLoop) {
+  for (const std::string kind : {"adam", "adamw", "rmsprop"}) {
+    for (const bool decay : {false, true}) {
+      for (const bool momentum : {false, true}) {
+        if (momentum && kind != "rmsprop") continue;
+        for (const bool clipped : {false, true}) {
+          std::vector<std::string> sets = {
+              "train.optimizer={ kind = \"" + kind + "\", learning_rate = 0.1, weight_decay = " +
+              (decay ? "0.01" : "0.0") + (momentum ? ", momentum = 0.9 }" : " }")};
+          if (clipped) sets.emplace_back("train.clip_norm=1.0");
+          const auto plan = plan_of(deck_of(testing::kMixed, sets));
+          const std::size_t size = plan->parameter_count();
+          Array p(size), g(size), first(size), second(size), read_for_the_norm(size);
+          Tally::reset();
+          Number squares;
+          for (std::size_t i = 0; clipped && i < size; ++i) {
+            const Number value = read_for_the_norm.read(i);
+            squares = squares + value * value;
+          }
+          for (std::size_t i = 0; i < size; ++i) {
+            adaptive_update(kind, decay, momentum, clipped, p, g, first, second, i);
+          }
+          const Counts counts = counts_of(*plan, "optimizer", 16, 4);
+          EXPECT_EQ(counts.flops, Tally::flops) << kind << decay << momentum << clipped;
+          EXPECT_EQ(counts.bytes,
+                    testing::traffic({&p, &g, &first, &second, &read_for_the_norm}) * 4)
+              << kind;
+          EXPECT_EQ(counts.working_set_bytes, testing::touched({&p, &g, &first, &second}) * 4);
+        }
+      }
+    }
+  }
+}
+
+TEST(LossCounts, OfBinaryCrossEntropyEqualAPlainLoop) {
+  config::Deck deck = deck_of(testing::kPerceptron, {"network.layer.3.units=12"});
+  SampleShape sample;
+  sample.input = {3, 4};
+  sample.target = {12};
+  deck.train.loss = config::Loss::binary_cross_entropy;
+  const NetworkPlan plan(deck, sample);
+  const std::size_t batch = 7, columns = 12;
+  Array z(batch * columns), t(batch * columns), gradient(batch * columns);
+  Tally::reset();
+  for (std::size_t row = 0; row < batch; ++row) {
+    Number sum;
+    for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
+      const Number logit = z.read(i), wanted = t.read(i);
+      const Number positive = logit > Number{0} ? logit : Number{0};
+      const Number magnitude = counted(std::abs(logit.value));
+      const Number e = exp(-magnitude), one_more = Number{1} + e;
+      sum = sum + (positive - logit * wanted + log(one_more));
+      // σ(z) is 1 or e over 1 + e, by the sign that is known.
+      gradient.write(i, (e / one_more - wanted) * Number{0.1});
+    }
+    const Number mean = sum / Number{double(columns)};
+    EXPECT_FALSE(std::isnan(mean.value));
+  }
+  const Counts counts = counts_of(plan, "loss", batch, 4);
+  EXPECT_EQ(counts.flops, Tally::flops);
+  EXPECT_EQ(counts.bytes, testing::traffic({&z, &t, &gradient}) * 4);
+}
+
+TEST(LossCounts, AreThoseOfAsManyRowsAsThereAreLabels) {
+  const config::Deck deck = deck_of("[[network.layer]]\nkind = \"dense\"\nunits = 5\n");
+  SampleShape sample;
+  sample.input = {3, 4};
+  sample.classes = 5;
+  sample.target = {3};
+  const NetworkPlan tokens(deck, sample);
+  sample.input = {1, 4};
+  sample.target = {1};
+  const NetworkPlan one(deck, sample);
+  EXPECT_EQ(tokens.loss_rows(), 3u);
+  EXPECT_EQ(counts_of(tokens, "loss", 7, 4).flops, counts_of(one, "loss", 21, 4).flops);
+  EXPECT_EQ(counts_of(tokens, "loss", 7, 4).bytes, counts_of(one, "loss", 21, 4).bytes);
 }
 
 TEST(StepCounts, AreTheSumsOfTheirParts) {

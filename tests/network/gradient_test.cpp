@@ -63,6 +63,7 @@ void check_all_gradients() {
     check_gradients<Space>(deck_of(testing::kPerceptron, {set, "train.label_smoothing=0.2"}),
                            "smoothed");
     check_gradients<Space>(deck_of(testing::kMixed, {set}), "mixed");
+    check_gradients<Space>(deck_of(testing::kResidual, {set}), "residual");
     check_gradients<Space>(deck_of(testing::kActivationFirst, {set}), "activation first");
     std::vector<std::string> sets = testing::kAutoencoder;
     sets.insert(sets.end(), {set, "network.layer.2.units=12"});

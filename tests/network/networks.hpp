@@ -74,6 +74,41 @@ kind = "activation"
 function = "sigmoid"
 )";
 
+/// Residuals: of an identity and of a projection, nested, with an activation after the sum, the
+/// input itself on a shortcut, two that fork at one place, one whose layers are a view; and a
+/// sequence.
+inline const std::string kResidual = R"([[network.layer]]
+kind = "residual"
+name = "first"
+[[network.layer.layer]]
+kind = "dense"
+units = 4
+activation = "tanh"
+[[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "residual"
+name = "outer"
+activation = "relu"
+layer = [
+  { kind = "residual", name = "inner", layer = [
+    { kind = "dense", name = "a", units = 12, activation = "tanh" },
+    { kind = "dense", name = "b", units = 12 } ] },
+  { kind = "residual", name = "square", activation = "relu", layer = [
+    { kind = "dense", units = 12 } ], shortcut = [ { kind = "flatten" } ] },
+  { kind = "dense", name = "c", units = 8 },
+]
+shortcut = [ { kind = "dense", name = "projection", units = 8, bias = false } ]
+[[network.layer]]
+kind = "residual"
+name = "twice"
+layer = [ { kind = "residual", name = "again", layer = [ { kind = "flatten" } ] } ]
+[[network.layer]]
+kind = "sequence"
+name = "head"
+layer = [ { kind = "activation", function = "sigmoid" }, { kind = "dense", name = "out", units = 5 } ]
+)";
+
 /// Wide enough that host kernels use all threads.
 inline const std::string kWide = R"([[network.layer]]
 kind = "flatten"
@@ -89,6 +124,90 @@ activation = "relu"
 kind = "dense"
 units = 5
 )";
+
+/// What images go through, with kImageSets: strides, groups and dilation, statistics that the
+/// forward pass keeps, a projection, overlapping windows, dropout.
+inline const std::string kImages = R"([[network.layer]]
+kind = "conv2d"
+name = "stem"
+channels = 8
+kernel = 3
+padding = 1
+bias = false
+[[network.layer]]
+kind = "batch_norm"
+[[network.layer]]
+kind = "activation"
+function = "leaky_relu"
+[[network.layer]]
+kind = "residual"
+name = "block"
+activation = "relu"
+layer = [
+  { kind = "conv2d", name = "conv1", channels = 12, kernel = 3, stride = 2, padding = 1, groups = 4 },
+  { kind = "batch_norm" },
+  { kind = "conv2d", name = "conv2", channels = 12, kernel = [3, 1], padding = [2, 0], dilation = 2, activation = "silu" },
+]
+shortcut = [
+  { kind = "max_pool2d", kernel = 3, stride = 2, padding = 1 },
+  { kind = "conv2d", channels = 12, kernel = 1, bias = false },
+]
+[[network.layer]]
+kind = "dropout"
+rate = 0.2
+[[network.layer]]
+kind = "avg_pool2d"
+kernel = 2
+[[network.layer]]
+kind = "global_avg_pool"
+[[network.layer]]
+kind = "batch_norm"
+[[network.layer]]
+kind = "dense"
+units = 5
+)";
+inline const std::vector<std::string> kImageSets = {"data.shape=[2, 9, 9]"};
+
+/// What sequences of values go through, with kSequenceSets.
+inline const std::string kSequences = R"([[network.layer]]
+kind = "position_embedding"
+[[network.layer]]
+kind = "residual"
+layer = [
+  { kind = "layer_norm" },
+  { kind = "attention", heads = 2, causal = true },
+]
+[[network.layer]]
+kind = "lstm"
+units = 10
+return_sequence = true
+[[network.layer]]
+kind = "softmax"
+[[network.layer]]
+kind = "gru"
+units = 9
+[[network.layer]]
+kind = "dense"
+units = 5
+)";
+inline const std::vector<std::string> kSequenceSets = {"data.shape=[7, 6]"};
+
+/// A network's layers and what --set has to add for them.
+struct NetworkCase {
+  std::string name, layers;
+  std::vector<std::string> sets;
+};
+
+/// Networks of every shape; all kinds of layer but embedding are among them.
+inline std::vector<NetworkCase> all_networks() {
+  return {{"perceptron", kPerceptron, {}},
+          {"mixed", kMixed, {}},
+          {"activation", kActivationFirst, {}},
+          {"residual", kResidual, {}},
+          {"wide", kWide, {}},
+          {"images", kImages, kImageSets},
+          {"sequences", kSequences, kSequenceSets}};
+}
 
 /// A deck of these layers on 70 synthetic samples in batches of 16: five steps an epoch, the last
 /// with 6 samples. `sets` are put over it as --set would.
@@ -114,8 +233,7 @@ inline const std::vector<std::string> kAutoencoder = {"data.target=input", "trai
 
 inline std::shared_ptr<const network::NetworkPlan> plan_of(const config::Deck& deck) {
   const data::Dataset data = data::load_dataset(deck.data);
-  return std::make_shared<network::NetworkPlan>(
-      deck, network::SampleShape{data.sample_shape, data.classes, data.target_shape});
+  return std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(data));
 }
 
 /// A batch on a space with the memory behind it: random inputs, and labels or targets.

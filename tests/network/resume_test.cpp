@@ -180,5 +180,24 @@ TEST_F(Resume, OfACursorBeyondTheDataIsRefused) {
             "none");
 }
 
+TEST_F(Resume, OfEveryKindOfLayerAndOptimizerGivesTheBitsOfAnUninterruptedRun) {
+  using Host = Kokkos::DefaultHostExecutionSpace;
+  const std::string optimizers[] = {"adam", "adamw", "rmsprop"};
+  std::size_t turn = 0;
+  for (const testing::NetworkCase& network : testing::all_networks()) {
+    SCOPED_TRACE(network.name);
+    Sets sets = with(network.sets, {"train.optimizer={ kind = \"" + optimizers[turn++ % 3] +
+                                        "\", learning_rate = 0.003, weight_decay = 0.01 }",
+                                    "train.clip_norm=0.5", "checkpoint.every_epochs=0",
+                                    "train.schedule={ kind = \"step\", every = 2, factor = 0.5 }"});
+    if (network.name == "images") sets.emplace_back("data.augment={ flip = true, crop = 1 }");
+    const ScratchFolder folder;
+    const Experiment whole(network.layers, sets);
+    whole.run<Host, float>({folder / "whole.h5", {}, {}});
+    check_resume<Host, float>(whole, folder / "whole.h5", network.layers, sets, {2, 7, 12},
+                              network.name);
+  }
+}
+
 }  // namespace
 }  // namespace ridgeline::network

@@ -63,7 +63,7 @@ void expect_same_run(const std::string& found_path, const std::string& expected_
   const auto found = network::load_checkpoint<T>(found_path, plan);
   const auto expected = network::load_checkpoint<T>(expected_path, plan);
   EXPECT_EQ(found.parameters, expected.parameters) << what;
-  EXPECT_EQ(found.velocity, expected.velocity) << what;
+  EXPECT_EQ(found.optimizer_state, expected.optimizer_state) << what;
   EXPECT_EQ(found.seed, expected.seed) << what;
   EXPECT_EQ(found.state.epoch, expected.state.epoch) << what;
   EXPECT_EQ(found.state.step, expected.state.step) << what;

@@ -46,6 +46,26 @@ TEST(Schedule, CosineFallsFromTheRateToTheFinalRate) {
   EXPECT_DOUBLE_EQ(schedule.rate(100), 0.1);  // a run that was made longer stays there
 }
 
+TEST(Schedule, StepMultipliesByTheFactorEveryFewSteps) {
+  Schedule schedule = schedule_of(Schedule::Kind::step, 40, 2);
+  schedule.drop_every = 10;
+  schedule.factor = 0.5;
+  EXPECT_DOUBLE_EQ(schedule.rate(0), 0.2);  // warming up
+  for (const std::int64_t step : {2, 9}) EXPECT_DOUBLE_EQ(schedule.rate(step), 0.4);
+  for (const std::int64_t step : {10, 19}) EXPECT_DOUBLE_EQ(schedule.rate(step), 0.2);
+  EXPECT_DOUBLE_EQ(schedule.rate(35), 0.05);
+}
+
+TEST(Schedule, StepCountsTheDecksEpochs) {
+  // Five steps an epoch.
+  const Schedule schedule = make_schedule(
+      testing::deck_of(testing::kMixed,
+                       {"train.schedule={ kind = \"step\", every = 2, factor = 0.1 }"}),
+      70);
+  EXPECT_DOUBLE_EQ(schedule.rate(9), 0.1);
+  EXPECT_DOUBLE_EQ(schedule.rate(10), 0.01);
+}
+
 TEST(Schedule, CosineBeginsAfterTheWarmUp) {
   const Schedule schedule = schedule_of(Schedule::Kind::cosine, 14, 4);
   EXPECT_DOUBLE_EQ(schedule.rate(4), 0.4);

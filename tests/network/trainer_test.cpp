@@ -255,14 +255,54 @@ TEST_F(Training, AFullDiskEndsTheRunAndLeavesTheOldCheckpoint) {
 #if defined(KOKKOS_ENABLE_OPENMP)
 TEST_F(Training, EverySpaceOfTheHostTrainsToTheSameBits) {
   const ScratchFolder folder;
-  for (const std::string& layers : {kMixed, testing::kWide}) {
-    const Experiment experiment(layers, {"train.optimizer.momentum=0.9", "train.batch=35"});
+  for (const testing::NetworkCase& network : testing::all_networks()) {
+    SCOPED_TRACE(network.name);
+    std::vector<std::string> sets = network.sets;
+    sets.insert(sets.end(), {"train.optimizer.momentum=0.9", "train.batch=35"});
+    const Experiment experiment(network.layers, sets);
     experiment.run<Kokkos::Serial, float>({folder / "serial.h5", {}, {}});
     experiment.run<Kokkos::OpenMP, float>({folder / "openmp.h5", {}, {}});
     expect_same_run<float>(folder / "openmp.h5", folder / "serial.h5", *experiment.plan, "openmp");
   }
 }
 #endif
+
+TEST(EarlyStop, ComesWhenTheMetricWasBestMoreThanPatienceEpochsAgo) {
+  config::EarlyStop stop;
+  stop.metric = config::Metric::test_loss;
+  stop.patience = 2;
+  History history;
+  EXPECT_FALSE(has_stalled(stop, history));
+  const auto stalled = [&](const std::vector<double>& losses) {
+    history.test_loss = losses;
+    return has_stalled(stop, history);
+  };
+  EXPECT_FALSE(stalled({3, 2}));
+  EXPECT_FALSE(stalled({3, 2, 2.5}));
+  EXPECT_TRUE(stalled({3, 2, 2.5, 2.1}));
+  EXPECT_TRUE(stalled({3, 2, 2, 2}));  // as good is not better
+  EXPECT_FALSE(stalled({3, 2, 2.5, 1.9}));
+  stop.metric = config::Metric::test_accuracy;
+  history.test_accuracy = {0.5, 0.7, 0.6, 0.7};
+  EXPECT_TRUE(has_stalled(stop, history));
+  history.test_accuracy.push_back(0.8);
+  EXPECT_FALSE(has_stalled(stop, history));
+}
+
+TEST_F(Training, EndsEarlyWithACheckpointAndStaysEnded) {
+  const ScratchFolder folder;
+  // A rate of 0 never improves: the second and third epoch are as good as the first.
+  const Experiment experiment(kPerceptron,
+                              {"train.epochs=30", "train.optimizer.learning_rate=0",
+                               "train.early_stop={ metric = \"test_loss\", patience = 2 }"});
+  const TrainingResult result = experiment.run<Space, float>({folder / "a.h5", {}, {}});
+  EXPECT_EQ(result.outcome, Outcome::stopped_early);
+  EXPECT_EQ(result.state.epoch, 3);
+  const std::string before = bytes_of_file(folder / "a.h5");
+  const TrainingResult again = experiment.run<Space, float>({folder / "a.h5", folder / "a.h5", {}});
+  EXPECT_EQ(again.outcome, Outcome::already_finished);
+  EXPECT_EQ(bytes_of_file(folder / "a.h5"), before);
+}
 
 }  // namespace
 }  // namespace ridgeline::network

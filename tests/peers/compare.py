@@ -18,30 +18,70 @@ import sys
 import tempfile
 import time
 
-SQUARE_DECK = """
-title = "one product, {size} x {size} x {size}"
+# Networks that only measure; data made by ridgeline itself, so that nothing has to be installed.
+HEAD = """
+title = "measured against a peer"
 [data]
 kind = "synthetic"
-shape = [{size}]
-classes = {size}
-samples = {size}
+shape = {shape}
+classes = {classes}
+samples = {samples}
 [network]
 gemm = "{gemm}"
+"""
+TAIL = """
+[train]
+epochs = 1
+batch = {batch}
+loss = "cross_entropy"
+optimizer = {{ kind = "sgd", learning_rate = 0.1 }}
+"""
+PRODUCT = """
 [[network.layer]]
 kind = "dense"
 name = "product"
 units = {size}
 bias = false
-[train]
-epochs = 1
-batch = {size}
-loss = "cross_entropy"
-optimizer = {{ kind = "sgd", learning_rate = 0.1 }}
+"""
+# A layer before it, so that the convolution has a gradient of its input to compute.
+CONVOLUTION = """
+[[network.layer]]
+kind = "conv2d"
+name = "lift"
+channels = 64
+kernel = 1
+[[network.layer]]
+kind = "conv2d"
+name = "conv"
+channels = 64
+kernel = 3
+padding = 1
+[[network.layer]]
+kind = "global_avg_pool"
+[[network.layer]]
+kind = "dense"
+units = 10
+"""
+LSTM = """
+[[network.layer]]
+kind = "lstm"
+units = 128
+[[network.layer]]
+kind = "dense"
+units = 10
 """
 
 
-def ridgeline_seconds(args, deck, batch, phase, layer=None):
-    """Median seconds of a step (or of one layer's forward), as `ridgeline roofline` measures it."""
+def deck_of(folder, name, layers, shape, batch, classes=10, gemm="native"):
+    """Writes a deck of these layers and returns its path."""
+    path = pathlib.Path(folder) / f"{name}.toml"
+    path.write_text(HEAD.format(shape=shape, classes=classes, samples=classes, gemm=gemm) + layers +
+                    TAIL.format(batch=batch))
+    return path
+
+
+def ridgeline_seconds(args, deck, batch, phase, layer=None, phases=("forward",)):
+    """Median seconds of a step (or of one layer's phases in it), as `ridgeline roofline` measures it."""
     with tempfile.NamedTemporaryFile(suffix=".json") as output:
         subprocess.run(
             [args.ridgeline, "roofline", str(deck), "--machine", args.machine, "--space", "openmp",
@@ -51,7 +91,8 @@ def ridgeline_seconds(args, deck, batch, phase, layer=None):
         result = json.loads(pathlib.Path(output.name).read_text())
     if layer is None:
         return result["total"]["seconds"]["median"]
-    return next(r for r in result["records"] if r["layer"] == layer)["seconds"]["median"]
+    return sum(record["seconds"]["median"] for record in result["records"]
+               if record["layer"] == layer and record["phase"] in phases)
 
 
 def median_seconds(body, at_least=0.3):
@@ -75,28 +116,100 @@ def median_seconds(body, at_least=0.3):
     return statistics.median(samples)
 
 
-def torch_bodies(batch):
-    """A training step and an inference of inputs/fashion_mlp.toml's network in PyTorch."""
+def step_of(model, optimizer, x, labels, clip=None):
+    """A training step as a call without arguments."""
     import torch
-
-    torch.manual_seed(1)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(784, 512), torch.nn.ReLU(), torch.nn.Linear(512, 512), torch.nn.ReLU(),
-        torch.nn.Linear(512, 10))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9, weight_decay=1e-4)
-    loss = torch.nn.CrossEntropyLoss()
-    x, labels = torch.rand(batch, 784), torch.randint(0, 10, (batch,))
 
     def step():
         optimizer.zero_grad()
-        loss(model(x), labels).backward()
+        logits = model(x)
+        torch.nn.functional.cross_entropy(logits.flatten(0, -2), labels).backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
+
+    return step
+
+
+def inference_of(model, x):
+    import torch
+
+    model.eval()
 
     def infer():
         with torch.inference_mode():
             model(x)
 
-    return step, infer
+    return infer
+
+
+def torch_comparisons(args, root, folder):
+    """(name, ours, peer) of everything that is held against PyTorch; each a call that gives seconds."""
+    import networks
+    import torch
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    sgd, adamw = torch.optim.SGD, torch.optim.AdamW
+
+    def add(name, deck, batch, body, phase="train", **layer):
+        comparisons.append((f"{name}, torch {torch.__version__}",
+                            lambda: ridgeline_seconds(args, deck, batch, phase, **layer),
+                            lambda: median_seconds(body)))
+
+    comparisons = []
+    labels = {batch: torch.randint(0, 10, (batch,)) for batch in (16, 32, 128, 1024)}
+    mlp, lenet = root / "inputs/fashion_mlp.toml", root / "inputs/fashion_lenet.toml"
+    for batch in (32, 128, 1024):
+        model = networks.perceptron()
+        add(f"fashion_mlp step, batch {batch}", mlp, batch,
+            step_of(model, sgd(model.parameters(), lr=0.0, momentum=0.9, weight_decay=1e-4),
+                    torch.rand(batch, 784), labels[batch]))
+    add("fashion_mlp inference, batch 1", mlp, 1,
+        inference_of(networks.perceptron(), torch.rand(1, 784)), "infer")
+    for batch in (32, 128):
+        model = networks.lenet()
+        add(f"fashion_lenet step, batch {batch}", lenet, batch,
+            step_of(model, adamw(model.parameters(), lr=0.0), torch.rand(batch, 1, 28, 28),
+                    labels[batch]))
+    model = networks.resnet()
+    add("fashion_resnet step, batch 128", root / "inputs/fashion_resnet.toml", 128,
+        step_of(model, sgd(model.parameters(), lr=0.0, momentum=0.9, nesterov=True,
+                           weight_decay=5e-4), torch.rand(128, 1, 28, 28), labels[128]))
+
+    conv = torch.nn.Conv2d(64, 64, 3, padding=1)
+    x, dy = torch.rand(16, 64, 56, 56), torch.rand(16, 64, 56, 56)
+    with_gradient = x.clone().requires_grad_()
+
+    def forward():
+        with torch.no_grad():
+            conv(x)
+
+    def forward_and_backward():
+        with_gradient.grad = None
+        conv.zero_grad()
+        conv(with_gradient).backward(dy)
+
+    deck = deck_of(folder, "convolution", CONVOLUTION, [1, 56, 56], 16)
+    add("conv2d 3x3, 64 to 64, 56x56, batch 16, forward", deck, 16, forward, layer="conv")
+    add("conv2d 3x3, 64 to 64, 56x56, batch 16, both", deck, 16, forward_and_backward,
+        layer="conv", phases=("forward", "backward"))
+
+    model = networks.LastOfLstm(128, 128, 10)
+    add("lstm 128, length 64, batch 32, step", deck_of(folder, "lstm", LSTM, [64, 128], 32), 32,
+        step_of(model, sgd(model.parameters(), lr=0.0), torch.rand(32, 64, 128), labels[32]))
+
+    for name, make, batch, optimizer in (("char_transformer", networks.CharTransformer, 16, adamw),
+                                         ("char_lstm", networks.CharLstm, 32, torch.optim.Adam)):
+        deck = root / f"inputs/{name}.toml"
+        model = make(args.vocabulary)
+        tokens = torch.randint(0, args.vocabulary, (batch, 65))
+        add(f"{name} step, batch {batch}", deck, batch,
+            step_of(model, optimizer(model.parameters(), lr=0.0), tokens[:, :-1],
+                    tokens[:, 1:].flatten(), clip=1.0))
+        add(f"{name} inference, batch 1", deck, 1,
+            inference_of(make(args.vocabulary), tokens[:1, :-1]), "infer")
+    return comparisons
 
 
 def openblas_sgemm(size, threads):
@@ -127,7 +240,7 @@ def in_turn(name, ours, peer, turns):
     pairs = [(ours(), peer()) for _ in range(turns)]
     ratios = [theirs / mine for mine, theirs in pairs]
     mine, theirs = (statistics.median(column) for column in zip(*pairs))
-    print(f"{name:<44} {mine * 1e3:>9.4f} {theirs * 1e3:>9.4f} {statistics.median(ratios):>7.2f}"
+    print(f"{name:<60} {mine * 1e3:>9.4f} {theirs * 1e3:>9.4f} {statistics.median(ratios):>7.2f}"
           f"   {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
 
 
@@ -139,6 +252,8 @@ def main():
     parser.add_argument("--machine", help="machine file (measured with --quick if absent)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--vocabulary", type=int, default=112,
+                        help="characters of the text decks' data, for the peer's networks")
     parser.add_argument("--only", default="", help="names that contain this alone")
     args = parser.parse_args()
     # Both sides alike: ridgeline pins its threads itself, PyTorch does as its users have it.
@@ -148,22 +263,11 @@ def main():
             subprocess.run([args.ridgeline, "machine", "--quick", "--space", "openmp", "--threads",
                             str(args.threads), "--output", args.machine], check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        print(f"{'':<44} {'ours, ms':>9} {'peer, ms':>9} {'ratio':>7}   range")
+        print(f"{'':<60} {'ours, ms':>9} {'peer, ms':>9} {'ratio':>7}   range")
         try:
-            import torch
-            torch.set_num_threads(args.threads)
-            deck = root / "inputs/fashion_mlp.toml"
-            for batch in (32, 128, 1024):
-                name = f"fashion_mlp step, batch {batch}, torch {torch.__version__}"
+            for name, ours, peer in torch_comparisons(args, root, folder):
                 if args.only in name:
-                    step, _ = torch_bodies(batch)
-                    in_turn(name, lambda: ridgeline_seconds(args, deck, batch, "train"),
-                            lambda: median_seconds(step), args.turns)
-            name = f"fashion_mlp inference, batch 1, torch {torch.__version__}"
-            if args.only in name:
-                _, infer = torch_bodies(1)
-                in_turn(name, lambda: ridgeline_seconds(args, deck, 1, "infer"),
-                        lambda: median_seconds(infer), args.turns)
+                    in_turn(name, ours, peer, args.turns)
         except ImportError:
             print("no torch: pip install torch", file=sys.stderr)
         try:
@@ -172,8 +276,7 @@ def main():
             print("no scipy_openblas32: pip install scipy-openblas32", file=sys.stderr)
             return
         for gemm in ("native", "kokkos_kernels"):
-            deck = pathlib.Path(folder) / f"{gemm}.toml"
-            deck.write_text(SQUARE_DECK.format(size=1024, gemm=gemm))
+            deck = deck_of(folder, gemm, PRODUCT.format(size=1024), [1024], 1024, 1024, gemm)
             name = f"sgemm 1024^3 {gemm}, OpenBLAS {version}"
             if args.only in name:
                 in_turn(name,

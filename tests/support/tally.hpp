@@ -33,6 +33,7 @@ inline bool operator>(Number a, Number b) { return counted(a.value - b.value).va
 inline Number exp(Number a) { return counted(std::exp(a.value)); }
 inline Number log(Number a) { return counted(std::log(a.value)); }
 inline Number tanh(Number a) { return counted(std::tanh(a.value)); }
+inline Number sqrt(Number a) { return counted(std::sqrt(a.value)); }
 inline Number erf(Number a) { return counted(std::erf(a.value)); }
 
 /// Values in memory: each element costs a scalar once when read and once when written.

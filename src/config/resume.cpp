@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <cstdio>
+#include <tuple>
+
+#include "config/deck.hpp"
+#include "config/document.hpp"
+
+namespace ridgeline::config {
+namespace {
+
+/// What a resumed run must share with the checkpoint's, by path. Paths of layers hold indices.
+std::map<std::string, std::string> identity_of(const Deck& deck) {
+  std::map<std::string, std::string> values;
+  const auto real = [](double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.17g", value);
+    return std::string(text);
+  };
+  const DataOptions& data = deck.data;
+  values["data.kind"] = to_string(data.kind);
+  values["data.shuffle"] = data.shuffle ? "true" : "false";
+  values["data.target"] = data.target_is_input ? "\"input\"" : "none";
+  values["data.normalize"] = data.normalize ? "mean " + real(data.normalize->mean) + ", std " +
+                                                  real(data.normalize->standard_deviation)
+                                            : "none";
+  values["data.augment.flip"] = data.augment.flip ? "true" : "false";
+  values["data.augment.crop"] = std::to_string(data.augment.crop);
+  if (data.kind == DataKind::text) {
+    values["data.length"] = std::to_string(data.length);
+    values["data.validation"] = real(data.validation);
+  }
+  if (data.kind == DataKind::synthetic) {
+    values["data.shape"] = ridgeline::to_string(data.shape);
+    values["data.classes"] = std::to_string(data.classes);
+    values["data.samples"] = std::to_string(data.samples);
+    values["data.seed"] = std::to_string(data.seed);
+  }
+  const NetworkOptions& network = deck.network;
+  values["network.precision"] = to_string(network.precision);
+  values["network.gemm"] = to_string(network.gemm);
+  values["network.initialization"] = to_string(network.initialization);
+  values["network.layer"] = std::to_string(network.layers.size()) + " layers";
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    for (const auto& [key, value] : flatten(network.layers[i])) {
+      values["network.layer." + std::to_string(i) + "." + key] = value;
+    }
+  }
+  const TrainOptions& train = deck.train;
+  values["train.batch"] = std::to_string(train.batch);
+  values["train.loss"] = to_string(train.loss);
+  values["train.label_smoothing"] = real(train.label_smoothing);
+  values["train.seed"] = std::to_string(train.seed);
+  values["train.shuffle_seed"] = std::to_string(train.shuffle_seed);
+  values["train.optimizer.kind"] = to_string(train.optimizer.kind);
+  values["train.optimizer.learning_rate"] = real(train.optimizer.learning_rate);
+  values["train.optimizer.momentum"] = real(train.optimizer.momentum);
+  values["train.optimizer.nesterov"] = train.optimizer.nesterov ? "true" : "false";
+  values["train.optimizer.weight_decay"] = real(train.optimizer.weight_decay);
+  values["train.optimizer.beta1"] = real(train.optimizer.beta1);
+  values["train.optimizer.beta2"] = real(train.optimizer.beta2);
+  values["train.optimizer.alpha"] = real(train.optimizer.alpha);
+  values["train.optimizer.epsilon"] = real(train.optimizer.epsilon);
+  values["train.schedule.kind"] = to_string(train.schedule.kind);
+  values["train.schedule.final"] = real(train.schedule.final_rate);
+  values["train.schedule.every"] = std::to_string(train.schedule.every);
+  values["train.schedule.factor"] = real(train.schedule.factor);
+  values["train.schedule.warmup_steps"] = std::to_string(train.schedule.warmup_steps);
+  values["train.clip_norm"] = train.clip_norm ? real(*train.clip_norm) : "none";
+  if (train.early_stop) {
+    values["train.early_stop.metric"] = to_string(train.early_stop->metric);
+    values["train.early_stop.patience"] = std::to_string(train.early_stop->patience);
+  }
+  return values;
+}
+
+/// The section of a path of identity_of, and what is left of the path.
+std::pair<OptionTable, std::string> section_of(const Deck& deck, const std::string& path) {
+  const std::size_t dot = path.find('.');
+  const std::string section = path.substr(0, dot);
+  const std::string rest = path.substr(dot + 1);
+  if (section == "data") return {deck.data.table, rest};
+  if (section == "network") return {deck.network.table, rest};
+  return {deck.train.table, rest};
+}
+
+/// Sorts tables from the outside in, and `kind` before the keys that it decides about.
+std::tuple<std::string, bool, std::string> order_of(const std::string& path) {
+  const std::size_t dot = path.rfind('.');
+  const std::string key = path.substr(dot + 1);
+  return {path.substr(0, dot), key != "kind", key};
+}
+
+}  // namespace
+
+std::optional<std::string> Deck::difference_that_forbids_resume(const Deck& checkpoint_deck) const {
+  const auto ours = identity_of(*this);
+  const auto theirs = identity_of(checkpoint_deck);
+  std::vector<std::string> paths;
+  for (const auto& [path, value] : ours) paths.push_back(path);
+  for (const auto& [path, value] : theirs) {
+    if (ours.count(path) == 0) paths.push_back(path);
+  }
+  std::sort(paths.begin(), paths.end(),
+            [](const std::string& a, const std::string& b) { return order_of(a) < order_of(b); });
+  for (const std::string& path : paths) {
+    const auto mine = ours.find(path);
+    const auto other = theirs.find(path);
+    if (mine != ours.end() && other != theirs.end() && mine->second == other->second) continue;
+    const auto [section, rest] = section_of(*this, path);
+    const auto [table, key] = locate(section, rest);
+    const auto shown = [&](const auto& found, const auto& values) {
+      return found == values.end() ? std::string("not given") : found->second;
+    };
+    return table.place(key) + ": " + table.path(key) + " is " + shown(mine, ours) + ", but " +
+           shown(other, theirs) +
+           " in the checkpoint's deck; resuming may change only "
+           "train.epochs, paths, [checkpoint] and [verify]";
+  }
+  return {};
+}
+
+}  // namespace ridgeline::config

@@ -1,0 +1,143 @@
+#include "data/text.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+
+#include "core/error.hpp"
+#include "data/tokens.hpp"
+#include "io/file.hpp"
+
+namespace ridgeline::data {
+namespace {
+
+constexpr const char* kFortunes = "/usr/share/games/fortunes/";
+
+std::string read_file(const config::DataOptions& options, const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    options.table.fail("path",
+                       "data.path: there is no file " + path + "; " +
+                           (path.rfind(kFortunes, 0) == 0 ? "Debian's package fortunes has it"
+                                                          : "it must be a plain text, UTF-8"));
+  }
+  std::string text = io::read_text(path);
+  if (text.empty()) throw RequestError(path + ": is empty; it must be a plain text");
+  for (std::size_t at = 0; at < text.size();) {
+    if (next_character(text, at)) continue;
+    char byte[8];
+    std::snprintf(byte, sizeof byte, "0x%02x", static_cast<unsigned char>(text[at]));
+    throw RequestError(path + ":" + std::to_string(line_of(text, at)) +
+                       ": no valid UTF-8 at byte " + std::to_string(at) + " of the file, " + byte +
+                       "; it must be a plain text");
+  }
+  return text;
+}
+
+/// The tokens of a file's characters.
+std::vector<std::uint32_t> encode(const std::string& text, const std::string& path,
+                                  const Vocabulary& vocabulary) {
+  std::vector<std::uint32_t> tokens;
+  tokens.reserve(text.size());
+  std::size_t line_start = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t character = *next_character(text, at);
+    const auto token = vocabulary.token(character);
+    if (!token) {
+      const std::string place = std::to_string(tokens.size() - line_start + 1);
+      throw RequestError(path + ":" +
+                         std::to_string(line_of(text, at - to_utf8(character).size())) +
+                         ": character " + place + " of the line, " + show_character(character) +
+                         ", is not among the " + std::to_string(vocabulary.size()) +
+                         " characters that the network knows");
+    }
+    tokens.push_back(static_cast<std::uint32_t>(*token));
+    if (character == U'\n') line_start = tokens.size();
+  }
+  return tokens;
+}
+
+/// Collects the characters of one half of the files and where its samples begin.
+class HalfOfText {
+ public:
+  explicit HalfOfText(std::size_t length) : length_(length) {}
+
+  /// Adds characters of one file, and the samples in them; whether there is any.
+  bool add(const std::uint32_t* first, const std::uint32_t* last) {
+    const std::size_t begin = tokens_.size();
+    const auto characters = static_cast<std::size_t>(last - first);
+    const std::size_t samples = characters > 0 ? (characters - 1) / length_ : 0;
+    if (samples == 0) return false;
+    tokens_.insert(tokens_.end(), first, first + samples * length_ + 1);
+    for (std::size_t i = 0; i < samples; ++i) windows_.push_back(begin + i * length_);
+    return true;
+  }
+
+  Split split(std::size_t vocabulary, const std::string& source) {
+    Split split;
+    split.samples = windows_.size();
+    require_sample_count(split.samples, source);
+    store_tokens(std::move(tokens_), vocabulary, split);
+    split.windows = std::move(windows_);
+    split.inputs_source = split.targets_source = source;
+    return split;
+  }
+
+ private:
+  std::size_t length_;
+  std::vector<std::uint32_t> tokens_;
+  std::vector<std::size_t> windows_;
+};
+
+std::string characters(std::size_t count) { return std::to_string(count) + " characters"; }
+
+}  // namespace
+
+Dataset load_text(const config::DataOptions& options, const Vocabulary* vocabulary) {
+  const auto length = static_cast<std::size_t>(options.length);
+  std::vector<std::string> texts;
+  for (const std::string& path : options.paths) texts.push_back(read_file(options, path));
+
+  Dataset dataset;
+  dataset.vocabulary = vocabulary != nullptr ? *vocabulary : Vocabulary::of(texts);
+  HalfOfText train(length);
+  HalfOfText test(length);
+  const std::string needs =
+      "; a sample of data.length = " + std::to_string(length) + " takes " + characters(length + 1);
+  bool has_test = false;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string& path = options.paths[i];
+    const auto tokens = encode(texts[i], path, dataset.vocabulary);
+    const auto held_out = static_cast<std::size_t>(
+        std::floor(options.validation * static_cast<double>(tokens.size())));
+    const std::uint32_t* const end = tokens.data() + tokens.size();
+    const std::uint32_t* const middle = end - held_out;
+    if (!train.add(tokens.data(), middle)) {
+      throw RequestError(path + ": is too short: " + characters(tokens.size() - held_out) +
+                         (held_out > 0 ? " without the last " + std::to_string(held_out) +
+                                             ", which are the test set"
+                                       : "") +
+                         needs);
+    }
+    has_test = test.add(middle, end) || has_test;
+    std::string().swap(texts[i]);
+  }
+  std::string source = options.paths[0];
+  if (options.paths.size() > 1) {
+    source += " and " + std::to_string(options.paths.size() - 1) + " more";
+  }
+  if (options.validation > 0.0 && !has_test) {
+    options.table.fail(options.table.has("validation") ? "validation" : "length",
+                       "data.validation leaves no file enough for one test sample" + needs +
+                           "; more of it, a smaller length, or validation = 0 would do");
+  }
+  dataset.sample_shape = dataset.label_shape = {length};
+  dataset.classes = dataset.tokens = dataset.vocabulary.size();
+  dataset.train = train.split(dataset.tokens, source);
+  dataset.test = test.split(dataset.tokens, source);
+  return dataset;
+}
+
+}  // namespace ridgeline::data

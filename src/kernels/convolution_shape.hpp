@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+
+#include "core/function.hpp"
+
+namespace ridgeline::kernels {
+
+/// Height or width of a convolution: in source x, out of it y, and the kernel's taps between.
+///   y[i] = Σ_tap w[tap] · x[i · stride + tap · dilation - padding]
+struct ConvolutionAxis {
+  int in = 1, kernel = 1, stride = 1, padding = 0, dilation = 1;
+
+  /// Extent that the kernel covers.
+  RIDGELINE_FUNCTION constexpr int reach() const { return (kernel - 1) * dilation + 1; }
+  /// PyTorch's size of the output; the kernel must not be larger than the padded input.
+  RIDGELINE_FUNCTION constexpr int out() const { return (in + 2 * padding - reach()) / stride + 1; }
+};
+
+/// A two-dimensional convolution of images [batch, channels, height, width] with weights [filters,
+/// channels / groups, kernel height, kernel width]: channels and filters are cut into groups, and
+/// a group's filters see its channels alone.
+struct ConvolutionShape {
+  int batch = 1, channels = 1, filters = 1, groups = 1;
+  ConvolutionAxis height, width;
+
+  constexpr int group_channels() const { return channels / groups; }
+  constexpr int group_filters() const { return filters / groups; }
+  constexpr int taps() const { return height.kernel * width.kernel; }
+  constexpr int in_pixels() const { return height.in * width.in; }
+  constexpr int out_pixels() const { return height.out() * width.out(); }
+  constexpr std::size_t weights() const {
+    return std::size_t(filters) * std::size_t(group_channels()) * std::size_t(taps());
+  }
+  /// Multiply-adds count 2, those with padding too.
+  constexpr double flops() const { return 2.0 * batch * out_pixels() * double(weights()); }
+};
+
+}  // namespace ridgeline::kernels

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <cmath>
+#include <string>
+
+#include "core/launch.hpp"
+
+namespace ridgeline::kernels {
+
+/// The device's layer normalisation: a team a row. Sums over a row go through scratch memory in a
+/// tree, so that their order depends on nothing but Team. Team is a template parameter so that
+/// small ones also run on OpenMP.
+template <class Space, class T, int Team>
+struct DeviceLayerNorm {
+  static_assert((Team & (Team - 1)) == 0, "sums halve the team");
+  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
+  using Member = typename Policy::member_type;
+  static constexpr std::size_t kScratchBytes = Team * sizeof(T);
+
+  struct Forward {};
+  struct Backward {};
+
+  int features;
+  const T* x;
+  const T* weight;
+  const T* bias;
+  T* y;
+  T* statistics;  ///< written by forward (or null), read by backward
+  const T* kept;
+  const T* dy;
+  T* dx;
+  T epsilon;
+
+  template <class Phase>
+  void launch(const Space& instance, const std::string& label, std::size_t rows) const {
+    if (rows == 0) return;
+    ++launch_count.parallel;
+    Kokkos::parallel_for(label,
+                         Kokkos::TeamPolicy<Space, Phase, Kokkos::LaunchBounds<Team, 1>>(
+                             instance, static_cast<int>(rows), Team)
+                             .set_scratch_size(0, Kokkos::PerTeam(int(kScratchBytes))),
+                         *this);
+  }
+
+  // Every thread gets the sum of the threads' values.
+  KOKKOS_FUNCTION static T sum(const Member& team, T* scratch, T value) {
+    const int thread = team.team_rank();
+    scratch[thread] = value;
+    team.team_barrier();
+    for (int half = Team / 2; half > 0; half /= 2) {
+      if (thread < half) scratch[thread] += scratch[thread + half];
+      team.team_barrier();
+    }
+    const T total = scratch[0];
+    team.team_barrier();
+    return total;
+  }
+
+  KOKKOS_FUNCTION static T* scratch_of(const Member& team) {
+    const std::size_t bytes = kScratchBytes;  // a device has no address of the constant
+    return static_cast<T*>(team.team_shmem().get_shmem(bytes));
+  }
+
+  KOKKOS_FUNCTION void operator()(const Forward&, const Member& team) const {
+    T* scratch = scratch_of(team);
+    const std::size_t row = team.league_rank();
+    const T* in = x + row * features;
+    T part = T(0);
+    for (int i = team.team_rank(); i < features; i += Team) part += in[i];
+    const T mean = sum(team, scratch, part) / T(features);
+    part = T(0);
+    for (int i = team.team_rank(); i < features; i += Team) part += (in[i] - mean) * (in[i] - mean);
+    const T variance = sum(team, scratch, part) / T(features);
+    const T inverse = T(1) / std::sqrt(variance + epsilon);
+    for (int i = team.team_rank(); i < features; i += Team) {
+      y[row * features + i] = (in[i] - mean) * inverse * weight[i] + bias[i];
+    }
+    if (statistics && team.team_rank() == 0) {
+      statistics[2 * row] = mean;
+      statistics[2 * row + 1] = inverse;
+    }
+  }
+
+  KOKKOS_FUNCTION void operator()(const Backward&, const Member& team) const {
+    T* scratch = scratch_of(team);
+    const std::size_t row = team.league_rank();
+    const T* in = x + row * features;
+    const T* slope = dy + row * features;
+    const T mean = kept[2 * row], inverse = kept[2 * row + 1];
+    T slopes = T(0), products = T(0);
+    for (int i = team.team_rank(); i < features; i += Team) {
+      const T g = slope[i] * weight[i];
+      slopes += g;
+      products += g * ((in[i] - mean) * inverse);
+    }
+    const T mean_slope = sum(team, scratch, slopes) / T(features);
+    const T mean_product = sum(team, scratch, products) / T(features);
+    for (int i = team.team_rank(); i < features; i += Team) {
+      const T normal = (in[i] - mean) * inverse;
+      dx[row * features + i] =
+          inverse * (slope[i] * weight[i] - mean_slope - normal * mean_product);
+    }
+  }
+};
+
+}  // namespace ridgeline::kernels

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "layers/recurrent.hpp"
+
+namespace ridgeline::layers {
+
+// An LSTM: with z = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh in the order i, f, g, o of its gates,
+//   i, f, o = σ(z),  g = tanh(z),  c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
+// and backward as kernels/lstm_cells.hpp and recurrent.hpp say.
+
+class LstmPlan : public RecurrentPlan {
+ public:
+  LstmPlan(std::string name, const Shape& input, const Options& options);
+  static std::unique_ptr<LayerPlan> read(const config::OptionTable& options,
+                                         const std::string& name, const Shape& input);
+
+ protected:
+  double other_flops(Phase phase) const override;
+  std::size_t steps_workspace(const Target& target, std::size_t batch, Phase phase) const override;
+};
+
+template <class Space, class T>
+class Lstm : public Recurrent<Space, T> {
+ public:
+  Lstm(const LstmPlan& plan, const Target& target) : Recurrent<Space, T>(plan, target) {}
+
+ protected:
+  void forward_steps(const Space& instance, Mode mode, const RecurrentMemory<T>& memory, T* y,
+                     const Vector<Space, T>& workspace) override;
+  void backward_steps(const Space& instance, const RecurrentMemory<T>& memory, const T* dy,
+                      const Vector<Space, T>& workspace) override;
+
+ private:
+  using Recurrent<Space, T>::memory_;
+
+  template <bool Training>
+  void run_forward(const Space& instance, const RecurrentMemory<T>& memory, T* y,
+                   const Vector<Space, T>& workspace);
+};
+
+}  // namespace ridgeline::layers

@@ -1,0 +1,68 @@
+#include "network/generate.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/random.hpp"
+
+namespace ridgeline::network {
+
+template <class T>
+std::int32_t draw(const T* logits, std::size_t count, double temperature, double uniform) {
+  const std::size_t best =
+      static_cast<std::size_t>(std::max_element(logits, logits + count) - logits);
+  if (!(temperature > 0)) return static_cast<std::int32_t>(best);
+  std::vector<double> weights(count);
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    weights[i] = std::exp((double(logits[i]) - double(logits[best])) / temperature);
+    sum += weights[i];
+  }
+  double rest = uniform * sum;
+  for (std::size_t i = 0; i < count; ++i) {
+    rest -= weights[i];
+    if (rest < 0) return static_cast<std::int32_t>(i);
+  }
+  return static_cast<std::int32_t>(best);  // what rounding left over
+}
+
+template <class Space, class T>
+void generate(Network<Space, T>& network, const std::vector<std::int32_t>& prompt,
+              const GenerateOptions& options, const std::function<void(std::int32_t)>& emit) {
+  const Space& instance = network.instance();
+  const std::size_t length = network.plan().input_size();
+  const std::size_t vocabulary = network.plan().layers.back()->output.back();
+  std::vector<std::int32_t> seen = prompt;
+  const auto inputs = allocate<T>(instance, "network/inputs", length);
+  const auto tokens = Kokkos::create_mirror_view(inputs);
+  std::vector<T> logits(vocabulary);
+  const Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+      host(logits.data(), vocabulary);
+  for (std::size_t drawn = 0; drawn < options.length; ++drawn) {
+    // What follows the last token is seen by no causal network; it is a token all the same.
+    const std::size_t used = std::min(seen.size(), length);
+    for (std::size_t i = 0; i < length; ++i) {
+      tokens(i) = i < used ? static_cast<T>(seen[seen.size() - used + i]) : T(0);
+    }
+    Kokkos::deep_copy(instance, inputs, tokens);
+    const Matrix<Space, const T> y =
+        network.forward(Matrix<Space, const T>(inputs.data(), 1, length));
+    const Vector<Space, const T> last(y.data() + (used - 1) * vocabulary, vocabulary);
+    Kokkos::deep_copy(instance, host, last);
+    network.wait();
+    const Philox random(options.seed, stream::kGenerate, drawn);
+    seen.push_back(draw(logits.data(), vocabulary, options.temperature, random.uniform(0)));
+    emit(seen.back());
+  }
+}
+
+template std::int32_t draw<float>(const float*, std::size_t, double, double);
+template std::int32_t draw<double>(const double*, std::size_t, double, double);
+#define RIDGELINE_GENERATE(Space, T)                                                     \
+  template void generate<Space, T>(Network<Space, T>&, const std::vector<std::int32_t>&, \
+                                   const GenerateOptions&,                               \
+                                   const std::function<void(std::int32_t)>&);
+RIDGELINE_FOR_SPACES(RIDGELINE_GENERATE)
+
+}  // namespace ridgeline::network

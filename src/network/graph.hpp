@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/option_table.hpp"
+#include "layers/layer.hpp"
+
+namespace ridgeline::network {
+
+/// Where a network's input stands for a layer's output.
+inline constexpr std::size_t kNetworkInput = static_cast<std::size_t>(-1);
+/// No layer, or no gradient.
+inline constexpr std::size_t kNone = static_cast<std::size_t>(-2);
+
+/// What a layer reads: outputs of other layers, by index, or kNetworkInput.
+struct Operands {
+  std::size_t input = kNetworkInput;
+  std::size_t shortcut = kNone;  ///< of a residual's sum alone: its second operand
+};
+
+/// What the deck's layers read, as far as they ask for it.
+struct GraphInput {
+  Shape shape;                 ///< of one sample
+  bool tokens = false;         ///< integers that an embedding turns into values
+  std::size_t vocabulary = 0;  ///< of text: what `units = "vocabulary"` means
+};
+
+/// One layer's backward pass. Gradients of activations are numbered; each is a tensor that is
+/// written once and then read.
+struct BackwardStep {
+  /// sum = a + b: what two branches say of the output that both read. `sum` may be `b`.
+  struct Join {
+    std::size_t a, b, sum;
+    std::size_t residual;  ///< the layer that forked, to which this is accounted
+  };
+  std::size_t layer;
+  std::size_t dy;  ///< gradient of the layer's output; kNone where nobody wants one
+  std::size_t dx =
+      kNone;  ///< gradient of its input, written here; dy itself where that is the same
+  std::vector<Join> joins;  ///< follow the layer's own backward pass
+};
+
+/// A deck's layers, those inside `residual` and `sequence` unfolded into one list in the order in
+/// which they run. A residual is the sum at its end; a sequence is nothing but a name. Layers
+/// inside are named by their path, `outer/inner`, on a shortcut `outer/shortcut/inner`.
+class Graph {
+ public:
+  /// Throws RequestError with file, line and key where options or shapes do not fit.
+  Graph(const std::vector<config::OptionTable>& tables, const GraphInput& input);
+
+  std::vector<std::unique_ptr<layers::LayerPlan>> layers;
+  std::vector<Operands> operands;  ///< of each layer
+
+  /// Whether a layer or one before it has something to train, so that its output's gradient is
+  /// wanted.
+  bool wants_gradient(std::size_t layer) const { return wants_gradient_[layer]; }
+  /// False for a layer with nothing to train before it: nobody asks for its input's gradient.
+  bool needs_input_gradient(std::size_t layer) const;
+
+  /// The backward passes in their order, from the last layer to the first.
+  std::vector<BackwardStep> backward;
+  std::size_t join_count = 0;
+  /// Scalars a sample of each gradient; the first is that of the network's output.
+  std::vector<std::size_t> gradient_sizes;
+
+  /// Scalars a sample of the gradients that are added up where a residual forked.
+  std::size_t join_size(std::size_t residual) const;
+
+ private:
+  struct Position {
+    std::size_t at;
+    Shape shape;
+    bool tokens;
+  };
+  Position append(std::unique_ptr<layers::LayerPlan> layer, const Operands& operands);
+  Position sequence(const std::vector<config::OptionTable>& tables, const std::string& prefix,
+                    Position from);
+  Position residual(const config::OptionTable& table, const std::string& name, Position from);
+  void plan_backward();
+
+  std::size_t vocabulary_;
+  std::vector<bool> wants_gradient_;
+};
+
+}  // namespace ridgeline::network

@@ -1,0 +1,139 @@
+#include <gtest/gtest.h>
+
+#include <cctype>
+
+#include "layers/harness.hpp"
+#include "support/references.hpp"
+
+// Every layer against PyTorch in float64: output, gradients, and statistics that it keeps.
+
+namespace ridgeline::layers {
+namespace {
+
+using kernels::GemmBackend;
+using testing::expect_reference;
+using testing::kContractLayers;
+using testing::kReferenceTolerance;
+using testing::LayerHarness;
+
+std::string references() { return testing::reference_file("layers.h5"); }
+
+std::vector<std::string> contract_kinds() {
+  std::vector<std::string> kinds;
+  for (const auto& [kind, keys] : kContractLayers) {
+    if (!testing::holds_layers(kind)) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
+// A case's parameters in the plan's order; expects the file to have just these.
+std::vector<std::vector<double>> read_parameters(const io::Hdf5Reader& file,
+                                                 const std::string& path, const LayerPlan& plan) {
+  std::vector<std::vector<double>> values;
+  for (const ParameterPlan& parameter : plan.parameters()) {
+    const std::string at = path + "/parameters/" + parameter.name;
+    EXPECT_EQ(file.shape(at), parameter.shape) << at;
+    values.push_back(file.read<double>(at));
+  }
+  const std::size_t stored =
+      file.has(path + "/parameters") ? file.children(path + "/parameters").size() : 0;
+  EXPECT_EQ(values.size(), stored);
+  return values;
+}
+
+template <class Space, class T>
+void check_case(const io::Hdf5Reader& file, const std::string& path, GemmBackend backend) {
+  const double tolerance = kReferenceTolerance<T>;
+  const auto plan =
+      testing::plan_of(file.text_attribute(path, "keys"), testing::sample_shape(file, path + "/x"));
+  ASSERT_EQ(plan->output, testing::sample_shape(file, path + "/y"));
+  const std::vector<ParameterPlan> parameters = plan->parameters();
+  LayerHarness<Space, T> layer(*plan, file.shape(path + "/x")[0], backend);
+  layer.parameters = read_parameters(file, path, *plan);
+  if (file.has(path + "/x_before")) {
+    layer.forward(file.read<double>(path + "/x_before"));
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (!parameters[i].trained) layer.parameters[i] = layer.parameters_after[i];
+    }
+  }
+  const std::vector<double> x = file.read<double>(path + "/x");
+  const bool training = file.text_attribute(path, "mode") == "training";
+  if (!training || plan->kind != "batch_norm") {
+    expect_reference(layer.forward(x, false), file, path + "/y", tolerance);
+  }
+  if (!training) return;
+  expect_reference(layer.forward(x), file, path + "/y", tolerance);
+  const bool has_dx = file.has(path + "/dx");
+  const std::vector<std::vector<double>> after = layer.parameters_after;
+  const testing::Gradients found = layer.backward(x, file.read<double>(path + "/dy"), !has_dx);
+  // A view's input gradient is where its output's is.
+  if (has_dx) {
+    expect_reference(plan->is_view(true) ? file.read<double>(path + "/dy") : found.input, file,
+                     path + "/dx", tolerance);
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const std::string& name = parameters[i].name;
+    if (parameters[i].trained) {
+      expect_reference(found.parameters[i], file, path + "/gradients/" + name, tolerance);
+    } else {
+      expect_reference(after[i], file, path + "/after/" + name, tolerance);
+    }
+  }
+}
+
+class LayerReferences : public testing::Computing,
+                        public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(LayerReferences, ArePyTorchs) {
+  const io::Hdf5Reader file(references());
+  ASSERT_TRUE(file.has("/" + GetParam()));
+  for (const std::string& name : file.children("/" + GetParam())) {
+    const std::string path = "/" + GetParam() + "/" + name;
+    SCOPED_TRACE(path);
+    for (const auto backend : {GemmBackend::native, GemmBackend::kokkos_kernels}) {
+#define RIDGELINE_CHECK(Space, T)              \
+  {                                            \
+    SCOPED_TRACE(#Space " " #T);               \
+    check_case<Space, T>(file, path, backend); \
+  }
+      RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, LayerReferences, ::testing::ValuesIn(contract_kinds()),
+                         [](const auto& info) { return info.param; });
+
+TEST(LayerReferenceFile, HasEveryKindKeyAndActivationThereIs) {
+  const io::Hdf5Reader file(references());
+  testing::KeysSeen seen;
+  for (const std::string& kind : file.children("/")) {
+    EXPECT_EQ(kContractLayers.count(kind), 1u) << kind;
+    for (const std::string& name : file.children("/" + kind)) {
+      const std::string keys = file.text_attribute("/" + kind + "/" + name, "keys");
+      const config::Deck deck = testing::deck_of_layers("[[network.layer]]\n" + keys);
+      ASSERT_EQ(deck.network.layers.front().string("kind"), kind) << name;
+      seen.add(deck.network.layers.front());
+    }
+  }
+  for (const auto& [kind, keys] : kContractLayers) {
+    if (testing::holds_layers(kind)) continue;
+    EXPECT_EQ(seen.keys[kind], keys) << kind;
+  }
+  const std::vector<std::string>& names = kernels::activation_names();
+  const std::set<std::string> activations(names.begin(), names.end());
+  for (const char* kind : {"dense", "conv2d", "activation"}) {
+    EXPECT_EQ(seen.activations[kind], activations) << kind;
+  }
+}
+
+TEST(LayerKinds, AreTheContracts) {
+  std::set<std::string> contract;
+  for (const auto& [kind, keys] : kContractLayers) contract.insert(kind);
+  const std::vector<std::string>& kinds = layer_kinds();
+  EXPECT_EQ(std::set<std::string>(kinds.begin(), kinds.end()), contract);
+}
+
+}  // namespace
+}  // namespace ridgeline::layers

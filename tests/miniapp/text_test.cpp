@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "miniapp/ridgeline.hpp"
+
+namespace ridgeline::testing {
+namespace {
+
+// A character model from text to text: trained, resumed, and asked to write.
+
+const std::string kTextDeck = R"([data]
+kind = "text"
+path = ["a.txt", "b.txt"]
+length = 8
+validation = 0.2
+[network]
+[[network.layer]]
+kind = "embedding"
+features = 6
+[[network.layer]]
+kind = "position_embedding"
+[[network.layer]]
+kind = "residual"
+layer = [ { kind = "layer_norm" }, { kind = "attention", heads = 2, causal = true } ]
+[[network.layer]]
+kind = "lstm"
+units = 24
+return_sequence = true
+[[network.layer]]
+kind = "dense"
+units = "vocabulary"
+[train]
+epochs = 30
+batch = 16
+loss = "cross_entropy"
+optimizer = { kind = "adam", learning_rate = 0.02 }
+clip_norm = 1.0
+)";
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+class Text : public CommandLineThatComputes {
+ protected:
+  void SetUp() override {
+    CommandLineThatComputes::SetUp();
+    folder.write("deck.toml", kTextDeck);
+    folder.write("a.txt", repeated("größer als du\n", 60));
+    folder.write("b.txt", repeated("kleiner als wir\n", 40));
+  }
+  CommandResult infer(const std::vector<std::string>& more) {
+    std::vector<std::string> line = {"infer",           deck,      "--checkpoint",
+                                     checkpoint("out"), "--space", host_space()};
+    line.insert(line.end(), more.begin(), more.end());
+    return ridgeline(line);
+  }
+};
+
+TEST_F(Text, LearnsARepetitionAndWritesItOn) {
+  const CommandResult trained = train("out", {"--format", "json"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const io::Json history = record("out").at("history");
+  EXPECT_LT(history.at("test_loss").back().get<double>(), 0.5);
+  // The characters, in the order of their tokens: by code point.
+  const std::vector<std::string> expected = {"\n", " ", "a", "d", "e", "g", "i", "k",
+                                             "l",  "n", "r", "s", "u", "w", "ß", "ö"};
+  EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).read_texts("/vocabulary"), expected);
+
+  const CommandResult sure =
+      infer({"--prompt", "größer al", "--length", "19", "--temperature", "0"});
+  ASSERT_EQ(sure.status, 0) << sure.err;
+  EXPECT_EQ(sure.out, "größer als du\ngrößer als du\n\n") << sure.out;
+  const auto drawn = [&](const std::string& seed) {
+    return infer({"--prompt", "k", "--length", "60", "--temperature", "3", "--seed", seed}).out;
+  };
+  EXPECT_EQ(drawn("1"), drawn("1"));
+  EXPECT_NE(drawn("1"), drawn("2"));
+
+  // The test set under the checkpoint's vocabulary.
+  const CommandResult tested = infer({"--format", "json"});
+  ASSERT_EQ(tested.status, 0) << tested.err;
+  EXPECT_EQ(io::Json::parse(tested.out).at(0).at("test_loss"), history.at("test_loss").back());
+}
+
+TEST_F(Text, WritesWithoutItsDataAndRefusesWhatItDoesNotKnow) {
+  ASSERT_EQ(train("out", {"--set", "train.epochs=1"}).status, 0);
+  std::filesystem::remove(folder / "a.txt");
+  const CommandResult text = infer({"--prompt", "al", "--length", "5"});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_EQ(text.out.compare(0, 2, "al"), 0);
+  expect_refused(infer({"--prompt", "alX"}), "--prompt");
+  expect_refused(infer({"--prompt", ""}), "--prompt: must have at least one character");
+  expect_refused(infer({"--prompt", "a", "--temperature", "-1"}), "--temperature");
+  expect_refused(infer({"--length", "5"}), "--prompt");
+  expect_refused(infer({"--prompt", "a", "--input", "x.h5"}), "--input");
+}
+
+TEST_F(Text, ResumesToTheSameBitsAndNotOnAnotherText) {
+  ASSERT_EQ(train("whole", {"--set", "train.epochs=3"}).status, 0);
+  ASSERT_EQ(train("out", {"--set", "train.epochs=3", "--set", "train.stop_after_steps=7"}).status,
+            0);
+  const CommandResult resumed =
+      train("out", {"--set", "train.epochs=3", "--resume", checkpoint("out")});
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
+  folder.write("b.txt", repeated("kleiner als Wir\n", 40));
+  expect_refused(train("out", {"--set", "train.epochs=4", "--resume", checkpoint("out")}),
+                 "b.txt:1: ");
+}
+
+TEST_F(Text, ACheckpointsVocabularyMustHoldTheTextThatItIsTestedOn) {
+  ASSERT_EQ(train("out", {"--set", "train.epochs=1"}).status, 0);
+  folder.write("b.txt", repeated("kleiner als wir\n", 20) + "Q" + repeated("kleiner\n", 20));
+  expect_refused(infer({}), "b.txt");
+}
+
+}  // namespace
+}  // namespace ridgeline::testing

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/option_table.hpp"
+#include "core/shape.hpp"
+#include "io/hdf5.hpp"
+#include "support/matrices.hpp"
+#include "support/paths.hpp"
+
+namespace ridgeline::testing {
+
+/// A file of PyTorch's results; tests/references/make.py says what is in it.
+inline std::string reference_file(const std::string& name) {
+  return std::string(kSourceFolder) + "/tests/references/" + name;
+}
+
+/// How far a result may be from PyTorch's in float64, relative in norm.
+template <class T>
+constexpr double kReferenceTolerance = sizeof(T) == 4 ? 1e-5 : 1e-10;
+
+/// The shape of one sample in a dataset whose first dimension is the sample.
+inline Shape sample_shape(const io::Hdf5Reader& file, const std::string& path) {
+  const Shape shape = file.shape(path);
+  return Shape(shape.begin() + 1, shape.end());
+}
+
+/// Expects what was computed to be a dataset of the file to the tolerance.
+template <class Value>
+void expect_reference(const std::vector<Value>& found, const io::Hdf5Reader& file,
+                      const std::string& path, double tolerance) {
+  ASSERT_TRUE(file.has(path)) << path;
+  const std::vector<double> expected = file.read<double>(path);
+  ASSERT_EQ(found.size(), expected.size()) << path;
+  EXPECT_LT(relative_error(found, expected), tolerance) << path;
+}
+
+/// The contract's kinds of layer, and each one's keys beside `kind` and `name`.
+inline const std::map<std::string, std::set<std::string>> kContractLayers = {
+    {"dense", {"units", "bias", "activation"}},
+    {"conv2d",
+     {"channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "activation"}},
+    {"max_pool2d", {"kernel", "stride", "padding"}},
+    {"avg_pool2d", {"kernel", "stride", "padding"}},
+    {"global_avg_pool", {}},
+    {"flatten", {}},
+    {"softmax", {}},
+    {"position_embedding", {}},
+    {"batch_norm", {"momentum", "epsilon"}},
+    {"layer_norm", {"epsilon"}},
+    {"activation", {"function"}},
+    {"dropout", {"rate"}},
+    {"embedding", {"vocabulary", "features"}},
+    {"attention", {"heads", "causal"}},
+    {"lstm", {"units", "return_sequence"}},
+    {"gru", {"units", "return_sequence"}},
+    {"residual", {"layer", "activation", "shortcut"}},
+    {"sequence", {"layer"}},
+};
+
+/// The kinds that layers of layers are: their references are whole networks.
+inline bool holds_layers(const std::string& kind) {
+  return kind == "residual" || kind == "sequence";
+}
+
+/// Which keys, and which activations, the tables of each kind have.
+struct KeysSeen {
+  void add(const config::OptionTable& layer) {
+    const std::string kind = layer.string("kind");
+    for (const std::string& key : layer.keys()) {
+      if (key != "kind" && key != "name") keys[kind].insert(key);
+      if (key == "activation" || key == "function") activations[kind].insert(layer.string(key));
+      if (key == "layer" || key == "shortcut") {
+        for (const config::OptionTable& inner : layer.tables(key)) add(inner);
+      }
+    }
+    keys[kind];
+  }
+  std::map<std::string, std::set<std::string>> keys, activations;
+};
+
+}  // namespace ridgeline::testing
