@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "kernels/device_gemm.hpp"
@@ -221,6 +222,52 @@ TEST(DeviceGemm, SplitsTheDepthOnlyOfWhatHasFewTiles) {
       }
     }
   }
+}
+
+// Two products AᵀB1 and AᵀB2 with sums, the second told that A is the same.
+template <class Space, class T>
+void check_same_a(GemmBackend backend) {
+  const Space instance;
+  for (const auto& [m, k, n1, n2] :
+       {std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>{1, 1, 1, 1},
+        {5, 3, 2, 40},
+        {33, 700, 65, 3},
+        {512, 300, 20, 129}}) {
+    const std::vector<T> a = random_values<T>(k * m, 1);
+    const auto a_view = on_space(instance, a);
+    const auto workspace = poisoned<T>(
+        instance,
+        std::max(
+            gemm_workspace<T>(!kIsHost<Space>, backend, {m, n1, k, true, false, false, true}),
+            gemm_workspace<T>(!kIsHost<Space>, backend, {m, n2, k, true, false, false, true})));
+    for (const bool second : {false, true}) {
+      const std::size_t n = second ? n2 : n1;
+      const std::vector<T> b = random_values<T>(k * n, second ? 3 : 2);
+      const auto b_view = on_space(instance, b);
+      const auto c = poisoned<T>(instance, m * n), sums = poisoned<T>(instance, m);
+      GemmArguments<Space, T> args;
+      args.a = Matrix<Space, const T>(a_view.data(), k, m);
+      args.b = Matrix<Space, const T>(b_view.data(), k, n);
+      args.c = Matrix<Space, T>(c.data(), m, n);
+      args.transpose_a = true;
+      args.row_sums = Vector<Space, T>(sums.data(), m);
+      args.same_a = second;
+      gemm(instance, GemmLabels("test/gemm"), backend, args,
+           Vector<Space, T>(workspace.data(), workspace.size()));
+      instance.fence();
+      const Expected expected = reference<T>(Case{m, n, k, true}, a, b, {}, {});
+      const double tolerance = sizeof(T) == 4 ? 2e-6 : 1e-14;
+      EXPECT_LT(relative_error(on_host(instance, c), expected.c), tolerance) << m << "x" << n;
+      EXPECT_LT(relative_error(on_host(instance, sums), expected.row_sums), tolerance) << m;
+    }
+  }
+}
+
+TEST_F(Gemm, ProductsWithTheSameLeftOperandShareIt) {
+#define RIDGELINE_SAME(Space, T)               \
+  check_same_a<Space, T>(GemmBackend::native); \
+  check_same_a<Space, T>(GemmBackend::kokkos_kernels);
+  RIDGELINE_FOR_SPACES(RIDGELINE_SAME)
 }
 
 // A W^T on a space of its own choice.

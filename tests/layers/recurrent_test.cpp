@@ -146,8 +146,7 @@ TEST_F(RecurrentLayer, BackwardMatchesFiniteDifferencesWithKokkosKernels) {
 #undef RIDGELINE_CHECK
 }
 
-TEST_F(RecurrentLayer, BackwardIsLinearInWhatComesAtEveryStep) {
-  // The gradient of a sequence's last step alone is that of a layer without a sequence.
+TEST_F(RecurrentLayer, GradientsOfTheLastStepAreThoseOfALayerWithoutASequence) {
   for (const std::string kind : kKinds) {
     const Shape input = {6, 4};
     const std::size_t units = 7, batch = 5;
