@@ -321,7 +321,7 @@ void Correlation<T>::run(int block, int worker) const {
       std::ptrdiff_t(plan.shape.batch) * plan.shape.groups * plan.sources * pixels;
   const std::ptrdiff_t first =
       (std::ptrdiff_t(image) * plan.shape.groups + group) * plan.sources * pixels;
-  fill_window(window, work.band, plan.sources, source + first, source + all,
+  fill_window(window, work.band, plan.sources, source + first, source, source + all,
               kept ? kept + first : nullptr, derivative, window_memory, factors);
   const T* weights = packed + table_size<T>(plan) +
                      std::ptrdiff_t(group) * plan.outputs * plan.sources * plan.shape.taps();

@@ -64,12 +64,40 @@ inline void zero_line(int count, T* to) {
   }
 }
 
+template <class T>
+using Indices __attribute__((vector_size(kVectorBytes))) =
+    std::conditional_t<sizeof(T) == 4, int, long long>;
+
+/// A line of at most two vectors: the values [begin, end) of a source's, zeros around them. Written
+/// as whole vectors, so up to a vector too much.
+template <class T>
+struct ShortLine {
+  int begin, count;
+  Indices<T> masks[2];
+
+  static bool fits(int line) { return line <= 2 * kLanes<T>; }
+
+  ShortLine(int first, int last, int line)
+      : begin(first), count(line <= kLanes<T> ? 1 : 2), masks{} {
+    for (int j = first; j < last; ++j) masks[j / kLanes<T>][j % kLanes<T>] = -1;
+  }
+  /// `from` is where value `begin` comes from, and [memory, end) what may be read.
+  bool reads_inside(const T* from, const T* memory, const T* end) const {
+    return from - memory >= begin && end - from >= count * kLanes<T> - begin;
+  }
+  void copy(const T* from, T* to) const {
+    for (int v = 0; v < count; ++v) {
+      const Vector<T> value = load<T>(from - begin + v * kLanes<T>);
+      store<T>(to + v * kLanes<T>, (Vector<T>)((Indices<T>)value & masks[v]));
+      detail::keep_loop();
+    }
+  }
+};
+
 /// Every second value of two vectors, from the first or the second on.
 template <class T>
 inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first) {
-  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
-  typedef Index Indices __attribute__((vector_size(kVectorBytes)));
-  Indices at;
+  Indices<T> at;
   for (int i = 0; i < kLanes<T>; ++i) at[i] = 2 * i + first;
   return __builtin_shuffle(a, b, at);
 }
@@ -77,9 +105,7 @@ inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first)
 /// a and b in turn, from their `first` value on.
 template <class T>
 inline Vector<T> interleaved(const Vector<T>& a, const Vector<T>& b, int first) {
-  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
-  typedef Index Indices __attribute__((vector_size(kVectorBytes)));
-  Indices at;
+  Indices<T> at;
   for (int i = 0; i < kLanes<T>; ++i) at[i] = first + i / 2 + i % 2 * kLanes<T>;
   return __builtin_shuffle(a, b, at);
 }

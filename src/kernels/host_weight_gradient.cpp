@@ -99,7 +99,13 @@ void fill_gradients(const WeightGradientPlan& plan, const Band& band, int size, 
   const int width = plan.window.width.output(), pitch = plan.window.pitch;
   from += std::ptrdiff_t(band.row) * width + band.column;
   T* const end = to + size;
+  const bool is_short = ShortLine<T>::fits(pitch);
+  const ShortLine<T> line(0, is_short ? band.columns : 0, pitch);
   for (int i = 0; i < band.rows; ++i, to += pitch, from += width) {
+    if (is_short && line.reads_inside(from, from, from_end)) {
+      line.copy(from, to);
+      continue;
+    }
     copy_line(band.columns, 1, from, from_end, to);
     zero_line(pitch - band.columns, to + band.columns);
   }
@@ -212,7 +218,7 @@ struct GradientBlock {
         (std::ptrdiff_t(image) * shape.channels + group * shape.group_channels() + channel) *
         shape.in_pixels();
     const std::ptrdiff_t all_x = std::ptrdiff_t(shape.batch) * shape.channels * shape.in_pixels();
-    fill_window(job.plan.window, band, channels, job.x + from, job.x + all_x,
+    fill_window(job.plan.window, band, channels, job.x + from, job.x, job.x + all_x,
                 static_cast<const T*>(nullptr), Activation::identity, x_memory + slot * image_x(),
                 static_cast<T*>(nullptr));
     const std::ptrdiff_t gradients =

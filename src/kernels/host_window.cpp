@@ -120,7 +120,8 @@ namespace {
 
 // One channel's planes, in ascending order, so that what a vector writes too much is overwritten.
 template <class T>
-void fill(const Window& window, const Band& band, const T* source, const T* end, T* to) {
+void fill(const Window& window, const Band& band, const T* source, const T* begin, const T* end,
+          T* to) {
   const int height = window.height.source(), width = window.width.source();
   const int step_h = window.height.step(), step_w = window.width.step();
   const int rows = band.rows + window.height.most_shift(), pitch = window.pitch;
@@ -132,15 +133,21 @@ void fill(const Window& window, const Band& band, const T* source, const T* end,
       const int left = std::min(pitch, std::max(0, ceil_div(-begin_w, step_w)));
       const int right =
           std::max(left, std::min(pitch, std::max(0, ceil_div(width - begin_w, step_w))));
+      const bool is_short = step_w == 1 && ShortLine<T>::fits(pitch);
+      const ShortLine<T> line(left, is_short ? right : left, pitch);
       for (int i = 0; i < rows; ++i, to += pitch) {
         const int h = begin_h + i * step_h;
         if (h < 0 || h >= height) {
           zero_line(pitch, to);
           continue;
         }
+        const T* from = source + std::ptrdiff_t(h) * width + begin_w + left * step_w;
+        if (is_short && line.reads_inside(from, begin, end)) {
+          line.copy(from, to);
+          continue;
+        }
         zero_line(left, to);
-        copy_line(right - left, step_w,
-                  source + std::ptrdiff_t(h) * width + begin_w + left * step_w, end, to + left);
+        copy_line(right - left, step_w, from, end, to + left);
         zero_line(pitch - right, to + right);
       }
       const int rest = window.plane - rows * pitch;
@@ -154,7 +161,8 @@ void fill(const Window& window, const Band& band, const T* source, const T* end,
 
 template <class T>
 void fill_window(const Window& window, const Band& band, int channels, const T* source,
-                 const T* end, const T* kept, Activation derivative, T* to, T* factors) {
+                 const T* begin, const T* end, const T* kept, Activation derivative, T* to,
+                 T* factors) {
   const std::ptrdiff_t image = std::ptrdiff_t(window.height.source()) * window.width.source();
   const int first = std::max(0, window.height.begin_of(0, band.row));
   const int last =
@@ -171,18 +179,19 @@ void fill_window(const Window& window, const Band& band, int channels, const T* 
   };
   for (int c = 0; c < channels; ++c, to += window.channel_stride()) {
     ask(source, c + 1);
-    fill(window, band, source + c * image, end, to);
+    fill(window, band, source + c * image, begin, end, to);
     if (!kept) continue;
     ask(kept, c + 1);
-    fill(window, band, kept + c * image, kept + (end - source), factors);
+    fill(window, band, kept + c * image, kept + (begin - source), kept + (end - source), factors);
     multiply_by_derivative(static_cast<int>(window.channel_stride()), derivative, factors, to);
   }
   zero_line(kSlack, to);
 }
 
-template void fill_window<float>(const Window&, const Band&, int, const float*, const float*,
-                                 const float*, Activation, float*, float*);
-template void fill_window<double>(const Window&, const Band&, int, const double*, const double*,
-                                  const double*, Activation, double*, double*);
+#define RIDGELINE_FILL_WINDOW(T)                                                              \
+  template void fill_window<T>(const Window&, const Band&, int, const T*, const T*, const T*, \
+                               const T*, Activation, T*, T*);
+RIDGELINE_FILL_WINDOW(float)
+RIDGELINE_FILL_WINDOW(double)
 
 }  // namespace ridgeline::kernels::host

@@ -70,13 +70,14 @@ Band band_of(const Window& window, int band, int strip);
 Window plan_window(const ConvolutionShape& shape, bool transposed, int channels,
                    std::size_t scalar_bytes, std::size_t bytes, int bands);
 
-/// Copies the band's sources of `channels` channels from `source` (the first one's image; all that
-/// may be read ends at `end`) to `to`, multiplied by derivative(kept) if kept is not null; kSlack
+/// Copies the band's sources of `channels` channels from `source` (the first one's image, in
+/// [begin, end)) to `to`, multiplied by derivative(kept) if kept is not null; kSlack
 /// scalars behind the last plane become zeros. `factors` is scratch memory of a channel's planes
 /// and kSlack, where kept is not null.
 template <class T>
 void fill_window(const Window& window, const Band& band, int channels, const T* source,
-                 const T* end, const T* kept, Activation derivative, T* to, T* factors);
+                 const T* begin, const T* end, const T* kept, Activation derivative, T* to,
+                 T* factors);
 
 /// Scalars behind the last plane, which the last vectors read.
 inline constexpr int kSlack = 64;
