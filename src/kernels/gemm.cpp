@@ -3,6 +3,7 @@
 #include <KokkosBlas3_gemm.hpp>
 
 #include "kernels/device_gemm.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/host_gemm.hpp"
 
 namespace ridgeline::kernels {
@@ -64,14 +65,6 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
 }
 
 template <Activation F, class Space, class T>
-void multiply_by_derivative(const Space& instance, const std::string& label, std::size_t size,
-                            const T* from, const T* kept, T* to) {
-  for_elements(
-      instance, label, size, {2.0 * size, 3.0 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) { to[i] = from[i] * derivative<F>(kept[i]); });
-}
-
-template <Activation F, class Space, class T>
 void add_bias_and_activate(const Space& instance, const std::string& label, std::size_t size,
                            std::size_t columns, const T* bias, T* c, T* pre_activation) {
   for_elements(
@@ -91,14 +84,9 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
   const double scalar = sizeof(T);
   Matrix<Space, const T> a = args.a;
   if (shape.factor) {
-    const std::size_t size = shape.m * shape.k;
-    const T* from = args.a.data();
-    const T* kept = args.kept.data();
-    T* to = workspace.data();
-    with_activation(args.derivative, [&](auto f) {
-      multiply_by_derivative<f()>(instance, labels.prepare, size, from, kept, to);
-    });
-    a = Matrix<Space, const T>(to, args.a.extent(0), args.a.extent(1));
+    multiply_by_derivative<Space, T>(instance, labels.prepare, args.derivative, shape.m * shape.k,
+                                     args.kept.data(), args.a.data(), workspace.data());
+    a = Matrix<Space, const T>(workspace.data(), args.a.extent(0), args.a.extent(1));
   }
   if (shape.row_sums) {
     const std::size_t m = shape.m, k = shape.k;

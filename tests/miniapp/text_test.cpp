@@ -118,5 +118,59 @@ TEST_F(Text, ACheckpointsVocabularyMustHoldTheTextThatItIsTestedOn) {
   expect_refused(infer({}), "b.txt");
 }
 
+// Sequences of tokens and one label each, in HDF5.
+class Tokens : public CommandLineThatComputes {
+ protected:
+  void write_data(std::int64_t largest) {
+    io::Hdf5Writer file;
+    for (const std::string group : {"/train", "/test"}) {
+      std::vector<std::int64_t> tokens(60 * 5), labels(60);
+      for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = std::int64_t(i * 7 % 11);
+      for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = tokens[5 * i] % 3;
+      if (group == "/test") tokens[5 * 17 + 2] = largest;
+      file.write(group + "/inputs", {60, 5}, tokens.data());
+      file.write(group + "/targets", {60}, labels.data());
+    }
+    file.save(folder / "data.h5");
+  }
+  void write_deck(const std::string& layers) {
+    folder.write("deck.toml", "[data]\nkind = \"hdf5\"\npath = \"data.h5\"\n[network]\n" + layers +
+                                  R"([[network.layer]]
+kind = "gru"
+units = 8
+[[network.layer]]
+kind = "dense"
+units = 3
+[train]
+epochs = 40
+batch = 20
+loss = "cross_entropy"
+optimizer = { kind = "rmsprop", learning_rate = 0.02 }
+)");
+  }
+  const std::string embedding =
+      "[[network.layer]]\nkind = \"embedding\"\nvocabulary = 11\nfeatures = 6\n";
+};
+
+TEST_F(Tokens, ReachTheirLabels) {
+  write_data(10);
+  write_deck(embedding);
+  const CommandResult result = train("out");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(record("out").at("history").at("test_accuracy").back().get<double>(), 0.9);
+}
+
+TEST_F(Tokens, OutsideTheVocabularyAreRefusedByFileSampleAndPosition) {
+  write_data(11);
+  write_deck(embedding);
+  expect_refused(train("out"), "data.h5: /test/inputs: token 2 of sample 17 is 11");
+}
+
+TEST_F(Tokens, WantAnEmbedding) {
+  write_data(10);
+  write_deck("");
+  expect_refused(train("out"), "deck.toml:6: gru1 computes with values, and the data are tokens");
+}
+
 }  // namespace
 }  // namespace ridgeline::testing
