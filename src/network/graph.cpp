@@ -67,19 +67,19 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
       from = sequence(inner, name + "/", from);
       continue;
     }
-    std::unique_ptr<LayerPlan> layer = layers::plan_layer(table, name, from.shape, vocabulary_);
-    const bool view = layer->is_view(true);
-    if (from.tokens && !view && !layer->takes_tokens()) {
+    // Before its shape is looked at, which says less of what is wrong.
+    if (from.tokens && kind != "embedding" && kind != "flatten") {
       table.fail("kind", name +
                              " computes with values, and the data are tokens; an embedding must "
                              "come first");
     }
+    std::unique_ptr<LayerPlan> layer = layers::plan_layer(table, name, from.shape, vocabulary_);
     if (!from.tokens && layer->takes_tokens()) {
       table.fail("kind", name +
                              " reads tokens, and there are values here; it must be the first "
                              "layer, on data of integers");
     }
-    const bool tokens = from.tokens && view;
+    const bool tokens = from.tokens && !layer->takes_tokens();
     from = append(std::move(layer), {from.at, kNone});
     from.tokens = tokens;
   }
