@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "kernels/host_gemm.hpp"
+#include "kernels/host_lanes.hpp"
+#include "kernels/host_line.hpp"
 #include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
@@ -21,48 +23,91 @@ struct Finish {
     const std::ptrdiff_t origin = i0 * gemm.c_row_stride + j0 * gemm.c_column_stride;
     T* c = gemm.c + origin;
     T* pre = last && gemm.pre_activation ? gemm.pre_activation + origin : nullptr;
+    constexpr int kLane = kLanes<T>;
     if (gemm.c_column_stride == 1) {
+      if (!bias && !pre && F == Activation::identity) return add_up(tile, rows, columns, c);
       for (int i = 0; i < rows; ++i) {
-        const T* sums = tile + i * kColumns<T>;
-        T* row = c + i * gemm.c_row_stride;
-        if (!bias && !pre && F == Activation::identity) {
-          if (first) {
-            for (int j = 0; j < columns; ++j) row[j] = sums[j];
-          } else {
-            for (int j = 0; j < columns; ++j) row[j] += sums[j];
-          }
-          continue;
+        for (int j = 0; j < columns; j += kLane) {
+          const std::ptrdiff_t at = i * gemm.c_row_stride + j;
+          finish_line<F>(tile + i * kColumns<T> + j, std::min(kLane, columns - j),
+                         bias ? bias + j0 + j : nullptr, pre ? pre + at : nullptr, c + at);
         }
-        T* pre_row = pre ? pre + i * gemm.c_row_stride : nullptr;
-        T z[kColumns<T>];
-        for (int j = 0; j < columns; ++j) z[j] = sums[j] + (first ? T(0) : row[j]);
-        if (bias) {
-          for (int j = 0; j < columns; ++j) z[j] += bias[j0 + j];
-        }
-        if (pre_row) {
-          for (int j = 0; j < columns; ++j) pre_row[j] = z[j];
-        }
-        for (int j = 0; j < columns; ++j) row[j] = activate<F>(z[j]);
       }
-    } else {  // exchanged: C's rows run along the tile's columns, and the bias along its rows
-      // A column at a time; all kRows of it are computed, so that the loop is one of whole vectors.
-      for (int j = 0; j < columns; ++j) {
-        const std::ptrdiff_t at = j * gemm.c_column_stride;
-        alignas(64) T z[kPaddedRows] = {};
-        for (int i = 0; i < rows; ++i) z[i] = tile[i * kColumns<T> + j];
-        if (!first) {
-          for (int i = 0; i < rows; ++i) z[i] += c[at + i];
+      return;
+    }
+    // Exchanged: C's rows run along the tile's columns, and the bias along its rows.
+    alignas(64) T lines[kLane * kLane];
+    for (int r = 0; r < rows; r += kLane) {
+      for (int j = 0; j < columns; j += kLane) {
+        transpose_square<T>(tile + r * kColumns<T> + j, kColumns<T>, lines, kLane);
+        for (int line = 0; line < std::min(kLane, columns - j); ++line) {
+          const std::ptrdiff_t at = (j + line) * gemm.c_column_stride + r;
+          finish_line<F>(lines + line * kLane, std::min(kLane, rows - r),
+                         bias ? bias + i0 + r : nullptr, pre ? pre + at : nullptr, c + at);
         }
-        if (last) {
-          if (bias) {
-            for (int i = 0; i < rows; ++i) z[i] += bias[i0 + i];
-          }
-          if (pre) {
-            for (int i = 0; i < rows; ++i) pre[at + i] = z[i];
-          }
-          for (int i = 0; i < kPaddedRows; ++i) z[i] = activate<F>(z[i]);
-        }
-        for (int i = 0; i < rows; ++i) c[at + i] = z[i];
+      }
+    }
+  }
+
+  // Nothing but sums, as most products have it.
+  void add_up(const T* tile, int rows, int columns, T* c) const {
+    for (int i = 0; i < rows; ++i, tile += kColumns<T>, c += gemm.c_row_stride) {
+      if (first) {
+        for (int j = 0; j < columns; ++j) c[j] = tile[j];
+      } else {
+        for (int j = 0; j < columns; ++j) c[j] += tile[j];
+      }
+    }
+  }
+
+  // The activation of a whole vector; what is dear has a function of its own, which stays vector
+  // code wherever it is called from.
+  template <Activation F>
+  static void activate_lanes(T* z) {
+    for (int i = 0; i < kLanes<T>; ++i) z[i] = activate<F>(z[i]);
+  }
+  template <Activation F>
+  [[gnu::noinline]] static void activate_apart(T* z) {
+    activate_lanes<F>(z);
+  }
+
+  // Up to a vector of one row of C.
+  template <Activation F>
+  void finish_line(const T* sums, int count, const T* bias, T* pre, T* c) const {
+    Vector<T> values = load<T>(sums);
+    T* const z = reinterpret_cast<T*>(&values);
+    const bool whole = count == kLanes<T>;
+    if (whole) {
+      if (!first) values += load<T>(c);
+      if (bias) values += load<T>(bias);
+      if (pre) store<T>(pre, values);
+    } else {
+      for (int i = 0; !first && i < count; ++i) z[i] += c[i];
+      for (int i = 0; bias && i < count; ++i) z[i] += bias[i];
+      if (pre) copy_short<T>(count, z, pre);
+    }
+    if constexpr (F == Activation::relu || F == Activation::leaky_relu) {
+      activate_lanes<F>(z);
+    } else if constexpr (F != Activation::identity) {
+      activate_apart<F>(z);
+    }
+    if (whole) {
+      store<T>(c, values);
+    } else {
+      copy_short<T>(count, z, c);
+    }
+  }
+
+  // The same of few columns, where turning whole squares would not pay.
+  template <Activation F>
+  void run_few(const T* tile, int i0, int rows, int columns) const {
+    for (int j = 0; j < columns; ++j) {
+      for (int i = 0; i < rows; ++i) {
+        const std::ptrdiff_t at = (i0 + i) * gemm.c_row_stride + j * gemm.c_column_stride;
+        T z = tile[i * kColumns<T> + j];
+        if (gemm.bias) z += gemm.bias[gemm.c_column_stride == 1 ? j : i0 + i];
+        if (gemm.pre_activation) gemm.pre_activation[at] = z;
+        gemm.c[at] = activate<F>(z);
       }
     }
   }
@@ -116,7 +161,8 @@ void multiply_block(const Gemm<T>& gemm, int block) {
   const int panel_begin = part(panels, column_blocks, column_block);
   const int panel_end = part(panels, column_blocks, column_block + 1);
   const int k_blocks = std::max(1, ceil_div(plan.k, plan.k_block));
-  alignas(64) T tile[kRows * kColumns<T>];
+  // Whole squares of it are turned where C is computed as its transpose.
+  alignas(64) T tile[Finish<T>::kPaddedRows * kColumns<T>] = {};
   for (int kb = 0; kb < k_blocks; ++kb) {
     const int k0 = part(plan.k, k_blocks, kb), k1 = part(plan.k, k_blocks, kb + 1);
     const Finish<T> finish{gemm, kb == 0, kb + 1 == k_blocks};
@@ -204,7 +250,7 @@ void dot_block(const Gemm<T>& gemm, int block) {
       }
     }
     with_activation(gemm.activation, [&](auto function) {
-      finish.template run<function()>(tile, i0, rows, 0, plan.n);
+      finish.template run_few<function()>(tile, i0, rows, plan.n);
     });
   }
 }
