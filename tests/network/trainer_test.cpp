@@ -267,6 +267,24 @@ TEST_F(Training, EverySpaceOfTheHostTrainsToTheSameBits) {
 }
 #endif
 
+TEST_F(Training, AHundredLayersLearn) {
+  std::string layers = "[[network.layer]]\nkind = \"flatten\"\n";
+  for (int i = 0; i < 50; ++i) {
+    layers +=
+        "[[network.layer]]\nkind = \"residual\"\nlayer = [ { kind = \"layer_norm\" }, { kind = "
+        "\"dense\", units = 12, activation = \"relu\" }, { kind = \"dense\", units = 12 } ]\n";
+  }
+  layers += "[[network.layer]]\nkind = \"dense\"\nunits = 5\n";
+  const ScratchFolder folder;
+  const Experiment experiment(
+      layers, {"train.epochs=15", "train.optimizer={ kind = \"adam\", learning_rate = 0.003 }"});
+  EXPECT_GT(experiment.plan->layers.size(), 200u);
+  const TrainingResult result = experiment.run<Space, float>({folder / "a.h5", {}, {}});
+  EXPECT_EQ(result.outcome, Outcome::finished);
+  const std::vector<double>& losses = result.state.history.train_loss;
+  EXPECT_LT(losses.back(), 0.5 * losses.front());
+}
+
 TEST(EarlyStop, ComesWhenTheMetricWasBestMoreThanPatienceEpochsAgo) {
   config::EarlyStop stop;
   stop.metric = config::Metric::test_loss;
