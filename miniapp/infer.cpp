@@ -116,7 +116,8 @@ void print_test_set(const config::Deck& deck, const Options& options, SpaceKind 
   table.print(std::cout, format);
 }
 
-// --prompt: the network writes on. Its vocabulary is the checkpoint's, or else that of the deck's text.
+// --prompt: the network writes on. Its vocabulary is the checkpoint's, or else that of the deck's
+// text.
 void write_text(const config::Deck& deck, const Options& options, SpaceKind space,
                 const CommonOptions& common) {
   if (deck.data.kind != config::DataKind::text) {
@@ -125,7 +126,8 @@ void write_text(const config::Deck& deck, const Options& options, SpaceKind spac
   data::Vocabulary vocabulary = vocabulary_of(options.checkpoint);
   if (vocabulary.empty()) vocabulary = data::load_dataset(deck.data).vocabulary;
   const std::vector<std::int32_t> prompt = vocabulary.encode(*options.prompt, "--prompt");
-  if (prompt.empty()) throw RequestError("--prompt: must have at least one character to go on from");
+  if (prompt.empty())
+    throw RequestError("--prompt: must have at least one character to go on from");
 
   Session session{deck, {}, nullptr};
   network::SampleShape sample;
@@ -185,7 +187,8 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--output", options->output, "HDF5 file for /outputs");
   verb->add_option("--batch", options->batch, "Samples at a time (default: the deck's batch)")
       ->check(CLI::Range(1, 1 << 20));
-  auto* prompt = verb->add_option("--prompt", options->prompt, "Text that a text deck goes on from");
+  auto* prompt =
+      verb->add_option("--prompt", options->prompt, "Text that a text deck goes on from");
   prompt->excludes("--input")->excludes("--output");
   verb->add_option("--length", options->generate.length, "Characters to write after the prompt")
       ->check(CLI::Range(1, 100000000))

@@ -19,8 +19,8 @@ void DeckOptions::add_to(CLI::App& verb) {
 }
 
 Session open_session(const config::Deck& deck, const data::Vocabulary& vocabulary) {
-  Session session{
-      deck, data::load_dataset(deck.data, vocabulary.empty() ? nullptr : &vocabulary), nullptr};
+  Session session{deck, data::load_dataset(deck.data, vocabulary.empty() ? nullptr : &vocabulary),
+                  nullptr};
   session.plan =
       std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(session.dataset));
   const auto& early_stop = deck.train.early_stop;

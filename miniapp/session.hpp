@@ -30,8 +30,8 @@ struct Session {
   std::shared_ptr<const network::NetworkPlan> plan;
 };
 
-/// Loads and checks deck, data and shapes. A text has the characters of `vocabulary`, a checkpoint's,
-/// where it is given and not empty, and otherwise its own.
+/// Loads and checks deck, data and shapes. A text has the characters of `vocabulary`, a
+/// checkpoint's, where it is given and not empty, and otherwise its own.
 Session open_session(const config::Deck& deck, const data::Vocabulary& vocabulary = {});
 
 /// The vocabulary that a checkpoint keeps; empty where it keeps none.

@@ -257,9 +257,9 @@ Status run(const Options& options, const CommonOptions& common) {
     throw RunError(*failure + "; the figure of merit is withheld");
   }
   if (result.outcome == Outcome::stopped_early) {
-    console.say(fmt::format("stopped early, after {} epochs, as the deck asks: {} no longer improves",
-                            result.state.epoch,
-                            config::to_string(deck.train.early_stop->metric)));
+    console.say(
+        fmt::format("stopped early, after {} epochs, as the deck asks: {} no longer improves",
+                    result.state.epoch, config::to_string(deck.train.early_stop->metric)));
   }
   if (ended && result.outcome != Outcome::already_finished && format == io::TableFormat::table) {
     fmt::print("figure of merit: {:.0f} samples/s\n", result.samples_per_second);

@@ -31,8 +31,8 @@ struct Kind {
 template <auto Read>
 std::unique_ptr<LayerPlan> read(const config::OptionTable& options, const std::string& name,
                                 const Shape& input, std::size_t vocabulary) {
-  if constexpr (std::is_invocable_v<decltype(Read), const config::OptionTable&,
-                                    const std::string&, const Shape&, std::size_t>) {
+  if constexpr (std::is_invocable_v<decltype(Read), const config::OptionTable&, const std::string&,
+                                    const Shape&, std::size_t>) {
     return Read(options, name, input, vocabulary);
   } else {
     (void)vocabulary;
