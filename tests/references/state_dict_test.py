@@ -6,6 +6,7 @@
 What needs torch says that it skips where Python has none.
 """
 import collections
+import json
 import os
 import pathlib
 import subprocess
@@ -276,6 +277,13 @@ class Archives(Scratch):
 
 @unittest.skipIf(RIDGELINE is None, "the environment variable RIDGELINE names no ridgeline")
 class Networks(Scratch):
+    @classmethod
+    def setUpClass(cls):
+        result = subprocess.run([RIDGELINE, "info", "--json"], capture_output=True, check=True)
+        info = json.loads(result.stdout)
+        if "cuda" in info["spaces"] and info["cuda_devices"] == 0:
+            raise unittest.SkipTest(info.get("cuda_devices_note", "no CUDA device"))
+
     def ridgeline(self, *arguments):
         result = subprocess.run([RIDGELINE, *map(str, arguments)], cwd=self.folder, text=True,
                                 capture_output=True, check=False)
