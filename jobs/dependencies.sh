@@ -14,9 +14,9 @@ set -euo pipefail
 # Fortran: Kokkos Kernels compiles a few lines of it to learn how BLAS spells its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
-  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev BLAS:libopenblas-openmp-dev
+  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev Eigen3:libeigen3-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
-modules=(h5py:python3-h5py) # a test reads checkpoints with it
+modules=(h5py:python3-h5py) # a test reads checkpoints with it, and is left out without
 debian=(ca-certificates) # for Kokkos's release from GitHub
 optional=()
 
@@ -41,16 +41,17 @@ done
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed* ]]; }
 
-# Commands, and modules of either Python that the build looks at.
 missing_programs() {
   for pair in "${commands[@]}"; do
     command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
   done
-  for pair in "${modules[@]}"; do
-    python3 -c "import ${pair%%:*}" 2>/dev/null || /usr/bin/python3 -c "import ${pair%%:*}" \
-      2>/dev/null || echo "${pair##*:}"
-  done
 }
+
+# Modules that neither Python that the build looks at has.
+for pair in "${modules[@]}"; do
+  python3 -c "import ${pair%%:*}" 2>/dev/null || /usr/bin/python3 -c "import ${pair%%:*}" \
+    2>/dev/null || optional+=("${pair##*:}")
+done
 
 # Looks as the build itself will look, so that modules, Spack and CMAKE_PREFIX_PATH count.
 missing_libraries() {

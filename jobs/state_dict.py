@@ -94,6 +94,11 @@ def to_state_dict(parameters, prefix="", renames=()):
             raise ConversionError(f"/model/{path}: another parameter would be {key} too")
         arrays[key] = checked(f"/model/{path}", array)
     keys = renamed(arrays, renames)
+    for path in parameters:
+        layer, key = path.rpartition("/")[0], state_dict_key(path)
+        if "." in layer and keys[key] == key:
+            raise ConversionError(f"/model/{layer}: has a dot in its name, which a key could not tell "
+                                  f"from a layer inside another; --rename {state_dict_key(layer)}=NAME")
     begin = prefix.rstrip(".") + "." if prefix else ""
     return {begin + keys[key]: array for key, array in arrays.items()}
 
@@ -150,7 +155,10 @@ def write_init(file, parameters):
 def read_state_dict(file):
     """Arrays by key, of a PyTorch file or of a NumPy archive."""
     if is_archive(file):
-        with numpy.load(file, allow_pickle=False) as archive:
+        archive = numpy.load(file, allow_pickle=False)
+        if not isinstance(archive, numpy.lib.npyio.NpzFile):
+            raise ConversionError("holds one array, and no archive of several; save with numpy.savez")
+        with archive:
             return dict(archive)
     torch = import_torch(file)
     try:
@@ -214,7 +222,7 @@ def write(file, how):
         os.replace(partial, file)
     except ConversionError as error:
         raise ConversionError(f"{file}: {error}") from None
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConversionError(f"{file}: cannot be written: {str(error).splitlines()[0]}") from None
     finally:
         partial.unlink(missing_ok=True)

@@ -67,11 +67,19 @@ mkdir -p "$results"
 ridgeline machine --space "$space" --output "$results/machine.json" "${quick[@]}"
 
 chosen=${#decks[@]} failed=0
+declare -A seen
 ((chosen > 0)) || decks=(inputs/fashion_mlp.toml)
 for deck in "${decks[@]}"; do
   name=$(basename "$deck" .toml)
-  # Data that is not there (Debian's dataset-fashion-mnist, fortunes) leaves a deck out.
+  [[ ! -v seen[$name] ]] || fail "$deck: another deck has the same name, and their results would meet"
+  seen[$name]=1
   if ! reason=$(ridgeline train "$deck" --space "$space" --dry-run 2>&1 >/dev/null); then
+    # Data that is not there (Debian's dataset-fashion-mnist, fortunes) leaves a deck out; whatever
+    # else is wrong with one ends the job.
+    case $reason in
+      *"has neither"* | *"No such file"*) ;;
+      *) printf '%s\n' "$reason" >&2 && exit 2 ;;
+    esac
     printf 'note: leaving out %s: %s\n' "$name" "${reason#ridgeline: }"
     if ((chosen == 1)); then exit 2; fi
     if ((chosen > 1)); then continue; fi

@@ -36,7 +36,7 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
       shape = io::Cell(to_string(plan.layers[part.index]->output));
       std::size_t count = 0;
       for (const network::ParameterSlot& slot : plan.parameters) {
-        if (slot.layer == part.layer) count += slot.size;
+        if (slot.layer == part.layer && slot.plan.trained) count += slot.size;
       }
       parameters = io::Cell(count);
     }

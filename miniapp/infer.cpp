@@ -60,6 +60,12 @@ std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Datas
   return outputs;
 }
 
+// The vocabulary of a text deck: the checkpoint's, or else that of the deck's text.
+data::Vocabulary text_vocabulary(const config::Deck& deck, const std::string& checkpoint) {
+  data::Vocabulary vocabulary = vocabulary_of(checkpoint);
+  return vocabulary.empty() ? data::load_dataset(deck.data).vocabulary : vocabulary;
+}
+
 // --input to --output: needs the deck's network and not its data.
 void write_outputs(const config::Deck& deck, const Options& options, SpaceKind space,
                    std::size_t batch, const CommonOptions& common) {
@@ -70,13 +76,17 @@ void write_outputs(const config::Deck& deck, const Options& options, SpaceKind s
     if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
     sample.input = file.shape("/inputs");
     sample.tokens = file.element_class("/inputs") == io::ElementClass::integer;
-    sample.vocabulary = vocabulary_of(options.checkpoint).size();
   }
-  if (sample.input.size() < 2) {
-    throw RequestError(options.input + ": /inputs has shape " + to_string(sample.input) +
-                       ", and needs a first dimension of samples and at least one more");
+  if (sample.input.empty()) {
+    throw RequestError(options.input +
+                       ": /inputs is a scalar; its first dimension must be the "
+                       "sample");
   }
   sample.input.erase(sample.input.begin());
+  if (sample.input.empty()) sample.input = {1};
+  if (deck.data.kind == config::DataKind::text) {
+    sample.vocabulary = text_vocabulary(deck, options.checkpoint).size();
+  }
   sample.has_targets = false;
   session.plan = std::make_shared<network::NetworkPlan>(deck, sample);
   const data::Dataset inputs = data::load_inputs(options.input, deck.data, sample.input);
@@ -116,15 +126,13 @@ void print_test_set(const config::Deck& deck, const Options& options, SpaceKind 
   table.print(std::cout, format);
 }
 
-// --prompt: the network writes on. Its vocabulary is the checkpoint's, or else that of the deck's
-// text.
+// --prompt: the network writes on.
 void write_text(const config::Deck& deck, const Options& options, SpaceKind space,
                 const CommonOptions& common) {
   if (deck.data.kind != config::DataKind::text) {
     deck.data.table.fail("kind", "--prompt needs data.kind = \"text\"; this deck writes no text");
   }
-  data::Vocabulary vocabulary = vocabulary_of(options.checkpoint);
-  if (vocabulary.empty()) vocabulary = data::load_dataset(deck.data).vocabulary;
+  const data::Vocabulary vocabulary = text_vocabulary(deck, options.checkpoint);
   const std::vector<std::int32_t> prompt = vocabulary.encode(*options.prompt, "--prompt");
   if (prompt.empty())
     throw RequestError("--prompt: must have at least one character to go on from");
@@ -156,6 +164,9 @@ Status run(const Options& options, const CommonOptions& common) {
     throw RequestError(
         "infer: --input and --output go together: outputs of the deck's own test set "
         "are not written");
+  }
+  if (std::isnan(options.generate.temperature)) {
+    throw RequestError("--temperature: must be a number of 0 or more");
   }
   if (!options.output.empty()) require_writable(options.output);
   if (!std::filesystem::exists(options.checkpoint)) {

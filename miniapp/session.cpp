@@ -23,6 +23,12 @@ Session open_session(const config::Deck& deck, const data::Vocabulary& vocabular
                   nullptr};
   session.plan =
       std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(session.dataset));
+  if (deck.verify && deck.verify->metric != config::Metric::train_loss &&
+      session.dataset.test.samples == 0) {
+    deck.verify->table.fail("metric", "[verify] asks for " +
+                                          std::string(config::to_string(deck.verify->metric)) +
+                                          ", and the data has no test set");
+  }
   const auto& early_stop = deck.train.early_stop;
   if (early_stop && early_stop->metric != config::Metric::train_loss &&
       session.dataset.test.samples == 0) {

@@ -224,6 +224,7 @@ CheckpointOptions read_checkpoint(const std::optional<OptionTable>& table,
 
 VerifyOptions read_verify(const OptionTable& table, Loss loss) {
   VerifyOptions verify;
+  verify.table = table;
   verify.metric = table.choice<Metric>(
       "metric", {{"test_accuracy", Metric::test_accuracy}, {"test_loss", Metric::test_loss}});
   if (table.has("at_least")) verify.at_least = table.real("at_least", Range::any());

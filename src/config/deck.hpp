@@ -89,7 +89,7 @@ struct ScheduleOptions {
   ScheduleKind kind = ScheduleKind::constant;
   std::int64_t every = 1;   ///< step: epochs from one multiplication by `factor` to the next
   double factor = 1.0;      ///< step
-  double final_rate = 0.0;  ///< cosine: `final`, the learning rate of the last step
+  double final_rate = 0.0;  ///< cosine: `final`, the learning rate at the end
   std::int64_t warmup_steps = 0;
 };
 
@@ -124,6 +124,7 @@ struct CheckpointOptions {
 
 /// [verify]: one of the bounds is set.
 struct VerifyOptions {
+  OptionTable table;  ///< for messages with a place
   Metric metric = Metric::test_accuracy;
   std::optional<double> at_least;
   std::optional<double> at_most;

@@ -21,6 +21,10 @@ struct Cost {
   double bytes = 0;
 };
 
+/// A range of any length: a device's own index type has 32 bits.
+template <class Space>
+using LongRange = Kokkos::RangePolicy<Space, Kokkos::IndexType<std::size_t>>;
+
 /// Kernels launched by this thread since the program began. On a host space a kernel too small for
 /// a parallel region is `single`; every other launch is `parallel`.
 struct LaunchCount {
@@ -118,7 +122,7 @@ void for_elements(const Space& instance, const std::string& label, std::size_t s
     for_blocks(instance, label, blocks, cost, detail::ElementBlock<Body>{&body, size, per_block});
   } else {
     ++launch_count.parallel;
-    Kokkos::parallel_for(label, Kokkos::RangePolicy<Space>(instance, 0, size), body);
+    Kokkos::parallel_for(label, LongRange<Space>(instance, 0, size), body);
     (void)cost, (void)grain;
   }
 }

@@ -20,17 +20,6 @@ std::string place_in(std::size_t at, std::size_t size, const std::string& what) 
   return size == 1 ? "the " + what + sample : what + " " + std::to_string(at % size) + sample;
 }
 
-void require_labels_below_in(const Split& split, std::size_t size, std::size_t outputs) {
-  const auto found = std::find_if(split.labels.begin(), split.labels.end(), [&](std::int32_t x) {
-    return static_cast<std::size_t>(x) >= outputs;
-  });
-  if (found == split.labels.end()) return;
-  const auto at = static_cast<std::size_t>(found - split.labels.begin());
-  throw RequestError(split.targets_source + ": " + place_in(at, size, "label") + " is " +
-                     std::to_string(*found) + "; the network's " + std::to_string(outputs) +
-                     " outputs stand for labels 0 to " + std::to_string(outputs - 1));
-}
-
 void require_tokens_below_in(const Split& split, const Dataset& dataset, std::size_t limit) {
   const std::size_t size = dataset.sample_size();
   const auto refuse = [&](std::size_t sample, std::size_t place, std::size_t token) {
@@ -81,11 +70,6 @@ void Dataset::normalize(const std::optional<config::Normalization>& normalizatio
     float_table_[static_cast<std::size_t>(byte)] = static_cast<float>(value);
     double_table_[static_cast<std::size_t>(byte)] = static_cast<double>(value);
   }
-}
-
-void Dataset::require_labels_below(std::size_t outputs) const {
-  require_labels_below_in(train, labels_per_sample(), outputs);
-  require_labels_below_in(test, labels_per_sample(), outputs);
 }
 
 void Dataset::require_tokens_below(std::size_t limit) const {

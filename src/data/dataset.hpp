@@ -72,9 +72,6 @@ class Dataset {
   void gather(const Split& split, const std::uint32_t* indices, std::size_t count, T* inputs,
               std::int32_t* labels, T* targets, const Augment* augment = nullptr) const;
 
-  /// Throws RequestError naming the first label that a network with `outputs` logits cannot give.
-  void require_labels_below(std::size_t outputs) const;
-
   /// Throws RequestError naming the first token that a network which knows `vocabulary` tokens
   /// does not know.
   void require_tokens_below(std::size_t vocabulary) const;

@@ -111,12 +111,6 @@ Vocabulary Vocabulary::from_joined(const std::string& characters, const std::str
   return Vocabulary(list);
 }
 
-std::string Vocabulary::joined() const {
-  std::string text;
-  for (const std::string& character : characters_) text += character;
-  return text;
-}
-
 std::optional<std::int32_t> Vocabulary::token(char32_t character) const {
   if (character >= tokens_.size() || tokens_[character] < 0) return {};
   return tokens_[character];

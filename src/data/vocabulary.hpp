@@ -31,8 +31,8 @@ class Vocabulary {
   /// Every character that `texts`, which are valid UTF-8, hold, sorted by code point.
   static Vocabulary of(const std::vector<std::string>& texts);
 
-  /// The inverse of joined(). Throws RequestError "SOURCE: …" where it is not valid UTF-8 or a
-  /// character is there twice.
+  /// One of these characters, in this order. Throws RequestError "SOURCE: …" where it is not valid
+  /// UTF-8 or a character is there twice.
   static Vocabulary from_joined(const std::string& characters, const std::string& source);
 
   std::size_t size() const { return characters_.size(); }
@@ -40,9 +40,6 @@ class Vocabulary {
 
   /// Each as UTF-8, in the order of their tokens.
   const std::vector<std::string>& characters() const { return characters_; }
-
-  /// All of them, one after the other: what a checkpoint keeps.
-  std::string joined() const;
 
   /// The character's token; nothing where it has none.
   std::optional<std::int32_t> token(char32_t character) const;

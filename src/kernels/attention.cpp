@@ -52,17 +52,19 @@ template <class Space, class T>
 void attention(const Space& instance, const AttentionLabels& labels, const AttentionShape& shape,
                const Matrix<Space, const T>& qkv, const Matrix<Space, T>& output,
                const Vector<Space, T>& log_sum, const Vector<Space, T>& workspace) {
+  // An empty view still points somewhere.
+  T* const kept_sums = log_sum.size() > 0 ? log_sum.data() : nullptr;
   if constexpr (kIsHost<Space>) {
     host::Attention<T> heads = host_attention<T>(shape);
     heads.qkv = qkv.data();
     heads.output = output.data();
-    heads.log_sum = log_sum.size() > 0 ? log_sum.data() : nullptr;
+    heads.log_sum = kept_sums;
     const std::size_t scratch = forward_scratch<T>(shape);
     T* pool = workspace.data();
     for_blocks(instance, labels.attend, heads.forward_blocks(), cost_of<T>(shape, 2, 4),
                [&](int block, int worker) { heads.forward(block, pool + worker * scratch); });
   } else {
-    device_attention(instance, labels.attend, shape, qkv.data(), output.data(), log_sum.data());
+    device_attention(instance, labels.attend, shape, qkv.data(), output.data(), kept_sums);
   }
 }
 

@@ -123,7 +123,7 @@ struct InputGradientProblem {
            most(shape.width.kernel, width.tap_step);
   }
   int tiles(int tile_m, int tile_n) const {
-    return shape.groups * shape.height.stride * shape.width.stride * tiles_m(tile_m) *
+    return shape.groups * gather_parts(shape.height) * gather_parts(shape.width) * tiles_m(tile_m) *
            tiles_n(tile_n);
   }
   KOKKOS_FUNCTION int tiles_m(int tile_m) const {
@@ -142,7 +142,8 @@ struct InputGradientProblem {
       return index;
     };
     const int row = next(tiles_m(tile_m)), column = next(tiles_n(tile_n));
-    const int part_h = next(shape.height.stride), part_w = next(shape.width.stride), group = tile;
+    const int part_h = next(gather_parts(shape.height)), part_w = next(gather_parts(shape.width));
+    const int group = tile;
     const GatherPart height(shape.height, part_h), width(shape.width, part_w);
     const int filters = shape.filters / shape.groups, channels = shape.channels / shape.groups;
     const int out_height = shape.height.out(), out_width = shape.width.out();
@@ -272,7 +273,7 @@ inline TilePlan plan_device_forward(const ConvolutionShape& s) {
                     s.group_channels() * s.taps());
 }
 inline TilePlan plan_device_input_gradient(const ConvolutionShape& s) {
-  const int parts = s.height.stride * s.width.stride;
+  const int parts = gather_parts(s.height) * gather_parts(s.width);
   const int pixels = s.batch * s.in_pixels(), depth = s.group_filters() * s.taps();
   return plan_tiles(s.groups * parts, s.group_channels(), (pixels + parts - 1) / parts,
                     (depth + parts - 1) / parts);

@@ -120,6 +120,11 @@ struct PartWeights {
   }
 };
 
+/// Parts of an input gradient along an axis; there is nothing in those beyond the image.
+KOKKOS_INLINE_FUNCTION int gather_parts(const ConvolutionAxis& axis) {
+  return axis.stride < axis.in ? axis.stride : axis.in;
+}
+
 /// One axis of a part of an input gradient: the outputs part, part + stride … and their taps
 /// first_tap, first_tap + tap_step ….
 struct GatherPart {

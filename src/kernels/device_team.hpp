@@ -31,7 +31,7 @@ template <class Space, class Functor>
 void launch_elements(const Space& instance, const std::string& label, std::size_t size,
                      const Functor& functor) {
   ++launch_count.parallel;
-  Kokkos::parallel_for(label, Kokkos::RangePolicy<Space>(instance, 0, size), functor);
+  Kokkos::parallel_for(label, LongRange<Space>(instance, 0, size), functor);
 }
 
 }  // namespace ridgeline::kernels

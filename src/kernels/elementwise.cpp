@@ -44,6 +44,13 @@ struct MultiplyByDerivative {
 };
 
 template <class T>
+struct Copy {
+  const T* x;
+  T* y;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { y[i] = x[i]; }
+};
+
+template <class T>
 struct Add {
   const T* a;
   const T* b;
@@ -57,6 +64,11 @@ Cost cost_of(std::size_t size, double flops, double arrays) {
 }
 
 }  // namespace
+
+template <class Space, class T>
+void copy(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y) {
+  for_elements(instance, label, size, cost_of<T>(size, 0, 2), Copy<T>{x, y});
+}
 
 template <class Space, class T>
 void add(const Space& instance, const std::string& label, std::size_t size, const T* a, const T* b,
@@ -96,6 +108,7 @@ void multiply_by_derivative(const Space& instance, const std::string& label, Act
 }
 
 #define RIDGELINE_ELEMENTWISE(Space, T)                                                          \
+  template void copy<Space, T>(const Space&, const std::string&, std::size_t, const T*, T*);     \
   template void add<Space, T>(const Space&, const std::string&, std::size_t, const T*, const T*, \
                               T*);                                                               \
   template void activate<Space, T>(const Space&, const std::string&, Activation, std::size_t,    \

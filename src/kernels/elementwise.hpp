@@ -10,6 +10,10 @@ namespace ridgeline::kernels {
 
 // One pass over arrays of `size` scalars. What is written may be one of what is read.
 
+/// y = x.
+template <class Space, class T>
+void copy(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y);
+
 /// sum = a + b.
 template <class Space, class T>
 void add(const Space& instance, const std::string& label, std::size_t size, const T* a, const T* b,

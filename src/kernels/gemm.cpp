@@ -122,8 +122,11 @@ template <class T>
 std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape) {
   if (backend == GemmBackend::kokkos_kernels) return shape.factor ? shape.m * shape.k : 0;
   if (on_device) return device_gemm_workspace(shape);
-  const host::GemmPlan plan = host_plan<T>(shape);
-  return aligned_size<T>(host::packed_rows_size<T>(plan)) + host::packed_columns_size<T>(plan);
+  // Rows and then columns, each from an alignment on.
+  return host::packed_size<T>(static_cast<int>(shape.m), static_cast<int>(shape.n),
+                              static_cast<int>(shape.k), !shape.transpose_a, shape.transpose_b,
+                              shape.factor, shape.row_sums) +
+         aligned_size<T>(1);
 }
 
 template <class Space, class T>

@@ -52,7 +52,8 @@ struct GemmShape {
   bool row_sums = false;
 };
 
-/// Scalars of workspace for one product on a host (`on_device` false) or a device.
+/// Scalars of workspace for one product on a host (`on_device` false) or a device; enough for any
+/// smaller m and k too, since an epoch's last batch is smaller.
 template <class T>
 std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape);
 

@@ -153,10 +153,12 @@ std::size_t packed_size(const CorrelationPlan& plan) {
 
 template <class T>
 std::size_t scratch_size(const CorrelationPlan& plan) {
-  const std::size_t window = std::size_t(plan.sources) * plan.window.channel_stride() + kSlack;
+  const std::size_t window =
+      std::size_t(plan.sources) * plan.window.channel_stride() + plan.window.slack();
   const std::size_t parts = plan.window.width.parts();
   const std::size_t tiles = (kRows + 1) * kColumns<T> * parts;
-  const std::size_t factors = plan.transposed ? plan.window.channel_stride() + kSlack : 0;
+  const std::size_t factors =
+      plan.transposed ? plan.window.channel_stride() + plan.window.slack() : 0;
   return (window + tiles + factors + 31) / 32 * 32;
 }
 
@@ -305,7 +307,7 @@ void Correlation<T>::run(int block, int worker) const {
   const int group = next(plan.shape.groups), image = block;
   const int panels = panels_of(plan);
   T* const window_memory = scratch + std::ptrdiff_t(worker) * scratch_size<T>(plan);
-  T* const tiles = window_memory + plan.sources * window.channel_stride() + kSlack;
+  T* const tiles = window_memory + plan.sources * window.channel_stride() + plan.window.slack();
   T* const factors = tiles + std::ptrdiff_t(window.width.parts()) * (kRows + 1) * kColumns<T>;
   const BlockRun<T> work{*this,
                          window,

@@ -73,5 +73,9 @@ template <class T>
 std::size_t packed_rows_size(const GemmPlan& plan);
 template <class T>
 std::size_t packed_columns_size(const GemmPlan& plan);
+/// Both together, enough for this m and k and for any smaller ones.
+template <class T>
+std::size_t packed_size(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k,
+                        bool a_factor, bool row_sums);
 
 }  // namespace ridgeline::kernels::host

@@ -70,6 +70,26 @@ std::size_t packed_columns_size(const GemmPlan& plan) {
 }
 
 template <class T>
+std::size_t packed_size(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k,
+                        bool a_factor, bool row_sums) {
+  const auto plan = [&](int rows) {
+    return plan_gemm<T>(rows, n, k, a_contiguous_k, b_contiguous_k, a_factor, row_sums);
+  };
+  const auto size = [&](int rows) {
+    const GemmPlan planned = plan(rows);
+    return packed_rows_size<T>(planned) + packed_columns_size<T>(planned);
+  };
+  // Few rows are exchanged with the columns, many are not: most is needed by all rows, or by the
+  // most that are exchanged. Columns in place pack one panel where panels do not divide them.
+  int few = 0, many = m + 1;
+  while (many - few > 1) {
+    const int middle = few + (many - few) / 2;
+    (plan(middle).exchanged ? few : many) = middle;
+  }
+  return std::max(size(m), few > 0 ? size(few) : 0) + std::size_t(kColumns<T>) * k;
+}
+
+template <class T>
 int Gemm<T>::row_pack_blocks() const {
   if (!plan.pack_rows) return 0;
   return ceil_div(ceil_div(plan.m, kRows), plan.row_panels_per_block) *
@@ -97,6 +117,8 @@ template int Gemm<float>::product_blocks() const;
 template int Gemm<double>::product_blocks() const;
 template GemmPlan plan_gemm<float>(int, int, int, bool, bool, bool, bool);
 template GemmPlan plan_gemm<double>(int, int, int, bool, bool, bool, bool);
+template std::size_t packed_size<float>(int, int, int, bool, bool, bool, bool);
+template std::size_t packed_size<double>(int, int, int, bool, bool, bool, bool);
 template std::size_t packed_rows_size<float>(const GemmPlan&);
 template std::size_t packed_rows_size<double>(const GemmPlan&);
 template std::size_t packed_columns_size<float>(const GemmPlan&);

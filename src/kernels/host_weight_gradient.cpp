@@ -178,10 +178,10 @@ std::size_t partial_size(const WeightGradientPlan& plan) {
 template <class T>
 std::size_t scratch_size(const WeightGradientPlan& plan) {
   const std::size_t image = std::size_t(plan.block_channels) * plan.window.channel_stride() +
-                            kSlack + std::size_t(plan.block_filters) * plan.line;
+                            plan.window.slack() + std::size_t(plan.block_filters) * plan.line;
   const std::size_t table = std::size_t(plan.block_channels) * plan.shape.taps();  // ints
-  return (plan.images * image + plan.line + 2 * kSlack + sums_size<T>(plan) + plan.block_filters +
-          table + 31) /
+  return (plan.images * image + plan.line + 2 * plan.window.slack() + sums_size<T>(plan) +
+          plan.block_filters + table + 31) /
          32 * 32;
 }
 
@@ -208,7 +208,8 @@ struct GradientBlock {
   T* bias_sums;
 
   std::ptrdiff_t image_x() const {
-    return std::ptrdiff_t(job.plan.block_channels) * job.plan.window.channel_stride() + kSlack;
+    return std::ptrdiff_t(job.plan.block_channels) * job.plan.window.channel_stride() +
+           job.plan.window.slack();
   }
   std::ptrdiff_t image_dz() const { return std::ptrdiff_t(job.plan.block_filters) * job.plan.line; }
 
@@ -337,8 +338,8 @@ void WeightGradient<T>::run(int block, int worker) const {
                         nullptr};
   if (!db || channel_chunk > 0) work.db = nullptr;
   work.dz_memory = work.x_memory + plan.images * work.image_x();
-  work.factors = work.dz_memory + plan.images * work.image_dz() + kSlack;
-  work.sums = work.factors + plan.line + kSlack;
+  work.factors = work.dz_memory + plan.images * work.image_dz() + plan.window.slack();
+  work.sums = work.factors + plan.line + plan.window.slack();
   work.bias_sums = work.sums + sums_size<T>(plan);
   work.table = reinterpret_cast<int*>(work.bias_sums + plan.block_filters);
   work.begin();

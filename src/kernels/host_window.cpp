@@ -185,7 +185,7 @@ void fill_window(const Window& window, const Band& band, int channels, const T* 
     fill(window, band, kept + c * image, kept + (begin - source), kept + (end - source), factors);
     multiply_by_derivative(static_cast<int>(window.channel_stride()), derivative, factors, to);
   }
-  zero_line(kSlack, to);
+  zero_line(window.slack(), to);
 }
 
 #define RIDGELINE_FILL_WINDOW(T)                                                              \

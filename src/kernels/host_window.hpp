@@ -24,7 +24,8 @@ struct WindowAxis {
   int source() const { return transposed ? axis.out() : axis.in; }
   int output() const { return transposed ? axis.in : axis.out(); }
   int step() const { return transposed ? 1 : axis.stride; }  ///< in the source, an output
-  int parts() const { return transposed ? axis.stride : 1; }
+  /// Parts beyond the image have no outputs.
+  int parts() const { return transposed ? (axis.stride < axis.in ? axis.stride : axis.in) : 1; }
   /// Outputs of the largest part.
   int grid() const { return (output() + parts() - 1) / parts(); }
   /// Whether the outputs of a part have this tap.
@@ -56,6 +57,8 @@ struct Window {
   /// How far into a channel's planes the source of output v = 0 is.
   std::ptrdiff_t offset(int part_h, int part_w, int tap_h, int tap_w) const;
   std::ptrdiff_t channel_stride() const { return std::ptrdiff_t(planes) * plane; }
+  /// Scalars behind the last plane that the last vectors read, up to the last tap of a row.
+  int slack() const { return 64 + width.most_shift(); }
   /// Outputs up to v = this, those between the columns too.
   int numbers(int rows, int columns) const { return (rows - 1) * pitch + columns; }
 };
@@ -71,15 +74,12 @@ Window plan_window(const ConvolutionShape& shape, bool transposed, int channels,
                    std::size_t scalar_bytes, std::size_t bytes, int bands);
 
 /// Copies the band's sources of `channels` channels from `source` (the first one's image, in
-/// [begin, end)) to `to`, multiplied by derivative(kept) if kept is not null; kSlack
-/// scalars behind the last plane become zeros. `factors` is scratch memory of a channel's planes
-/// and kSlack, where kept is not null.
+/// [begin, end)) to `to`, multiplied by derivative(kept) if kept is not null; the window's slack
+/// behind the last plane becomes zeros. `factors` is scratch memory of a channel's planes and the
+/// slack, where kept is not null.
 template <class T>
 void fill_window(const Window& window, const Band& band, int channels, const T* source,
                  const T* begin, const T* end, const T* kept, Activation derivative, T* to,
                  T* factors);
-
-/// Scalars behind the last plane, which the last vectors read.
-inline constexpr int kSlack = 64;
 
 }  // namespace ridgeline::kernels::host

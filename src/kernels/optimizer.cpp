@@ -43,7 +43,9 @@ struct Update {
   T* first;   // exp_avg, square_avg, or sgd's momentum buffer
   T* second;  // exp_avg_sq, or rmsprop's momentum buffer
   const double* numbers;
-  T momentum, decay, beta1, beta2, epsilon;
+  T momentum, decay;
+  // The rest is 1 - beta, rounded once: in float32, 1 - 0.999f is off by 1e-5.
+  T beta1, rest1, beta2, rest2, epsilon;
   bool nesterov, clipped;
 
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
@@ -64,7 +66,7 @@ struct Update {
       }
       parameter[i] = p - rate * g;
     } else if constexpr (Kind == OptimizerKind::rmsprop) {
-      const T v = beta2 * first[i] + (T(1) - beta2) * (g * g);
+      const T v = beta2 * first[i] + rest2 * (g * g);
       first[i] = v;
       T step = g / (std::sqrt(v) + epsilon);
       if constexpr (Momentum) {
@@ -73,8 +75,8 @@ struct Update {
       }
       parameter[i] = p - rate * step;
     } else {
-      const T m = beta1 * first[i] + (T(1) - beta1) * g;
-      const T v = beta2 * second[i] + (T(1) - beta2) * (g * g);
+      const T m = beta1 * first[i] + rest1 * g;
+      const T v = beta2 * second[i] + rest2 * (g * g);
       first[i] = m;
       second[i] = v;
       const T root = std::sqrt(v) * static_cast<T>(numbers[kRootScale]) + epsilon;
@@ -90,19 +92,21 @@ void launch(const Space& instance, const std::string& label, const config::Optim
   const double states = Kind == OptimizerKind::adam || Kind == OptimizerKind::adamw ? 2
                         : Kind == OptimizerKind::rmsprop                            ? 1 + Momentum
                                                                                     : Momentum;
-  const Update<Kind, Momentum, T> body{
-      arguments.parameters.data(),
-      arguments.gradients.data(),
-      arguments.state[0].data(),
-      arguments.state[1].data(),
-      arguments.numbers.data(),
-      static_cast<T>(options.momentum),
-      static_cast<T>(options.weight_decay),
-      static_cast<T>(options.beta1),
-      static_cast<T>(Kind == OptimizerKind::rmsprop ? options.alpha : options.beta2),
-      static_cast<T>(options.epsilon),
-      options.nesterov,
-      clipped};
+  const double decay_of_squares = Kind == OptimizerKind::rmsprop ? options.alpha : options.beta2;
+  const Update<Kind, Momentum, T> body{arguments.parameters.data(),
+                                       arguments.gradients.data(),
+                                       arguments.state[0].data(),
+                                       arguments.state[1].data(),
+                                       arguments.numbers.data(),
+                                       static_cast<T>(options.momentum),
+                                       static_cast<T>(options.weight_decay),
+                                       static_cast<T>(options.beta1),
+                                       static_cast<T>(1 - options.beta1),
+                                       static_cast<T>(decay_of_squares),
+                                       static_cast<T>(1 - decay_of_squares),
+                                       static_cast<T>(options.epsilon),
+                                       options.nesterov,
+                                       clipped};
   for_elements(instance, label, size,
                {update_flops(options) * size, (3 + 2 * states) * sizeof(T) * size}, body);
 }

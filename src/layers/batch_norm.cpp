@@ -58,6 +58,12 @@ Counts BatchNormPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_
   return counts;
 }
 
+Counts BatchNormPlan::inference_counts(std::size_t batch, std::size_t scalar_bytes) const {
+  Counts counts = this->counts(Phase::forward, batch, scalar_bytes, true);
+  counts.flops = 2 * double(batch) * size_of(input) + 5 * double(channels);
+  return counts;
+}
+
 template <class Space, class T>
 BatchNorm<Space, T>::BatchNorm(const BatchNormPlan& plan, const Target&)
     : sample_(plan.shape(1)),

@@ -29,6 +29,7 @@ class BatchNormPlan : public LayerPlan {
   std::size_t workspace(const Target& target, std::size_t batch, bool training) const override;
   Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                 bool input_gradient) const override;
+  Counts inference_counts(std::size_t batch, std::size_t scalar_bytes) const override;
 };
 
 template <class Space, class T>

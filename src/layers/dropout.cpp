@@ -1,6 +1,7 @@
 #include "layers/dropout.hpp"
 
 #include "kernels/dropout.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace ridgeline::layers {
 
@@ -25,17 +26,6 @@ template <class Space, class T>
 Dropout<Space, T>::Dropout(const DropoutPlan& plan, const Target&)
     : rate_(plan.rate), forward_(plan.name + "/forward"), backward_(plan.name + "/backward") {}
 
-namespace {
-
-template <class Space, class T>
-void copy(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y) {
-  for_elements(
-      instance, label, size, {0, 2.0 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) { y[i] = x[i]; });
-}
-
-}  // namespace
-
 template <class Space, class T>
 void Dropout<Space, T>::apply(const Space& instance, const std::string& label,
                               const Matrix<Space, const T>& from,
@@ -51,8 +41,8 @@ void Dropout<Space, T>::forward(const Space& instance, Mode mode, const Matrix<S
                                 const Matrix<Space, T>& y) {
   if (mode == Mode::training) {
     apply(instance, forward_, x, y);
-  } else {
-    copy(instance, forward_, x.size(), x.data(), y.data());
+  } else if (x.data() != y.data()) {  // the same in a network that only infers
+    kernels::copy(instance, forward_, x.size(), x.data(), y.data());
   }
 }
 

@@ -20,6 +20,8 @@ class DropoutPlan : public LayerPlan {
 
   Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                 bool input_gradient) const override;
+  /// Nothing: it is a view.
+  Counts inference_counts(std::size_t, std::size_t) const override { return {}; }
   bool is_view(bool training) const override { return !training; }
 };
 

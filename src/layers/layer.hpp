@@ -110,6 +110,10 @@ class LayerPlan {
   /// `input_gradient` is false for a first layer, whose input needs no gradient.
   virtual Counts counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
                         bool input_gradient) const = 0;
+  /// The counts of `forward` in a network that only infers, where that does less.
+  virtual Counts inference_counts(std::size_t batch, std::size_t scalar_bytes) const {
+    return counts(Phase::forward, batch, scalar_bytes, true);
+  }
   /// Whether output and input are the same memory in another shape, and nothing is computed.
   /// `training` is that of the network: dropout is a view where nothing trains.
   virtual bool is_view(bool /*training*/) const { return false; }

@@ -115,7 +115,7 @@ std::vector<StepPart> NetworkPlan::parts(bool training) const {
   std::vector<StepPart> list;
   const std::size_t count = layers.size();
   const auto add = [&](std::size_t i, Phase phase, bool join) {
-    list.push_back({layers[i]->name, layers[i]->kind, phase, i, join});
+    list.push_back({layers[i]->name, layers[i]->kind, phase, i, join, training});
   };
   for (std::size_t i = 0; i < count; ++i) add(i, Phase::forward, false);
   if (!training) return list;
@@ -136,6 +136,7 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
     return {size, 0, 3 * size * scalar_bytes, 3 * size * scalar_bytes};
   }
   if (part.index < layers.size()) {
+    if (!part.training) return layers[part.index]->inference_counts(batch, scalar_bytes);
     return layers[part.index]->counts(part.phase, batch, scalar_bytes,
                                       needs_input_gradient(part.index));
   }

@@ -42,6 +42,7 @@ struct StepPart {
   std::size_t index;  ///< of the layer; of the loss and the optimizer, the number of layers
   /// Where gradients of a residual's branches are added up: a second part of its backward record.
   bool join = false;
+  bool training = true;  ///< of the network
 };
 
 /// Which record each part belongs to, numbered in their order: parts of one layer in one phase

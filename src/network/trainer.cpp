@@ -83,7 +83,9 @@ Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
       break;
     case config::ScheduleKind::step:
       schedule.kind = Schedule::Kind::step;
-      schedule.drop_every = deck.train.schedule.every * std::max<std::int64_t>(1, steps_an_epoch);
+      // A period beyond the run is as good as any longer one, whose steps might not fit a number.
+      schedule.drop_every = std::min(deck.train.schedule.every, deck.train.epochs + 1) *
+                            std::max<std::int64_t>(1, steps_an_epoch);
       schedule.factor = deck.train.schedule.factor;
       break;
     case config::ScheduleKind::cosine:
@@ -285,7 +287,7 @@ class TrainingRun {
     state().sums = {};
     state().seconds = 0;
     network_.reset_losses();
-    if (!std::isfinite(report.train_loss)) return Outcome::diverged;
+    if (!std::isfinite(report.train_loss + report.test_loss.value_or(0))) return Outcome::diverged;
     const bool early = deck_.train.early_stop && has_stalled(*deck_.train.early_stop, history);
     const bool last = early || state().epoch == deck_.train.epochs;
     if (last || stopping || every(deck_.checkpoint.every_epochs, state().epoch) ||

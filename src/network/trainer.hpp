@@ -85,8 +85,8 @@ LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
 /// What a network has to fit to train on this data.
 SampleShape sample_shape_of(const data::Dataset& dataset);
 
-/// Whether train.early_stop ends a run with this history: its metric was best more than `patience`
-/// epochs ago. False for a metric that is not measured.
+/// Whether train.early_stop ends a run with this history: its metric has not been better than
+/// before for `patience` epochs. False for a metric that is not measured.
 bool has_stalled(const config::EarlyStop& early_stop, const History& history);
 
 /// The learning rate's schedule as the deck has it, for a training set of `samples`.

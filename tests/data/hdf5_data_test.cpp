@@ -155,14 +155,6 @@ TEST(Hdf5Data, ImpossibleLabelsAreRefusedWithTheirPlace) {
   EXPECT_TRUE(contains(error_for(folder, file), "the label of sample 2 is 1099511627776"));
 }
 
-TEST(Hdf5Data, LabelsBeyondANetworksOutputsAreRefused) {
-  const ScratchFolder folder;
-  const data::Dataset dataset = load(File().save(folder));
-  dataset.require_labels_below(3);
-  EXPECT_TRUE(contains(error_of([&] { dataset.require_labels_below(2); }),
-                       "/train/targets: the label of sample 1 is 2; the network's 2 outputs"));
-}
-
 TEST(Hdf5Data, WrongShapesAreErrors) {
   const ScratchFolder folder;
   File file;

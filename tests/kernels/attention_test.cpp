@@ -157,6 +157,33 @@ TEST_F(AttentionKernel, MatchesTheDefinition) {
 #undef RIDGELINE_CHECK
 }
 
+// An empty view of what follows the workspace: inference keeps no sums, and must not write there.
+template <class Space, class T>
+void check_keeps_nothing() {
+  const Space instance;
+  const AttentionShape s = shapes().front();
+  const std::size_t rows = s.rows(), width = s.width();
+  const auto qkv = on_space(instance, random_values<T>(rows * 3 * width, 1));
+  const auto output = poisoned<T>(instance, rows * width);
+  const std::vector<T> others = random_values<T>(rows * s.heads, 2);
+  const auto behind = on_space(instance, others);
+  const auto workspace = poisoned<T>(
+      instance, attention_workspace<T>(!kIsHost<Space>, worker_count(instance), s, false));
+  attention<Space, T>(instance, AttentionLabels("test/attention"), s,
+                      Matrix<Space, const T>(qkv.data(), rows, 3 * width),
+                      Matrix<Space, T>(output.data(), rows, width),
+                      Vector<Space, T>(behind.data(), 0),
+                      Vector<Space, T>(workspace.data(), workspace.size()));
+  instance.fence();
+  EXPECT_EQ(on_host(instance, behind), others);
+}
+
+TEST_F(AttentionKernel, KeepsNoSumsWhereNobodyAsks) {
+#define RIDGELINE_CHECK(Space, T) check_keeps_nothing<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
 #if defined(KOKKOS_ENABLE_OPENMP)
 template <class T, int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>
 void check_team_kernels(const std::vector<AttentionShape>& list) {

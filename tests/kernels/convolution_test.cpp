@@ -42,7 +42,8 @@ ConvolutionShape shape_of(int batch, int channels, int filters, int groups, Conv
 }
 
 // Ones; primes; every option, each axis with its own; strides larger than the kernel, than the
-// image; dilations that share a divisor with the stride and that do not; more padding than kernel.
+// image by far; dilations that share a divisor with the stride and that do not; more padding than
+// kernel; a kernel wider than any slack.
 std::vector<Case> awkward_cases() {
   std::vector<Case> cases;
   const ConvolutionShape shapes[] = {
@@ -62,6 +63,8 @@ std::vector<Case> awkward_cases() {
       shape_of(1, 3, 2, 1, {4, 1, 1, 1}, {4, 1, 3, 2}),
       shape_of(3, 5, 33, 1, {3, 3}, {35, 3}),
       shape_of(17, 9, 4, 1, {3, 3, 1, 1}, {3, 3, 1, 1}),
+      shape_of(3, 2, 3, 1, {1, 1}, {300, 128}),
+      shape_of(2, 2, 3, 1, {3, 1, 65536}, {2, 1, 65536}),
   };
   const Activation activations[] = {Activation::identity, Activation::relu, Activation::gelu,
                                     Activation::tanh};

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "kernels/device_gemm.hpp"
+#include "kernels/host_gemm.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 
@@ -222,6 +223,34 @@ TEST(DeviceGemm, SplitsTheDepthOnlyOfWhatHasFewTiles) {
       }
     }
   }
+}
+
+template <class T>
+void check_smaller_batches(std::size_t batch, std::size_t in, std::size_t out) {
+  // A dense layer's forward product and its input gradient, without and with a derivative.
+  for (const GemmShape shape :
+       {GemmShape{batch, out, in, false, true}, GemmShape{batch, in, out, false, false},
+        GemmShape{batch, in, out, false, false, true}}) {
+    const std::size_t enough = gemm_workspace<T>(false, GemmBackend::native, shape);
+    for (std::size_t m = 1; m <= batch; ++m) {
+      const host::GemmPlan plan =
+          host::plan_gemm<T>(int(m), int(shape.n), int(shape.k), !shape.transpose_a,
+                             shape.transpose_b, shape.factor, false);
+      EXPECT_LE(
+          aligned_size<T>(host::packed_rows_size<T>(plan)) + host::packed_columns_size<T>(plan),
+          enough)
+          << m << " of " << batch << ", " << in << " to " << out;
+    }
+  }
+}
+
+TEST(HostGemm, WorkspaceOfABatchIsEnoughForEverySmallerOne) {
+  check_smaller_batches<float>(250, 12288, 256);
+  check_smaller_batches<float>(250, 9216, 256);
+  check_smaller_batches<float>(500, 12288, 512);
+  check_smaller_batches<double>(250, 9216, 256);
+  check_smaller_batches<float>(300, 3072, 272);
+  check_smaller_batches<double>(130, 7, 5);
 }
 
 // Two products AᵀB1 and AᵀB2 with sums, the second told that A is the same.

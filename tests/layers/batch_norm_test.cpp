@@ -328,6 +328,21 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
       }
       expect(Phase::forward, true, {&x, &y, &weight, &bias, &running_mean, &running_var});
     }
+    {
+      Array x(size), y(size), weight(d.channels), bias(d.channels);
+      Array running_mean(d.channels), running_var(d.channels);
+      Tally::reset();
+      for (std::size_t k = 0; k < d.channels; ++k) {
+        const Number root = exp(running_var.read(k) + Number{1e-5});  // a root as good as any
+        const Number scale = weight.read(k) / root;
+        const Number shift = bias.read(k) - running_mean.read(k) * scale;
+        for (const std::size_t i : values_of(k)) y.write(i, x.read(i) * scale + shift);
+      }
+      const Counts found = plan->inference_counts(c.batch, sizeof(float));
+      EXPECT_EQ(found.flops, Tally::flops);
+      EXPECT_EQ(found.bytes,
+                4 * testing::traffic({&x, &y, &weight, &bias, &running_mean, &running_var}));
+    }
     for (const bool input_gradient : {true, false}) {
       Array x(size), dy(size), dx(size), weight(d.channels), dw(d.channels), db(d.channels);
       const Number mean{0.5}, inverse{2};  // recomputed from x by the formula, and not counted

@@ -144,6 +144,27 @@ TEST_F(DropoutLayer, CopiesWhereATrainingNetworkIsEvaluated) {
 }
 
 template <class Space, class T>
+void check_view() {
+  const auto plan = plan_of(keys(0.5), {1001});
+  EXPECT_EQ(plan->inference_counts(3, sizeof(T)).bytes, 0);
+  const Space instance;
+  const auto x = testing::on_space(instance, testing::random_values<T>(1001, 1));
+  const auto layer =
+      make_layer<Space, T>(*plan, target_of<Space, T>(instance, kernels::GemmBackend::native));
+  layer->bind({});
+  const LaunchCount before = launch_count;
+  layer->forward(instance, Mode::inference, Matrix<Space, const T>(x.data(), 1, 1001),
+                 Matrix<Space, T>(x.data(), 1, 1001));
+  EXPECT_EQ(launch_count.parallel + launch_count.single, before.parallel + before.single);
+}
+
+TEST_F(DropoutLayer, DoesNothingWhereItsOutputIsItsInput) {
+#define RIDGELINE_CHECK(Space, T) check_view<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+template <class Space, class T>
 void check_nan() {
   const auto plan = plan_of(keys(0.5), {130});
   LayerHarness<Space, T> layer(*plan, 1);

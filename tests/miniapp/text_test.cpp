@@ -86,6 +86,39 @@ TEST_F(Text, LearnsARepetitionAndWritesItOn) {
   EXPECT_EQ(io::Json::parse(tested.out).at(0).at("test_loss"), history.at("test_loss").back());
 }
 
+TEST_F(Text, GivesOutputsForTokensFromAModelThatHasNoVocabulary) {
+  const std::string dense =
+      "[[network.layer]]\nkind = \"embedding\"\nfeatures = 6\n[[network.layer]]\nkind = \"dense\"\n"
+      "units = \"vocabulary\"\n";
+  const std::size_t begin = kTextDeck.find("[[network.layer]]"), end = kTextDeck.find("[train]");
+  folder.write("deck.toml", kTextDeck.substr(0, begin) + dense + kTextDeck.substr(end));
+  ASSERT_EQ(train("out", {"--set", "train.epochs=1"}).status, 0);
+  io::Hdf5Writer model;
+  const io::Hdf5Reader from(checkpoint("out"));
+  for (const std::string path :
+       {"/model/embedding1/weight", "/model/dense1/weight", "/model/dense1/bias"}) {
+    model.write(path, from.shape(path), from.read<float>(path).data());
+  }
+  model.save(folder / "model.h5");
+  io::Hdf5Writer inputs;
+  inputs.write("/inputs", Shape{1, 8}, std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7}.data());
+  inputs.save(folder / "x.h5");
+  const auto outputs = [&](const std::string& weights) {
+    const CommandResult result =
+        ridgeline({"infer", deck, "--checkpoint", weights, "--input", folder / "x.h5", "--output",
+                   folder / "y.h5", "--space", host_space()});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return io::Hdf5Reader(folder / "y.h5").read<float>("/outputs");
+  };
+  EXPECT_EQ(outputs(folder / "model.h5"), outputs(checkpoint("out")));
+}
+
+TEST_F(Text, ThatIsNotValidatedCannotBeVerified) {
+  expect_refused(train("out", {"--set", "data.validation=0", "--set", "verify.metric=test_loss",
+                               "--set", "verify.at_most=1.0"}),
+                 "[verify] asks for test_loss, and the data has no test set");
+}
+
 TEST_F(Text, WritesWithoutItsDataAndRefusesWhatItDoesNotKnow) {
   ASSERT_EQ(train("out", {"--set", "train.epochs=1"}).status, 0);
   std::filesystem::remove(folder / "a.txt");
@@ -95,6 +128,7 @@ TEST_F(Text, WritesWithoutItsDataAndRefusesWhatItDoesNotKnow) {
   expect_refused(infer({"--prompt", "alX"}), "--prompt");
   expect_refused(infer({"--prompt", ""}), "--prompt: must have at least one character");
   expect_refused(infer({"--prompt", "a", "--temperature", "-1"}), "--temperature");
+  expect_refused(infer({"--prompt", "a", "--temperature", "nan"}), "--temperature: must be");
   expect_refused(infer({"--length", "5"}), "--prompt");
   expect_refused(infer({"--prompt", "a", "--input", "x.h5"}), "--input");
 }

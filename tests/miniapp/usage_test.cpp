@@ -182,6 +182,17 @@ TEST_F(CommandLine, DryRunPrintsWhatWouldRunAndWritesNothing) {
   EXPECT_EQ(rows[5].at("bytes"), 4 * 5 * 2404);
 }
 
+TEST_F(CommandLine, DryRunsParametersAddUp) {
+  // batch_norm's statistics are no parameters that anybody trains.
+  const CommandResult dry =
+      ridgeline({"train", deck, "--dry-run", "--format", "json", "--set",
+                 "network.layer=[{ kind = \"batch_norm\" }, { kind = \"dense\", units = 4 }]"});
+  ASSERT_EQ(dry.status, 0) << dry.err;
+  const io::Json rows = io::Json::parse(dry.out);
+  EXPECT_EQ(rows.at(0).at("parameters"), 40);
+  EXPECT_EQ(rows.at(1).at("parameters"), 84);
+}
+
 TEST_F(CommandLine, DryRunTakesTheDecksPathFromItsFolderAndItsOwnFromTheCurrent) {
   CommandOptions elsewhere;
   elsewhere.folder = "/";

@@ -285,7 +285,7 @@ TEST_F(Training, AHundredLayersLearn) {
   EXPECT_LT(losses.back(), 0.5 * losses.front());
 }
 
-TEST(EarlyStop, ComesWhenTheMetricWasBestMoreThanPatienceEpochsAgo) {
+TEST(EarlyStop, ComesWhenTheMetricHasNotImprovedForPatienceEpochs) {
   config::EarlyStop stop;
   stop.metric = config::Metric::test_loss;
   stop.patience = 2;
@@ -305,6 +305,19 @@ TEST(EarlyStop, ComesWhenTheMetricWasBestMoreThanPatienceEpochsAgo) {
   EXPECT_TRUE(has_stalled(stop, history));
   history.test_accuracy.push_back(0.8);
   EXPECT_FALSE(has_stalled(stop, history));
+}
+
+TEST_F(Training, ATestLossThatIsNotFiniteIsDivergence) {
+  const ScratchFolder folder;
+  std::vector<std::string> sets = testing::kAutoencoder;
+  sets.push_back("train.optimizer.learning_rate=1e-9");
+  Experiment experiment(
+      "[[network.layer]]\nkind = \"flatten\"\n[[network.layer]]\nkind = \"dense\"\nunits = 12\n",
+      sets);
+  auto& values = std::get<std::vector<float>>(experiment.dataset.test.inputs);
+  values[3] = 1e25f;  // float32 cannot hold its square
+  EXPECT_EQ((experiment.run<Space, float>({folder / "a.h5", {}, {}}).outcome), Outcome::diverged);
+  EXPECT_EQ(folder.listing(), "");
 }
 
 TEST_F(Training, EndsEarlyWithACheckpointAndStaysEnded) {

@@ -251,6 +251,20 @@ class Archives(Scratch):
         self.refused("to-pytorch", checkpoint, self.folder / "nowhere" / "model.npz", says="cannot be written")
         self.refused("sideways", checkpoint, none, says="invalid choice")
 
+    def test_a_dot_in_a_layers_name_needs_another_name(self):
+        checkpoint = self.checkpoint({"block.1/weight": numpy.ones((2, 3))})
+        archive, init = self.folder / "model.npz", self.folder / "init.h5"
+        self.refused("to-pytorch", checkpoint, archive, says="/model/block.1: has a dot in its name")
+        self.converted("to-pytorch", checkpoint, archive, "--rename", "block.1=one")
+        self.converted("to-ridgeline", archive, init)
+        self.expect_same_bits(parameters_of(init), {"one/weight": numpy.ones((2, 3))})
+
+    def test_one_array_is_no_archive(self):
+        archive = self.folder / "model.npz"
+        with open(archive, "wb") as opened:
+            numpy.save(opened, numpy.ones(3))
+        self.refused("to-ridgeline", archive, self.folder / "init.h5", says="holds one array")
+
     def test_a_failed_conversion_leaves_the_old_file(self):
         archive, init = self.folder / "model.npz", self.folder / "init.h5"
         init.write_text("precious")
