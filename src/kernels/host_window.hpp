@@ -57,8 +57,9 @@ struct Window {
   /// How far into a channel's planes the source of output v = 0 is.
   std::ptrdiff_t offset(int part_h, int part_w, int tap_h, int tap_w) const;
   std::ptrdiff_t channel_stride() const { return std::ptrdiff_t(planes) * plane; }
-  /// Scalars behind the last plane that the last vectors read, up to the last tap of a row.
-  int slack() const { return 64 + width.most_shift(); }
+  /// Scalars behind the last plane that the last vectors read, up to the last tap of a row; whole
+  /// vectors of any width.
+  int slack() const { return (64 + width.most_shift() + 63) / 64 * 64; }
   /// Outputs up to v = this, those between the columns too.
   int numbers(int rows, int columns) const { return (rows - 1) * pitch + columns; }
 };
