@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.hpp"
-#include "core/spaces.hpp"
+#include "core/runtime.hpp"
 #include "io/json.hpp"
 #include "machine/description.hpp"
 #include "verbs.hpp"

@@ -1,7 +1,6 @@
 #include "machine.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "machine/pages.hpp"
+#include "progress.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -24,21 +24,6 @@ using machine::Level;
 using machine::MachineMeasurement;
 using machine::SpaceMeasurement;
 using machine::StreamKernel;
-
-// One line that is written over, where somebody watches.
-class ProgressLine {
- public:
-  ProgressLine() : shown_(isatty(STDERR_FILENO) != 0) {}
-  ~ProgressLine() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-  }
-  void operator()(const std::string& what) const {
-    if (shown_) fmt::print(stderr, "\rmeasured {}\033[K", what);
-  }
-
- private:
-  bool shown_;
-};
 
 // Thread counts that the space's bandwidth was measured with, most first.
 std::vector<int> thread_counts(const SpaceMeasurement& space) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "core/spaces.hpp"
+#include "core/runtime.hpp"
 #include "machine/machine.hpp"
 
 namespace ridgeline::miniapp {

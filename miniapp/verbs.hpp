@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::miniapp {
 
@@ -25,6 +26,7 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action);
 void add_infer(CLI::App& app, const CommonOptions& common, Action& action);
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action);
 void add_roofline(CLI::App& app, const CommonOptions& common, Action& action);
+void add_study(CLI::App& app, const CommonOptions& common, Action& action);
 void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 
 /// One line on standard error: "warning: …".
@@ -32,9 +34,8 @@ void warn(const std::string& message);
 /// One line on standard error.
 void note(const std::string& message);
 
-/// "1.44 ms", "84 µs"; "12.3 MB", "2.0 GB" (powers of 1000); "3.29 GFLOP".
-std::string show_seconds(double seconds);
-std::string show_bytes(double bytes);
-std::string show_flops(double flops);
+using io::show_bytes;
+using io::show_flops;
+using io::show_seconds;
 
 }  // namespace ridgeline::miniapp

@@ -10,6 +10,10 @@
 
 namespace ridgeline::bridge {
 
+/// Threads that the OpenMP space has room for (its MAX_THREAD_COUNT, 3.4 to 5); with more it writes
+/// beyond it.
+inline constexpr int kMostThreads = 512;
+
 /// Starts Kokkos with this many host threads (0: its own choice); `arguments` are the `--kokkos-…`
 /// flags of the command line, in the spelling that `kokkos_flag` gave them.
 inline void initialize_kokkos(int threads, std::vector<std::string> arguments) {

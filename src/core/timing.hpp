@@ -19,49 +19,10 @@
 #endif
 
 #include "core/error.hpp"
+#include "core/seconds.hpp"
 #include "core/spaces.hpp"
 
 namespace ridgeline {
-
-/// Seconds of one call over all repetitions. The median is quoted; a ceiling uses the minimum.
-struct Timing {
-  double min = 0;
-  double median = 0;
-  double max = 0;
-  int repeats = 0;  ///< samples; each may be the mean of a batch of calls
-
-  /// The same for one of `count` equal parts of a call.
-  Timing per(double count) const { return {min / count, median / count, max / count, repeats}; }
-};
-
-/// Writes `{"min", "median", "max", "repeats"}`; nlohmann's JSON finds this by its arguments, so
-/// that `json["seconds"] = timing` works without this header knowing the JSON library.
-template <class Json>
-void to_json(Json& json, const Timing& timing) {
-  json = Json::object();
-  json["min"] = timing.min;
-  json["median"] = timing.median;
-  json["max"] = timing.max;
-  json["repeats"] = timing.repeats;
-}
-
-/// Minimum, median (mean of the middle two) and maximum of `seconds`; all zero where it is empty.
-Timing summarize(std::vector<double> seconds);
-
-/// The median of `values`, 0 where there are none.
-double median_of(std::vector<double> values);
-
-/// Seconds of the host's monotonic clock since an arbitrary moment.
-inline double host_seconds() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
-}
-
-/// Which clock a time comes from.
-enum class Clock {
-  device,  ///< what the space itself took: events on a device's stream, the host's clock on a host
-  host,    ///< end to end as the caller sees it: the host's clock up to the end of a fence
-};
 
 /// Times what is launched on one instance between `start` and `stop`.
 ///
@@ -147,25 +108,6 @@ class Stopwatch {
   double begin_ = 0, end_ = 0;
 };
 
-/// How long and how often `measure` repeats.
-struct MeasureOptions {
-  int min_repeats = 10;
-  double min_seconds = 0.2;       ///< of timed work in all
-  double warm_up_seconds = 0.05;  ///< of untimed calls before (at least one call)
-  double batch_below = 50e-6;     ///< a shorter call is timed in batches
-  double batch_seconds = 200e-6;  ///< how long such a batch lasts
-  Clock clock = Clock::device;
-
-  /// A point of a ladder: 7 repeats and 20 ms, already warm from the points before it.
-  static MeasureOptions ladder_point() {
-    MeasureOptions options;
-    options.min_repeats = 7;
-    options.min_seconds = 0.02;
-    options.warm_up_seconds = 0;
-    return options;
-  }
-};
-
 namespace detail {
 
 // Seconds a call of `calls` of them, launched back to back.
@@ -208,9 +150,10 @@ long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body)
 /// back to back in batches; a body that must not be (a latency) fences itself.
 ///
 /// Towards the time a repetition counts as much as the fastest one took, so that a machine that is
-/// disturbed repeats more often, up to four times as long.
+/// disturbed repeats more often, up to four times as long. Gives the seconds of every repetition.
 template <class Space, class Body>
-Timing measure(const Space& instance, const MeasureOptions& options, Body&& body) {
+std::vector<double> measure_samples(const Space& instance, const MeasureOptions& options,
+                                    Body&& body) {
   Stopwatch<Space> watch(instance, options.clock);
   const long calls = detail::warm_up(watch, options, body);
   std::vector<double> samples;
@@ -227,13 +170,20 @@ Timing measure(const Space& instance, const MeasureOptions& options, Body&& body
     total += seconds;
     fastest = samples.size() == 1 ? seconds : std::min(fastest, seconds);
   }
-  return summarize(std::move(samples));
+  return samples;
+}
+
+/// The same, summarised.
+template <class Space, class Body>
+Timing measure(const Space& instance, const MeasureOptions& options, Body&& body) {
+  return summarize(measure_samples(instance, options, std::forward<Body>(body)));
 }
 
 /// Two bodies timed in turn: A B A B ….
 struct TimingInTurn {
   Timing a, b;
-  double ratio = 0;  ///< median over the turns of seconds(A) / seconds(B)
+  double ratio = 0;            ///< median over the turns of seconds(A) / seconds(B)
+  std::vector<double> ratios;  ///< of each turn
 };
 
 /// Times `a()` on one instance and `b()` on another (or the same) in turn, each turn one sample of
@@ -255,15 +205,9 @@ TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& in
              samples_b.back() * static_cast<double>(calls_b);
     if (ratios.size() >= 1000000) break;
   }
-  return {summarize(std::move(samples_a)), summarize(std::move(samples_b)),
-          median_of(std::move(ratios))};
+  return {summarize(std::move(samples_a)), summarize(std::move(samples_b)), median_of(ratios),
+          ratios};
 }
-
-/// Whether a timer is proportional to the work.
-struct TimerCheck {
-  double ratio = 0;  ///< T(2R) / (2 T(R)); 1 for a perfect timer
-  bool ok = false;   ///< within 10 %
-};
 
 /// Checks T(2R) ≈ 2·T(R) for R calls of `body`, R large enough for a millisecond: the fastest of
 /// `turns` of each, taken in turn, since it is the timer that is on trial and not the neighbours.

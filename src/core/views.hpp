@@ -25,6 +25,20 @@ template <class Space, class T>
 using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
                             Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
+/// Memory of the host that a device's copy engine reaches by itself; of a host space its own.
+template <class Space>
+struct PinnedMemory {
+  using type = Kokkos::HostSpace;
+};
+#if defined(KOKKOS_ENABLE_CUDA)
+template <>
+struct PinnedMemory<Kokkos::Cuda> {
+  using type = Kokkos::CudaHostPinnedSpace;
+};
+#endif
+template <class Space, class T>
+using PinnedBuffer = Kokkos::View<T*, Kokkos::LayoutRight, typename PinnedMemory<Space>::type>;
+
 /// Sub-buffers begin at multiples of this many bytes: a cache line of any CPU, and what vector
 /// loads of a GPU need.
 inline constexpr std::size_t kAlignment = 128;

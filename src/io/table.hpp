@@ -52,7 +52,7 @@ class Cell {
 /// Rows under named columns, printed for people (aligned) or for programs (csv, json).
 class Table {
  public:
-  explicit Table(std::vector<Column> columns);
+  explicit Table(std::vector<Column> columns = {});
 
   /// Missing cells at the end are empty; more cells than columns throw std::logic_error.
   void add_row(std::vector<Cell> cells);

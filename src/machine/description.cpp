@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.hpp"
-#include "core/spaces.hpp"
+#include "core/runtime.hpp"
 #include "machine/system.hpp"
 
 #if defined(KOKKOS_ENABLE_CUDA)

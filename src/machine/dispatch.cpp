@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "core/launch.hpp"
+#include "core/timing.hpp"
 
 namespace ridgeline::machine {
 namespace detail {

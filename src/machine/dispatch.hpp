@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "core/spaces.hpp"
-#include "core/timing.hpp"
+#include "core/runtime.hpp"
+#include "core/seconds.hpp"
 
 namespace ridgeline::machine {
 

@@ -4,46 +4,20 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "core/timing.hpp"
 #include "machine/description.hpp"
 #include "machine/pages.hpp"
+#include "machine/space_memory.hpp"
 #include "machine/stream_arrays.hpp"
-
-#if defined(KOKKOS_ENABLE_CUDA)
-#include <cuda_runtime.h>
-#endif
 
 namespace ridgeline::machine {
 namespace {
 
 using io::Json;
 
-bool is_host(SpaceKind space) { return space != SpaceKind::cuda; }
-
 // A quarter of the memory that is free where the space's data lie.
 std::size_t memory_share(SpaceKind space) {
-#if defined(KOKKOS_ENABLE_CUDA)
-  std::size_t free = 0, total = 0;
-  if (!is_host(space) && cudaMemGetInfo(&free, &total) == cudaSuccess) return free / 4;
-#endif
-  (void)space;
-  return std::max(free_memory_bytes() / 4, std::size_t{1} << 20);
-}
-
-std::vector<Cache> caches_of(SpaceKind space) {
-  if (is_host(space)) return host_caches();
-  std::vector<Cache> caches;
-#if defined(KOKKOS_ENABLE_CUDA)
-  int device = 0, bytes = 0;
-  cudaGetDevice(&device);
-  if (cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device) == cudaSuccess && bytes > 0) {
-    // What a device thread meets before the second level is part of its multiprocessor.
-    int first = 0;
-    cudaDeviceGetAttribute(&first, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device);
-    if (first > 0) caches.push_back({1, static_cast<std::size_t>(first), 1});
-    caches.push_back({2, static_cast<std::size_t>(bytes), 1 << 30});
-  }
-#endif
-  return caches;
+  return std::max(free_memory_bytes(space) / 4, std::size_t{1} << 20);
 }
 
 TimerCheck timer_check(SpaceKind space) {

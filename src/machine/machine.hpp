@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/spaces.hpp"
+#include "core/runtime.hpp"
 #include "io/json.hpp"
 #include "machine/bandwidth.hpp"
 #include "machine/dispatch.hpp"

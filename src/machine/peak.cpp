@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/random.hpp"
+#include "core/timing.hpp"
 #include "core/views.hpp"
 #include "machine/host_peak.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/spaces.hpp"
-#include "core/timing.hpp"
+#include "core/runtime.hpp"
+#include "core/seconds.hpp"
 
 namespace ridgeline::machine {
 

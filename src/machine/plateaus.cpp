@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/timing.hpp"
+#include "core/seconds.hpp"
 
 namespace ridgeline::machine {
 

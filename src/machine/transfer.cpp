@@ -4,22 +4,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/timing.hpp"
 #include "core/views.hpp"
 
 namespace ridgeline::machine {
 namespace {
-
-// Host memory that the device's copy engine reaches by itself.
-template <class Space>
-struct PinnedSpace {
-  using type = Kokkos::HostSpace;
-};
-#if defined(KOKKOS_ENABLE_CUDA)
-template <>
-struct PinnedSpace<Kokkos::Cuda> {
-  using type = Kokkos::CudaHostPinnedSpace;
-};
-#endif
 
 template <class HostView, class Space>
 void ladder(const Space& instance, const std::string& host_memory, const TransferOptions& options,
@@ -77,8 +66,7 @@ std::vector<TransferPoint> transfer_ladder(SpaceKind space, const TransferOption
     using Space = std::decay_t<decltype(instance)>;
     if constexpr (!kIsHost<Space>) {
       using Pageable = Kokkos::View<char*, Kokkos::LayoutRight, Kokkos::HostSpace>;
-      using Pinned = Kokkos::View<char*, Kokkos::LayoutRight, typename PinnedSpace<Space>::type>;
-      ladder<Pinned>(instance, "pinned", options, progress, notes, points);
+      ladder<PinnedBuffer<Space, char>>(instance, "pinned", options, progress, notes, points);
       ladder<Pageable>(instance, "pageable", options, progress, notes, points);
     } else {
       (void)instance, (void)options, (void)progress, (void)notes;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/spaces.hpp"
-#include "core/timing.hpp"
+#include "core/runtime.hpp"
+#include "core/seconds.hpp"
 #include "machine/probe.hpp"
 
 namespace ridgeline::machine {

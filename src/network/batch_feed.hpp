@@ -72,21 +72,14 @@ class BatchFeed {
   }
 
  private:
-#if defined(KOKKOS_ENABLE_CUDA)
-  using PinnedSpace = Kokkos::CudaHostPinnedSpace;
-#else
-  using PinnedSpace = Kokkos::HostSpace;
-#endif
-  template <class Value>
-  using Pinned = Kokkos::View<Value*, Kokkos::LayoutRight, PinnedSpace>;
   struct Slot {
     Buffer<Space, T> inputs, targets;
     Buffer<Space, std::int32_t> labels;
   };
 
   template <class Value>
-  Value* pin(Pinned<Value>& view, const std::string& label, std::size_t size) {
-    view = Pinned<Value>(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size);
+  Value* pin(PinnedBuffer<Space, Value>& view, const std::string& label, std::size_t size) {
+    view = PinnedBuffer<Space, Value>(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size);
     return size > 0 ? view.data() : nullptr;
   }
 
@@ -112,7 +105,8 @@ class BatchFeed {
     using Traits = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
     Kokkos::deep_copy(
         instance_, Vector<Space, Value>(to.data(), size),
-        Kokkos::View<const Value*, Kokkos::LayoutRight, PinnedSpace, Traits>(from, size));
+        Kokkos::View<const Value*, Kokkos::LayoutRight, typename PinnedMemory<Space>::type, Traits>(
+            from, size));
   }
 
   // The staging buffer may be filled again once its copy is over, which is long before the step
@@ -145,8 +139,8 @@ class BatchFeed {
   const Space instance_;
   const data::Dataset& dataset_;
   std::array<data::Staging<T>, 2> staging_;
-  std::array<Pinned<T>, 4> pinned_values_;
-  std::array<Pinned<std::int32_t>, 2> pinned_labels_;
+  std::array<PinnedBuffer<Space, T>, 4> pinned_values_;
+  std::array<PinnedBuffer<Space, std::int32_t>, 2> pinned_labels_;
   std::array<Slot, 2> slots_;
   std::size_t turn_ = 0;
   std::unique_ptr<data::BatchLoader<T>> loader_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/timing.hpp"
 #include "network/batch_feed.hpp"
 
 namespace ridgeline::network {

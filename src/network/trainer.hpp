@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/deck.hpp"
-#include "core/timing.hpp"
+#include "core/seconds.hpp"
 #include "data/dataset.hpp"
 #include "network/checkpoint.hpp"
 #include "network/network.hpp"

@@ -1,11 +1,11 @@
+#include "io/units.hpp"
+
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdio>
+#include <initializer_list>
 
-#include "verbs.hpp"
-
-namespace ridgeline::miniapp {
+namespace ridgeline::io {
 namespace {
 
 // Three significant digits with the unit that leaves 1 to 999 before it.
@@ -35,7 +35,4 @@ std::string show_flops(double flops) {
                       : with_unit(flops, 1e3, {"kFLOP", "MFLOP", "GFLOP", "TFLOP"});
 }
 
-void warn(const std::string& message) { fmt::print(stderr, "warning: {}\n", message); }
-void note(const std::string& message) { fmt::print(stderr, "{}\n", message); }
-
-}  // namespace ridgeline::miniapp
+}  // namespace ridgeline::io

@@ -1,4 +1,8 @@
-#include "core/timing.hpp"
+#include "core/seconds.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace ridgeline {
 

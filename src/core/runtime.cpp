@@ -1,4 +1,6 @@
-#include "core/spaces.hpp"
+#include "core/runtime.hpp"
+
+#include <Kokkos_Core.hpp>
 
 #include <pthread.h>
 #include <sched.h>
@@ -43,6 +45,25 @@ std::vector<int> usable_cpus() {
 }
 
 #if defined(KOKKOS_ENABLE_OPENMP)
+// What each thread of the pool was bound to, together: this one's own mask is a part of it.
+std::vector<int> cpus_of_all_threads(int count) {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+#pragma omp parallel num_threads(count)
+  {
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    sched_getaffinity(0, sizeof(mask), &mask);
+#pragma omp critical
+    CPU_OR(&all, &all, &mask);
+  }
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &all)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
 // Pins each thread of the pool to a processor of its own, as far apart as can be. libgomp reads
 // OMP_PROC_BIND before main, so that setting it here would come too late.
 void bind_threads(HostThreads& threads) {
@@ -52,6 +73,7 @@ void bind_threads(HostThreads& threads) {
     threads.bound = true;
     threads.binding = std::string("OMP_PROC_BIND=") + (bind ? bind : "(default)") +
                       " OMP_PLACES=" + (places ? places : "(default)");
+    threads.cpus = cpus_of_all_threads(threads.count);
     return;
   }
   const char* asked = std::getenv("OMP_PROC_BIND");
@@ -172,6 +194,10 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
     return flag.find("threads") != std::string::npos;
   });
   if (!by_flag) threads = planned_threads(threads);
+  if (threads > bridge::kMostThreads) {
+    throw RequestError(std::to_string(threads) + " host threads; Kokkos has " +
+                       std::to_string(bridge::kMostThreads) + " at most");
+  }
 #endif
   bridge::initialize_kokkos(threads, flags);
 #if defined(KOKKOS_ENABLE_OPENMP)

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+namespace ridgeline::miniapp {
+
+/// One line on standard error that is written over, where somebody watches; gone at the end.
+class ProgressLine {
+ public:
+  ProgressLine();
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  /// "measured WHAT".
+  void operator()(const std::string& what) const;
+
+ private:
+  bool shown_;
+};
+
+}  // namespace ridgeline::miniapp

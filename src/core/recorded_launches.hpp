@@ -1,0 +1,105 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <memory>
+
+#if defined(KOKKOS_ENABLE_CUDA)
+#include <cuda_runtime.h>
+#endif
+
+namespace ridgeline {
+
+/// An instance of a space with a queue of its own, where the space has several: what is launched on
+/// a device's default queue cannot be recorded.
+template <class Space>
+class OwnQueue {
+ public:
+  const Space& instance() const { return instance_; }
+
+ private:
+  Space instance_;
+};
+
+/// What a body launches, recorded once and launched again as one (a CUDA graph). Spaces other than
+/// CUDA have none.
+template <class Space>
+class RecordedLaunches {
+ public:
+  /// Runs `body` once to record it; null where that is not possible: a space without graphs, or a
+  /// launch that waits for the host.
+  template <class Body>
+  static std::unique_ptr<RecordedLaunches> record(const Space&, const Body&) {
+    return nullptr;
+  }
+  void launch() const {}
+};
+
+#if defined(KOKKOS_ENABLE_CUDA)
+
+template <>
+class OwnQueue<Kokkos::Cuda> {
+ public:
+  OwnQueue() : stream_(created()), instance_(stream_) {}
+  ~OwnQueue() {
+    instance_.fence();
+    instance_ = Kokkos::Cuda();
+    cudaStreamDestroy(stream_);
+  }
+  OwnQueue(const OwnQueue&) = delete;
+  OwnQueue& operator=(const OwnQueue&) = delete;
+  const Kokkos::Cuda& instance() const { return instance_; }
+
+ private:
+  static cudaStream_t created() {
+    cudaStream_t stream = nullptr;
+    if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess) stream = nullptr;
+    return stream;
+  }
+  cudaStream_t stream_;
+  Kokkos::Cuda instance_;
+};
+
+template <>
+class RecordedLaunches<Kokkos::Cuda> {
+ public:
+  template <class Body>
+  static std::unique_ptr<RecordedLaunches> record(const Kokkos::Cuda& instance, const Body& body) {
+    instance.fence();
+    const cudaStream_t stream = instance.cuda_stream();
+    if (cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    bool launched = true;
+    try {
+      body();
+    } catch (const std::exception&) {
+      launched = false;  // a call that is not allowed while recording
+    }
+    cudaGraph_t graph = nullptr;
+    const bool ended = cudaStreamEndCapture(stream, &graph) == cudaSuccess;
+    cudaGraphExec_t executable = nullptr;
+    const bool made =
+        launched && ended && graph && cudaGraphInstantiate(&executable, graph, 0) == cudaSuccess;
+    if (graph) cudaGraphDestroy(graph);
+    cudaGetLastError();  // a failed recording leaves its error behind
+    if (!made) return nullptr;
+    return std::unique_ptr<RecordedLaunches>(new RecordedLaunches(stream, executable));
+  }
+  ~RecordedLaunches() { cudaGraphExecDestroy(executable_); }
+  RecordedLaunches(const RecordedLaunches&) = delete;
+  RecordedLaunches& operator=(const RecordedLaunches&) = delete;
+
+  void launch() const { cudaGraphLaunch(executable_, stream_); }
+
+ private:
+  RecordedLaunches(cudaStream_t stream, cudaGraphExec_t executable)
+      : stream_(stream), executable_(executable) {}
+  cudaStream_t stream_;
+  cudaGraphExec_t executable_;
+};
+
+#endif
+
+}  // namespace ridgeline

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/runtime.hpp"
+#include "machine/system.hpp"
+
+namespace ridgeline::machine {
+
+/// Whether the space's kernels run on the host's processors.
+inline bool is_host(SpaceKind space) { return space != SpaceKind::cuda; }
+
+/// Memory that can be taken now where the space's data lie, in bytes.
+std::size_t free_memory_bytes(SpaceKind space);
+
+/// The caches as one thread of the space sees them, innermost first. What a device's thread meets
+/// before the second level is part of its multiprocessor, and is called the first.
+std::vector<Cache> caches_of(SpaceKind space);
+
+}  // namespace ridgeline::machine
