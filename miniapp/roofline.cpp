@@ -73,7 +73,7 @@ Status run(const Options& options, const CommonOptions& common) {
   if (!options.machine.empty()) machine_file = io::read_json(options.machine, "ridgeline-machine");
   const Session session = open_session(deck);
 
-  model::RooflineOptions measuring;
+  model::StepOptions measuring;
   measuring.gemm = network::gemm_backend(deck);
   measuring.batch = static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
   measuring.training = options.phase == "train";
@@ -96,7 +96,8 @@ Status run(const Options& options, const CommonOptions& common) {
           warn(machine_name + " is another machine's file: " + difference);
         }
         const model::Ceilings ceilings(machine_file, machine_name, to_string(space), precision);
-        return model::measure_roofline<Space, T>(instance, session.plan, measuring, ceilings);
+        return model::place_under(ceilings,
+                                  model::time_step<Space, T>(instance, session.plan, measuring));
       });
   if (!options.output.empty()) {
     json["network"] = deck.title;

@@ -116,6 +116,32 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
                                  : dispatch_seconds_;
   barrier_seconds_ =
       dispatch.json.contains("team_barrier") ? best_seconds(child(dispatch, "team_barrier")) : 0;
+  read_transfers(here.json, here.path);
+}
+
+void Ceilings::read_transfers(const Json& space, const std::string& path) {
+  const auto transfer = space.find("transfer");
+  if (transfer == space.end()) return;
+  for (const bool to_space : {true, false}) {
+    std::vector<double> bytes, seconds;
+    for (std::size_t i = 0; i < transfer->size(); ++i) {
+      const Node point{(*transfer)[i], path + ".transfer[" + std::to_string(i) + "]"};
+      if (child(point, "direction").json != (to_space ? "host_to_device" : "device_to_host") ||
+          child(point, "host_memory").json != "pinned") {
+        continue;
+      }
+      bytes.push_back(positive(child(point, "bytes")));
+      seconds.push_back(positive(child(child(point, "seconds"), "median")));
+    }
+    (to_space ? to_space_ : to_host_) = fit_launch_cost(bytes, seconds);
+  }
+}
+
+double Ceilings::transfer_seconds(double bytes_to_space, double bytes_to_host) const {
+  double seconds = 0;
+  if (to_space_ && bytes_to_space > 0) seconds += to_space_->at(bytes_to_space);
+  if (to_host_ && bytes_to_host > 0) seconds += to_host_->at(bytes_to_host);
+  return seconds;
 }
 
 double Ceilings::Curve::at(double log_working_set) const {

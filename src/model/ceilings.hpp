@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/json.hpp"
+#include "model/launch_cost.hpp"
 
 namespace ridgeline::model {
 
@@ -59,6 +61,10 @@ class Ceilings {
   /// Seconds a barrier between the threads of a team.
   double barrier_seconds() const { return barrier_seconds_; }
 
+  /// Seconds that it takes to bring so many bytes to a device from pinned memory, and so many back:
+  /// T = a + V/b of the file's transfers each way. 0 for a host, which transfers nothing.
+  double transfer_seconds(double bytes_to_space, double bytes_to_host) const;
+
   Placement place(const Work& work) const;
 
  private:
@@ -69,9 +75,12 @@ class Ceilings {
     double at(double log_working_set) const;
   };
 
+  void read_transfers(const io::Json& space, const std::string& path);
+
   double peak_flops_ = 0;
   double dispatch_seconds_ = 0, single_dispatch_seconds_ = 0, barrier_seconds_ = 0;
   std::vector<Curve> curves_;
+  std::optional<LaunchCost> to_space_, to_host_;
 };
 
 }  // namespace ridgeline::model

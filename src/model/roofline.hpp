@@ -1,23 +1,15 @@
 #pragma once
 
-#include <memory>
-#include <string>
 #include <vector>
 
-#include "core/launch.hpp"
-#include "core/timing.hpp"
 #include "io/json.hpp"
 #include "model/ceilings.hpp"
-#include "network/network.hpp"
+#include "model/step_timing.hpp"
 
 namespace ridgeline::model {
 
 /// A layer in a phase (or the loss, or the optimizer), timed and placed under the ceilings.
-struct LayerRecord {
-  network::StepPart part;
-  layers::Counts counts;
-  LaunchCount launches;
-  Timing seconds;
+struct LayerRecord : PartTiming {
   Placement placement;
 };
 
@@ -30,19 +22,8 @@ struct Roofline {
   Placement placement;  ///< of the whole step
 };
 
-struct RooflineOptions {
-  kernels::GemmBackend gemm = kernels::GemmBackend::native;
-  std::size_t batch = 1;
-  bool training = true;
-  int repeats = 10;  ///< at least; and at least 0.2 s
-};
-
-/// Times every part of a step in situ: the step runs in its order, and each part finds the caches
-/// as the one before left them. Steps with and without records run in turn. Inputs and labels are
-/// random, and the learning rate is 0, so that the numbers stay what they are.
-template <class Space, class T>
-Roofline measure_roofline(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
-                          const RooflineOptions& options, const Ceilings& ceilings);
+/// Places a timed step and each of its parts.
+Roofline place_under(const Ceilings& ceilings, const StepTiming& step);
 
 /// The `records`, `total` and sums of a `ridgeline-roofline` file.
 void to_json(io::Json& json, const Roofline& roofline);

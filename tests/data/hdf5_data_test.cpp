@@ -211,7 +211,7 @@ TEST(Hdf5Data, TextsAreNoInputs) {
 }
 
 TEST(Hdf5Data, OfTheTabularDeckIsStandardised) {
-  const data::Dataset dataset = load(std::string(testing::kSourceFolder) + "/inputs/diabetes.h5");
+  const data::Dataset dataset = load(testing::source_folder() + "/inputs/diabetes.h5");
   EXPECT_EQ(dataset.sample_shape, Shape{10});
   EXPECT_EQ(dataset.target_shape, Shape{1});
   EXPECT_EQ(dataset.train.samples, 354u);

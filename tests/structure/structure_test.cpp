@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = ridgeline::testing::kSourceFolder;
+const fs::path kRoot = ridgeline::testing::source_folder();
 
 // A folder of src/ includes from those before it.
 const std::vector<std::string> kOrder = {"core",    "io",      "config", "parallel",

@@ -17,7 +17,7 @@ namespace ridgeline::testing {
 
 /// A file of PyTorch's results; tests/references/make.py says what is in it.
 inline std::string reference_file(const std::string& name) {
-  return std::string(kSourceFolder) + "/tests/references/" + name;
+  return source_folder() + "/tests/references/" + name;
 }
 
 /// How far a result may be from PyTorch's in float64, relative in norm.

@@ -1,0 +1,43 @@
+#include "model/launch_cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ridgeline::model {
+
+std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
+                                          const std::vector<double>& seconds) {
+  const std::size_t n = bytes.size();
+  if (n < 3) return std::nullopt;
+  // Logarithms of the parameters keep them positive; of the residuals, the errors relative.
+  const double rate =
+      std::max(bytes[n - 1] - bytes[0], 1.0) / std::max(seconds[n - 1] - seconds[0], 1e-12);
+  const auto a = [](const std::vector<double>& p) { return std::exp(p[0]); };
+  const auto b = [](const std::vector<double>& p) { return std::exp(p[1]); };
+  const auto fit =
+      least_squares({std::log(*std::min_element(seconds.begin(), seconds.end())), std::log(rate)},
+                    n, [&](const std::vector<double>& p, std::size_t i) {
+                      return std::log(seconds[i] / (a(p) + bytes[i] / b(p)));
+                    });
+  if (!fit) return std::nullopt;
+  return LaunchCost{fit->positive(a), fit->positive(b),
+                    fit->positive([&](const std::vector<double>& p) { return a(p) * b(p); }),
+                    fit->residual_deviation()};
+}
+
+std::size_t straight_points(const std::vector<double>& bytes, const std::vector<double>& seconds) {
+  for (std::size_t n = bytes.size(); n > 3; --n) {
+    const std::vector<double> x(bytes.begin(), bytes.begin() + std::ptrdiff_t(n));
+    const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(n));
+    const auto fit = fit_launch_cost(x, y);
+    if (!fit) continue;
+    bool straight = true;
+    for (std::size_t i = 0; i < n; ++i) {
+      straight = straight && std::abs(std::log(y[i] / fit->at(x[i]))) < std::log(1.3);
+    }
+    if (straight) return n;
+  }
+  return std::min<std::size_t>(3, bytes.size());
+}
+
+}  // namespace ridgeline::model

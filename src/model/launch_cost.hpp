@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/least_squares.hpp"
+
+namespace ridgeline::model {
+
+/// T(V) = a + V / b: what a call costs whatever its size, and the rate at which it then goes on
+/// (the form of Hockney's r∞ and n½, "Performance parameters and benchmarking of supercomputers",
+/// Parallel Computing 17, 1991).
+struct LaunchCost {
+  Estimate seconds;           ///< a
+  Estimate bytes_per_second;  ///< b
+  Estimate half_rate_bytes;   ///< n½ = a · b: half of the rate is reached there
+  double residual_deviation;  ///< relative, of a point
+
+  double at(double bytes) const { return seconds.value + bytes / bytes_per_second.value; }
+};
+
+/// Fits T(V) to seconds of calls of `bytes` (increasing, all positive) with equal relative errors.
+/// Nothing where there are fewer than three points.
+std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
+                                          const std::vector<double>& seconds);
+
+/// How many of the points, from the smallest size on, T(V) fits within 30 % each. Levels of memory
+/// bend the curve, so that it seldom fits all.
+std::size_t straight_points(const std::vector<double>& bytes, const std::vector<double>& seconds);
+
+}  // namespace ridgeline::model

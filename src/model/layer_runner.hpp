@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "layers/layer.hpp"
+#include "layers/residual.hpp"
+#include "model/twin.hpp"
+
+namespace ridgeline::model {
+
+/// What of a layer is run.
+enum class Pass {
+  forward,  ///< as in inference
+  both,     ///< forward as in training, and backward with the gradient of the input
+};
+/// "forward", "forward and backward".
+std::string to_string(Pass pass);
+
+/// One layer on a space with random inputs, parameters and gradients of its own, for timing it
+/// alone.
+template <class Space, class T>
+class LayerRunner {
+ public:
+  /// `tokens` is the number of tokens that inputs are drawn from, 0 for values.
+  LayerRunner(const Space& instance, const layers::LayerPlan& plan, std::size_t batch, Pass pass,
+              std::size_t tokens);
+
+  /// Launches the pass.
+  void run();
+
+  /// The same, with the input (and the output's gradient) copied to a device before, and the output
+  /// (or the input's gradient) back after. On a host just the pass.
+  void run_with_transfers();
+
+  double bytes_to_space() const { return x_.bytes() + dy_.bytes(); }
+  double bytes_to_host() const { return pass_ == Pass::both ? dx_.bytes() : y_.bytes(); }
+
+ private:
+  const Space instance_;
+  const Pass pass_;
+  const std::size_t batch_, in_, out_;
+  Twin<Space, T> x_, y_, dy_, dx_, shortcut_;
+  std::vector<Buffer<Space, T>> parameters_, gradients_;
+  Buffer<Space, T> saved_, workspace_;
+  Buffer<Space, std::int64_t> step_;
+  std::unique_ptr<layers::Layer<Space, T>> layer_;
+};
+
+/// Counts of the pass.
+layers::Counts counts_of(const layers::LayerPlan& plan, Pass pass, std::size_t batch,
+                         std::size_t scalar_bytes);
+
+}  // namespace ridgeline::model

@@ -1,0 +1,135 @@
+#include "model/least_squares.hpp"
+
+#include <Eigen/Dense>
+#include <unsupported/Eigen/NonLinearOptimization>
+#include <unsupported/Eigen/NumericalDiff>
+#include <unsupported/Eigen/SpecialFunctions>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ridgeline::model {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// What Eigen's algorithms ask for.
+struct Residuals {
+  using Scalar = double;
+  using InputType = Eigen::VectorXd;
+  using ValueType = Eigen::VectorXd;
+  using JacobianType = Eigen::MatrixXd;
+  enum { InputsAtCompileTime = Eigen::Dynamic, ValuesAtCompileTime = Eigen::Dynamic };
+
+  const std::function<double(const std::vector<double>&, std::size_t)>& residual;
+  int parameters, points;
+
+  int inputs() const { return parameters; }
+  int values() const { return points; }
+  int operator()(const InputType& x, ValueType& out) const {
+    const std::vector<double> p(x.data(), x.data() + x.size());
+    for (int i = 0; i < points; ++i) out[i] = residual(p, static_cast<std::size_t>(i));
+    return 0;
+  }
+};
+
+}  // namespace
+
+Fit::Fit(std::vector<double> parameters, std::vector<double> covariance, int degrees_of_freedom,
+         double residual_deviation)
+    : parameters_(std::move(parameters)),
+      covariance_(std::move(covariance)),
+      degrees_of_freedom_(degrees_of_freedom),
+      residual_deviation_(residual_deviation) {}
+
+double Fit::half_width(const Function& function) const {
+  const std::size_t n = parameters_.size();
+  std::vector<double> gradient(n), p = parameters_;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double step = 1e-5 * std::max(std::abs(parameters_[i]), 1e-5);
+    p[i] = parameters_[i] + step;
+    const double above = function(p);
+    p[i] = parameters_[i] - step;
+    gradient[i] = (above - function(p)) / (2 * step);
+    p[i] = parameters_[i];
+  }
+  double variance = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      // A parameter that the function does not depend on may be undetermined.
+      if (gradient[i] == 0 || gradient[j] == 0) continue;
+      variance += gradient[i] * covariance_[i * n + j] * gradient[j];
+    }
+  }
+  if (!std::isfinite(variance)) return kInfinity;
+  return student_t_95(degrees_of_freedom_) * std::sqrt(std::max(variance, 0.0));
+}
+
+Estimate Fit::estimate(const Function& function) const {
+  const double value = function(parameters_), half = half_width(function);
+  return {value, value - half, value + half};
+}
+
+Estimate Fit::positive(const Function& function) const {
+  const double value = function(parameters_);
+  const double half =
+      half_width([&](const std::vector<double>& p) { return std::log(function(p)); });
+  return {value, value * std::exp(-half), value * std::exp(half)};
+}
+
+std::optional<Fit> least_squares(
+    const std::vector<double>& start, std::size_t points,
+    const std::function<double(const std::vector<double>&, std::size_t)>& residual) {
+  const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
+  if (n == 0 || m <= n) return std::nullopt;
+  const Residuals residuals{residual, n, m};
+  Eigen::NumericalDiff<Residuals, Eigen::Central> functor(residuals);
+  Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Residuals, Eigen::Central>> search(functor);
+  search.parameters.xtol = search.parameters.ftol = 1e-12;
+  search.parameters.maxfev = 400 * (n + 1);
+  Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(start.data(), n);
+  search.minimize(x);
+
+  Eigen::VectorXd at_end(m);
+  Eigen::MatrixXd jacobian(m, n);
+  residuals(x, at_end);
+  functor.df(x, jacobian);
+  if (!at_end.allFinite() || !jacobian.allFinite()) return std::nullopt;
+  const double variance = at_end.squaredNorm() / (m - n);
+  // Scaled to unit columns, so that parameters of different size do not look dependent.
+  Eigen::VectorXd scale = jacobian.colwise().norm();
+  for (int i = 0; i < n; ++i) {
+    if (scale[i] > 0) jacobian.col(i) /= scale[i];
+  }
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(jacobian);
+  std::vector<double> covariance(static_cast<std::size_t>(n * n), kInfinity);
+  if (qr.rank() == n) {
+    const Eigen::MatrixXd inverse = (jacobian.transpose() * jacobian).inverse();
+    for (int i = 0; i < n; ++i) {
+      for (int j = 0; j < n; ++j) {
+        covariance[static_cast<std::size_t>(i * n + j)] =
+            variance * inverse(i, j) / (scale[i] * scale[j]);
+      }
+    }
+  }
+  return Fit(std::vector<double>(x.data(), x.data() + n), std::move(covariance), m - n,
+             std::sqrt(variance));
+}
+
+double student_t_95(int degrees_of_freedom) {
+  if (degrees_of_freedom < 1) return kInfinity;
+  const double n = degrees_of_freedom;
+  // P(|T| > t) = I(n / (n + t²); n/2, 1/2), the regularised incomplete beta function, falls with t.
+  const auto outside = [&](double t) {
+    return Eigen::numext::betainc(n / 2, 0.5, n / (n + t * t));
+  };
+  double low = 0, high = 1000;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (outside(middle) > 0.05 ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+}  // namespace ridgeline::model

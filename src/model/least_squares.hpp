@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace ridgeline::model {
+
+/// A fitted quantity with its 95 % confidence interval. Bounds that the data do not give are
+/// infinite.
+struct Estimate {
+  double value = 0, low = 0, high = 0;
+};
+
+/// The outcome of `least_squares`: parameters, and how sure the data make us of them.
+class Fit {
+ public:
+  Fit(std::vector<double> parameters, std::vector<double> covariance, int degrees_of_freedom,
+      double residual_deviation);
+
+  const std::vector<double>& parameters() const { return parameters_; }
+  int degrees_of_freedom() const { return degrees_of_freedom_; }
+  /// Standard deviation of the residuals; of logarithms, about the relative error of a point.
+  double residual_deviation() const { return residual_deviation_; }
+
+  using Function = std::function<double(const std::vector<double>& parameters)>;
+  /// A function of the parameters, its interval by the delta method with Student's t.
+  Estimate estimate(const Function& function) const;
+  /// The same for what is positive: the interval is symmetric in the logarithm.
+  Estimate positive(const Function& function) const;
+
+ private:
+  double half_width(const Function& function) const;  // of the 95 % interval
+
+  std::vector<double> parameters_, covariance_;  // [n], [n, n]
+  int degrees_of_freedom_;
+  double residual_deviation_;
+};
+
+/// Minimises Σ residual(p, i)² over the parameters p from `start`, with Levenberg and Marquardt's
+/// method (Eigen's port of MINPACK's lmdif), for i in [0, points). Nothing where there are not more
+/// points than parameters, or where a residual at the end is not finite.
+std::optional<Fit> least_squares(
+    const std::vector<double>& start, std::size_t points,
+    const std::function<double(const std::vector<double>& p, std::size_t i)>& residual);
+
+/// The t beyond which Student's distribution has 2.5 % on each side.
+double student_t_95(int degrees_of_freedom);
+
+}  // namespace ridgeline::model

@@ -1,0 +1,144 @@
+#include "model/levels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ridgeline::model {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kRise = 0.125;      // of log cost an octave: more is no level
+constexpr double kDifferent = 0.15;  // of log cost: less is the same level
+constexpr double kLeastNoise = 0.01;
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0 : values[values.size() / 2];
+}
+
+// Standard deviation of the noise in y: of how far a point lies off the line between its
+// neighbours, by the median, which the few points at the edges of levels do not move.
+double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
+  std::vector<double> off;
+  for (std::size_t i = 1; i + 1 < y.size(); ++i) {
+    const double w = (x[i] - x[i - 1]) / (x[i + 1] - x[i - 1]);
+    const double error = y[i] - (1 - w) * y[i - 1] - w * y[i + 1];
+    off.push_back(std::abs(error) / std::sqrt(1 + w * w + (1 - w) * (1 - w)));
+  }
+  return std::max(kLeastNoise, 1.4826 * median(off));
+}
+
+// Sums over the points before each, from which the line through any range follows at once.
+class Lines {
+ public:
+  Lines(const std::vector<double>& x, const std::vector<double>& y) : x_(x), y_(y), sums_(1) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const Sums& s = sums_.back();
+      sums_.push_back({s.n + 1, s.x + x[i], s.y + y[i], s.xx + x[i] * x[i], s.xy + x[i] * y[i],
+                       s.yy + y[i] * y[i]});
+    }
+  }
+  struct Line {
+    double mean_x, mean_y, slope, error;  ///< error: sum of squares off the line
+    double at(double x) const { return mean_y + slope * (x - mean_x); }
+  };
+  /// The least-squares line through the points [begin, end).
+  Line through(std::size_t begin, std::size_t end) const {
+    const Sums &a = sums_[begin], &b = sums_[end];
+    const double n = b.n - a.n, mean_x = (b.x - a.x) / n, mean_y = (b.y - a.y) / n;
+    const double xx = b.xx - a.xx - n * mean_x * mean_x, xy = b.xy - a.xy - n * mean_x * mean_y;
+    const double yy = b.yy - a.yy - n * mean_y * mean_y;
+    const double slope = end - begin > 1 ? xy / xx : 0;
+    return {mean_x, mean_y, slope, std::max(0.0, yy - slope * xy)};
+  }
+
+ private:
+  struct Sums {
+    double n = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
+  };
+  const std::vector<double>&x_, &y_;
+  std::vector<Sums> sums_;
+};
+
+// The curve without its noise: y on the pieces' lines.
+std::vector<double> smoothed(const std::vector<double>& x, const std::vector<double>& y) {
+  const std::size_t n = x.size();
+  const Lines lines(x, y);
+  const double noise = noise_of(x, y);
+  // A piece costs three numbers (slope, height, end) by Schwarz's criterion.
+  const double piece = 3 * std::log(static_cast<double>(n)) * noise * noise;
+  std::vector<double> best(n + 1, kInfinity);
+  std::vector<std::size_t> from(n + 1, 0);
+  best[0] = 0;
+  for (std::size_t end = 1; end <= n; ++end) {
+    for (std::size_t begin = 0; begin < end; ++begin) {
+      const double error = best[begin] + lines.through(begin, end).error + piece;
+      if (error < best[end]) best[end] = error, from[end] = begin;
+    }
+  }
+  std::vector<double> smooth(n);
+  for (std::size_t end = n; end > 0; end = from[end]) {
+    const Lines::Line line = lines.through(from[end], end);
+    for (std::size_t i = from[end]; i < end; ++i) smooth[i] = line.at(x[i]);
+  }
+  return smooth;
+}
+
+CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>& y,
+                    std::size_t first, std::size_t last) {
+  CurveLevel level;
+  level.first = first;
+  level.last = last;
+  const double n = static_cast<double>(last - first + 1);
+  double mean = 0, squares = 0;
+  for (std::size_t i = first; i <= last; ++i) mean += y[i] / n;
+  for (std::size_t i = first; i <= last; ++i) squares += (y[i] - mean) * (y[i] - mean);
+  const double half =
+      n > 1 ? student_t_95(static_cast<int>(n) - 1) * std::sqrt(squares / (n - 1) / n) : kInfinity;
+  level.cost = {std::exp(mean), std::exp(mean - half), std::exp(mean + half)};
+  level.from_bytes = bytes[first];
+  level.capacity_bytes = {bytes[last], bytes[last],
+                          last + 1 < bytes.size() ? bytes[last + 1] : kInfinity};
+  if (last + 1 == bytes.size()) level.capacity_bytes.value = kInfinity;
+  return level;
+}
+
+}  // namespace
+
+std::vector<CurveLevel> find_levels(const std::vector<double>& bytes,
+                                    const std::vector<double>& cost) {
+  const std::size_t n = bytes.size();
+  if (n < 4) return {};
+  std::vector<double> x(n), y(n);
+  for (std::size_t i = 0; i < n; ++i) x[i] = std::log2(bytes[i]), y[i] = std::log(cost[i]);
+  const std::vector<double> smooth = smoothed(x, y);
+
+  std::vector<CurveLevel> levels;
+  const auto add = [&](std::size_t first, std::size_t last) {
+    if (!levels.empty()) {
+      const CurveLevel& before = levels.back();
+      const CurveLevel level = level_of(bytes, y, first, last);
+      if (std::abs(std::log(level.cost.value / before.cost.value)) < kDifferent) {
+        levels.back() = level_of(bytes, y, before.first, last);
+        return;
+      }
+    }
+    levels.push_back(level_of(bytes, y, first, last));
+  };
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool ends = i + 1 == n || smooth[i + 1] - smooth[i] > kRise * (x[i + 1] - x[i]);
+    if (!ends) continue;
+    if (i - first >= 2 && x[i] - x[first] >= 0.5) add(first, i);
+    first = i + 1;
+  }
+  if (levels.empty() || levels.back().last + 1 < n) {
+    // The end of a curve that rises still.
+    const double rise = levels.empty() ? kInfinity : y[n - 1] - std::log(levels.back().cost.value);
+    if (rise > kDifferent) levels.push_back(level_of(bytes, y, n - 1, n - 1));
+  }
+  return levels;
+}
+
+}  // namespace ridgeline::model

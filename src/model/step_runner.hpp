@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "model/twin.hpp"
+#include "network/network.hpp"
+
+namespace ridgeline::model {
+
+/// A network on a space with a random batch there, for timing whole steps: training with a learning
+/// rate of 0, so that the numbers stay what they are, or inference.
+template <class Space, class T>
+class StepRunner {
+ public:
+  StepRunner(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
+             kernels::GemmBackend gemm, std::size_t batch, bool training);
+
+  /// Launches a step on the batch that is there.
+  void run(network::StepObserver* observer = nullptr);
+
+  /// The same, with the batch copied from pinned memory of the host before, and an inference's
+  /// outputs copied back after. On a host, whose memory it is, just a step.
+  void run_with_transfers();
+
+  /// Bytes that a device is given, and gives back, by `run_with_transfers`.
+  double bytes_to_space() const { return inputs_.bytes() + targets_.bytes() + labels_.bytes(); }
+  double bytes_to_host() const { return outputs_.bytes(); }
+
+ private:
+  const bool training_;
+  network::Network<Space, T> network_;
+  Twin<Space, T> inputs_, targets_, outputs_;
+  Twin<Space, std::int32_t> labels_;
+  network::Batch<Space, T> batch_;
+  const T* result_ = nullptr;  // of the last inference, on the space
+};
+
+}  // namespace ridgeline::model

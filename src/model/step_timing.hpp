@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/launch.hpp"
+#include "core/timing.hpp"
+#include "network/network.hpp"
+
+namespace ridgeline::model {
+
+/// A layer in a phase (or the loss, or the optimizer), timed in its step.
+struct PartTiming {
+  network::StepPart part;
+  layers::Counts counts;
+  LaunchCount launches;
+  Timing seconds;
+};
+
+/// A step, or an inference, part by part.
+struct StepTiming {
+  std::vector<PartTiming> parts;  ///< in the order they run
+  Timing total;                   ///< of the whole step run end to end, without the parts' fences
+  LaunchCount launches;           ///< of all parts
+  layers::Counts counts;          ///< of the whole step
+};
+
+struct StepOptions {
+  kernels::GemmBackend gemm = kernels::GemmBackend::native;
+  std::size_t batch = 1;
+  bool training = true;
+  int repeats = 10;               ///< at least
+  double min_seconds = 0.2;       ///< at least
+  double warm_up_seconds = 0.05;  ///< on a host; a device is warmed for a second
+};
+
+/// Times every part of a step in situ: the step runs in its order, and each part finds the caches
+/// as the one before left them. Steps with and without records run in turn. Inputs and labels are
+/// random, and the learning rate is 0, so that the numbers stay what they are.
+template <class Space, class T>
+StepTiming time_step(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
+                     const StepOptions& options);
+
+}  // namespace ridgeline::model

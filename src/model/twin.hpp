@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+#include "core/views.hpp"
+
+namespace ridgeline::model {
+
+/// Random numbers to repeat: in [low, low + 1), or tokens below `limit` where that is not 0. A
+/// prime length keeps them apart from rows and lines.
+template <class T>
+std::vector<T> random_pattern(std::uint64_t which, double low, std::uint32_t limit = 0,
+                              double scale = 1) {
+  std::vector<T> pattern(4093);
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const Philox random(1, stream::kProbe + which, i);
+    pattern[i] = static_cast<T>(limit > 0 ? static_cast<double>(random.below(limit))
+                                          : scale * (low + random.uniform(0)));
+  }
+  return pattern;
+}
+
+/// An array on a space and, where that is a device, its twin in pinned memory of the host.
+template <class Space, class T>
+class Twin {
+ public:
+  Twin() = default;
+  /// Element i is `pattern[i % pattern.size()]`, first touched by the threads that compute.
+  Twin(const Space& instance, const std::string& label, std::size_t size,
+       const std::vector<T>& pattern)
+      : there_(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size) {
+    const T* values = pattern.data();
+    const std::size_t period = pattern.size();
+    if constexpr (kIsHost<Space>) {
+      T* data = there_.data();
+      for_elements(instance, label + "/fill", size, {0, double(size * sizeof(T))},
+                   [=](std::size_t i) { data[i] = values[i % period]; });
+      instance.fence();
+    } else {
+      here_ = PinnedBuffer<Space, T>(
+          Kokkos::view_alloc(Kokkos::WithoutInitializing, label + "/host"), size);
+      for (std::size_t i = 0; i < size; ++i) here_(i) = values[i % period];
+      to_space(instance);
+      instance.fence();
+    }
+  }
+
+  std::size_t size() const { return there_.size(); }
+  T* data() const { return there_.data(); }
+  const Buffer<Space, T>& buffer() const { return there_; }
+  double bytes() const { return static_cast<double>(size() * sizeof(T)); }
+
+  /// Copies to the device; nothing on a host, whose memory it is. Does not wait.
+  void to_space(const Space& instance) const {
+    if constexpr (!kIsHost<Space>) {
+      if (size() > 0) Kokkos::deep_copy(instance, there_, here_);
+    } else {
+      (void)instance;
+    }
+  }
+  /// Copies as many elements from `from` on the device into the host's twin; the same rules.
+  void to_host(const Space& instance, const T* from) const {
+    if constexpr (!kIsHost<Space>) {
+      if (size() > 0) Kokkos::deep_copy(instance, here_, Vector<Space, const T>(from, size()));
+    } else {
+      (void)instance, (void)from;
+    }
+  }
+
+ private:
+  Buffer<Space, T> there_;
+  PinnedBuffer<Space, T> here_;
+};
+
+}  // namespace ridgeline::model

@@ -1,0 +1,73 @@
+#include "model/launch_cost.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/noise.hpp"
+
+namespace ridgeline::model {
+namespace {
+
+using testing::covers;
+using testing::Noise;
+
+constexpr double kA = 3e-6, kB = 40e9;
+
+void make(std::uint64_t seed, double deviation, std::vector<double>& bytes,
+          std::vector<double>& seconds, double largest = 1 << 24) {
+  Noise noise(seed, deviation);
+  bytes.clear(), seconds.clear();
+  for (double v = 256; v <= largest; v *= 2) {
+    bytes.push_back(v);
+    seconds.push_back((kA + v / kB) * noise());
+  }
+}
+
+TEST(LaunchCost, IsRecovered) {
+  std::vector<double> bytes, seconds;
+  make(1, 0, bytes, seconds);
+  const auto cost = fit_launch_cost(bytes, seconds);
+  ASSERT_TRUE(cost);
+  EXPECT_NEAR(cost->seconds.value, kA, 1e-9 * kA);
+  EXPECT_NEAR(cost->bytes_per_second.value, kB, 1e-6 * kB);
+  EXPECT_NEAR(cost->half_rate_bytes.value, kA * kB, 1e-6 * kA * kB);
+  // Half of b flows there, by definition.
+  EXPECT_NEAR(kA * kB / cost->at(kA * kB), kB / 2, 1e-6 * kB);
+}
+
+TEST(LaunchCost, IntervalsCoverTheTruthInNoise) {
+  int a = 0, b = 0, half = 0;
+  std::vector<double> bytes, seconds;
+  for (std::uint64_t trial = 0; trial < 100; ++trial) {
+    make(trial, 0.05, bytes, seconds);
+    const auto cost = fit_launch_cost(bytes, seconds);
+    ASSERT_TRUE(cost);
+    a += covers(cost->seconds, kA);
+    b += covers(cost->bytes_per_second, kB);
+    half += covers(cost->half_rate_bytes, kA * kB);
+  }
+  EXPECT_GE(a, 90);
+  EXPECT_GE(b, 90);
+  EXPECT_GE(half, 90);
+}
+
+TEST(LaunchCost, NeedsThreePoints) {
+  EXPECT_FALSE(fit_launch_cost({1, 2}, {1, 2}));
+  EXPECT_FALSE(fit_launch_cost({}, {}));
+}
+
+TEST(LaunchCost, StraightPointsEndWhereTheRateFalls) {
+  std::vector<double> bytes, seconds;
+  make(1, 0.02, bytes, seconds);
+  EXPECT_EQ(straight_points(bytes, seconds), bytes.size());
+  const std::size_t straight = bytes.size();
+  for (double v = 1 << 25; v <= 1 << 28; v *= 2) {
+    bytes.push_back(v);
+    seconds.push_back(kA + v / (kB / 8));
+  }
+  EXPECT_EQ(straight_points(bytes, seconds), straight);
+}
+
+}  // namespace
+}  // namespace ridgeline::model

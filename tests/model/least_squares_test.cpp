@@ -1,0 +1,95 @@
+#include "model/least_squares.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/noise.hpp"
+
+namespace ridgeline::model {
+namespace {
+
+using testing::covers;
+using testing::Noise;
+
+TEST(StudentT, HasTheTablesQuantiles) {
+  // Any table of Student's distribution, two-sided 95 %.
+  EXPECT_NEAR(student_t_95(1), 12.7062, 1e-4);
+  EXPECT_NEAR(student_t_95(2), 4.3027, 1e-4);
+  EXPECT_NEAR(student_t_95(10), 2.2281, 1e-4);
+  EXPECT_NEAR(student_t_95(100), 1.9840, 1e-4);
+  EXPECT_TRUE(std::isinf(student_t_95(0)));
+}
+
+// Residuals of a line p0 + p1 x with points (0, 1), (1, 3), (2, 4), (3, 8).
+TEST(LeastSquares, GivesALinesTextbookSolution) {
+  const double y[] = {1, 3, 4, 8};
+  const auto fit = least_squares({0, 0}, 4, [&](const std::vector<double>& p, std::size_t i) {
+    return y[i] - p[0] - p[1] * double(i);
+  });
+  ASSERT_TRUE(fit);
+  EXPECT_NEAR(fit->parameters()[0], 0.7, 1e-9);
+  EXPECT_NEAR(fit->parameters()[1], 2.2, 1e-9);
+  EXPECT_EQ(fit->degrees_of_freedom(), 2);
+  // Sum of squares 1.8, Sxx 5: the slope's standard error is √(0.9 / 5).
+  EXPECT_NEAR(fit->residual_deviation(), std::sqrt(0.9), 1e-9);
+  const Estimate slope = fit->estimate([](const std::vector<double>& p) { return p[1]; });
+  EXPECT_NEAR(slope.high - slope.value, 4.3027 * std::sqrt(0.18), 1e-3);
+  EXPECT_NEAR(slope.value - slope.low, slope.high - slope.value, 1e-9);
+}
+
+TEST(LeastSquares, FindsANonlinearModelFromFarAway) {
+  const auto fit = least_squares({0, 0}, 20, [](const std::vector<double>& p, std::size_t i) {
+    return std::exp(p[0]) + std::exp(p[1]) * double(i * i) - 3e4 - 7 * double(i * i);
+  });
+  ASSERT_TRUE(fit);
+  EXPECT_NEAR(std::exp(fit->parameters()[0]), 3e4, 1e-3);
+  EXPECT_NEAR(std::exp(fit->parameters()[1]), 7, 1e-6);
+}
+
+TEST(LeastSquares, IntervalsOfPositiveQuantitiesStayPositive) {
+  const auto fit = least_squares({0}, 3, [](const std::vector<double>& p, std::size_t i) {
+    return p[0] - (double(i) - 1) * 3;
+  });
+  ASSERT_TRUE(fit);
+  const Estimate factor =
+      fit->positive([](const std::vector<double>& p) { return std::exp(p[0]); });
+  EXPECT_GT(factor.low, 0);
+  EXPECT_NEAR(factor.low * factor.high, factor.value * factor.value, 1e-9);
+}
+
+TEST(LeastSquares, NeedsMorePointsThanParameters) {
+  const auto residual = [](const std::vector<double>& p, std::size_t) { return p[0]; };
+  EXPECT_FALSE(least_squares({1}, 1, residual));
+  EXPECT_FALSE(least_squares({}, 3, residual));
+  EXPECT_TRUE(least_squares({1}, 2, residual));
+}
+
+TEST(LeastSquares, WhatTheDataDoNotTellIsUnbounded) {
+  // Only the sum of the parameters matters.
+  const auto fit = least_squares({0, 0}, 5, [](const std::vector<double>& p, std::size_t i) {
+    return p[0] + p[1] - 1 - 0.01 * double(i % 2);
+  });
+  ASSERT_TRUE(fit);
+  const Estimate one = fit->estimate([](const std::vector<double>& p) { return p[0]; });
+  EXPECT_TRUE(std::isinf(one.high) && std::isinf(one.low));
+}
+
+TEST(LeastSquares, IntervalsCoverTheTruthAsOftenAsTheySay) {
+  int covered = 0;
+  for (std::uint64_t trial = 0; trial < 400; ++trial) {
+    Noise noise(trial, 0.05);
+    double y[8];
+    for (double& value : y) value = 5 * noise();
+    const auto fit = least_squares(
+        {0}, 8, [&](const std::vector<double>& p, std::size_t i) { return std::log(y[i]) - p[0]; });
+    covered +=
+        covers(fit->positive([](const std::vector<double>& p) { return std::exp(p[0]); }), 5);
+  }
+  // 95 % of 400 is 380, with a standard deviation of 4.4.
+  EXPECT_GT(covered, 365);
+  EXPECT_LT(covered, 395);
+}
+
+}  // namespace
+}  // namespace ridgeline::model
