@@ -1,8 +1,11 @@
 #include "machine/bandwidth.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "core/timing.hpp"
 #include "machine/stream_arrays.hpp"
 #include "machine/system.hpp"
 
@@ -41,7 +44,7 @@ BandwidthPoint measure_point(const Space& instance, StreamArrays<Space>& arrays,
   point.kernel = kernel;
   point.working_set_bytes =
       arrays.size() * sizeof(double) * static_cast<std::size_t>(stream_array_count(kernel));
-  point.threads = instance.concurrency();
+  point.threads = arrays.threads();
   arrays.prepare(kernel);
   Stopwatch<Space> watch(instance);
   point.passes = passes_for(arrays, kernel, point.working_set_bytes, watch);
@@ -68,29 +71,32 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
   const auto sets = working_sets(options.smallest, options.largest, options.per_octave, kUnit);
   std::size_t in_cache = 0;
   for (const Cache& cache : host_caches()) in_cache = std::max(in_cache, cache.bytes);
-  LadderOrder order(sets, options.per_octave, in_cache, options.budget_seconds);
+  LadderOrder order(sets, options.per_octave, in_cache, options.budget_seconds, options.stopped);
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
     for (int count = 1; count <= 3; ++count) {
       // New memory for each number of arrays: each is cut among the threads in another way, and its
       // pages have to lie with the threads that stream them.
       StreamArrays<Space> arrays(instance, count,
-                                 bytes / sizeof(double) / static_cast<std::size_t>(count));
+                                 bytes / sizeof(double) / static_cast<std::size_t>(count),
+                                 options.threads, options.pages);
       for (const StreamKernel kernel : kStreamKernels) {
         if (stream_array_count(kernel) != count) continue;
         points.push_back(measure_point(instance, arrays, kernel, options));
       }
     }
     if (progress) {
-      progress("bandwidth, " + std::to_string(points.back().threads) + " threads, " +
-               readable_bytes(static_cast<double>(bytes)));
+      progress(fmt::format("bandwidth, {} threads, {} pages, {}", points.back().threads,
+                           to_string(options.pages), readable_bytes(static_cast<double>(bytes))));
     }
   }
   std::stable_sort(points.begin(), points.end(),
                    [](const BandwidthPoint& a, const BandwidthPoint& b) {
                      return a.working_set_bytes < b.working_set_bytes;
                    });
-  note_left_out("bandwidth, " + std::to_string(instance.concurrency()) + " threads",
+  if (points.empty()) return;
+  note_left_out(fmt::format("bandwidth, {} threads, {} pages", points.back().threads,
+                            to_string(options.pages)),
                 order.left_out(), sets.size(), notes);
 }
 

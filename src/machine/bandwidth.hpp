@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "core/spaces.hpp"
-#include "core/timing.hpp"
+#include "core/runtime.hpp"
+#include "core/seconds.hpp"
 #include "machine/host_stream.hpp"
+#include "machine/pages.hpp"
 #include "machine/probe.hpp"
 
 namespace ridgeline::machine {
@@ -27,6 +29,9 @@ struct BandwidthOptions {
   int repeats = 7;              ///< at least
   double min_seconds = 0.02;    ///< of timed work a point, at least
   double budget_seconds = 1e9;  ///< see LadderOrder
+  int threads = 0;              ///< of a host, the first so many; 0: all
+  Pages pages = Pages::ordinary;
+  std::function<bool()> stopped;  ///< asked before each working set; may be empty
 };
 
 /// One kernel on one working set.
@@ -36,7 +41,7 @@ struct BandwidthPoint {
   int threads = 0;                    ///< host threads; on a device what it can run at once
   Timing seconds;                     ///< one pass
   long passes = 1;                    ///< in one launch
-  std::size_t huge_bytes = 0;         ///< of the arrays that lie on huge pages unasked
+  std::size_t huge_bytes = 0;         ///< of the arrays that lie on huge pages
 
   /// Of the best repetition (GB = 10^9 bytes), in BabelStream's convention: see StreamKernel.
   double gbytes_per_second() const {
@@ -44,9 +49,10 @@ struct BandwidthPoint {
   }
 };
 
-/// The five streaming kernels against working set, with all threads of the space; Serial measures
-/// one thread of a host. A launch of a small set makes as many passes as hide its dispatch. Results
-/// are verified after timing; throws RunError where one is wrong. `notes` gets what was left out.
+/// The five streaming kernels against working set, with all threads of the space or fewer; Serial
+/// measures one thread of a host. A launch of a small set makes as many passes as hide its
+/// dispatch. Results are verified after timing; throws RunError where one is wrong. `notes` gets
+/// what was left out.
 std::vector<BandwidthPoint> bandwidth_ladder(SpaceKind space, const BandwidthOptions& options,
                                              const Progress& progress = {},
                                              std::vector<std::string>* notes = nullptr);

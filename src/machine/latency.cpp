@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/timing.hpp"
 #include "core/views.hpp"
 #include "machine/cycle.hpp"
 #include "machine/host_chase.hpp"
@@ -116,7 +117,8 @@ void ladder_on_host(Pages pages, const LatencyOptions& options, const Progress& 
   char* nodes = static_cast<char*>(buffer.data());
   CacheFlush flush;
   const std::size_t first_point = points.size();
-  LadderOrder order(sets, options.per_octave, flush.cache_bytes(), options.budget_seconds);
+  LadderOrder order(sets, options.per_octave, flush.cache_bytes(), options.budget_seconds,
+                    options.stopped);
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
     const std::vector<std::uint32_t> next = random_cycle(bytes / kNodeStride, options.seed);
@@ -147,7 +149,7 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
   const Buffer<Space, std::uintptr_t> at(
       Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/position"), 1);
   const std::size_t first_point = points.size();
-  LadderOrder order(sets, options.per_octave, 0, options.budget_seconds);
+  LadderOrder order(sets, options.per_octave, 0, options.budget_seconds, options.stopped);
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
     const std::vector<std::uint32_t> cycle = random_cycle(bytes / kNodeStride, options.seed);

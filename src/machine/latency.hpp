@@ -2,11 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "core/spaces.hpp"
-#include "core/timing.hpp"
+#include "core/runtime.hpp"
+#include "core/seconds.hpp"
 #include "machine/probe.hpp"
 
 namespace ridgeline::machine {
@@ -26,6 +27,7 @@ struct LatencyOptions {
   double budget_seconds =
       1e9;  ///< for each kind of pages; when spent, only sets in cache are added
   std::uint64_t seed = 1;
+  std::function<bool()> stopped;  ///< asked before each point; may be empty
 };
 
 /// One working set on one kind of pages.

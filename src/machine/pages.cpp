@@ -22,6 +22,10 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::string small_page_label() { return std::to_string(page_bytes() >> 10) + "KiB"; }
 
+std::string to_string(Pages pages) {
+  return pages == Pages::huge ? "huge" : pages == Pages::small ? small_page_label() : "ordinary";
+}
+
 PageBuffer::PageBuffer(std::size_t bytes, Pages pages) {
   // Whole huge pages: less would be put on small ones.
   bytes_ = (std::max<std::size_t>(bytes, 1) + kHugePage - 1) / kHugePage * kHugePage;

@@ -12,6 +12,9 @@ enum class Pages {
   huge,      ///< transparent huge pages (madvise MADV_HUGEPAGE), where the kernel grants them
 };
 
+/// "ordinary", the label of small pages, "huge".
+std::string to_string(Pages pages);
+
 /// The label of small pages in results: "4KiB" on most machines.
 std::string small_page_label();
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/timing.hpp"
+#include "core/seconds.hpp"
 
 namespace ridgeline::machine {
 
@@ -30,8 +30,11 @@ std::vector<std::size_t> working_sets(std::size_t smallest, std::size_t largest,
 }
 
 LadderOrder::LadderOrder(const std::vector<std::size_t>& sets, int per_octave, std::size_t in_cache,
-                         double budget_seconds)
-    : sets_(sets), in_cache_(in_cache), end_(host_seconds() + budget_seconds) {
+                         double budget_seconds, std::function<bool()> stopped)
+    : sets_(sets),
+      in_cache_(in_cache),
+      end_(host_seconds() + budget_seconds),
+      stopped_(std::move(stopped)) {
   std::size_t whole = 1;
   while (2 * whole <= static_cast<std::size_t>(std::max(per_octave, 1))) whole *= 2;
   const std::size_t count = sets.size();
@@ -48,6 +51,7 @@ LadderOrder::LadderOrder(const std::vector<std::size_t>& sets, int per_octave, s
 }
 
 std::optional<std::size_t> LadderOrder::next() {
+  if (stopped_ && stopped_()) return std::nullopt;
   while (position_ < order_.size()) {
     const std::size_t index = order_[position_++];
     const bool cheap = position_ <= octaves_ && sets_[index] <= in_cache_;

@@ -24,10 +24,11 @@ class LadderOrder {
  public:
   /// For `sets` (increasing, `per_octave` a doubling), of which those up to `in_cache` bytes cost
   /// little; the time begins now.
+  /// `stopped`, if given, is asked before each set.
   LadderOrder(const std::vector<std::size_t>& sets, int per_octave, std::size_t in_cache,
-              double budget_seconds);
+              double budget_seconds, std::function<bool()> stopped = {});
 
-  /// The index of the set to be measured next, or nothing when all is done.
+  /// The index of the set to be measured next, or nothing when all is done or it was stopped.
   std::optional<std::size_t> next();
 
   /// Points that were left out for want of time.
@@ -37,6 +38,7 @@ class LadderOrder {
   const std::vector<std::size_t>& sets_;
   std::size_t in_cache_;
   double end_;
+  std::function<bool()> stopped_;
   std::vector<std::size_t> order_;
   std::size_t octaves_ = 0;  // leading entries of order_ that are never the refinement
   std::size_t position_ = 0, left_out_ = 0;

@@ -176,16 +176,21 @@ const std::vector<double>& host_tables() {
 }  // namespace detail
 
 template <class Space>
-StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t n)
-    : instance_(instance), arrays_(arrays), parts_(instance.concurrency()), n_(n) {
+StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t n, int threads,
+                                  Pages pages)
+    : instance_(instance),
+      arrays_(arrays),
+      parts_(threads > 0 ? std::min<int>(threads, instance.concurrency()) : instance.concurrency()),
+      n_(n) {
   // Beginnings that are equal modulo 4 KiB would make loads wait for unrelated stores.
   stride_ = aligned_size<double>(n) + 3 * aligned_size<double>(1);
   const std::size_t total = stride_ * static_cast<std::size_t>(arrays);
   if constexpr (kIsHost<Space>) {
-    pages_ = std::make_unique<PageBuffer>(total * sizeof(double), Pages::ordinary);
+    pages_ = std::make_unique<PageBuffer>(total * sizeof(double), pages);
     memory_ = static_cast<double*>(pages_->data());
   } else {
     parts_ = 1;
+    (void)pages;
     buffer_ = Buffer<Space, double>(
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/arrays"), total);
     memory_ = buffer_.data();

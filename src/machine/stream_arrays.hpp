@@ -26,12 +26,15 @@ struct StreamPointers {
 }  // namespace detail
 
 /// The arrays of the streaming kernels of one size, first touched, in the same contiguous parts, by
-/// the threads that will stream them; on a host on ordinary pages, as any program gets them.
+/// the threads that will stream them.
 template <class Space>
 class StreamArrays {
  public:
-  /// `arrays` (1 to 3) of n float64 each. Throws RunError where a host has no memory for them.
-  StreamArrays(const Space& instance, int arrays, std::size_t n);
+  /// `arrays` (1 to 3) of n float64 each. On a host `threads` of the space stream them (0: all),
+  /// and `pages` is what they are asked to lie on: ordinary ones, as any program gets them, or
+  /// others. Throws RunError where a host has no memory for them.
+  StreamArrays(const Space& instance, int arrays, std::size_t n, int threads = 0,
+               Pages pages = Pages::ordinary);
 
   /// Puts random numbers into the kernel's inputs and NaN into what it writes.
   void prepare(StreamKernel kernel);
@@ -46,6 +49,8 @@ class StreamArrays {
   bool verify(StreamKernel kernel) const;
 
   std::size_t size() const { return n_; }
+  /// Host threads that stream; of a device what it can run at once.
+  int threads() const { return kIsHost<Space> ? parts_ : instance_.concurrency(); }
   /// Bytes that lie on huge pages; 0 on a device.
   std::size_t huge_bytes() const { return pages_ ? pages_->huge_bytes() : 0; }
 

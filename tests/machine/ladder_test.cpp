@@ -50,6 +50,13 @@ TEST(LadderOrder, WithoutTimeKeepsTheLargestAndOctavesInCache) {
   EXPECT_EQ(order.left_out(), 5u);
 }
 
+TEST(LadderOrder, EndsWhereItIsStopped) {
+  const auto sets = working_sets(1024, 64 * 1024, 4, 1);
+  int asked = 0;
+  LadderOrder order(sets, 4, 0, 1e9, [&] { return ++asked > 3; });
+  EXPECT_EQ(order_of(order).size(), 3u);
+}
+
 LatencyPoint latency(std::size_t bytes, double nanoseconds, const char* pages = "4KiB") {
   LatencyPoint point;
   point.working_set_bytes = bytes;

@@ -74,6 +74,21 @@ TEST_F(StreamArraysOnSpaces, EveryKernelVerifiesOnEverySpaceAndOnlyOnceItRan) {
   }
 }
 
+#if defined(KOKKOS_ENABLE_OPENMP)
+TEST_F(StreamArraysOnSpaces, FewerThreadsAndOtherPagesComputeTheSame) {
+  using ridgeline::machine::Pages;
+  for (const int threads : {1, 2, 3}) {
+    for (const Pages pages : {Pages::small, Pages::huge}) {
+      StreamArrays<Kokkos::OpenMP> arrays(Kokkos::OpenMP(), 3, 9001, threads, pages);
+      EXPECT_EQ(arrays.threads(), threads);
+      arrays.prepare(StreamKernel::triad);
+      arrays.run(StreamKernel::triad, 3);
+      EXPECT_TRUE(arrays.verify(StreamKernel::triad)) << threads;
+    }
+  }
+}
+#endif
+
 TEST_F(StreamArraysOnSpaces, AKernelsResultIsNotAnothers) {
   StreamArrays<Kokkos::Serial> arrays(Kokkos::Serial(), 2, 1000);
   arrays.prepare(StreamKernel::copy);

@@ -1,0 +1,197 @@
+#include "machine/chains.hpp"
+
+#include <unistd.h>
+
+#include <type_traits>
+#include <utility>
+
+#include "machine/cycle.hpp"
+#include "machine/host_chains.hpp"
+#include "machine/latency.hpp"
+
+namespace ridgeline::machine {
+namespace detail {
+
+constexpr int kSlots = host::kMostChains;
+
+struct HostChains {
+  std::uintptr_t* at;
+  int chains;
+  long steps;
+  void operator()(int thread) const {
+    host::chase_chains(reinterpret_cast<void**>(at) + thread * kSlots, chains, steps);
+  }
+};
+
+/// A device thread follows its chains; their number is known to the compiler.
+template <int Chains>
+struct DeviceChains {
+  std::uintptr_t* at;
+  long steps;
+  KOKKOS_FUNCTION void operator()(int thread) const {
+    std::uintptr_t node[Chains];
+    for (int i = 0; i < Chains; ++i) node[i] = at[thread * kSlots + i];
+    for (long step = 0; step < steps; ++step) {
+      for (int i = 0; i < Chains; ++i) node[i] = *reinterpret_cast<const std::uintptr_t*>(node[i]);
+    }
+    for (int i = 0; i < Chains; ++i) at[thread * kSlots + i] = node[i];
+  }
+};
+
+// nodes[route[i]] → nodes[route[i + 1]].
+struct LinkRoute {
+  char* nodes;
+  const std::uint32_t* route;
+  std::size_t count;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    *reinterpret_cast<std::uintptr_t*>(nodes + route[i] * kNodeStride) =
+        reinterpret_cast<std::uintptr_t>(nodes + route[i + 1 < count ? i + 1 : 0] * kNodeStride);
+  }
+};
+
+// The nodes of a random cycle in the order in which it visits them.
+std::vector<std::uint32_t> random_route(std::size_t nodes, std::uint64_t seed) {
+  const std::vector<std::uint32_t> next = random_cycle(nodes, seed);
+  std::vector<std::uint32_t> route(nodes);
+  std::uint32_t at = 0;
+  for (std::size_t i = 0; i < nodes; ++i, at = next[at]) route[i] = at;
+  return route;
+}
+
+template <class Space>
+Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int> threads_policy(
+    const Space& instance, int threads) {
+  return {instance, 0, threads, Kokkos::ChunkSize(1)};
+}
+
+template <int Chains, class Space>
+void run_on_device(const Space& instance, int threads, std::uintptr_t* at, long steps) {
+  Kokkos::parallel_for("concurrency/chase", Kokkos::RangePolicy<Space>(instance, 0, threads),
+                       DeviceChains<Chains>{at, steps});
+}
+
+}  // namespace detail
+
+std::size_t bytes_a_load(SpaceKind space) {
+  if (space == SpaceKind::cuda) return 32;
+  const long line = sysconf(_SC_LEVEL1_DCACHE_LINESIZE);
+  return line > 0 ? static_cast<std::size_t>(line) : 64;
+}
+
+template <class Space>
+ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set, int threads,
+                                  Pages pages)
+    : instance_(instance), threads_(threads), parts_(kIsHost<Space> ? threads : 1) {
+  part_nodes_ = std::max<std::size_t>(working_set / kNodeStride / parts_, 1);
+  const std::size_t bytes = part_nodes_ * parts_ * kNodeStride;
+  at_ = Buffer<Space, std::uintptr_t>(
+      Kokkos::view_alloc(Kokkos::WithoutInitializing, "concurrency/at"),
+      static_cast<std::size_t>(threads) * detail::kSlots);
+  route_.resize(parts_);
+  if constexpr (kIsHost<Space>) {
+    pages_ = std::make_unique<PageBuffer>(bytes, pages);
+    memory_ = static_cast<char*>(pages_->data());
+    // Each thread links, and so touches first, its own part.
+    const auto link = [this](int part) {
+      route_[static_cast<std::size_t>(part)] =
+          detail::random_route(part_nodes_, static_cast<std::uint64_t>(part) + 1);
+      const std::vector<std::uint32_t>& route = route_[static_cast<std::size_t>(part)];
+      const detail::LinkRoute body{memory_ + std::size_t(part) * part_nodes_ * kNodeStride,
+                                   route.data(), route.size()};
+      for (std::size_t i = 0; i < route.size(); ++i) body(i);
+    };
+    Kokkos::parallel_for("concurrency/link", detail::threads_policy(instance_, threads_), link);
+  } else {
+    (void)pages;
+    buffer_ = Buffer<Space, char>(
+        Kokkos::view_alloc(Kokkos::WithoutInitializing, "concurrency/nodes"), bytes);
+    memory_ = buffer_.data();
+    route_[0] = detail::random_route(part_nodes_, 1);
+    const Buffer<Space, std::uint32_t> route(
+        Kokkos::view_alloc(Kokkos::WithoutInitializing, "concurrency/route"), part_nodes_);
+    Kokkos::deep_copy(
+        instance_, route,
+        Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(route_[0].data(), part_nodes_));
+    Kokkos::parallel_for("concurrency/link", Kokkos::RangePolicy<Space>(instance_, 0, part_nodes_),
+                         detail::LinkRoute{memory_, route.data(), part_nodes_});
+    instance_.fence();
+  }
+  prepare(threads, 1);
+}
+
+template <class Space>
+std::uintptr_t ChainedLoads<Space>::node(std::size_t part, std::size_t at) const {
+  return reinterpret_cast<std::uintptr_t>(memory_ + (part * part_nodes_ + at) * kNodeStride);
+}
+
+template <class Space>
+void ChainedLoads<Space>::prepare(int threads, int chains) {
+  if constexpr (!kIsHost<Space>) threads_ = threads;
+  (void)threads;
+  chains_ = chains;
+  steps_ = 0;
+  const auto at = Kokkos::create_mirror_view(at_);
+  const std::size_t a_part =
+      static_cast<std::size_t>(chains) * (kIsHost<Space> ? 1 : static_cast<std::size_t>(threads_));
+  for (std::size_t thread = 0; thread < static_cast<std::size_t>(threads_); ++thread) {
+    const std::size_t part = kIsHost<Space> ? thread : 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(chains); ++i) {
+      const std::size_t chain = kIsHost<Space> ? i : thread * static_cast<std::size_t>(chains) + i;
+      at(thread * detail::kSlots + i) = node(part, route_[part][part_nodes_ * chain / a_part]);
+    }
+  }
+  Kokkos::deep_copy(instance_, at_, at);
+  instance_.fence();
+}
+
+template <class Space>
+void ChainedLoads<Space>::run(long steps) {
+  steps_ += steps;
+  if constexpr (kIsHost<Space>) {
+    Kokkos::parallel_for("concurrency/chase", detail::threads_policy(instance_, threads_),
+                         detail::HostChains{at_.data(), chains_, steps});
+  } else {
+    switch (chains_) {
+      case 1:
+        return detail::run_on_device<1>(instance_, threads_, at_.data(), steps);
+      case 2:
+        return detail::run_on_device<2>(instance_, threads_, at_.data(), steps);
+      case 4:
+        return detail::run_on_device<4>(instance_, threads_, at_.data(), steps);
+      case 8:
+        return detail::run_on_device<8>(instance_, threads_, at_.data(), steps);
+      default:
+        throw RequestError("a device thread follows 1, 2, 4 or 8 chains");
+    }
+  }
+}
+
+template <class Space>
+bool ChainedLoads<Space>::verify() const {
+  const auto at = Kokkos::create_mirror_view(at_);
+  Kokkos::deep_copy(instance_, at, at_);
+  instance_.fence();
+  const std::size_t a_part =
+      static_cast<std::size_t>(chains_) * (kIsHost<Space> ? 1 : static_cast<std::size_t>(threads_));
+  for (std::size_t thread = 0; thread < static_cast<std::size_t>(threads_); ++thread) {
+    const std::size_t part = kIsHost<Space> ? thread : 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(chains_); ++i) {
+      const std::size_t chain = kIsHost<Space> ? i : thread * static_cast<std::size_t>(chains_) + i;
+      const std::size_t begin = part_nodes_ * chain / a_part;
+      const std::size_t end = (begin + static_cast<std::size_t>(steps_)) % part_nodes_;
+      if (at(thread * detail::kSlots + i) != node(part, route_[part][end])) return false;
+    }
+  }
+  return true;
+}
+
+template class ChainedLoads<Kokkos::Serial>;
+#if defined(KOKKOS_ENABLE_OPENMP)
+template class ChainedLoads<Kokkos::OpenMP>;
+#endif
+#if defined(KOKKOS_ENABLE_CUDA)
+template class ChainedLoads<Kokkos::Cuda>;
+#endif
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/views.hpp"
+#include "machine/pages.hpp"
+
+namespace ridgeline::machine {
+
+/// Bytes that a load from memory brings: a line of a host's cache, a sector of a device's.
+std::size_t bytes_a_load(SpaceKind space);
+
+/// Independent chains of dependent loads, for bandwidth against loads in flight: `threads` threads
+/// follow `chains` chains each. On a host a thread's chains lie in its own part of the working set,
+/// first touched by it, on one random cycle through nodes kNodeStride apart, evenly spaced; on a
+/// device all lie on one cycle. What a chain's neighbour has touched is a whole part away, so that
+/// a set larger than the caches finds nothing there.
+template <class Space>
+class ChainedLoads {
+ public:
+  /// `working_set` bytes in all; of a host, `pages` is what they are asked to lie on. `threads` is
+  /// the most that there will be, on a host at most the space's. Throws RunError where there is no
+  /// memory.
+  ChainedLoads(const Space& instance, std::size_t working_set, int threads,
+               Pages pages = Pages::huge);
+
+  /// Puts `chains` (1 to 32; on a device 1, 2, 4 or 8) chains of each of `threads` threads at their
+  /// beginnings. On a host all threads take part, each in its part.
+  void prepare(int threads, int chains);
+
+  /// Launches `steps` loads of every chain; each goes on where the launch before ended.
+  void run(long steps);
+
+  /// Whether every chain is where the loads run since `prepare` lead.
+  bool verify() const;
+
+  /// Loads that all chains together make in `steps` steps.
+  double loads(long steps) const {
+    return static_cast<double>(steps) * static_cast<double>(threads_) * chains_;
+  }
+  /// Bytes on huge pages; 0 on a device.
+  std::size_t huge_bytes() const { return pages_ ? pages_->huge_bytes() : 0; }
+
+ private:
+  std::uintptr_t node(std::size_t part, std::size_t at) const;
+
+  Space instance_;
+  int threads_, chains_ = 1;
+  std::size_t parts_, part_nodes_;                 // cycles, and nodes of one
+  long steps_ = 0;                                 // since prepare
+  std::vector<std::vector<std::uint32_t>> route_;  // of each part: nodes in the order of the cycle
+  std::unique_ptr<PageBuffer> pages_;              // a host's memory
+  Buffer<Space, char> buffer_;                     // a device's memory
+  char* memory_ = nullptr;
+  Buffer<Space, std::uintptr_t> at_;  // [thread, kMostChains]: where each chain is
+};
+
+}  // namespace ridgeline::machine

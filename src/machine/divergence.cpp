@@ -1,0 +1,287 @@
+#include "machine/divergence.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "core/random.hpp"
+#include "machine/cycle.hpp"
+
+namespace ridgeline::machine {
+namespace detail {
+
+constexpr int kRounds = 8;  // of five fused multiply-adds
+
+// Five fused multiply-adds of x, whose signs are the bits of the path's number.
+template <int Path>
+KOKKOS_INLINE_FUNCTION float take_path(float x) {
+  constexpr float kFactor = 0.75f, kAddend = 0.3125f;
+  for (int round = 0; round < kRounds; ++round) {
+    x = (Path & 1 ? -x : x) * kFactor + kAddend;
+    x = (Path & 2 ? -x : x) * kFactor + kAddend;
+    x = (Path & 4 ? -x : x) * kFactor + kAddend;
+    x = (Path & 8 ? -x : x) * kFactor + kAddend;
+    x = (Path & 16 ? -x : x) * kFactor + kAddend;
+  }
+  return x;
+}
+
+KOKKOS_INLINE_FUNCTION float take(int path, float x) {
+#define RIDGELINE_PATH(N) \
+  case N:                 \
+    return take_path<N>(x);
+#define RIDGELINE_PATHS(N) \
+  RIDGELINE_PATH(N) RIDGELINE_PATH(N + 1) RIDGELINE_PATH(N + 2) RIDGELINE_PATH(N + 3)
+  switch (path) {
+    RIDGELINE_PATHS(0)
+    RIDGELINE_PATHS(4)
+    RIDGELINE_PATHS(8)
+    RIDGELINE_PATHS(12)
+    RIDGELINE_PATHS(16)
+    RIDGELINE_PATHS(20)
+    RIDGELINE_PATHS(24)
+    RIDGELINE_PATHS(28)
+    default:
+      return x;
+  }
+#undef RIDGELINE_PATHS
+#undef RIDGELINE_PATH
+}
+
+struct Diverge {
+  const float* input;
+  const std::uint8_t* path;
+  float* output;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { output[i] = take(path[i], input[i]); }
+};
+
+struct Straight {
+  const float* input;
+  float* output;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { output[i] = take_path<0>(input[i]); }
+};
+
+struct FillInput {
+  float* input;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    input[i] = static_cast<float>(Philox(1, stream::kProbe, i).uniform(0));
+  }
+};
+
+struct FillPath {
+  std::uint8_t* path;
+  float* output;
+  std::size_t size;
+  int paths;
+  Arrangement arrangement;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    const std::size_t count = static_cast<std::size_t>(paths);
+    std::size_t taken = i % count;
+    if (arrangement == Arrangement::sorted) taken = i * count / size;
+    if (arrangement == Arrangement::random) {
+      taken = Philox(2, stream::kProbe, i).below(static_cast<std::uint32_t>(paths));
+    }
+    path[i] = static_cast<std::uint8_t>(taken);
+    output[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+};
+
+template <class Space>
+using Range = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, std::size_t>;
+
+struct SumRegular {
+  const std::uint32_t* next;
+  KOKKOS_FUNCTION void operator()(std::size_t i, std::uint64_t& sum) const { sum += next[i]; }
+};
+
+// next is read at next[i], which is known long before it is wanted.
+struct SumGathered {
+  const std::uint32_t* next;
+  KOKKOS_FUNCTION void operator()(std::size_t i, std::uint64_t& sum) const { sum += next[next[i]]; }
+};
+
+// Every chain goes on where it was, so that no launch finds in a cache what the one before read.
+struct FollowChain {
+  const std::uint32_t* next;
+  std::uint32_t* at;
+  long steps;
+  KOKKOS_FUNCTION void operator()(std::size_t chain) const {
+    std::uint32_t place = at[chain];
+    for (long step = 0; step < steps; ++step) place = next[place];
+    at[chain] = place;
+  }
+};
+
+// Steps of a chain in a launch: enough to hide the launch, few enough to end in time.
+template <class Space>
+constexpr long kSteps = kIsHost<Space> ? 4096 : 64;
+
+}  // namespace detail
+
+std::string to_string(Arrangement arrangement) {
+  switch (arrangement) {
+    case Arrangement::sorted:
+      return "sorted";
+    case Arrangement::alternating:
+      return "alternating";
+    default:
+      return "random";
+  }
+}
+
+std::string to_string(Access access) {
+  switch (access) {
+    case Access::regular:
+      return "regular";
+    case Access::gathered:
+      return "gathered";
+    default:
+      return "dependent";
+  }
+}
+
+template <class Space>
+DivergentWork<Space>::DivergentWork(const Space& instance, std::size_t iterations)
+    : instance_(instance),
+      input_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "divergence/input"), iterations),
+      output_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "divergence/output"), iterations),
+      path_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "divergence/path"), iterations) {
+  Kokkos::parallel_for("divergence/fill", detail::Range<Space>(instance, 0, iterations),
+                       detail::FillInput{input_.data()});
+  prepare(1, Arrangement::sorted);
+}
+
+template <class Space>
+void DivergentWork<Space>::prepare(int paths, Arrangement arrangement) {
+  Kokkos::parallel_for(
+      "divergence/prepare", detail::Range<Space>(instance_, 0, input_.size()),
+      detail::FillPath{path_.data(), output_.data(), input_.size(), paths, arrangement});
+  instance_.fence();
+}
+
+template <class Space>
+void DivergentWork<Space>::run() const {
+  Kokkos::parallel_for("divergence/paths", detail::Range<Space>(instance_, 0, input_.size()),
+                       detail::Diverge{input_.data(), path_.data(), output_.data()});
+}
+
+template <class Space>
+void DivergentWork<Space>::run_straight() const {
+  Kokkos::parallel_for("divergence/straight", detail::Range<Space>(instance_, 0, input_.size()),
+                       detail::Straight{input_.data(), output_.data()});
+}
+
+template <class Space>
+bool DivergentWork<Space>::verify() const {
+  const auto input = Kokkos::create_mirror_view(input_),
+             output = Kokkos::create_mirror_view(output_);
+  const auto path = Kokkos::create_mirror_view(path_);
+  Kokkos::deep_copy(instance_, input, input_);
+  Kokkos::deep_copy(instance_, output, output_);
+  Kokkos::deep_copy(instance_, path, path_);
+  instance_.fence();
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    double x = input(i);
+    for (int round = 0; round < detail::kRounds; ++round) {
+      for (int bit = 1; bit < kMostPaths; bit *= 2) {
+        x = (path(i) & bit ? -x : x) * 0.75 + 0.3125;
+      }
+    }
+    if (!(std::abs(output(i) - x) <= 1e-5)) return false;
+  }
+  return true;
+}
+
+template <class Space>
+ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
+    : instance_(instance),
+      chains_(static_cast<int>(instance.concurrency())),
+      next_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/next"), size),
+      at_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/at"),
+          static_cast<std::size_t>(chains_)),
+      sum_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/sum"), 1) {
+  // First touched by the threads that will read it in order.
+  const auto next = next_.data();
+  Kokkos::parallel_for(
+      "access/touch", detail::Range<Space>(instance, 0, size),
+      KOKKOS_LAMBDA(std::size_t i) { next[i] = 0; });
+  const std::vector<std::uint32_t> cycle = random_cycle(size, 1);
+  using HostVector = Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                                  Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  Kokkos::deep_copy(instance, next_, HostVector(cycle.data(), size));
+  // Spread over the array, which are random places on the cycle.
+  std::vector<std::uint32_t> start(static_cast<std::size_t>(chains_));
+  for (std::size_t chain = 0; chain < start.size(); ++chain) {
+    start[chain] = static_cast<std::uint32_t>(size * chain / start.size());
+  }
+  Kokkos::deep_copy(instance, at_, HostVector(start.data(), start.size()));
+  instance.fence();
+}
+
+template <class Space>
+void ReadAccess<Space>::run(Access access) {
+  const Kokkos::View<std::uint64_t, typename Space::memory_space,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+      sum(sum_.data());
+  const detail::Range<Space> all(instance_, 0, size());
+  switch (access) {
+    case Access::regular:
+      Kokkos::parallel_reduce("access/regular", all, detail::SumRegular{next_.data()}, sum);
+      break;
+    case Access::gathered:
+      Kokkos::parallel_reduce("access/gathered", all, detail::SumGathered{next_.data()}, sum);
+      break;
+    case Access::dependent:
+      steps_ += detail::kSteps<Space>;
+      Kokkos::parallel_for("access/dependent",
+                           detail::Range<Space>(instance_, 0, static_cast<std::size_t>(chains_)),
+                           detail::FollowChain{next_.data(), at_.data(), detail::kSteps<Space>});
+      break;
+  }
+}
+
+template <class Space>
+bool ReadAccess<Space>::verify(Access access) const {
+  if (access == Access::dependent) {
+    // Some chains, followed on the host from their beginnings.
+    const auto next = Kokkos::create_mirror_view(next_);
+    const auto at = Kokkos::create_mirror_view(at_);
+    Kokkos::deep_copy(instance_, next, next_);
+    Kokkos::deep_copy(instance_, at, at_);
+    instance_.fence();
+    const std::size_t chains = static_cast<std::size_t>(chains_);
+    for (std::size_t chain = 0; chain < std::min<std::size_t>(chains, 8); ++chain) {
+      std::uint32_t place = static_cast<std::uint32_t>(size() * chain / chains);
+      for (long step = 0; step < steps_; ++step) place = next(place);
+      if (at(chain) != place) return false;
+    }
+    return true;
+  }
+  const auto sum = Kokkos::create_mirror_view(sum_);
+  Kokkos::deep_copy(instance_, sum, sum_);
+  instance_.fence();
+  // A permutation of all numbers below the size.
+  return sum(0) == std::uint64_t(size()) * (size() - 1) / 2;
+}
+
+template <class Space>
+std::size_t ReadAccess<Space>::reads(Access access) const {
+  return access == Access::dependent
+             ? static_cast<std::size_t>(chains_) * static_cast<std::size_t>(detail::kSteps<Space>)
+             : size();
+}
+
+#define RIDGELINE_DIVERGENCE(Space)    \
+  template class DivergentWork<Space>; \
+  template class ReadAccess<Space>;
+RIDGELINE_DIVERGENCE(Kokkos::Serial)
+#if defined(KOKKOS_ENABLE_OPENMP)
+RIDGELINE_DIVERGENCE(Kokkos::OpenMP)
+#endif
+#if defined(KOKKOS_ENABLE_CUDA)
+RIDGELINE_DIVERGENCE(Kokkos::Cuda)
+#endif
+
+}  // namespace ridgeline::machine
