@@ -50,8 +50,11 @@ int run(std::vector<std::string> arguments) {
   add_infer(app, common, action);
   add_machine(app, common, action);
   add_roofline(app, common, action);
+  add_study(app, common, action);
   add_info(app, common, action);
-  for (CLI::App* verb : app.get_subcommands({})) {
+  std::vector<CLI::App*> verbs = app.get_subcommands({});
+  for (CLI::App* study : app.get_subcommand("study")->get_subcommands({})) verbs.push_back(study);
+  for (CLI::App* verb : verbs) {
     verb->add_option("--threads", common.threads,
                      "Host threads (default: OMP_NUM_THREADS, or every core)")
         ->check(CLI::Range(1, 65536));
@@ -65,11 +68,10 @@ int run(std::vector<std::string> arguments) {
     return app.exit(success);
   } catch (const CLI::RequiredError& error) {
     // Where the verb is unknown, CLI11 only says that there is none.
-    const std::vector<std::string> unknown = app.remaining();
+    const std::vector<std::string> unknown = app.remaining(true);
     return fail(Status::request_wrong,
-                (app.get_subcommands().empty() && !unknown.empty()
-                     ? "\"" + unknown.front() + "\" is neither a verb nor an option"
-                     : std::string(error.what())) +
+                (!unknown.empty() ? "\"" + unknown.front() + "\" is neither a verb nor an option"
+                                  : std::string(error.what())) +
                     "; see ridgeline --help");
   } catch (const CLI::ParseError& error) {
     return fail(Status::request_wrong, std::string(error.what()) + "; see ridgeline --help");

@@ -1,0 +1,397 @@
+#include "studies/study.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "io/json.hpp"
+#include "network/trainer.hpp"
+#include "progress.hpp"
+#include "session.hpp"
+#include "signals.hpp"
+#include "studies/bandwidth.hpp"
+#include "studies/concurrency.hpp"
+#include "studies/crossover.hpp"
+#include "studies/dispatch.hpp"
+#include "studies/divergence.hpp"
+#include "studies/latency.hpp"
+#include "studies/scaling.hpp"
+#include "subprocess.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+using studies::Control;
+using studies::Study;
+
+// What every study takes.
+struct Options {
+  std::string output, space = "auto";
+  bool quick = false;
+};
+
+// Which spaces `--space` asks for: auto is every one of the build.
+std::vector<SpaceKind> spaces_of(const std::string& name) {
+  if (name == "auto") {
+    resolve_space(name);  // throws where the build's device is missing
+    return built_spaces();
+  }
+  return {resolve_space(name)};
+}
+
+void print(const Study& study, io::TableFormat format) {
+  if (format == io::TableFormat::table) fmt::print("The claim: {}.\n\n", study.claim);
+  std::fflush(stdout);
+  study.table.print(std::cout, format);
+  std::cout.flush();
+  if (format != io::TableFormat::table) return;
+  if (!study.answers.empty()) fmt::print("\n");
+  for (const std::string& answer : study.answers) fmt::print("- {}\n", answer);
+  std::fflush(stdout);
+}
+
+template <class Measure>
+Status run(const Options& options, const CommonOptions& common, const Measure& measure) {
+  const io::TableFormat format = io::parse_table_format(common.format);
+  if (!options.output.empty()) require_writable(options.output);
+  const std::vector<SpaceKind> spaces = spaces_of(options.space);
+  const Runtime runtime(common.threads, common.kokkos_flags);
+  studies::require_processors();
+  catch_stop_signals();
+  Study study;
+  {
+    const ProgressLine progress;
+    Control control;
+    control.progress = [&](const std::string& what) { progress(what); };
+    control.stopped = stop_requested;
+    control.quick = options.quick;
+    study = measure(spaces, control);
+  }
+  for (const std::string& text : study.notes) note("note: " + text);
+  print(study, format);
+  if (!options.output.empty()) {
+    io::write_json(options.output, studies::to_json(study));
+    note("written to " + options.output);
+  }
+  if (study.complete) return Status::done;
+  warn("stopped before its end: what was measured is marked incomplete");
+  return Status::stopped;
+}
+
+// Sizes in bytes: "64KiB", "1GiB", "4096".
+CLI::Option* add_size(CLI::App& study, const std::string& name, std::size_t& bytes,
+                      const std::string& what) {
+  return study.add_option(name, bytes, what)->transform(CLI::AsSizeValue(false))->type_name("SIZE");
+}
+
+// A study's place on the command line, with what every one of them takes.
+std::pair<CLI::App*, std::shared_ptr<Options>> add(CLI::App& verb, const std::string& name,
+                                                   const std::string& what) {
+  CLI::App* study = verb.add_subcommand(name, what);
+  auto options = std::make_shared<Options>();
+  study->add_option("--output", options->output, "Write every point and fit to this file (JSON)");
+  study
+      ->add_option("--space", options->space,
+                   "This space alone: serial, openmp or cuda (auto: all of the build)")
+      ->capture_default_str();
+  study->add_flag("--quick", options->quick, "Within 30 s rather than 3 min: fewer points");
+  study->footer("Example:\n  ridgeline study " + name + " --output " + name + ".json");
+  return {study, options};
+}
+
+void add_thread_counts(CLI::App& study, std::vector<int>& counts) {
+  study
+      .add_option("--thread-counts", counts,
+                  "Host threads, such as 1,2,4 (default: powers of two up to all)")
+      ->delimiter(',');
+}
+
+// `measure(spaces, control)` gives the study.
+template <class Measure>
+void set_action(CLI::App& study, const std::shared_ptr<Options>& options,
+                const CommonOptions& common, Action& action, const Measure& measure) {
+  study.callback(
+      [=, &common, &action] { action = [=, &common] { return run(*options, common, measure); }; });
+}
+
+void add_latency(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] =
+      add(verb, "latency", "A dependent load against working set: cache levels, the TLB's part");
+  auto bounds = std::make_shared<studies::LatencyBounds>();
+  add_size(*study, "--from", bounds->smallest, "Smallest working set (default: 4 KiB)");
+  add_size(*study, "--to", bounds->largest,
+           "Largest working set (default: 1 GiB, quick 256 MiB, at most a quarter of free memory)");
+  study->add_option("--per-octave", bounds->per_octave, "Points a doubling (default: 8, quick 4)")
+      ->check(CLI::Range(1, 32));
+  study->callback([=, &common, &action, options = options] {
+    action = [=, &common] {
+      return run(*options, common,
+                 [&](const std::vector<SpaceKind>& spaces, const Control& control) {
+                   bounds->spaces = spaces;
+                   return studies::study_latency(*bounds, control);
+                 });
+    };
+  });
+}
+
+void add_bandwidth(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] =
+      add(verb, "bandwidth", "Five streaming kernels against working set and threads");
+  auto bounds = std::make_shared<studies::BandwidthBounds>();
+  add_size(*study, "--from", bounds->smallest,
+           "Smallest working set of all arrays (default: 8 KiB)");
+  add_size(*study, "--to", bounds->largest,
+           "Largest working set (default: 1 GiB, quick 384 MiB, at most a quarter of free memory)");
+  study->add_option("--per-octave", bounds->per_octave, "Points a doubling (default: 4, quick 2)")
+      ->check(CLI::Range(1, 32));
+  study
+      ->add_option("--thread-counts", bounds->threads,
+                   "Host threads, such as 1,2,4 (default: powers of two up to all)")
+      ->delimiter(',');
+  study->callback([=, &common, &action, options = options] {
+    action = [=, &common] {
+      return run(*options, common,
+                 [&](const std::vector<SpaceKind>& spaces, const Control& control) {
+                   bounds->spaces = spaces;
+                   return studies::study_bandwidth(*bounds, control);
+                 });
+    };
+  });
+}
+
+void add_concurrency(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] =
+      add(verb, "concurrency", "Bandwidth against threads and loads in flight, and Little's law");
+  auto bounds = std::make_shared<studies::ConcurrencyBounds>();
+  add_size(*study, "--working-set", bounds->working_set,
+           "Bytes that the loads are scattered over (default: four times the last cache)");
+  study->add_option("--loads", bounds->loads, "Independent loads in flight a thread, such as 1,2,4")
+      ->delimiter(',');
+  add_thread_counts(*study, bounds->threads);
+  set_action(*study, options, common, action, [bounds](const auto& spaces, const auto& control) {
+    bounds->spaces = spaces;
+    return studies::study_concurrency(*bounds, control);
+  });
+}
+
+void add_dispatch(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] = add(
+      verb, "dispatch", "What a launch, a reduction, a barrier and a transfer cost; T = a + V/b");
+  auto bounds = std::make_shared<studies::DispatchBounds>();
+  add_size(*study, "--from", bounds->smallest, "Bytes of the smallest kernel (default: 256)");
+  add_size(*study, "--to", bounds->largest, "Of the largest (default: 64 MiB, a device 256 MiB)");
+  study->add_option("--per-octave", bounds->per_octave, "Points a doubling (default: 4, quick 2)")
+      ->check(CLI::Range(1, 32));
+  set_action(*study, options, common, action, [bounds](const auto& spaces, const auto& control) {
+    bounds->spaces = spaces;
+    return studies::study_dispatch(*bounds, control);
+  });
+}
+
+void add_divergence(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] = add(
+      verb, "divergence", "The same FLOPs in up to 32 paths; regular, gathered, dependent access");
+  auto bounds = std::make_shared<studies::DivergenceBounds>();
+  study->add_option("--paths", bounds->paths, "Numbers of paths (default: 1,2,4,8,16,32)")
+      ->delimiter(',');
+  study->add_option("--iterations", bounds->iterations, "Iterations a launch (default: 1048576)")
+      ->check(CLI::Range(std::size_t{32}, std::size_t{1} << 31));
+  add_size(*study, "--array", bounds->array_bytes,
+           "Bytes of the array that is read (default: 256 MiB, quick 64 MiB)");
+  set_action(*study, options, common, action, [bounds](const auto& spaces, const auto& control) {
+    bounds->spaces = spaces;
+    return studies::study_divergence(*bounds, control);
+  });
+}
+
+// Decks that a study takes: those of `--deck`, or every one in `inputs/` of the current folder
+// whose data are there.
+struct DeckChoice {
+  std::vector<std::string> decks, sets;
+  bool none = false;
+
+  void add_to(CLI::App& study) {
+    study.add_option("--deck", decks, "Input deck (repeatable; default: inputs/*.toml)");
+    study.add_flag("--no-decks", none, "Layers alone");
+    study.add_option("--set", sets, "Override a key of every deck: KEY=VALUE (repeatable)")
+        ->type_name("KEY=VALUE")
+        ->take_all();
+  }
+
+  // Loads them; `decks` becomes those that could be.
+  std::vector<studies::DeckCase> load() {
+    std::vector<studies::DeckCase> cases;
+    if (none) return cases;
+    const bool asked = !decks.empty();
+    if (!asked && std::filesystem::is_directory("inputs")) {
+      for (const auto& entry : std::filesystem::directory_iterator("inputs")) {
+        if (entry.path().extension() == ".toml") decks.push_back(entry.path().string());
+      }
+      std::sort(decks.begin(), decks.end());
+    }
+    std::vector<std::string> loaded;
+    for (const std::string& file : decks) {
+      try {
+        const config::Deck deck = config::Deck::load(file, sets);
+        const Session session = open_session(deck);
+        cases.push_back({std::filesystem::path(file).stem().string(), session.plan,
+                         deck.network.precision, network::gemm_backend(deck),
+                         static_cast<std::size_t>(deck.train.batch)});
+        loaded.push_back(file);
+      } catch (const RequestError& error) {
+        if (asked) throw;
+        note("note: leaving out " + file + ": " + error.what());
+      }
+    }
+    decks = loaded;
+    return cases;
+  }
+};
+
+CLI::Option* add_kinds(CLI::App& study, std::vector<std::string>& kinds) {
+  return study.add_option("--kinds", kinds, "Kinds of layers, such as dense,lstm (default: all)")
+      ->delimiter(',');
+}
+
+// Which two spaces are compared: the wider one second.
+std::pair<SpaceKind, SpaceKind> two_spaces(const std::vector<SpaceKind>& spaces,
+                                           const std::string& asked) {
+  if (!asked.empty()) {
+    const std::size_t comma = asked.find(',');
+    if (comma == std::string::npos) {
+      throw RequestError("--spaces: must be two, such as serial,openmp");
+    }
+    return {resolve_space(asked.substr(0, comma)), resolve_space(asked.substr(comma + 1))};
+  }
+  if (spaces.size() < 2) {
+    throw RequestError("crossover compares two spaces, and there is " + to_string(spaces[0]) +
+                       " alone; --machine FILE sets another machine against it");
+  }
+  return {spaces[spaces.size() - 2], spaces[spaces.size() - 1]};
+}
+
+void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] =
+      add(verb, "crossover",
+          "From which size on one space beats another, layer by layer, deck by deck");
+  auto bounds = std::make_shared<studies::CrossoverBounds>();
+  auto decks = std::make_shared<DeckChoice>();
+  auto spaces = std::make_shared<std::string>();
+  auto machine_file = std::make_shared<std::string>();
+  study->add_option("--spaces", *spaces,
+                    "The two spaces, such as openmp,cuda (default: the build's last two)");
+  study->add_option("--machine", *machine_file,
+                    "A machine file whose ceilings stand for the second space");
+  add_kinds(*study, bounds->kinds);
+  study->add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")
+      ->delimiter(',');
+  study->add_option("--batches", bounds->batches, "Batches, such as 1,8,64")->delimiter(',');
+  decks->add_to(*study);
+  set_action(*study, options, common, action, [=](const auto& all, const auto& control) {
+    if (machine_file->empty()) {
+      std::tie(bounds->first, bounds->second) = two_spaces(all, *spaces);
+    } else {
+      bounds->first = bounds->second = all.back();
+      bounds->machine_file = io::read_json(*machine_file, "ridgeline-machine");
+      bounds->machine_name = *machine_file;
+      const io::Json& measured = bounds->machine_file->at("spaces");
+      for (const char* name : {"cuda", "openmp", "serial"}) {
+        if (!measured.contains(name)) continue;
+        bounds->machine_space = name;
+        break;
+      }
+    }
+    bounds->decks = decks->load();
+    return studies::study_crossover(*bounds, control);
+  });
+}
+
+// What the study of scaling measures in a process of its own.
+io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const DeckChoice& decks,
+                      bool quick) {
+  const std::vector<int>& counts = bounds.threads;
+  const int most = counts.empty() ? Runtime::host_threads().count
+                                  : *std::max_element(counts.begin(), counts.end());
+  std::vector<std::string> arguments = {
+      "study", "scaling", "--worker", std::to_string(most), "--threads", std::to_string(threads)};
+  if (quick) arguments.push_back("--quick");
+  for (const std::string& kind : bounds.kinds) arguments.insert(arguments.end(), {"--kinds", kind});
+  if (decks.decks.empty()) arguments.push_back("--no-decks");
+  for (const std::string& deck : decks.decks) arguments.insert(arguments.end(), {"--deck", deck});
+  for (const std::string& set : decks.sets) arguments.insert(arguments.end(), {"--set", set});
+  const ProcessOutput result = run_self(arguments, Runtime::host_threads().cpus);
+  if (stop_requested()) return io::Json::array();  // the signal reached both
+  if (result.status != 0) {
+    std::string reason = result.err.substr(0, result.err.find('\n'));
+    const std::string prefix = "ridgeline: ";
+    if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
+    throw RunError(
+        fmt::format("measuring with {} threads failed ({}): {}", threads, result.status, reason));
+  }
+  return io::Json::parse(result.out);
+}
+
+void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
+  auto [study, options] =
+      add(verb, "scaling", "Strong and weak scaling over threads of every layer and deck");
+  auto bounds = std::make_shared<studies::ScalingBounds>();
+  auto decks = std::make_shared<DeckChoice>();
+  auto most = std::make_shared<int>(0);
+  add_thread_counts(*study, bounds->threads);
+  study
+      ->add_option("--turns", bounds->turns,
+                   "Turns through all thread counts (default: 5, quick 3)")
+      ->check(CLI::Range(1, 1000));
+  add_kinds(*study, bounds->kinds);
+  decks->add_to(*study);
+  // What the study calls itself with, once a number of threads.
+  study->add_option("--worker", *most)->group("");
+  study->callback([=, &common, &action, options = options] {
+    if (*most > 0) {
+      action = [=, &common] {
+        const std::vector<studies::DeckCase> cases = decks->load();
+        studies::ScalingBounds mine = *bounds;
+        mine.decks = cases;
+        const Runtime runtime(common.threads, common.kokkos_flags);
+        std::cout << io::to_text(studies::measure_scaling(mine, *most, options->quick));
+        return Status::done;
+      };
+      return;
+    }
+    action = [=, &common] {
+      return run(*options, common, [&](const std::vector<SpaceKind>&, const Control& control) {
+        bounds->decks = decks->load();
+        const auto measure = [&](int threads) {
+          return scaling_with(threads, *bounds, *decks, options->quick);
+        };
+        return studies::study_scaling(*bounds, measure, control);
+      });
+    };
+  });
+}
+
+}  // namespace
+
+void add_study(CLI::App& app, const CommonOptions& common, Action& action) {
+  CLI::App* verb =
+      app.add_subcommand("study", "One question of latency against bandwidth, measured");
+  verb->require_subcommand(1);
+  verb->footer(
+      "Example:\n  ridgeline study latency --output latency.json\n"
+      "docs/studies/ has a page a study.");
+  add_latency(*verb, common, action);
+  add_bandwidth(*verb, common, action);
+  add_concurrency(*verb, common, action);
+  add_dispatch(*verb, common, action);
+  add_divergence(*verb, common, action);
+  add_crossover(*verb, common, action);
+  add_scaling(*verb, common, action);
+}
+
+}  // namespace ridgeline::miniapp

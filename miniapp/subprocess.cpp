@@ -1,0 +1,90 @@
+#include "subprocess.hpp"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+struct Pipe {
+  int ends[2] = {-1, -1};
+  Pipe() {
+    if (pipe(ends) != 0) {
+      throw RunError(std::string("cannot start a process: ") + std::strerror(errno));
+    }
+  }
+  ~Pipe() {
+    for (const int end : ends) {
+      if (end >= 0) close(end);
+    }
+  }
+  void close_end(int which) {
+    close(ends[which]);
+    ends[which] = -1;
+  }
+};
+
+// Reads both pipes until both are closed at the other end.
+void read_both(const Pipe& out, const Pipe& err, ProcessOutput& result) {
+  pollfd waiting[] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};
+  std::string* texts[] = {&result.out, &result.err};
+  for (int open = 2; open > 0;) {
+    if (poll(waiting, 2, -1) < 0 && errno != EINTR) break;
+    for (int i = 0; i < 2; ++i) {
+      if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
+      char block[4096];
+      const ssize_t count = read(waiting[i].fd, block, sizeof block);
+      if (count > 0) {
+        texts[i]->append(block, static_cast<std::size_t>(count));
+      } else if (count == 0 || errno != EINTR) {
+        waiting[i].fd = -1;
+        --open;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vector<int>& cpus) {
+  // All that allocates comes before the fork: the child of a program with threads may not.
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length < 0) throw RunError("cannot tell where this program is: /proc/self/exe");
+  path[length] = '\0';
+  std::vector<char*> argv = {path};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  for (const int cpu : cpus) CPU_SET(cpu, &mask);
+  Pipe out, err;
+  const pid_t child = fork();
+  if (child < 0) throw RunError(std::string("cannot start a process: ") + std::strerror(errno));
+  if (child == 0) {
+    if (!cpus.empty()) sched_setaffinity(0, sizeof mask, &mask);
+    dup2(out.ends[1], STDOUT_FILENO);
+    dup2(err.ends[1], STDERR_FILENO);
+    for (const int end : {out.ends[0], out.ends[1], err.ends[0], err.ends[1]}) close(end);
+    execv(path, argv.data());
+    _exit(127);
+  }
+  out.close_end(1);
+  err.close_end(1);
+  ProcessOutput result;
+  read_both(out, err, result);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
+}  // namespace ridgeline::miniapp

@@ -1,0 +1,281 @@
+#include "studies/bandwidth.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "machine/bandwidth.hpp"
+#include "machine/peak.hpp"
+#include "machine/space_memory.hpp"
+#include "model/levels.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using machine::BandwidthPoint;
+using machine::Pages;
+using machine::readable_bytes;
+using machine::StreamKernel;
+
+// The ladder of one space with one number of threads on one kind of pages.
+struct Ladder {
+  std::string space, pages;
+  int threads;
+  std::vector<BandwidthPoint> points;
+};
+
+struct Curve {
+  std::vector<double> bytes, seconds_per_byte;
+};
+
+Curve triad_of(const Ladder& ladder) {
+  Curve curve;
+  for (const BandwidthPoint& point : ladder.points) {
+    if (point.kernel != StreamKernel::triad) continue;
+    curve.bytes.push_back(static_cast<double>(point.working_set_bytes));
+    curve.seconds_per_byte.push_back(point.seconds.min / curve.bytes.back());
+  }
+  return curve;
+}
+
+// Best GB/s of a kernel among the working sets of a level.
+double best(const Ladder& ladder, StreamKernel kernel, double from, double to) {
+  double rate = 0;
+  for (const BandwidthPoint& point : ladder.points) {
+    const double bytes = static_cast<double>(point.working_set_bytes);
+    if (point.kernel == kernel && bytes >= from && bytes <= to) {
+      rate = std::max(rate, point.gbytes_per_second());
+    }
+  }
+  return rate;
+}
+
+// Median over a level of GB/s on huge pages over those on small ones, of the triad.
+double tlb_ratio(const Ladder& small, const Ladder& huge, double from, double to) {
+  std::vector<double> ratios;
+  for (const BandwidthPoint& a : huge.points) {
+    const double bytes = static_cast<double>(a.working_set_bytes);
+    if (a.kernel != StreamKernel::triad || bytes < from || bytes > to) continue;
+    for (const BandwidthPoint& b : small.points) {
+      if (b.kernel != a.kernel || b.working_set_bytes != a.working_set_bytes) continue;
+      ratios.push_back(b.seconds.min / a.seconds.min);
+    }
+  }
+  return median_of(ratios);
+}
+
+model::Estimate rate_of(const model::Estimate& seconds_per_byte) {
+  return {1e-9 / seconds_per_byte.value, 1e-9 / seconds_per_byte.high, 1e-9 / seconds_per_byte.low};
+}
+
+io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
+
+// What a ladder says of memory: the triad's GB/s, and the TLB's share of its time on small pages.
+struct Memory {
+  double rate = 0, tlb_share = 0;
+};
+
+// The levels of one ladder as rows and as JSON.
+Memory analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Study& study) {
+  const Curve curve = triad_of(ladder);
+  const auto levels = model::find_levels(curve.bytes, curve.seconds_per_byte);
+  io::Json list = io::Json::array();
+  Memory memory;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const model::CurveLevel& level = levels[i];
+    const bool last = std::isinf(level.capacity_bytes.value);
+    const double to = last ? curve.bytes.back() : level.capacity_bytes.value;
+    io::Json entry = {{"triad_gbytes_per_second", to_json(rate_of(level.cost))},
+                      {"from_bytes", level.from_bytes},
+                      {"capacity_bytes", to_json(level.capacity_bytes)}};
+    std::vector<io::Cell> row = {
+        ladder.space, ladder.threads, static_cast<int>(i) + 1, readable_bytes(level.from_bytes),
+        last ? io::Cell("end") : io::Cell::shown_as(to, readable_bytes(to))};
+    for (const StreamKernel kernel : machine::kStreamKernels) {
+      const double rate = best(ladder, kernel, level.from_bytes, to);
+      entry["best_gbytes_per_second"][machine::to_string(kernel)] = rate;
+      row.push_back(rate_cell(rate));
+      if (last && kernel == StreamKernel::triad) memory.rate = rate;
+    }
+    if (on_small) {
+      const double ratio = tlb_ratio(*on_small, ladder, level.from_bytes, to);
+      if (ratio > 0) {
+        entry["seconds_small_pages_over_huge"] = ratio;
+        const double share = std::max(0.0, 1 - 1 / ratio);
+        row.push_back(io::Cell(100 * share, "{:.0f} %"));
+        if (last) memory.tlb_share = share;
+      }
+    }
+    list.push_back(entry);
+    if (in_table) study.table.add_row(row);
+  }
+  study.fit["levels"].push_back({{"space", ladder.space},
+                                 {"threads", ladder.threads},
+                                 {"pages", ladder.pages},
+                                 {"levels", list}});
+  return memory;
+}
+
+const Ladder* find(const std::vector<Ladder>& ladders, const std::string& space, int threads,
+                   const std::string& pages) {
+  for (const Ladder& ladder : ladders) {
+    if (ladder.space == space && ladder.threads == threads && ladder.pages == pages) return &ladder;
+  }
+  return nullptr;
+}
+
+// Whether most of what a ladder's large sets lie on are huge pages.
+bool came_on_huge_pages(const Ladder& ladder) {
+  for (auto point = ladder.points.rbegin(); point != ladder.points.rend(); ++point) {
+    if (point->working_set_bytes < (std::size_t{8} << 20)) break;
+    return point->huge_bytes > point->working_set_bytes / 10 * 8;
+  }
+  return true;  // what fits into a few pages: nobody can tell
+}
+
+void analyse_all(const std::vector<Ladder>& ladders, Study& study) {
+  std::vector<std::string> spaces;
+  for (const Ladder& ladder : ladders) {
+    if (std::find(spaces.begin(), spaces.end(), ladder.space) == spaces.end()) {
+      spaces.push_back(ladder.space);
+    }
+  }
+  for (const std::string& space : spaces) {
+    std::vector<int> counts;
+    std::vector<double> memory;
+    for (const Ladder& ladder : ladders) {
+      if (ladder.space != space) continue;
+      const bool huge = ladder.pages == "huge";
+      const Ladder* other =
+          find(ladders, space, ladder.threads, huge ? machine::small_page_label() : "huge");
+      const bool in_table = huge || !other;
+      const Memory found = analyse(ladder, huge ? other : nullptr, in_table, study);
+      if (!in_table || ladder.points.empty()) continue;
+      counts.push_back(ladder.threads);
+      memory.push_back(found.rate);
+      if (!huge || !other || found.rate == 0) continue;
+      study.answers.push_back(fmt::format(
+          "{}, {} thread{}: memory gives the triad {:.1f} GB/s on huge pages; on {} pages the TLB "
+          "takes {:.0f} % of its time",
+          space, ladder.threads, ladder.threads == 1 ? "" : "s", found.rate,
+          machine::small_page_label(), 100 * found.tlb_share));
+    }
+    if (counts.size() < 2 || *std::max_element(memory.begin(), memory.end()) <= 0) continue;
+    const model::Estimate threads = saturating_threads(counts, memory);
+    study.fit["saturation"].push_back(
+        {{"space", space}, {"triad_in_memory_threads", to_json(threads)}});
+    study.answers.push_back(fmt::format(
+        "{}: {} of {} threads saturate memory, at {:.1f} GB/s; one reaches {:.1f}", space,
+        threads.value, counts.back(), *std::max_element(memory.begin(), memory.end()), memory[0]));
+  }
+}
+
+}  // namespace
+
+model::Estimate saturating_threads(const std::vector<int>& counts,
+                                   const std::vector<double>& rates) {
+  const double most = *std::max_element(rates.begin(), rates.end());
+  std::size_t i = 0;
+  while (rates[i] < 0.95 * most) ++i;
+  return {static_cast<double>(counts[i]),
+          i == 0 ? static_cast<double>(counts[0]) : counts[i - 1] + 1.0,
+          static_cast<double>(counts[i])};
+}
+
+Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
+  Study study{"bandwidth",
+              "GPUs fetch large amounts quickly",
+              {},
+              io::Json::array(),
+              {{"levels", io::Json::array()}, {"saturation", io::Json::array()}},
+              io::Table({{"space", "space", io::Align::left},
+                         {"threads", "threads"},
+                         {"level", "level"},
+                         {"from", "from"},
+                         {"to", "capacity_bytes"},
+                         {"read GB/s", "read"},
+                         {"write", "write"},
+                         {"copy", "copy"},
+                         {"scale", "scale"},
+                         {"triad", "triad"},
+                         {"TLB", "tlb_percent"}}),
+              {},
+              {},
+              true};
+  const bool has_host = std::any_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
+  const bool has_device =
+      !std::all_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
+  const int all = Runtime::host_threads().count;
+  if (bounds.threads.empty()) {
+    bounds.threads = control.quick && all > 1 ? std::vector<int>{1, all} : thread_counts(all);
+  }
+  require_threads(bounds.threads);
+  std::sort(bounds.threads.begin(), bounds.threads.end());
+  machine::BandwidthOptions options;
+  options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{8} << 10;
+  options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 2 : 4;
+  options.min_seconds = control.quick ? 0.004 : 0.015;
+  options.stopped = control.stopped;
+  const auto largest_on = [&](SpaceKind space) {
+    if (bounds.largest > 0) return bounds.largest;
+    return std::min(std::size_t{control.quick ? 384u : 1024u} << 20,
+                    machine::free_memory_bytes(space) / 4);
+  };
+  for (const SpaceKind space : bounds.spaces) {
+    require_order("--from and --to", static_cast<double>(options.smallest),
+                  static_cast<double>(largest_on(space)));
+    require_memory(space, static_cast<double>(largest_on(space)));
+  }
+  const double ladders =
+      (has_host ? 2.0 * static_cast<double>(bounds.threads.size()) : 0.0) + (has_device ? 2 : 0);
+  options.budget_seconds = (control.quick ? 19 : 140) / ladders;
+  study.settings = {{"smallest_bytes", options.smallest},
+                    {"largest_bytes", bounds.spaces.empty() ? 0 : largest_on(bounds.spaces[0])},
+                    {"per_octave", options.per_octave},
+                    {"threads", bounds.threads}};
+  note_binding(study.notes);
+
+  std::vector<Ladder> measured;
+  const auto measure = [&](SpaceKind space, const std::string& name, int threads, Pages pages) {
+    if (control.should_stop()) return;
+    options.largest = largest_on(space);
+    options.threads = threads;
+    options.pages = pages;
+    Ladder ladder{name, machine::is_host(space) ? machine::to_string(pages) : "huge", threads,
+                  machine::bandwidth_ladder(space, options, control.progress, &study.notes)};
+    if (pages == Pages::huge && !came_on_huge_pages(ladder)) {
+      study.notes.push_back("no bandwidth on huge pages: the kernel did not grant them");
+      return;
+    }
+    for (const BandwidthPoint& point : ladder.points) {
+      study.points.push_back({{"space", name},
+                              {"kernel", machine::to_string(point.kernel)},
+                              {"threads", point.threads},
+                              {"pages", ladder.pages},
+                              {"working_set_bytes", point.working_set_bytes},
+                              {"gbytes_per_second", point.gbytes_per_second()},
+                              {"seconds", point.seconds},
+                              {"huge_page_bytes", point.huge_bytes}});
+    }
+    if (!ladder.points.empty()) ladder.threads = ladder.points.front().threads;
+    measured.push_back(std::move(ladder));
+  };
+  if (has_host) {
+    const SpaceKind host = all > 1 ? SpaceKind::openmp : SpaceKind::serial;
+    machine::warm_up(host, 0.05);
+    for (const int threads : bounds.threads) {
+      for (const Pages pages : {Pages::small, Pages::huge}) measure(host, "host", threads, pages);
+    }
+  }
+  if (has_device) {
+    machine::warm_up(SpaceKind::cuda, 1);
+    measure(SpaceKind::cuda, "cuda", 0, Pages::ordinary);
+  }
+  analyse_all(measured, study);
+  study.complete = !control.should_stop();
+  return study;
+}
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,264 @@
+#include "studies/concurrency.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/timing.hpp"
+#include "io/units.hpp"
+#include "machine/bandwidth.hpp"
+#include "machine/chains.hpp"
+#include "machine/latency.hpp"
+#include "machine/peak.hpp"
+#include "machine/space_memory.hpp"
+#include "model/saturation.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using machine::ChainedLoads;
+using machine::readable_bytes;
+
+// What a launch of chained loads lasts, about.
+constexpr double kLaunchSeconds = 4e-3;
+
+// What Little's law is told: seconds of one load, bytes a second of a streaming read.
+struct Little {
+  double latency = 0, bandwidth = 0;
+  double loads(double bytes_a_load) const { return latency * bandwidth / bytes_a_load; }
+};
+
+// One curve: bandwidth against loads in flight.
+struct Curve {
+  std::string space, pages;
+  int threads = 0;  ///< of a host; 0: a device's, which vary along the curve
+  std::size_t working_set = 0;
+  double bytes_a_load = 0;
+  std::vector<double> loads, rates;
+};
+
+template <class Space>
+void measure_point(const Space& instance, ChainedLoads<Space>& chained, int threads, int chains,
+                   const MeasureOptions& options, const Control& control, Curve& curve,
+                   Study& study) {
+  chained.prepare(threads, chains);
+  Stopwatch<Space> watch(instance);
+  long steps = 32;
+  for (; steps < (1L << 30); steps *= 2) {
+    watch.start();
+    chained.run(steps);
+    watch.stop();
+    if (watch.seconds() >= kLaunchSeconds / 2) break;
+  }
+  const Timing timing = measure(instance, options, [&] { chained.run(steps); });
+  if (!chained.verify()) {
+    throw RunError("the concurrency study's loads went astray on " + curve.space);
+  }
+  const double count = chained.loads(steps);
+  const double rate = count * curve.bytes_a_load / timing.median;
+  curve.loads.push_back(static_cast<double>(threads) * chains);
+  curve.rates.push_back(rate);
+  study.points.push_back({{"space", curve.space},
+                          {"threads", threads},
+                          {"loads_in_flight_per_thread", chains},
+                          {"loads_in_flight", static_cast<long>(threads) * chains},
+                          {"working_set_bytes", curve.working_set},
+                          {"pages", curve.pages},
+                          {"bytes_per_load", curve.bytes_a_load},
+                          {"loads", count},
+                          {"seconds", timing},
+                          {"gbytes_per_second", 1e-9 * rate}});
+  if (control.progress) {
+    control.progress(
+        fmt::format("{}: {} threads, {} loads in flight each", curve.space, threads, chains));
+  }
+}
+
+// Fits a curve, and says what Little's law makes of it.
+void analyse(const Curve& curve, const Little& little, Study& study) {
+  const auto fit = model::fit_saturation(curve.loads, curve.rates, curve.bytes_a_load);
+  if (!fit) return;
+  const double streaming = little.loads(curve.bytes_a_load);
+  const double most = *std::max_element(curve.rates.begin(), curve.rates.end());
+  const double random = little.latency * most / curve.bytes_a_load;
+  const double measured = fit->loads_in_flight.value;
+  const io::Json threads = curve.threads > 0 ? io::Json(curve.threads) : io::Json("all");
+  study.fit["saturation"].push_back({{"space", curve.space},
+                                     {"threads", threads},
+                                     {"latency_seconds", to_json(fit->latency_seconds)},
+                                     {"bytes_per_second", to_json(fit->bytes_per_second)},
+                                     {"loads_in_flight", to_json(fit->loads_in_flight)},
+                                     {"sharpness", fit->sharpness},
+                                     {"relative_deviation", fit->residual_deviation},
+                                     {"little",
+                                      {{"latency_seconds", little.latency},
+                                       {"random_bytes_per_second", most},
+                                       {"random_loads_in_flight", random},
+                                       {"measured_over_random", measured / random},
+                                       {"streaming_bytes_per_second", little.bandwidth},
+                                       {"streaming_loads_in_flight", streaming},
+                                       {"measured_over_streaming", measured / streaming}}}});
+  const auto number = [](double n) { return fmt::format("{:.1f}", n); };
+  study.table.add_row({curve.space, curve.threads > 0 ? io::Cell(curve.threads) : io::Cell("all"),
+                       io::Cell(1e-9 * curve.rates.front(), "{:.2f}"),
+                       io::Cell(1e-9 * most, "{:.2f}"), io::Cell(1e-9 * little.bandwidth, "{:.1f}"),
+                       io::Cell::shown_as(little.latency, io::show_seconds(little.latency)),
+                       shown(fit->loads_in_flight, number), io::Cell(random, "{:.1f}"),
+                       io::Cell(measured / random, "{:.2f}"), io::Cell(streaming, "{:.1f}"),
+                       io::Cell(measured / streaming, "{:.2f}")});
+  study.answers.push_back(fmt::format(
+      "{}{}: {:.1f} loads in flight saturate random reads at {:.1f} GB/s, where Little's law says "
+      "{:.1f}; a streaming read's {:.1f} GB/s take {:.1f}",
+      curve.space,
+      curve.threads > 0 ? fmt::format(", {} thread{}", curve.threads, curve.threads == 1 ? "" : "s")
+                        : "",
+      measured, 1e-9 * most, random, 1e-9 * little.bandwidth, streaming));
+}
+
+machine::LatencyPoint latency_at(SpaceKind kind, std::size_t working_set, const std::string& pages,
+                                 std::vector<std::string>& notes) {
+  machine::LatencyOptions options;
+  options.smallest = options.largest = working_set;
+  for (const machine::LatencyPoint& point : machine::latency_ladder(kind, options, {}, &notes)) {
+    if (point.pages == pages) return point;
+  }
+  throw RunError("no latency was measured on " + pages + " pages");
+}
+
+double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, machine::Pages pages) {
+  machine::BandwidthOptions options;
+  options.smallest = options.largest = working_set;
+  options.threads = threads;
+  options.pages = pages;
+  double best = 0;
+  for (const machine::BandwidthPoint& point : machine::bandwidth_ladder(kind, options)) {
+    if (point.kernel == machine::StreamKernel::read) best = 1e9 * point.gbytes_per_second();
+  }
+  return best;
+}
+
+std::size_t memory_set(SpaceKind kind, const Control& control) {
+  std::size_t cache = 0;
+  for (const machine::Cache& each : machine::caches_of(kind)) cache = std::max(cache, each.bytes);
+  const std::size_t wanted = std::max(4 * cache, std::size_t{control.quick ? 128u : 256u} << 20);
+  return std::min({wanted, std::size_t{control.quick ? 512u : 1024u} << 20,
+                   machine::free_memory_bytes(kind) / 4});
+}
+
+void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t working_set,
+                   const Control& control, Study& study) {
+  const bool host = machine::is_host(kind);
+  const std::string space = host ? "host" : to_string(kind);
+  machine::warm_up(kind, host ? 0.05 : 1.0);
+  MeasureOptions options = MeasureOptions::ladder_point();
+  options.min_seconds = control.quick ? 0.03 : 0.1;
+
+  bool huge = !host;
+  if (host) {
+    const machine::PageBuffer probe(std::size_t{8} << 20, machine::Pages::huge);
+    probe.touch();
+    huge = probe.huge_bytes() > 0;
+    if (!huge) study.notes.push_back("the kernel grants no huge pages: the TLB slows every load");
+  }
+  const std::string pages = huge ? "huge" : machine::small_page_label();
+  Little little;
+  little.latency =
+      latency_at(host ? SpaceKind::serial : kind, working_set, pages, study.notes).seconds.min;
+  if (control.progress) control.progress(space + ": latency of one load");
+  with_space(kind, [&](const auto& instance) {
+    using Space = std::decay_t<decltype(instance)>;
+    Curve curve{space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)),
+                {},    {}};
+    std::vector<int> loads = bounds.loads;
+    if constexpr (kIsHost<Space>) {
+      if (loads.empty()) loads = {1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32};
+      for (const int threads : bounds.threads) {
+        if (control.should_stop()) return;
+        curve.threads = threads;
+        curve.loads.clear(), curve.rates.clear();
+        little.bandwidth = read_bandwidth(kind, working_set, threads, machine::Pages::huge);
+        ChainedLoads<Space> chained(instance, working_set, threads);
+        for (const int chains : loads) {
+          if (control.should_stop()) return;
+          measure_point(instance, chained, threads, chains, options, control, curve, study);
+        }
+        analyse(curve, little, study);
+      }
+    } else {
+      if (loads.empty()) loads = {1, 2, 4, 8};
+      little.bandwidth = read_bandwidth(kind, working_set, 0, machine::Pages::ordinary);
+      const int most = static_cast<int>(instance.concurrency());
+      ChainedLoads<Space> chained(instance, working_set, most);
+      for (int threads = 128; threads < 4 * most; threads *= 4) {
+        for (const int chains : loads) {
+          if (control.should_stop()) return;
+          measure_point(instance, chained, std::min(threads, most), chains, options, control, curve,
+                        study);
+        }
+      }
+      analyse(curve, little, study);
+    }
+  });
+}
+
+}  // namespace
+
+Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
+  Study study{"concurrency",
+              "parallel threads hide latency",
+              {},
+              io::Json::array(),
+              {{"saturation", io::Json::array()}},
+              io::Table({{"space", "space", io::Align::left},
+                         {"threads", "threads"},
+                         {"one load GB/s", "one_load"},
+                         {"most GB/s", "most"},
+                         {"streaming GB/s", "streaming_gbytes_per_second"},
+                         {"latency", "latency_seconds"},
+                         {"loads that saturate", "loads_in_flight"},
+                         {"Little, random", "little_random_loads_in_flight"},
+                         {"ratio", "measured_over_random"},
+                         {"Little, streaming", "little_streaming_loads_in_flight"},
+                         {"ratio", "measured_over_streaming"}}),
+              {},
+              {},
+              true};
+  if (bounds.threads.empty()) bounds.threads = thread_counts(Runtime::host_threads().count);
+  require_threads(bounds.threads);
+  std::vector<std::pair<SpaceKind, std::size_t>> spaces;
+  for (const SpaceKind space : bounds.spaces) {
+    const SpaceKind kind = !machine::is_host(space)            ? space
+                           : Runtime::host_threads().count > 1 ? SpaceKind::openmp
+                                                               : SpaceKind::serial;
+    const auto same = [&](const auto& entry) { return entry.first == kind; };
+    if (std::any_of(spaces.begin(), spaces.end(), same)) continue;
+    const std::size_t working_set =
+        bounds.working_set > 0 ? bounds.working_set : memory_set(kind, control);
+    for (const int count : bounds.loads) {
+      const bool possible = machine::is_host(kind)
+                                ? count >= 1 && count <= 32
+                                : count == 1 || count == 2 || count == 4 || count == 8;
+      if (!possible) {
+        throw RequestError(fmt::format("--loads: {} on {}; possible are {}", count, to_string(kind),
+                                       machine::is_host(kind) ? "1 to 32" : "1, 2, 4 and 8"));
+      }
+    }
+    // The order of the nodes is kept beside them, and made from another list.
+    require_memory(kind, static_cast<double>(working_set) *
+                             (1 + 8.0 / static_cast<double>(machine::kNodeStride)));
+    spaces.push_back({kind, working_set});
+  }
+  study.settings = {{"working_set_bytes", spaces.empty() ? 0 : spaces.front().second},
+                    {"threads", bounds.threads}};
+  note_binding(study.notes);
+  for (const auto& [kind, working_set] : spaces) {
+    if (control.should_stop()) break;
+    measure_space(kind, bounds, working_set, control, study);
+  }
+  study.complete = !control.should_stop();
+  return study;
+}
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,253 @@
+#include "studies/dispatch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/timing.hpp"
+#include "io/units.hpp"
+#include "machine/dispatch.hpp"
+#include "machine/peak.hpp"
+#include "machine/small_kernel.hpp"
+#include "machine/space_memory.hpp"
+#include "machine/transfer.hpp"
+#include "model/launch_cost.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using machine::readable_bytes;
+using machine::SmallKernel;
+using model::Estimate;
+using model::LaunchCost;
+
+io::Json to_json(const LaunchCost& cost) {
+  return {{"a_seconds", studies::to_json(cost.seconds)},
+          {"b_bytes_per_second", studies::to_json(cost.bytes_per_second)},
+          {"half_rate_bytes", studies::to_json(cost.half_rate_bytes)},
+          {"relative_deviation", cost.residual_deviation}};
+}
+
+std::string show_rate(double bytes_per_second) {
+  return fmt::format("{:.3g} GB/s", 1e-9 * bytes_per_second);
+}
+
+// Kernels of growing size on one space.
+struct Growth {
+  std::vector<double> bytes, back_to_back, fenced;
+};
+
+template <class Space>
+Growth measure_growth(const Space& instance, const SmallKernel<Space>& kernel,
+                      const std::vector<std::size_t>& sizes, const std::string& space,
+                      const MeasureOptions& options, const Control& control, Study& study) {
+  Growth growth;
+  for (const std::size_t bytes : sizes) {
+    if (control.should_stop()) break;
+    const std::size_t n = bytes / SmallKernel<Space>::kBytesAnElement;
+    const Timing row = measure(instance, options, [&] { kernel.run(0, n); });
+    const Timing alone = measure(instance, options, [&] {
+      kernel.run(0, n);
+      instance.fence();
+    });
+    growth.bytes.push_back(static_cast<double>(bytes));
+    growth.back_to_back.push_back(row.median);
+    growth.fenced.push_back(alone.median);
+    study.points.push_back({{"space", space},
+                            {"what", "kernel"},
+                            {"bytes", bytes},
+                            {"seconds", row},
+                            {"seconds_fenced", alone}});
+    if (control.progress) {
+      control.progress(space + ": kernels of " + readable_bytes(static_cast<double>(bytes)));
+    }
+  }
+  return growth;
+}
+
+// One size in 1, 2, 4 … kernels, against k·a + V/b.
+template <class Space>
+void break_up(const Space& instance, const SmallKernel<Space>& kernel, double bytes,
+              const std::string& space, const LaunchCost& cost, const MeasureOptions& options,
+              const Control& control, Study& study) {
+  const std::size_t n = static_cast<std::size_t>(bytes) / SmallKernel<Space>::kBytesAnElement;
+  double whole = 0, last_ratio = 1, worst = 0;
+  std::size_t most = 0;
+  for (std::size_t kernels = 1; kernels <= 256 && kernels * 8 <= n; kernels *= 2) {
+    if (control.should_stop()) return;
+    const Timing seconds = measure(instance, options, [&] {
+      for (std::size_t k = 0; k < kernels; ++k) {
+        kernel.run(n * k / kernels, n * (k + 1) / kernels);
+      }
+    });
+    const double predicted =
+        static_cast<double>(kernels) * cost.seconds.value + bytes / cost.bytes_per_second.value;
+    if (kernels == 1) whole = seconds.median;
+    last_ratio = seconds.median / whole;
+    worst = std::max(worst, std::abs(std::log2(seconds.median / predicted)));
+    most = kernels;
+    study.points.push_back({{"space", space},
+                            {"what", "broken up"},
+                            {"bytes", static_cast<std::size_t>(bytes)},
+                            {"kernels", kernels},
+                            {"seconds", seconds},
+                            {"predicted_seconds", predicted}});
+  }
+  study.answers.push_back(fmt::format(
+      "{}: {} in {} kernels instead of one takes {:.1f} times as long; k·a + V/b says so within a "
+      "factor of {:.2f} for every k measured",
+      space, readable_bytes(bytes), most, last_ratio, std::exp2(worst)));
+}
+
+void add_transfers(SpaceKind kind, const Control& control, Study& study) {
+  machine::TransferOptions options;
+  options.largest =
+      std::min({std::size_t{control.quick ? 64u : 256u} << 20, machine::free_memory_bytes(kind) / 4,
+                machine::free_memory_bytes(SpaceKind::serial) / 4});
+  options.per_octave = control.quick ? 1 : 2;
+  options.budget_seconds = control.quick ? 2 : 8;
+  const auto points = machine::transfer_ladder(kind, options, control.progress, &study.notes);
+  for (const char* direction : {"host_to_device", "device_to_host"}) {
+    for (const char* memory : {"pinned", "pageable"}) {
+      std::vector<double> bytes, seconds;
+      for (const machine::TransferPoint& point : points) {
+        if (point.direction != direction || point.host_memory != memory) continue;
+        bytes.push_back(static_cast<double>(point.bytes));
+        seconds.push_back(point.seconds.median);
+        study.points.push_back({{"space", to_string(kind)},
+                                {"what", std::string(direction) + ", " + memory},
+                                {"bytes", point.bytes},
+                                {"seconds", point.seconds}});
+      }
+      const auto cost = model::fit_launch_cost(bytes, seconds);
+      if (!cost) continue;
+      const std::string what = std::string(direction) + ", " + memory;
+      study.fit[to_string(kind)][what] = to_json(*cost);
+      study.table.add_row({to_string(kind), what, shown(cost->seconds, io::show_seconds),
+                           shown(cost->bytes_per_second, show_rate),
+                           shown(cost->half_rate_bytes, readable_bytes)});
+    }
+  }
+}
+
+// The smallest size that reaches half of the best rate among the first `count`.
+double measured_half_rate(const std::vector<double>& bytes, const std::vector<double>& seconds,
+                          std::size_t count) {
+  double best = 0;
+  for (std::size_t i = 0; i < count; ++i) best = std::max(best, bytes[i] / seconds[i]);
+  std::size_t i = 0;
+  while (i + 1 < count && bytes[i] / seconds[i] < best / 2) ++i;
+  return bytes[i];
+}
+
+void fit_growth(const Growth& growth, const std::string& space, const std::string& what,
+                const std::vector<double>& seconds, Study& study, std::optional<LaunchCost>& cost,
+                double& straight_bytes) {
+  const std::size_t count = model::straight_points(growth.bytes, seconds);
+  cost =
+      model::fit_launch_cost({growth.bytes.begin(), growth.bytes.begin() + std::ptrdiff_t(count)},
+                             {seconds.begin(), seconds.begin() + std::ptrdiff_t(count)});
+  if (!cost) return;
+  straight_bytes = growth.bytes[count - 1];
+  const double half = measured_half_rate(growth.bytes, seconds, count);
+  io::Json fit = to_json(*cost);
+  fit["fitted_up_to_bytes"] = straight_bytes;
+  fit["half_rate_measured_bytes"] = half;
+  study.fit[space][what] = fit;
+  study.table.add_row({space, what, shown(cost->seconds, io::show_seconds),
+                       shown(cost->bytes_per_second, show_rate),
+                       shown(cost->half_rate_bytes, readable_bytes), readable_bytes(half),
+                       readable_bytes(straight_bytes)});
+}
+
+template <class Space>
+void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& bounds,
+                   std::size_t largest, const Control& control, Study& study) {
+  const std::string space = to_string(kind);
+  machine::warm_up(kind, machine::is_host(kind) ? 0.05 : 1.0);
+  MeasureOptions costs_options;
+  costs_options.min_seconds = control.quick ? 0.05 : 0.2;
+  const machine::DispatchCosts costs = machine::measure_dispatch(kind, costs_options);
+  const auto add_cost = [&](const std::string& what, const Timing& seconds) {
+    study.points.push_back({{"space", space}, {"what", what}, {"seconds", seconds}});
+    study.table.add_row(
+        {space, what, io::Cell::shown_as(seconds.median, io::show_seconds(seconds.median))});
+  };
+  add_cost("empty kernel", costs.empty_kernel);
+  add_cost("empty kernel and fence", costs.empty_kernel_fenced);
+  add_cost("reduction to a scalar", costs.reduction);
+  if (costs.single_thread_kernel) {
+    add_cost("kernel kept on one thread", *costs.single_thread_kernel);
+  }
+  if (costs.team_barrier) {
+    add_cost(fmt::format("barrier of {} threads", costs.team_size), *costs.team_barrier);
+  }
+  const auto sizes = machine::working_sets(bounds.smallest, largest, bounds.per_octave,
+                                           8 * SmallKernel<Space>::kBytesAnElement);
+  SmallKernel<Space> kernel(instance, sizes.back() / SmallKernel<Space>::kBytesAnElement);
+  MeasureOptions options = MeasureOptions::ladder_point();
+  options.clock = Clock::host;
+  const Growth growth = measure_growth(instance, kernel, sizes, space, options, control, study);
+  if (growth.bytes.size() == sizes.size() && !kernel.verify(kernel.size())) {
+    throw RunError("the dispatch study's kernel computed a wrong result on " + space);
+  }
+  std::optional<LaunchCost> cost, fenced;
+  double bytes = 0, fenced_bytes = 0;
+  fit_growth(growth, space, "kernels back to back", growth.back_to_back, study, cost, bytes);
+  fit_growth(growth, space, "kernels, each fenced", growth.fenced, study, fenced, fenced_bytes);
+  if (cost) {
+    study.answers.push_back(fmt::format(
+        "{}: a kernel costs {} before anything flows, then {}; half of that rate takes "
+        "{}",
+        space, shown(cost->seconds, io::show_seconds), shown(cost->bytes_per_second, show_rate),
+        shown(cost->half_rate_bytes, readable_bytes)));
+    break_up(instance, kernel, bytes, space, *cost, options, control, study);
+  }
+  if (!machine::is_host(kind) && !control.should_stop()) add_transfers(kind, control, study);
+}
+
+}  // namespace
+
+Study study_dispatch(DispatchBounds bounds, const Control& control) {
+  Study study{"dispatch",
+              "breaking up and recombining has a price",
+              {},
+              io::Json::array(),
+              io::Json::object(),
+              io::Table({{"space", "space", io::Align::left},
+                         {"what", "what", io::Align::left},
+                         {"a call, or a", "a_seconds"},
+                         {"rate b", "b_bytes_per_second"},
+                         {"half the rate at", "half_rate_bytes"},
+                         {"measured", "half_rate_measured"},
+                         {"straight up to", "fitted_up_to"}}),
+              {},
+              {},
+              true};
+  if (bounds.smallest == 0) bounds.smallest = 256;
+  if (bounds.per_octave == 0) bounds.per_octave = control.quick ? 2 : 4;
+  const auto largest_on = [&](SpaceKind space) {
+    if (bounds.largest > 0) return bounds.largest;
+    return std::min(std::size_t{machine::is_host(space) ? 64u : 256u} << 20,
+                    machine::free_memory_bytes(space) / 4);
+  };
+  for (const SpaceKind space : bounds.spaces) {
+    require_order("--from and --to", static_cast<double>(bounds.smallest),
+                  static_cast<double>(largest_on(space)));
+    require_memory(space, static_cast<double>(largest_on(space)));
+  }
+  study.settings = {{"smallest_bytes", bounds.smallest}, {"per_octave", bounds.per_octave}};
+  note_binding(study.notes);
+  for (const SpaceKind kind : bounds.spaces) {
+    if (control.should_stop()) break;
+    with_space(kind, [&](const auto& instance) {
+      measure_space(instance, kind, bounds, largest_on(kind), control, study);
+    });
+  }
+  study.complete = !control.should_stop();
+  return study;
+}
+
+}  // namespace ridgeline::studies

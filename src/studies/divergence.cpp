@@ -1,0 +1,179 @@
+#include "studies/divergence.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/timing.hpp"
+#include "io/units.hpp"
+#include "machine/divergence.hpp"
+#include "machine/peak.hpp"
+#include "machine/space_memory.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using machine::Access;
+using machine::Arrangement;
+using machine::DivergentWork;
+using machine::ReadAccess;
+
+// s in T(P) = T(1) (1 + s (P - 1)), by relative errors.
+std::optional<model::Fit> fit_share(const std::vector<int>& paths,
+                                    const std::vector<double>& seconds) {
+  return model::least_squares(
+      {std::log(seconds.front()), 0.01}, paths.size(),
+      [&](const std::vector<double>& p, std::size_t i) {
+        return std::log(seconds[i] / (std::exp(p[0]) * std::max(1 + p[1] * (paths[i] - 1), 1e-3)));
+      });
+}
+
+template <class Space>
+void measure_paths(const Space& instance, const std::string& space, const DivergenceBounds& bounds,
+                   const MeasureOptions& options, const Control& control, Study& study) {
+  DivergentWork<Space> work(instance, bounds.iterations);
+  const double flops = double(DivergentWork<Space>::kFlops) * double(bounds.iterations);
+  const Timing straight = measure(instance, options, [&] { work.run_straight(); });
+  study.points.push_back({{"space", space},
+                          {"what", "no choice"},
+                          {"seconds", straight},
+                          {"gflops_per_second", 1e-9 * flops / straight.median}});
+  for (const Arrangement arrangement :
+       {Arrangement::sorted, Arrangement::alternating, Arrangement::random}) {
+    const std::string how = machine::to_string(arrangement);
+    std::vector<int> paths;
+    std::vector<double> seconds;
+    std::vector<io::Cell> row = {space, how, {}};  // the third when one path's time is known
+    for (const int count : bounds.paths) {
+      if (control.should_stop()) return;
+      work.prepare(count, arrangement);
+      const Timing timing = measure(instance, options, [&] { work.run(); });
+      if (!work.verify()) {
+        throw RunError("the divergence study's kernel computed a wrong result on " + space);
+      }
+      paths.push_back(count);
+      seconds.push_back(timing.median);
+      const double ratio = timing.median / seconds.front();
+      study.points.push_back({{"space", space},
+                              {"what", "paths"},
+                              {"arrangement", how},
+                              {"paths", count},
+                              {"seconds", timing},
+                              {"gflops_per_second", 1e-9 * flops / timing.median},
+                              {"times_one_path", ratio}});
+      if (seconds.size() == 1) row[2] = io::Cell(straight.median / timing.median, "{:.2f}");
+      row.push_back(io::Cell(ratio, "{:.2f}"));
+      if (control.progress) control.progress(fmt::format("{}: {} {} paths", space, count, how));
+    }
+    const auto fit = fit_share(paths, seconds);
+    row.resize(3 + bounds.paths.size());
+    if (fit) {
+      const model::Estimate share =
+          fit->estimate([](const std::vector<double>& p) { return p[1]; });
+      study.fit[space][how] = {{"waiting_share", to_json(share)}};
+      row.push_back(shown(share, [](double s) { return fmt::format("{:.3f}", s); }));
+      study.answers.push_back(fmt::format(
+          "{}: {} different paths, {}, take {:.2f} times as long as one", space, paths.back(),
+          how == "sorted"   ? "neighbours taking the same"
+          : how == "random" ? "at random"
+                            : "neighbours differing in turn",
+          seconds.back() / seconds.front()));
+    }
+    study.table.add_row(row);
+  }
+}
+
+template <class Space>
+void measure_access(const Space& instance, const std::string& space, const DivergenceBounds& bounds,
+                    const MeasureOptions& options, const Control& control, Study& study) {
+  ReadAccess<Space> reads(instance, bounds.array_bytes / sizeof(std::uint32_t));
+  double regular = 0;
+  std::string sentence;
+  for (const Access access : {Access::regular, Access::gathered, Access::dependent}) {
+    if (control.should_stop()) return;
+    const Timing timing = measure(instance, options, [&] { reads.run(access); });
+    if (!reads.verify(access)) {
+      throw RunError("the divergence study's read gave a wrong result on " + space);
+    }
+    const double count = static_cast<double>(reads.reads(access));
+    const double each = timing.median / count;
+    if (access == Access::regular) regular = each;
+    const std::string how = machine::to_string(access);
+    study.points.push_back({{"space", space},
+                            {"what", "access"},
+                            {"access", how},
+                            {"array_bytes", bounds.array_bytes},
+                            {"reads", reads.reads(access)},
+                            {"chains", access == Access::dependent ? reads.chains() : 0},
+                            {"seconds", timing},
+                            {"seconds_per_read", each},
+                            {"times_regular", each / regular}});
+    study.fit[space]["access"][how + "_times_regular"] = each / regular;
+    if (access == Access::regular) continue;
+    sentence += fmt::format("{}{} {:.1f}", sentence.empty() ? "" : ", ", how, each / regular);
+    if (control.progress) control.progress(space + ": " + how + " access");
+  }
+  study.answers.push_back(
+      fmt::format("{}: a number of {} read in order takes {}; so many times as long: {}", space,
+                  machine::readable_bytes(static_cast<double>(bounds.array_bytes)),
+                  io::show_seconds(regular), sentence));
+}
+
+}  // namespace
+
+Study study_divergence(DivergenceBounds bounds, const Control& control) {
+  if (bounds.paths.empty()) bounds.paths = {1, 2, 4, 8, 16, 32};
+  std::sort(bounds.paths.begin(), bounds.paths.end());
+  for (const int count : bounds.paths) {
+    if (count < 1 || count > machine::kMostPaths) {
+      throw RequestError(
+          fmt::format("--paths: {}; 1 to {} are possible", count, machine::kMostPaths));
+    }
+  }
+  // All others are compared with one path.
+  if (bounds.paths.front() != 1) bounds.paths.insert(bounds.paths.begin(), 1);
+  if (bounds.iterations == 0) bounds.iterations = std::size_t{1} << 20;
+  if (bounds.array_bytes == 0) bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
+  for (const SpaceKind space : bounds.spaces) {
+    // Beside the array there is its copy on the host, in the making.
+    require_memory(space, 2.0 * static_cast<double>(bounds.array_bytes) +
+                              9.0 * static_cast<double>(bounds.iterations));
+  }
+  std::vector<io::Column> columns = {{"space", "space", io::Align::left},
+                                     {"neighbours", "arrangement", io::Align::left},
+                                     {"no choice", "times_one_path_straight"}};
+  for (const int count : bounds.paths) {
+    columns.push_back({fmt::format("{} path{}", count, count == 1 ? "" : "s"),
+                       fmt::format("times_one_path_{}", count)});
+  }
+  columns.push_back({"s, 95 %", "waiting_share"});
+  Study study{"divergence",
+              "GPUs serve specialised, CPUs general computation",
+              {{"iterations", bounds.iterations},
+               {"flops_per_iteration", DivergentWork<Kokkos::Serial>::kFlops},
+               {"paths", bounds.paths},
+               {"array_bytes", bounds.array_bytes}},
+              io::Json::array(),
+              io::Json::object(),
+              io::Table(columns),
+              {},
+              {},
+              true};
+  note_binding(study.notes);
+  for (const SpaceKind kind : bounds.spaces) {
+    if (control.should_stop()) break;
+    machine::warm_up(kind, machine::is_host(kind) ? 0.05 : 1.0);
+    MeasureOptions options = MeasureOptions::ladder_point();
+    options.min_seconds = control.quick ? 0.1 : 0.4;
+    with_space(kind, [&](const auto& instance) {
+      measure_paths(instance, to_string(kind), bounds, options, control, study);
+      measure_access(instance, to_string(kind), bounds, options, control, study);
+    });
+  }
+  study.complete = !control.should_stop();
+  return study;
+}
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,221 @@
+#include "studies/latency.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "io/units.hpp"
+#include "machine/latency.hpp"
+#include "machine/pages.hpp"
+#include "machine/peak.hpp"
+#include "machine/space_memory.hpp"
+#include "model/levels.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using machine::LatencyPoint;
+using machine::readable_bytes;
+
+// The curve of one space on one kind of pages.
+struct Curve {
+  std::vector<double> bytes, seconds;
+};
+
+Curve curve_of(const std::vector<LatencyPoint>& points, const std::string& pages) {
+  Curve curve;
+  for (const LatencyPoint& point : points) {
+    if (point.pages != pages) continue;
+    curve.bytes.push_back(static_cast<double>(point.working_set_bytes));
+    curve.seconds.push_back(point.seconds.min);
+  }
+  return curve;
+}
+
+// Latency of a curve at a working set that it was measured at; 0 where it was not.
+double at(const Curve& curve, double bytes) {
+  const auto found = std::find(curve.bytes.begin(), curve.bytes.end(), bytes);
+  return found == curve.bytes.end()
+             ? 0
+             : curve.seconds[static_cast<std::size_t>(found - curve.bytes.begin())];
+}
+
+// What small pages add to a load in a level, by the points that both curves have there.
+model::Estimate tlb_part(const Curve& small, const Curve& huge, const model::CurveLevel& level) {
+  std::vector<double> parts;
+  for (std::size_t i = level.first; i <= level.last; ++i) {
+    const double on_small = at(small, huge.bytes[i]);
+    if (on_small > 0) parts.push_back(on_small - huge.seconds[i]);
+  }
+  const auto fit = model::least_squares(
+      {0}, parts.size(),
+      [&](const std::vector<double>& p, std::size_t i) { return (parts[i] - p[0]) * 1e9; });
+  if (fit) return fit->estimate([](const std::vector<double>& p) { return p[0]; });
+  const double nan = std::nan("");
+  return {parts.empty() ? nan : median_of(parts), nan, nan};
+}
+
+// Which cache the system says is about that large: within a factor of two.
+std::string nominal(const std::vector<machine::Cache>& caches, double capacity) {
+  for (const machine::Cache& cache : caches) {
+    const double ratio = capacity / static_cast<double>(cache.bytes);
+    if (ratio >= 0.5 && ratio < 2) {
+      return fmt::format("L{} {}", cache.level, readable_bytes(static_cast<double>(cache.bytes)));
+    }
+  }
+  return std::isinf(capacity) ? "memory" : "";
+}
+
+std::string percent(double part, double whole) {
+  return fmt::format("{:.0f} %", 100 * part / whole);
+}
+
+io::Cell time_cell(double seconds) {
+  return io::Cell::shown_as(seconds, io::show_seconds(seconds));
+}
+
+// A level with what the TLB adds to it on small pages, where both kinds of pages were measured.
+struct Row {
+  model::CurveLevel level;
+  std::optional<model::Estimate> tlb;
+  bool is_memory() const { return std::isinf(level.capacity_bytes.value); }
+};
+
+std::vector<Row> rows_of(const Curve& curve, const Curve* on_small) {
+  std::vector<Row> rows;
+  for (const model::CurveLevel& level : model::find_levels(curve.bytes, curve.seconds)) {
+    rows.push_back({level, {}});
+    if (on_small) rows.back().tlb = tlb_part(*on_small, curve, level);
+  }
+  return rows;
+}
+
+io::Json to_json(const std::vector<Row>& rows, const std::vector<machine::Cache>& caches) {
+  io::Json list = io::Json::array();
+  for (const Row& row : rows) {
+    io::Json entry = {{"seconds_per_load", studies::to_json(row.level.cost)},
+                      {"from_bytes", row.level.from_bytes},
+                      {"capacity_bytes", studies::to_json(row.level.capacity_bytes)},
+                      {"system_says", nominal(caches, row.level.capacity_bytes.value)}};
+    if (row.tlb) entry["tlb_seconds_per_load"] = studies::to_json(*row.tlb);
+    list.push_back(entry);
+  }
+  return list;
+}
+
+void add_to_table(const std::vector<Row>& rows, const std::string& space, bool on_huge,
+                  const std::vector<machine::Cache>& caches, Study& study) {
+  std::string sentence;
+  for (const Row& row : rows) {
+    const double seconds = row.level.cost.value, capacity = row.level.capacity_bytes.value;
+    const std::string size = row.is_memory() ? "end" : readable_bytes(capacity);
+    std::vector<io::Cell> cells = {
+        space, static_cast<int>(&row - rows.data()) + 1, readable_bytes(row.level.from_bytes),
+        row.is_memory() ? io::Cell(size) : io::Cell::shown_as(capacity, size),
+        nominal(caches, capacity)};
+    cells.push_back(on_huge ? time_cell(seconds) : io::Cell());
+    if (!on_huge) cells.push_back(time_cell(seconds));
+    if (row.tlb) {
+      const double tlb = std::max(row.tlb->value, 0.0);
+      cells.push_back(time_cell(seconds + tlb));
+      cells.push_back(time_cell(tlb));
+      cells.emplace_back(percent(tlb, seconds + tlb));
+    }
+    study.table.add_row(cells);
+    sentence += fmt::format("{}{} {}", sentence.empty() ? "" : ", ", io::show_seconds(seconds),
+                            row.is_memory() ? "beyond" : "up to " + size);
+  }
+  if (rows.empty()) return;
+  study.answers.push_back(fmt::format("{}: a dependent load takes {}", space, sentence));
+  const Row& last = rows.back();
+  if (!last.is_memory() || !last.tlb) return;
+  const double tlb = std::max(last.tlb->value, 0.0), all = last.level.cost.value + tlb;
+  study.answers.push_back(
+      fmt::format("{}: of {} for a load from memory on {} pages the TLB takes {} ({})", space,
+                  io::show_seconds(all), machine::small_page_label(), io::show_seconds(tlb),
+                  percent(tlb, all)));
+}
+
+void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& study) {
+  const Curve small = curve_of(points, machine::small_page_label());
+  const Curve huge = curve_of(points, "huge");
+  const auto caches = machine::caches_of(kind);
+  const std::string space = machine::is_host(kind) ? "host" : to_string(kind);
+  const std::vector<Row> on_small = rows_of(small, nullptr);
+  const std::vector<Row> on_huge = rows_of(huge, small.bytes.empty() ? nullptr : &small);
+  io::Json& levels = study.fit[space]["levels"];
+  if (!on_small.empty()) levels[machine::small_page_label()] = to_json(on_small, caches);
+  if (!on_huge.empty()) levels["huge"] = to_json(on_huge, caches);
+  // Caches are told apart on huge pages; on small ones the TLB's reach looks like one more.
+  add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), caches, study);
+}
+
+}  // namespace
+
+Study study_latency(LatencyBounds bounds, const Control& control) {
+  Study study{"latency",
+              "CPUs fetch small amounts quickly",
+              {},
+              io::Json::array(),
+              io::Json::object(),
+              io::Table({{"space", "space", io::Align::left},
+                         {"level", "level"},
+                         {"from", "from"},
+                         {"to", "capacity_bytes"},
+                         {"the system says", "system_says", io::Align::left},
+                         {"huge pages", "seconds_huge_pages"},
+                         {machine::small_page_label(), "seconds_small_pages"},
+                         {"TLB", "tlb_seconds"},
+                         {"of it", "tlb_percent"}}),
+              {},
+              {},
+              true};
+  // The spaces of a host have one ladder.
+  std::vector<SpaceKind> spaces;
+  for (const SpaceKind space : bounds.spaces) {
+    const SpaceKind kind = machine::is_host(space) ? SpaceKind::serial : space;
+    if (std::find(spaces.begin(), spaces.end(), kind) == spaces.end()) spaces.push_back(kind);
+  }
+  const bool largest_is_asked = bounds.largest > 0;
+  if (bounds.per_octave == 0) bounds.per_octave = control.quick ? 4 : 8;
+  if (bounds.smallest == 0) bounds.smallest = std::size_t{4} << 10;
+  study.settings = {{"smallest_bytes", bounds.smallest}, {"per_octave", bounds.per_octave}};
+  note_binding(study.notes);
+  std::vector<machine::LatencyOptions> all;
+  for (const SpaceKind space : spaces) {
+    machine::LatencyOptions options;
+    options.smallest = bounds.smallest;
+    options.largest = largest_is_asked ? bounds.largest
+                                       : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
+                                                  machine::free_memory_bytes(space) / 4);
+    options.per_octave = bounds.per_octave;
+    options.budget_seconds = (control.quick ? 9.0 : 65.0) / static_cast<double>(spaces.size());
+    options.stopped = control.stopped;
+    require_order("--from and --to", static_cast<double>(options.smallest),
+                  static_cast<double>(options.largest));
+    // The cycle's numbers take four bytes a node beside it.
+    require_memory(space, static_cast<double>(options.largest) *
+                              (1 + 4.0 / static_cast<double>(machine::kNodeStride)));
+    all.push_back(options);
+  }
+  study.settings["largest_bytes"] = all.empty() ? 0 : all.front().largest;
+  for (std::size_t i = 0; i < spaces.size() && !control.should_stop(); ++i) {
+    machine::warm_up(spaces[i], machine::is_host(spaces[i]) ? 0.05 : 1.0);
+    const auto points = machine::latency_ladder(spaces[i], all[i], control.progress, &study.notes);
+    const std::string name = machine::is_host(spaces[i]) ? "host" : to_string(spaces[i]);
+    for (const LatencyPoint& point : points) {
+      study.points.push_back({{"space", name},
+                              {"pages", point.pages},
+                              {"working_set_bytes", point.working_set_bytes},
+                              {"seconds", point.seconds},
+                              {"loads_per_repeat", point.loads_per_repeat}});
+    }
+    analyse(spaces[i], points, study);
+  }
+  study.complete = !control.should_stop();
+  return study;
+}
+
+}  // namespace ridgeline::studies

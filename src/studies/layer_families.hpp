@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/gemm.hpp"
+#include "layers/layer.hpp"
+#include "network/plan.hpp"
+
+namespace ridgeline::studies {
+
+/// A kind of layer as the studies take it: of growing width, and of one width with growing batch.
+struct LayerFamily {
+  std::string kind;
+  std::string keys;                 ///< of its table in a deck; WIDTH stands for the width
+  Shape input;                      ///< of a sample; 0 stands for the width
+  std::vector<std::size_t> widths;  ///< increasing
+  std::size_t width = 0;            ///< where the batch grows
+  std::size_t batch = 0;            ///< where the width grows
+  std::size_t tokens = 0;           ///< that inputs are drawn from; 0: values
+
+  /// The layer of a width.
+  std::unique_ptr<layers::LayerPlan> plan(std::size_t of_width) const;
+  /// "[64, width]": its input.
+  std::string shape() const;
+};
+
+/// Every kind of layer but `flatten`, which is a view, and `sequence`, which is a name; `residual`
+/// is its sum.
+const std::vector<LayerFamily>& layer_families();
+
+/// The families of these kinds, all where there are none. Throws RequestError for another kind.
+std::vector<LayerFamily> families_of(const std::vector<std::string>& kinds);
+
+/// A deck as the studies take it: its network, whatever its data were.
+struct DeckCase {
+  std::string name;  ///< "fashion_mlp"
+  std::shared_ptr<const network::NetworkPlan> plan;
+  config::Precision precision = config::Precision::float32;
+  kernels::GemmBackend gemm = kernels::GemmBackend::native;
+  std::size_t batch = 1;
+};
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,288 @@
+#include "studies/scaling.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/timing.hpp"
+#include "machine/peak.hpp"
+#include "model/layer_runner.hpp"
+#include "model/scaling.hpp"
+#include "model/step_timing.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using model::LayerRunner;
+using model::Pass;
+
+// A batch that grows with the threads: that of `most` threads is the whole.
+std::size_t weak_batch(std::size_t whole, int threads, int most) {
+  return std::max<std::size_t>(
+      1, whole * static_cast<std::size_t>(threads) / static_cast<std::size_t>(most));
+}
+
+struct Batch {
+  const char* scaling;
+  std::size_t size;
+};
+std::vector<Batch> batches(std::size_t whole, int threads, int most) {
+  return {{"strong", whole}, {"weak", weak_batch(whole, threads, most)}};
+}
+
+template <class Space>
+void measure_layers(const Space& instance, const std::vector<LayerFamily>& families, int most,
+                    const MeasureOptions& options, io::Json& list) {
+  for (const LayerFamily& family : families) {
+    const std::unique_ptr<layers::LayerPlan> plan = family.plan(family.width);
+    for (const Batch& batch : batches(4 * family.batch, instance.concurrency(), most)) {
+      LayerRunner<Space, float> layer(instance, *plan, batch.size, Pass::both, family.tokens);
+      const Timing timing = measure(instance, options, [&] { layer.run(); });
+      list.push_back({{"what", family.kind},
+                      {"layer", ""},
+                      {"phase", model::to_string(Pass::both)},
+                      {"scaling", batch.scaling},
+                      {"batch", batch.size},
+                      {"seconds", timing.median}});
+    }
+  }
+}
+
+template <class Space, class T>
+void measure_deck(const Space& instance, const DeckCase& deck, int most, bool quick,
+                  io::Json& list) {
+  for (const Batch& batch : batches(deck.batch, instance.concurrency(), most)) {
+    model::StepOptions options;
+    options.gemm = deck.gemm;
+    options.batch = batch.size;
+    options.repeats = 3;
+    options.min_seconds = quick ? 0.02 : 0.1;
+    options.warm_up_seconds = 0.01;
+    const model::StepTiming step = model::time_step<Space, T>(instance, deck.plan, options);
+    const auto add = [&](const std::string& layer, const std::string& phase, double seconds) {
+      list.push_back({{"what", deck.name},
+                      {"layer", layer},
+                      {"phase", phase},
+                      {"scaling", batch.scaling},
+                      {"batch", batch.size},
+                      {"seconds", seconds}});
+    };
+    add("", "training step", step.total.median);
+    for (const model::PartTiming& part : step.parts) {
+      add(part.part.layer, layers::to_string(part.part.phase), part.seconds.median);
+    }
+  }
+}
+
+// One curve of the study: a layer, a deck, or a layer of a deck.
+struct Key {
+  std::string what, layer, phase, scaling;
+  bool operator<(const Key& other) const {
+    return std::tie(what, layer, phase, scaling) <
+           std::tie(other.what, other.layer, other.phase, other.scaling);
+  }
+};
+
+struct Curve {
+  Key key;
+  model::ScalingCurve points;
+  double at(int threads) const {
+    std::vector<double> there;
+    for (std::size_t i = 0; i < points.threads.size(); ++i) {
+      if (points.threads[i] == threads) there.push_back(points.seconds[i]);
+    }
+    return median_of(std::move(there));
+  }
+};
+
+// Curves in the order in which they were first measured.
+class Curves {
+ public:
+  void add(const io::Json& entry, int threads) {
+    const Key key{entry.at("what"), entry.at("layer"), entry.at("phase"), entry.at("scaling")};
+    const auto [found, is_new] = places_.insert({key, curves_.size()});
+    if (is_new) curves_.push_back({key, {}});
+    Curve& curve = curves_[found->second];
+    curve.points.threads.push_back(threads);
+    curve.points.seconds.push_back(entry.at("seconds"));
+  }
+  const std::vector<Curve>& all() const { return curves_; }
+  const Curve* find(const Key& key) const {
+    const auto found = places_.find(key);
+    return found == places_.end() ? nullptr : &curves_[found->second];
+  }
+
+ private:
+  std::map<Key, std::size_t> places_;
+  std::vector<Curve> curves_;
+};
+
+std::string number(double value) { return fmt::format("{:.3f}", value); }
+
+io::Json fit_of(const Curve& strong, const Curve* weak, int most) {
+  const double speedup = strong.at(1) / strong.at(most);
+  io::Json fit = {{"what", strong.key.what},   {"layer", strong.key.layer},
+                  {"phase", strong.key.phase}, {"threads", most},
+                  {"speedup", speedup},        {"efficiency", speedup / most}};
+  if (weak) fit["weak_efficiency"] = weak->at(1) / weak->at(most);
+  if (const auto amdahl = model::fit_amdahl(strong.points)) {
+    fit["serial_fraction"] = to_json(amdahl->serial_fraction);
+  }
+  if (const auto law = model::fit_scalability(strong.points)) {
+    fit["contention"] = to_json(law->contention);
+    fit["coherence"] = to_json(law->coherence);
+    const double useful = law->most_useful_threads();
+    fit["most_useful_threads"] = std::isfinite(useful) ? io::Json(useful) : io::Json();
+  }
+  return fit;
+}
+
+io::Cell estimate_cell(const io::Json& fit, const char* name) {
+  if (!fit.contains(name)) return {};
+  const io::Json& estimate = fit.at(name);
+  const auto bound = [&](const char* key) {
+    return estimate.at(key).is_number() ? estimate.at(key).get<double>() : std::nan("");
+  };
+  return {shown({bound("value"), bound("low"), bound("high")}, number)};
+}
+
+void add_row(const io::Json& fit, Study& study) {
+  study.table.add_row({fit.at("what").get<std::string>(), fit.at("phase").get<std::string>(),
+                       io::Cell(fit.at("speedup").get<double>(), "{:.2f}"),
+                       io::Cell(100 * fit.at("efficiency").get<double>(), "{:.0f} %"),
+                       fit.contains("weak_efficiency")
+                           ? io::Cell(100 * fit.at("weak_efficiency").get<double>(), "{:.0f} %")
+                           : io::Cell(),
+                       estimate_cell(fit, "serial_fraction"), estimate_cell(fit, "contention"),
+                       estimate_cell(fit, "coherence")});
+}
+
+// Of a deck's layers that matter, 2 % of a thread's step or more, the one with the least speedup.
+void tell_first_to_stop(const std::string& deck, const Curves& curves, int most, Study& study) {
+  const Curve* step = curves.find({deck, "", "training step", "strong"});
+  const Curve* worst = nullptr;
+  double least = 0;
+  for (const Curve& curve : curves.all()) {
+    if (curve.key.what != deck || curve.key.layer.empty() || curve.key.scaling != "strong")
+      continue;
+    if (!step || curve.at(1) < 0.02 * step->at(1)) continue;
+    const double speedup = curve.at(1) / curve.at(most);
+    if (worst && speedup >= least) continue;
+    worst = &curve;
+    least = speedup;
+  }
+  if (!worst) return;
+  study.answers.push_back(fmt::format(
+      "{}: {} threads make a step {:.2f} times as fast; the first to stop is {}/{}, {:.2f} times",
+      deck, most, step->at(1) / step->at(most), worst->key.layer, worst->key.phase, least));
+  study.fit["first_to_stop"].push_back({{"deck", deck},
+                                        {"layer", worst->key.layer},
+                                        {"phase", worst->key.phase},
+                                        {"speedup", least}});
+}
+
+}  // namespace
+
+io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
+  io::Json list = io::Json::array();
+  // With one thread too: the other end of the same curve.
+  const std::vector<SpaceKind> built = built_spaces();
+  const bool openmp = std::find(built.begin(), built.end(), SpaceKind::openmp) != built.end();
+  const SpaceKind kind = openmp ? SpaceKind::openmp : SpaceKind::serial;
+  machine::warm_up(kind, 0.05);
+  MeasureOptions options = MeasureOptions::ladder_point();
+  options.min_seconds = quick ? 0.01 : 0.03;
+  with_space(kind, [&](const auto& instance) {
+    using Space = std::decay_t<decltype(instance)>;
+    if constexpr (kIsHost<Space>) {
+      measure_layers(instance, families_of(bounds.kinds), most, options, list);
+      for (const DeckCase& deck : bounds.decks) {
+        if (deck.precision == config::Precision::float32) {
+          measure_deck<Space, float>(instance, deck, most, quick, list);
+        } else {
+          measure_deck<Space, double>(instance, deck, most, quick, list);
+        }
+      }
+    }
+  });
+  return list;
+}
+
+Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
+                    const Control& control) {
+  Study study{"scaling",
+              "thousands of identical neurons are embarrassingly parallel",
+              {},
+              io::Json::array(),
+              {{"curves", io::Json::array()}, {"first_to_stop", io::Json::array()}},
+              io::Table({{"layer or deck", "what", io::Align::left},
+                         {"phase", "phase", io::Align::left},
+                         {"speedup", "speedup"},
+                         {"strong", "efficiency"},
+                         {"weak", "weak_efficiency"},
+                         {"serial fraction", "serial_fraction"},
+                         {"contention", "contention"},
+                         {"coherence", "coherence"}}),
+              {},
+              {},
+              true};
+  const int all = Runtime::host_threads().count;
+  if (bounds.threads.empty()) bounds.threads = thread_counts(all);
+  require_threads(bounds.threads);
+  std::sort(bounds.threads.begin(), bounds.threads.end());
+  bounds.threads.erase(std::unique(bounds.threads.begin(), bounds.threads.end()),
+                       bounds.threads.end());
+  if (bounds.threads.front() != 1) bounds.threads.insert(bounds.threads.begin(), 1);
+  const int most = bounds.threads.back();
+  if (most == 1) throw RequestError("scaling needs more than one thread; this run has one");
+  const int turns = bounds.turns > 0 ? bounds.turns : control.quick ? 3 : 5;
+  study.settings = {{"threads", bounds.threads}, {"turns", turns}};
+  if (bounds.threads.size() < 3) {
+    study.notes.push_back(fmt::format(
+        "{} numbers of threads: the Universal Scalability Law has three unknowns and is not fitted",
+        bounds.threads.size()));
+  }
+  note_binding(study.notes);
+
+  const double end = host_seconds() + (control.quick ? 26 : 165);
+  Curves curves;
+  double longest = 0;
+  for (int turn = 0; turn < turns; ++turn) {
+    // A turn that would not be done in time is not begun: halves of turns compare nothing.
+    if (turn > 0 && host_seconds() + longest > end) {
+      study.notes.push_back(
+          fmt::format("{} of {} turns were made to stay within the time", turn, turns));
+      break;
+    }
+    const double begin = host_seconds();
+    for (const int threads : bounds.threads) {
+      if (control.should_stop()) break;
+      if (control.progress) {
+        control.progress(fmt::format("turn {} of {}: {} threads", turn + 1, turns, threads));
+      }
+      for (io::Json entry : measure(threads)) {
+        curves.add(entry, threads);
+        entry["threads"] = threads;
+        entry["turn"] = turn;
+        study.points.push_back(std::move(entry));
+      }
+    }
+    longest = std::max(longest, host_seconds() - begin);
+  }
+  study.complete = !control.should_stop();
+  for (const Curve& curve : curves.all()) {
+    if (curve.key.scaling != "strong" || curve.at(most) == 0 || curve.at(1) == 0) continue;
+    Key weak = curve.key;
+    weak.scaling = "weak";
+    const io::Json fit = fit_of(curve, curves.find(weak), most);
+    study.fit["curves"].push_back(fit);
+    if (curve.key.layer.empty()) add_row(fit, study);
+  }
+  for (const DeckCase& deck : bounds.decks) tell_first_to_stop(deck.name, curves, most, study);
+  return study;
+}
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "studies/layer_families.hpp"
+#include "studies/study.hpp"
+
+namespace ridgeline::studies {
+
+/// What `study scaling` measures.
+struct ScalingBounds {
+  std::vector<int> threads;        ///< empty: powers of two up to all
+  std::vector<std::string> kinds;  ///< of layers; empty: all
+  std::vector<DeckCase> decks;
+  int turns = 0;  ///< through all numbers of threads; 0: 5 (3 if quick)
+};
+
+/// Seconds of every layer and deck with the threads that the Runtime has, as JSON: a list of
+/// `{"what", "pass", "layer", "scaling", "batch", "seconds"}`. `scaling` is `strong`, the same
+/// batch whatever the threads, or `weak`, as many samples a thread: with `most` threads both are
+/// the same. Runs in a process of its own: a host's threads are started once.
+io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick);
+
+/// Measures with this number of threads: what `measure_scaling` gives there.
+using MeasureWithThreads = std::function<io::Json(int threads)>;
+
+/// "Thousands of identical neurons are embarrassingly parallel": strong and weak scaling of every
+/// layer and every deck over threads; Amdahl's serial fraction and the Universal Scalability Law's
+/// contention and coherence; which layer of a deck stops scaling first.
+Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
+                    const Control& control);
+
+}  // namespace ridgeline::studies

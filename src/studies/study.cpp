@@ -1,0 +1,93 @@
+#include "studies/study.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "machine/description.hpp"
+#include "machine/space_memory.hpp"
+
+namespace ridgeline::studies {
+
+io::Json to_json(const Study& study) {
+  io::Json file = machine::new_result("ridgeline-study");
+  file["study"] = study.name;
+  file["claim"] = study.claim;
+  file["complete"] = study.complete;
+  file["settings"] = study.settings;
+  file["points"] = study.points;
+  file["fit"] = study.fit;
+  file["answers"] = study.answers;
+  file["notes"] = study.notes;
+  return file;
+}
+
+io::Json to_json(const model::Estimate& estimate) {
+  const auto number = [](double value) {
+    return std::isfinite(value) ? io::Json(value) : io::Json();
+  };
+  return {{"value", number(estimate.value)},
+          {"low", number(estimate.low)},
+          {"high", number(estimate.high)}};
+}
+
+std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show) {
+  const bool low = std::isfinite(estimate.low), high = std::isfinite(estimate.high);
+  if (!std::isfinite(estimate.value)) return low ? "at least " + show(estimate.low) : "unknown";
+  if (low && high) {
+    return fmt::format("{} ({} to {})", show(estimate.value), show(estimate.low),
+                       show(estimate.high));
+  }
+  return show(estimate.value) + (low    ? " (at least " + show(estimate.low) + ")"
+                                 : high ? " (at most " + show(estimate.high) + ")"
+                                        : "");
+}
+
+void require_order(const std::string& what, double from, double to) {
+  if (from > 0 && from <= to) return;
+  throw RequestError(what + ": the first must be positive and not above the second");
+}
+
+void require_threads(const std::vector<int>& counts) {
+  const int most = Runtime::host_threads().count;
+  for (const int count : counts) {
+    if (count < 1 || count > most) {
+      throw RequestError(fmt::format("--thread-counts: {} of {} threads; 1 to {} are possible",
+                                     count, most, most));
+    }
+  }
+}
+
+void require_memory(SpaceKind space, double bytes) {
+  const double free = static_cast<double>(machine::free_memory_bytes(space));
+  if (bytes <= 0.9 * free) return;
+  throw RequestError(fmt::format(
+      "a working set that takes {} of memory does not fit: {} are free on {}, of which nine tenths "
+      "can be taken",
+      machine::readable_bytes(bytes), machine::readable_bytes(free), to_string(space)));
+}
+
+void require_processors() {
+  const HostThreads& threads = Runtime::host_threads();
+  if (threads.count <= static_cast<int>(threads.cpus.size())) return;
+  throw RequestError(fmt::format("{} threads on {} processors: a study needs a processor a thread",
+                                 threads.count, threads.cpus.size()));
+}
+
+std::vector<int> thread_counts(int threads) {
+  std::vector<int> counts;
+  for (int count = 1; count < threads; count *= 2) counts.push_back(count);
+  counts.push_back(threads);
+  return counts;
+}
+
+void note_binding(std::vector<std::string>& notes) {
+  const HostThreads& threads = Runtime::host_threads();
+  if (threads.bound) return;
+  notes.push_back("the host's threads are not bound to processors (" + threads.binding +
+                  "): they may move while they measure, so times are too long and vary");
+}
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/runtime.hpp"
+#include "io/json.hpp"
+#include "io/table.hpp"
+#include "machine/probe.hpp"
+#include "model/least_squares.hpp"
+
+namespace ridgeline::studies {
+
+/// How a study is run, whatever its question.
+struct Control {
+  machine::Progress progress;     ///< told what was measured; may be empty
+  std::function<bool()> stopped;  ///< asked before each point; true ends the study; may be empty
+  bool quick = false;             ///< within 30 s rather than 3 min: fewer points
+  bool should_stop() const { return stopped && stopped(); }
+};
+
+/// What a study found.
+struct Study {
+  std::string name;                  ///< "latency"
+  std::string claim;                 ///< what people say, which the study measures
+  io::Json settings;                 ///< what was swept, by whom
+  io::Json points;                   ///< a list: every measured point
+  io::Json fit;                      ///< what was fitted, each parameter with its 95 % interval
+  io::Table table;                   ///< the one table that answers
+  std::vector<std::string> answers;  ///< what was found, a sentence each
+  std::vector<std::string> notes;    ///< what could not be measured as asked, and what looks odd
+  bool complete = true;              ///< false where it was stopped before its end
+};
+
+/// The `ridgeline-study` file of a study.
+io::Json to_json(const Study& study);
+
+/// `{"value", "low", "high"}`; a bound that is not known becomes null.
+io::Json to_json(const model::Estimate& estimate);
+
+/// "12.3 (11.9 to 12.8)", in whatever way `show` writes a number; "at least", "at most" where a
+/// bound is not known.
+std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show);
+
+// Checks of bounds: each throws RequestError, and all are made before anything is measured.
+
+/// `from` is positive and not above `to`, which `what` ("--from and --to") names.
+void require_order(const std::string& what, double from, double to);
+
+/// `counts` are positive, and none is above the threads that the Runtime has.
+void require_threads(const std::vector<int>& counts);
+
+/// `bytes` fit into the memory that is free where the space's data lie.
+void require_memory(SpaceKind space, double bytes);
+
+/// The Runtime has no more threads than the process may use processors: what threads that share one
+/// take from each other says nothing about the machine.
+void require_processors();
+
+/// Powers of two up to `threads`, and `threads` itself.
+std::vector<int> thread_counts(int threads);
+
+/// A note where the threads are not bound to processors; nothing otherwise.
+void note_binding(std::vector<std::string>& notes);
+
+}  // namespace ridgeline::studies

@@ -1,0 +1,283 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "config/deck.hpp"
+#include "core/error.hpp"
+#include "data/load.hpp"
+#include "network/trainer.hpp"
+#include "studies/bandwidth.hpp"
+#include "studies/concurrency.hpp"
+#include "studies/crossover.hpp"
+#include "studies/dispatch.hpp"
+#include "studies/divergence.hpp"
+#include "studies/latency.hpp"
+#include "studies/scaling.hpp"
+#include "support/runtime.hpp"
+
+// Every study with small bounds: what it sweeps, what it fits, how it ends. Times are not judged.
+
+namespace ridgeline::studies {
+namespace {
+
+class Studies : public testing::Computing {
+ protected:
+  Control quick() const {
+    Control control;
+    control.quick = true;
+    return control;
+  }
+  /// Stops after so many points.
+  Control stopping(int points) {
+    Control control = quick();
+    asked_ = 0;
+    control.stopped = [this, points] { return asked_++ >= points; };
+    return control;
+  }
+
+ private:
+  int asked_ = 0;
+};
+
+constexpr std::size_t kKiB = 1024;
+
+// Different values of a key among the points.
+std::set<std::string> values_of(const Study& study, const char* key) {
+  std::set<std::string> values;
+  for (const io::Json& point : study.points) {
+    if (point.contains(key)) values.insert(point.at(key).dump());
+  }
+  return values;
+}
+
+DeckCase small_deck() {
+  const config::Deck deck = config::Deck::parse(R"([data]
+kind = "synthetic"
+shape = [20]
+classes = 4
+samples = 64
+[network]
+[[network.layer]]
+kind = "dense"
+units = 32
+activation = "relu"
+[[network.layer]]
+kind = "dense"
+units = 4
+[train]
+epochs = 1
+batch = 16
+loss = "cross_entropy"
+optimizer = { kind = "sgd", learning_rate = 0.02 }
+)",
+                                                "small.toml");
+  const data::Dataset data = data::load_dataset(deck.data);
+  return {"small",
+          std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(data)),
+          config::Precision::float32,
+          {},
+          16};
+}
+
+TEST_F(Studies, LatencyHasEveryKindOfPages) {
+  const Study study =
+      study_latency({{SpaceKind::serial, SpaceKind::openmp}, 4 * kKiB, 64 * kKiB, 2}, quick());
+  EXPECT_TRUE(study.complete);
+  // One ladder for all spaces of a host.
+  EXPECT_EQ(values_of(study, "space"), (std::set<std::string>{"\"host\""}));
+  EXPECT_EQ(values_of(study, "working_set_bytes").size(), 9u);
+  EXPECT_FALSE(study.fit.at("host").at("levels").empty());
+  EXPECT_FALSE(study.table.empty());
+  EXPECT_THROW(study_latency({{SpaceKind::serial}, 64 * kKiB, 4 * kKiB, 2}, quick()), RequestError);
+  EXPECT_THROW(study_latency({{SpaceKind::serial}, 4 * kKiB, std::size_t{1} << 50, 2}, quick()),
+               RequestError);
+}
+
+TEST_F(Studies, LatencyStopsWithWhatItHas) {
+  const Study study = study_latency({{SpaceKind::serial}, 4 * kKiB, 64 * kKiB, 2}, stopping(6));
+  EXPECT_FALSE(study.complete);
+  EXPECT_GE(study.points.size(), 1u);
+  EXPECT_LT(study.points.size(), 9u);
+}
+
+TEST_F(Studies, BandwidthHasEveryKernelThreadAndPage) {
+  BandwidthBounds bounds{{SpaceKind::openmp}, 16 * kKiB, 64 * kKiB, 2, {1, 2}};
+  const Study study = study_bandwidth(bounds, quick());
+  EXPECT_TRUE(study.complete);
+  EXPECT_EQ(values_of(study, "kernel").size(), 5u);
+  EXPECT_EQ(values_of(study, "threads"), (std::set<std::string>{"1", "2"}));
+  EXPECT_EQ(values_of(study, "working_set_bytes").size(), 5u);
+  bounds.threads = {Runtime::host_threads().count + 1};
+  EXPECT_THROW(study_bandwidth(bounds, quick()), RequestError);
+}
+
+TEST_F(Studies, SaturatingThreadsAreTheFewestThatNearlyReachTheBest) {
+  const model::Estimate threads = saturating_threads({1, 2, 4, 8}, {10, 19, 29, 30});
+  EXPECT_EQ(threads.value, 4);
+  EXPECT_EQ(threads.low, 3);
+  EXPECT_EQ(threads.high, 4);
+  EXPECT_EQ(saturating_threads({1, 2}, {10, 10.1}).value, 1);
+}
+
+TEST_F(Studies, ConcurrencyFitsAKneeForEveryNumberOfThreads) {
+  const Study study =
+      study_concurrency({{SpaceKind::openmp}, std::size_t{1} << 20, {1, 2, 4, 8}, {1, 2}}, quick());
+  EXPECT_TRUE(study.complete);
+  EXPECT_EQ(study.points.size(), 8u);
+  ASSERT_EQ(study.fit.at("saturation").size(), 2u);
+  for (const io::Json& fit : study.fit.at("saturation")) {
+    EXPECT_GT(fit.at("little").at("random_loads_in_flight"), 0);
+    EXPECT_GT(fit.at("little").at("streaming_loads_in_flight"), 0);
+  }
+  EXPECT_THROW(study_concurrency({{SpaceKind::openmp}, 1 << 20, {33}, {1}}, quick()), RequestError);
+}
+
+TEST_F(Studies, DispatchFitsEverySpace) {
+  const Study study =
+      study_dispatch({{SpaceKind::serial, SpaceKind::openmp}, 256, 64 * kKiB, 2}, quick());
+  EXPECT_TRUE(study.complete);
+  for (const char* space : {"serial", "openmp"}) {
+    const io::Json& fit = study.fit.at(space).at("kernels back to back");
+    EXPECT_GT(fit.at("a_seconds").at("value"), 0);
+    EXPECT_GT(fit.at("b_bytes_per_second").at("value"), 0);
+    EXPECT_GE(fit.at("half_rate_measured_bytes"), 256);
+  }
+  const std::set<std::string> what = values_of(study, "what");
+  for (const char* each :
+       {"\"kernel\"", "\"broken up\"", "\"empty kernel\"", "\"reduction to a scalar\""}) {
+    EXPECT_TRUE(what.count(each)) << each;
+  }
+}
+
+TEST_F(Studies, DivergenceComparesWithOnePath) {
+  const Study study = study_divergence({{SpaceKind::serial}, {8, 2}, 4096, 64 * kKiB}, quick());
+  EXPECT_TRUE(study.complete);
+  EXPECT_EQ(values_of(study, "paths"), (std::set<std::string>{"1", "2", "8"}));
+  EXPECT_EQ(values_of(study, "arrangement").size(), 3u);
+  EXPECT_EQ(values_of(study, "access").size(), 3u);
+  EXPECT_TRUE(study.fit.at("serial").at("random").contains("waiting_share"));
+  EXPECT_THROW(study_divergence({{SpaceKind::serial}, {33}, 4096, 64 * kKiB}, quick()),
+               RequestError);
+}
+
+TEST_F(Studies, CrossoverHasLayersAndDecksOnTwoSpaces) {
+  CrossoverBounds bounds;
+  bounds.first = SpaceKind::serial;
+  bounds.second = SpaceKind::openmp;
+  bounds.kinds = {"dense", "embedding"};
+  bounds.widths = {4, 8, 16};
+  bounds.batches = {1, 2, 4};
+  bounds.decks = {small_deck()};
+  const Study study = study_crossover(bounds, quick());
+  EXPECT_TRUE(study.complete);
+  // Forward by width and by batch, twice; inference and training.
+  EXPECT_EQ(study.points.size(), 2u * 2 * 3 + 2 * 3);
+  EXPECT_EQ(study.fit.at("crossovers").size(), 2u * 2 + 2);
+  for (const io::Json& point : study.points) {
+    EXPECT_GE(point.at("eager").at("ratios").size(), 5u);
+    EXPECT_GT(point.at("working_set_bytes"), 0);
+  }
+  bounds.widths = {8, 4};
+  EXPECT_THROW(study_crossover(bounds, quick()), RequestError);
+  bounds.widths = {};
+  bounds.kinds = {"dens"};
+  EXPECT_THROW(study_crossover(bounds, quick()), RequestError);
+}
+
+TEST_F(Studies, CrossoverAgainstAMachineFileUsesItsCeilings) {
+  CrossoverBounds bounds;
+  bounds.kinds = {"dense"};
+  bounds.widths = {4, 1024};
+  bounds.batches = {1, 2};
+  bounds.machine_name = "other.json";
+  bounds.machine_space = "cuda";
+  const auto timing = [](double seconds) {
+    return io::Json{{"min", seconds}, {"median", seconds}, {"max", seconds}, {"repeats", 7}};
+  };
+  io::Json space = {{"peak_gflops", {{"float32", 1e6}}},
+                    {"bandwidth",
+                     {{{"kernel", "triad"},
+                       {"working_set_bytes", 1e6},
+                       {"threads", 1},
+                       {"gbytes_per_second", 1e5}}}},
+                    {"dispatch", {{"empty_kernel", timing(1e-5)}}}};
+  for (const char* direction : {"host_to_device", "device_to_host"}) {
+    for (const double bytes : {1e3, 1e5, 1e7}) {
+      space["transfer"].push_back({{"direction", direction},
+                                   {"host_memory", "pinned"},
+                                   {"bytes", bytes},
+                                   {"seconds", timing(1e-3 + bytes / 1e9)}});
+    }
+  }
+  bounds.machine_file = io::Json{{"spaces", {{"cuda", space}}}};
+  const Study study = study_crossover(bounds, quick());
+  for (const io::Json& point : study.points) {
+    // Launches of 10 µs each and nothing else that counts; with transfers, a millisecond each way.
+    const double launches = 1e5 * point.at("eager").at("second_ceiling_seconds").get<double>();
+    EXPECT_NEAR(launches, std::round(launches), 1e-6);
+    EXPECT_GE(launches, 1);
+    EXPECT_GT(point.at("with_transfers").at("second_ceiling_seconds"), 2e-3);
+  }
+  EXPECT_EQ(study.fit.at("crossovers").size(), 4u);
+}
+
+TEST_F(Studies, ScalingFitsWhatItsWorkersMeasured) {
+  ScalingBounds bounds;
+  bounds.threads = {1, 2, 4};
+  bounds.kinds = {"dense"};
+  bounds.decks = {small_deck()};
+  bounds.turns = 2;
+  int calls = 0;
+  const auto worker = [&](int threads) {
+    ++calls;
+    io::Json list = io::Json::array();
+    const auto add = [&](const char* what, const char* layer, const char* phase, double serial) {
+      for (const char* scaling : {"strong", "weak"}) {
+        const double seconds = 1e-3 * (serial + (1 - serial) / threads);
+        list.push_back({{"what", what},
+                        {"layer", layer},
+                        {"phase", phase},
+                        {"scaling", scaling},
+                        {"batch", 16},
+                        {"seconds", scaling[0] == 's' ? seconds : 1e-3}});
+      }
+    };
+    add("dense", "", "forward and backward", 0.1);
+    add("small", "", "training step", 0.2);
+    add("small", "dense1", "forward", 0.05);
+    add("small", "dense2", "backward", 0.6);
+    return list;
+  };
+  const Study study = study_scaling(bounds, worker, quick());
+  EXPECT_EQ(calls, 6);
+  EXPECT_EQ(study.points.size(), 6u * 8);
+  ASSERT_EQ(study.fit.at("curves").size(), 4u);
+  const io::Json& dense = study.fit.at("curves")[0];
+  EXPECT_NEAR(dense.at("serial_fraction").at("value").get<double>(), 0.1, 1e-6);
+  EXPECT_NEAR(dense.at("speedup").get<double>(), 1 / (0.1 + 0.9 / 4), 1e-6);
+  EXPECT_EQ(dense.at("weak_efficiency"), 1);
+  EXPECT_TRUE(dense.contains("contention"));
+  ASSERT_EQ(study.fit.at("first_to_stop").size(), 1u);
+  EXPECT_EQ(study.fit.at("first_to_stop")[0].at("layer"), "dense2");
+}
+
+TEST_F(Studies, ScalingsWorkerMeasuresLayersAndDecksStrongAndWeak) {
+  ScalingBounds bounds;
+  bounds.kinds = {"dense"};
+  bounds.decks = {small_deck()};
+  const io::Json list = measure_scaling(bounds, 8, true);
+  std::set<std::string> layers;
+  for (const io::Json& entry : list) {
+    EXPECT_GE(entry.at("seconds"), 0);
+    if (entry.at("what") == "small") {
+      layers.insert(entry.at("layer"));
+      // Four of eight threads: half of the batch.
+      EXPECT_EQ(entry.at("batch"), entry.at("scaling") == "strong" ? 16 : 8);
+    }
+  }
+  EXPECT_EQ(layers, (std::set<std::string>{"", "dense1", "dense2", "loss", "optimizer"}));
+}
+
+}  // namespace
+}  // namespace ridgeline::studies
