@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# Everything that Ridgeline measures, on one machine in one go: the tests on its device, the machine,
+# the seven studies, the roofline of every deck, native against Kokkos Kernels matrix products. Needs a
+# build folder and nothing besides: no network, no compiler, no data.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: jobs/gpu_characterise.sh [--build FOLDER] [--quick] [--results FOLDER]
+       jobs/gpu_characterise.sh [--build FOLDER] --pack FILE.tar.gz
+
+  --build FOLDER    a build of Ridgeline (default: build/cuda of this clone)
+  --quick           within 8 minutes rather than 30
+  --results FOLDER  where the files go (default: build/results/characterise of this clone); beside it
+                    FOLDER.tar.gz holds all of them
+  --pack FILE       measure nothing: put into FILE what another machine of this kind needs, libraries
+                    too; unpack it there and run its jobs/gpu_characterise.sh
+
+Example: jobs/gpu_characterise.sh --quick
+END
+}
+
+fail() {
+  echo "gpu_characterise.sh: $*" >&2
+  exit 2
+}
+
+root=$(cd -- "$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")/.." && pwd)
+build=$root/build/cuda results='' pack='' quick=()
+while (($# > 0)); do
+  case $1 in
+    --build | --results | --pack)
+      (($# > 1)) || fail "$1 needs a value; see --help"
+      declare "${1#--}=$(realpath -m -- "$2")"
+      shift
+      ;;
+    --quick) quick=(--quick) ;;
+    --help | -h) usage && exit ;;
+    *) fail "$1: no such option; see --help" ;;
+  esac
+  shift
+done
+ridgeline=$build/bin/ridgeline
+[[ -x $ridgeline ]] || fail "$ridgeline: no such program; build it, or name a build with --build"
+
+# A copy carries the libraries that it needs; those of the system and of the driver it finds there.
+if [[ -d $build/lib ]]; then export LD_LIBRARY_PATH=$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; fi
+
+if [[ -n $pack ]]; then
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  copy=$folder/ridgeline
+  mkdir -p "$copy"/{jobs,inputs,tests/references} "$copy"/build/cuda/{bin,lib,tests}
+  cp "${BASH_SOURCE[0]}" "$copy/jobs/"
+  cp "$root"/inputs/*.{toml,h5} "$copy/inputs/"
+  cp "$root"/tests/references/*.h5 "$copy/tests/references/"
+  strip -o "$copy/build/cuda/bin/ridgeline" "$ridgeline"
+  for name in kernels layers network machine studies; do
+    if [[ -x $build/tests/test_$name ]]; then
+      strip -o "$copy/build/cuda/tests/test_$name" "$build/tests/test_$name"
+    fi
+  done
+  ldd "$ridgeline" "$build"/tests/test_* 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// {print $3}' |
+    sort -u | grep -Ev '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*|libcuda)\.so' |
+    xargs -r cp -L -t "$copy/build/cuda/lib"
+  tar -C "$folder" -czf "$pack.partial" ridgeline
+  mv "$pack.partial" "$pack"
+  echo "packed into $pack ($(du -h "$pack" | cut -f1)); there: tar xzf $(basename "$pack") && ridgeline/jobs/gpu_characterise.sh --quick"
+  exit
+fi
+
+results=${results:-$root/build/results/characterise}
+mkdir -p "$results/decks" "$results/roofline" "$results/tests"
+cd "$results"
+"$ridgeline" info | tee info.txt
+"$ridgeline" info --json >info.json
+space=openmp
+if grep -q '"cuda"' info.json; then space=cuda; fi
+
+failed=0
+: >summary.txt
+# step NAME LIMIT COMMAND…: what it prints goes to NAME.txt too; a failure does not end the others.
+step() {
+  local name=$1 limit=$2 begin=$SECONDS status=0
+  shift 2
+  printf '\n== %s\n' "$name"
+  timeout --kill-after=10 "$limit" "$@" 2>&1 | tee "$name.txt" || status=$?
+  if ((status != 0)); then failed=1; fi
+  printf '%4d s  status %d  %s\n' $((SECONDS - begin)) "$status" "$name" >>summary.txt
+}
+
+# Tests of what computes; the others need a compiler, or the whole clone.
+for program in "$build"/tests/test_{kernels,layers,network,machine,studies}; do
+  if [[ -x $program ]]; then
+    step "tests/$(basename "$program")" 240 env RIDGELINE_SOURCE_FOLDER="$root" "$program" --gtest_brief=1
+  fi
+done
+
+step machine 120 "$ridgeline" machine --output machine.json "${quick[@]}"
+
+# Where a deck's data are missing, data of the same shape take their place: times do not depend on it.
+for deck in "$root"/inputs/*.toml; do
+  name=$(basename "$deck" .toml)
+  cp "$deck" "decks/$name.toml"
+  if [[ -f $root/inputs/diabetes.h5 ]]; then cp "$root/inputs/diabetes.h5" decks/; fi
+  if "$ridgeline" train "decks/$name.toml" --dry-run >/dev/null 2>&1; then continue; fi
+  if grep -q '^kind = "text"' "$deck"; then
+    cat "$root"/inputs/*.toml "${BASH_SOURCE[0]}" >decks/text.txt
+    sed -i '/^\[data\]/,/^\[network\]/ {/^path = \[/,/\]/d; /^path/d; s/^kind = "text"/&\npath = "text.txt"/}' \
+      "decks/$name.toml"
+  else
+    target=$(grep -m 1 '^target' "$deck" || true)
+    awk -v data="[data]\nkind = \"synthetic\"\nshape = [1, 28, 28]\nclasses = 10\nsamples = 2000\n$target" '
+      /^\[/ { inside = $0 == "[data]"; if (inside) print data "\n" }
+      !inside { print }' "$deck" >"decks/$name.toml"
+  fi
+  echo "note: $name has no data here; data of the same shape take their place" | tee -a notes.txt
+done
+
+decks=()
+for deck in decks/*.toml; do decks+=(--deck "$deck"); done
+for study in latency bandwidth concurrency dispatch divergence; do
+  step "$study" 200 "$ridgeline" study "$study" --output "$study.json" "${quick[@]}"
+done
+for study in crossover scaling; do
+  step "$study" 200 "$ridgeline" study "$study" --output "$study.json" "${decks[@]}" "${quick[@]}"
+done
+
+for deck in decks/*.toml; do
+  name=$(basename "$deck" .toml)
+  for phase in train infer; do
+    step "roofline/$name-$phase" 100 "$ridgeline" roofline "$deck" --space "$space" --phase "$phase" \
+      --machine machine.json --output "roofline/$name-$phase.json"
+  done
+done
+
+# One dense layer n → n of n samples is a square matrix product.
+mkdir -p products
+sizes=(256 512 1024 2048)
+if [[ $space == cuda ]]; then sizes+=(4096 8192); fi
+for n in "${sizes[@]}"; do
+  cat >"products/product-$n.toml" <<END
+[data]
+kind = "synthetic"
+shape = [$n]
+classes = 2
+samples = 2
+[network]
+[[network.layer]]
+kind = "dense"
+name = "product"
+units = $n
+bias = false
+[train]
+epochs = 1
+batch = $n
+loss = "cross_entropy"
+optimizer = { kind = "sgd", learning_rate = 0.1 }
+END
+  for gemm in native kokkos_kernels; do
+    step "products/$n-$gemm" 100 "$ridgeline" roofline "products/product-$n.toml" --space "$space" \
+      --phase infer --machine machine.json --set "network.gemm=$gemm" --output "products/$n-$gemm.json"
+  done
+done
+
+printf '\n== Summary\n'
+cat summary.txt
+tar -C "$(dirname "$results")" -czf "$results.tar.gz.partial" "$(basename "$results")"
+mv "$results.tar.gz.partial" "$results.tar.gz"
+printf '\nEverything as files in %s, and in %s.tar.gz\n' "$results" "$results"
+exit "$failed"
