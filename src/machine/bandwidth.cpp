@@ -75,19 +75,22 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
     for (int count = 1; count <= 3; ++count) {
-      // New memory for each number of arrays: each is cut among the threads in another way, and its
-      // pages have to lie with the threads that stream them.
-      StreamArrays<Space> arrays(instance, count,
-                                 bytes / sizeof(double) / static_cast<std::size_t>(count),
-                                 options.threads, options.pages);
-      for (const StreamKernel kernel : kStreamKernels) {
-        if (stream_array_count(kernel) != count) continue;
-        points.push_back(measure_point(instance, arrays, kernel, options));
+      for (const Pages pages : options.pages) {
+        // New memory for each number of arrays: each is cut among the threads in another way, and
+        // its pages have to lie with the threads that stream them.
+        StreamArrays<Space> arrays(instance, count,
+                                   bytes / sizeof(double) / static_cast<std::size_t>(count),
+                                   options.threads, pages);
+        for (const StreamKernel kernel : kStreamKernels) {
+          if (stream_array_count(kernel) != count) continue;
+          points.push_back(measure_point(instance, arrays, kernel, options));
+          points.back().pages = pages;
+        }
       }
     }
     if (progress) {
-      progress(fmt::format("bandwidth, {} threads, {} pages, {}", points.back().threads,
-                           to_string(options.pages), readable_bytes(static_cast<double>(bytes))));
+      progress(fmt::format("bandwidth, {} threads, {}", points.back().threads,
+                           readable_bytes(static_cast<double>(bytes))));
     }
   }
   std::stable_sort(points.begin(), points.end(),
@@ -95,9 +98,8 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
                      return a.working_set_bytes < b.working_set_bytes;
                    });
   if (points.empty()) return;
-  note_left_out(fmt::format("bandwidth, {} threads, {} pages", points.back().threads,
-                            to_string(options.pages)),
-                order.left_out(), sets.size(), notes);
+  note_left_out(fmt::format("bandwidth, {} threads", points.back().threads), order.left_out(),
+                sets.size(), notes);
 }
 
 }  // namespace

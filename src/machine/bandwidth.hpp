@@ -26,22 +26,23 @@ struct BandwidthOptions {
   std::size_t smallest = std::size_t{16} << 10;  ///< working set: all arrays together, bytes
   std::size_t largest = std::size_t{1} << 30;
   int per_octave = 2;
-  int repeats = 7;              ///< at least
-  double min_seconds = 0.02;    ///< of timed work a point, at least
-  double budget_seconds = 1e9;  ///< see LadderOrder
-  int threads = 0;              ///< of a host, the first so many; 0: all
-  Pages pages = Pages::ordinary;
-  std::function<bool()> stopped;  ///< asked before each working set; may be empty
+  int repeats = 7;                               ///< at least
+  double min_seconds = 0.02;                     ///< of timed work a point, at least
+  double budget_seconds = 1e9;                   ///< see LadderOrder
+  int threads = 0;                               ///< of a host, the first so many; 0: all
+  std::vector<Pages> pages = {Pages::ordinary};  ///< of a host, in turn
+  std::function<bool()> stopped;                 ///< asked before each working set; may be empty
 };
 
 /// One kernel on one working set.
 struct BandwidthPoint {
   StreamKernel kernel = StreamKernel::read;
   std::size_t working_set_bytes = 0;  ///< of all arrays; what one pass asks for, too
-  int threads = 0;                    ///< host threads; on a device what it can run at once
-  Timing seconds;                     ///< one pass
-  long passes = 1;                    ///< in one launch
-  std::size_t huge_bytes = 0;         ///< of the arrays that lie on huge pages
+  Pages pages = Pages::ordinary;
+  int threads = 0;             ///< host threads; on a device what it can run at once
+  Timing seconds;              ///< one pass
+  long passes = 1;             ///< in one launch
+  std::size_t huge_bytes = 0;  ///< of the arrays that lie on huge pages
 
   /// Of the best repetition (GB = 10^9 bytes), in BabelStream's convention: see StreamKernel.
   double gbytes_per_second() const {

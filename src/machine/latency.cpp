@@ -1,6 +1,7 @@
 #include "machine/latency.hpp"
 
 #include <cmath>
+#include <memory>
 
 #include "core/timing.hpp"
 #include "core/views.hpp"
@@ -96,44 +97,68 @@ void sort_points(std::vector<LatencyPoint>& points, std::size_t first) {
             });
 }
 
-void ladder_on_host(Pages pages, const LatencyOptions& options, const Progress& progress,
+// A host's memory on one kind of pages.
+struct PagedNodes {
+  std::string label;
+  PageBuffer buffer;
+  char* nodes() const { return static_cast<char*>(buffer.data()); }
+};
+
+// Memory on small pages, and on huge ones where the kernel grants them.
+std::vector<std::unique_ptr<PagedNodes>> paged_nodes(std::size_t bytes,
+                                                     std::vector<std::string>* notes) {
+  std::vector<std::unique_ptr<PagedNodes>> all;
+  for (const Pages pages : {Pages::small, Pages::huge}) {
+    auto nodes =
+        std::unique_ptr<PagedNodes>(new PagedNodes{to_string(pages), PageBuffer(bytes, pages)});
+    nodes->buffer.touch();
+    const std::size_t huge = pages == Pages::huge ? nodes->buffer.huge_bytes() : 0;
+    if (pages == Pages::huge && huge < nodes->buffer.bytes() / 10 * 9) {
+      if (notes) {
+        notes->push_back(
+            "no latency ladder on huge pages: only " + readable_bytes(static_cast<double>(huge)) +
+            " of " + readable_bytes(static_cast<double>(nodes->buffer.bytes())) +
+            " came on huge pages (transparent huge pages: " + transparent_huge_pages() + ")");
+      }
+      continue;
+    }
+    all.push_back(std::move(nodes));
+  }
+  return all;
+}
+
+// Both kinds of pages in turn, so that what drifts meets both.
+void ladder_on_host(const LatencyOptions& options, const Progress& progress,
                     std::vector<std::string>* notes, std::vector<LatencyPoint>& points) {
   const auto sets =
       working_sets(options.smallest, options.largest, options.per_octave, kNodeStride);
   if (sets.empty()) return;
-  const PageBuffer buffer(sets.back(), pages);
-  buffer.touch();
-  if (pages == Pages::huge && buffer.huge_bytes() < buffer.bytes() / 10 * 9) {
-    if (notes) {
-      notes->push_back("no latency ladder on huge pages: only " +
-                       readable_bytes(static_cast<double>(buffer.huge_bytes())) + " of " +
-                       readable_bytes(static_cast<double>(buffer.bytes())) +
-                       " came on huge pages (transparent huge pages: " + transparent_huge_pages() +
-                       ")");
-    }
-    return;
-  }
-  const std::string label = pages == Pages::huge ? "huge" : small_page_label();
-  char* nodes = static_cast<char*>(buffer.data());
+  const auto kinds = paged_nodes(sets.back(), notes);
   CacheFlush flush;
-  const std::size_t first_point = points.size();
   LadderOrder order(sets, options.per_octave, flush.cache_bytes(), options.budget_seconds,
                     options.stopped);
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
     const std::vector<std::uint32_t> next = random_cycle(bytes / kNodeStride, options.seed);
-    for (std::size_t i = 0; i < next.size(); ++i) {
-      *reinterpret_cast<void**>(nodes + i * kNodeStride) = nodes + next[i] * kNodeStride;
+    for (const auto& kind : kinds) {
+      char* nodes = kind->nodes();
+      for (std::size_t i = 0; i < next.size(); ++i) {
+        *reinterpret_cast<void**>(nodes + i * kNodeStride) = nodes + next[i] * kNodeStride;
+      }
+      flush(bytes);
+      void* at = nodes;
+      // The chase's end is used as its next beginning, so that no load can be left out.
+      points.push_back(measure_point(Kokkos::Serial(), bytes, kind->label, options,
+                                     [&](long loads) { at = host::chase(at, loads); }));
+      report(progress, points.back());
     }
-    flush(bytes);
-    void* at = nodes;
-    // The chase's end is used as its next beginning, so that no load can be left out.
-    points.push_back(measure_point(Kokkos::Serial(), bytes, label, options,
-                                   [&](long loads) { at = host::chase(at, loads); }));
-    report(progress, points.back());
   }
-  sort_points(points, first_point);
-  note_left_out("latency, " + label + " pages", order.left_out(), sets.size(), notes);
+  sort_points(points, 0);
+  // Small pages first, as a reader expects them.
+  std::stable_sort(points.begin(), points.end(), [](const LatencyPoint& a, const LatencyPoint& b) {
+    return a.pages != "huge" && b.pages == "huge";
+  });
+  note_left_out("latency", order.left_out(), sets.size(), notes);
 }
 
 template <class Space>
@@ -181,8 +206,7 @@ std::vector<LatencyPoint> latency_ladder(SpaceKind space, const LatencyOptions& 
   std::vector<LatencyPoint> points;
   with_space(space, [&](const auto& instance) {
     if constexpr (kIsHost<std::decay_t<decltype(instance)>>) {
-      ladder_on_host(Pages::small, options, progress, notes, points);
-      ladder_on_host(Pages::huge, options, progress, notes, points);
+      ladder_on_host(options, progress, notes, points);
     } else {
       ladder_on_device(instance, options, progress, notes, points);
     }

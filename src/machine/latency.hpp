@@ -21,11 +21,10 @@ struct LatencyOptions {
   std::size_t smallest = std::size_t{16} << 10;  ///< working set, bytes
   std::size_t largest = std::size_t{1} << 30;
   int per_octave = 4;
-  int repeats = 7;            ///< at least; the latency is the fastest
-  long loads = 1000000;       ///< of all repeats together, at least; and once round the cycle
-  double min_seconds = 0.02;  ///< of timed loads a point, at least
-  double budget_seconds =
-      1e9;  ///< for each kind of pages; when spent, only sets in cache are added
+  int repeats = 7;              ///< at least; the latency is the fastest
+  long loads = 1000000;         ///< of all repeats together, at least; and once round the cycle
+  double min_seconds = 0.02;    ///< of timed loads a point, at least
+  double budget_seconds = 1e9;  ///< when spent, only sets in cache are added
   std::uint64_t seed = 1;
   std::function<bool()> stopped;  ///< asked before each point; may be empty
 };
@@ -42,7 +41,7 @@ struct LatencyPoint {
 /// through nodes kNodeStride apart (Sattolo's shuffle), at least once round over all repeats
 /// together, each going on where the one before stopped.
 ///
-/// On a host once on small pages and once on huge ones, which are left out where the kernel does
+/// On a host on small pages and on huge ones in turn; huge ones are left out where the kernel does
 /// not grant them. On a device one thread follows, in a kernel long enough that its launch does not
 /// count; device memory lies on huge pages. `notes` gets what was left out.
 std::vector<LatencyPoint> latency_ladder(SpaceKind space, const LatencyOptions& options,

@@ -151,7 +151,7 @@ MachineOptions MachineOptions::standard(bool quick) {
   const std::size_t first = caches.empty() ? std::size_t{32} << 10 : caches.front().bytes;
   options.latency.smallest = first / 2;
   options.latency.largest = std::size_t{quick ? 256u : 1024u} << 20;
-  options.latency.budget_seconds = quick ? 3 : 17;
+  options.latency.budget_seconds = quick ? 6 : 34;
   options.bandwidth.largest = std::size_t{quick ? 384u : 1024u} << 20;
   options.bandwidth.per_octave = quick ? 1 : 2;
   options.bandwidth.budget_seconds = quick ? 4 : 18;

@@ -31,11 +31,8 @@ std::size_t straight_points(const std::vector<double>& bytes, const std::vector<
     const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(n));
     const auto fit = fit_launch_cost(x, y);
     if (!fit) continue;
-    bool straight = true;
-    for (std::size_t i = 0; i < n; ++i) {
-      straight = straight && std::abs(std::log(y[i] / fit->at(x[i]))) < std::log(1.3);
-    }
-    if (straight) return n;
+    const double last = std::abs(std::log(y.back() / fit->at(x.back())));
+    if (fit->residual_deviation < 0.15 && last < 0.3) return n;
   }
   return std::min<std::size_t>(3, bytes.size());
 }

@@ -229,7 +229,7 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
     require_memory(space, static_cast<double>(largest_on(space)));
   }
   const double ladders =
-      (has_host ? 2.0 * static_cast<double>(bounds.threads.size()) : 0.0) + (has_device ? 2 : 0);
+      (has_host ? static_cast<double>(bounds.threads.size()) : 0.0) + (has_device ? 1 : 0);
   options.budget_seconds = (control.quick ? 19 : 140) / ladders;
   study.settings = {{"smallest_bytes", options.smallest},
                     {"largest_bytes", bounds.spaces.empty() ? 0 : largest_on(bounds.spaces[0])},
@@ -238,40 +238,47 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
   note_binding(study.notes);
 
   std::vector<Ladder> measured;
-  const auto measure = [&](SpaceKind space, const std::string& name, int threads, Pages pages) {
+  const auto measure = [&](SpaceKind space, const std::string& name, int threads,
+                           const std::vector<Pages>& pages) {
     if (control.should_stop()) return;
     options.largest = largest_on(space);
     options.threads = threads;
     options.pages = pages;
-    Ladder ladder{name, machine::is_host(space) ? machine::to_string(pages) : "huge", threads,
-                  machine::bandwidth_ladder(space, options, control.progress, &study.notes)};
-    if (pages == Pages::huge && !came_on_huge_pages(ladder)) {
-      study.notes.push_back("no bandwidth on huge pages: the kernel did not grant them");
-      return;
+    const auto points = machine::bandwidth_ladder(space, options, control.progress, &study.notes);
+    for (const Pages kind : pages) {
+      Ladder ladder{name, machine::is_host(space) ? machine::to_string(kind) : "huge", threads, {}};
+      for (const BandwidthPoint& point : points) {
+        if (point.pages == kind) ladder.points.push_back(point);
+      }
+      if (ladder.points.empty()) continue;
+      ladder.threads = ladder.points.front().threads;
+      if (kind == Pages::huge && !came_on_huge_pages(ladder)) {
+        study.notes.push_back("no bandwidth on huge pages: the kernel did not grant them");
+        continue;
+      }
+      for (const BandwidthPoint& point : ladder.points) {
+        study.points.push_back({{"space", name},
+                                {"kernel", machine::to_string(point.kernel)},
+                                {"threads", point.threads},
+                                {"pages", ladder.pages},
+                                {"working_set_bytes", point.working_set_bytes},
+                                {"gbytes_per_second", point.gbytes_per_second()},
+                                {"seconds", point.seconds},
+                                {"huge_page_bytes", point.huge_bytes}});
+      }
+      measured.push_back(std::move(ladder));
     }
-    for (const BandwidthPoint& point : ladder.points) {
-      study.points.push_back({{"space", name},
-                              {"kernel", machine::to_string(point.kernel)},
-                              {"threads", point.threads},
-                              {"pages", ladder.pages},
-                              {"working_set_bytes", point.working_set_bytes},
-                              {"gbytes_per_second", point.gbytes_per_second()},
-                              {"seconds", point.seconds},
-                              {"huge_page_bytes", point.huge_bytes}});
-    }
-    if (!ladder.points.empty()) ladder.threads = ladder.points.front().threads;
-    measured.push_back(std::move(ladder));
   };
   if (has_host) {
     const SpaceKind host = all > 1 ? SpaceKind::openmp : SpaceKind::serial;
     machine::warm_up(host, 0.05);
     for (const int threads : bounds.threads) {
-      for (const Pages pages : {Pages::small, Pages::huge}) measure(host, "host", threads, pages);
+      measure(host, "host", threads, {Pages::small, Pages::huge});
     }
   }
   if (has_device) {
     machine::warm_up(SpaceKind::cuda, 1);
-    measure(SpaceKind::cuda, "cuda", 0, Pages::ordinary);
+    measure(SpaceKind::cuda, "cuda", 0, {Pages::ordinary});
   }
   analyse_all(measured, study);
   study.complete = !control.should_stop();

@@ -131,7 +131,7 @@ double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, mach
   machine::BandwidthOptions options;
   options.smallest = options.largest = working_set;
   options.threads = threads;
-  options.pages = pages;
+  options.pages = {pages};
   double best = 0;
   for (const machine::BandwidthPoint& point : machine::bandwidth_ladder(kind, options)) {
     if (point.kernel == machine::StreamKernel::read) best = 1e9 * point.gbytes_per_second();

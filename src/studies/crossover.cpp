@@ -390,8 +390,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
       // A view does nothing.
       if (pass == Pass::forward && family.plan(family.width)->is_view(false)) continue;
       measure_layer(family, bounds, layer_batches, pass, !control.quick || !bounds.widths.empty(),
-                    left + 2, measuring,
-                    curves);
+                    left + 2, measuring, curves);
     }
   }
   for (const DeckCase& deck : bounds.decks) {

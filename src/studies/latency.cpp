@@ -191,13 +191,14 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
                                        : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
                                                   machine::free_memory_bytes(space) / 4);
     options.per_octave = bounds.per_octave;
-    options.budget_seconds = (control.quick ? 9.0 : 65.0) / static_cast<double>(spaces.size());
+    options.budget_seconds = (control.quick ? 18.0 : 130.0) / static_cast<double>(spaces.size());
     options.stopped = control.stopped;
     require_order("--from and --to", static_cast<double>(options.smallest),
                   static_cast<double>(options.largest));
-    // The cycle's numbers take four bytes a node beside it.
+    // A host has it once on either kind of pages; the cycle's numbers take four bytes a node more.
     require_memory(space, static_cast<double>(options.largest) *
-                              (1 + 4.0 / static_cast<double>(machine::kNodeStride)));
+                              ((machine::is_host(space) ? 2 : 1) +
+                               4.0 / static_cast<double>(machine::kNodeStride)));
     all.push_back(options);
   }
   study.settings["largest_bytes"] = all.empty() ? 0 : all.front().largest;

@@ -95,7 +95,7 @@ TEST_F(Studies, LatencyHasEveryKindOfPages) {
 }
 
 TEST_F(Studies, LatencyStopsWithWhatItHas) {
-  const Study study = study_latency({{SpaceKind::serial}, 4 * kKiB, 64 * kKiB, 2}, stopping(6));
+  const Study study = study_latency({{SpaceKind::serial}, 4 * kKiB, 64 * kKiB, 2}, stopping(4));
   EXPECT_FALSE(study.complete);
   EXPECT_GE(study.points.size(), 1u);
   EXPECT_LT(study.points.size(), 9u);
