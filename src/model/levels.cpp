@@ -11,6 +11,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRise = 0.125;      // of log cost an octave: more is no level
 constexpr double kDifferent = 0.15;  // of log cost: less is the same level
 constexpr double kLeastNoise = 0.01;
+constexpr double kDisturbed = 0.1;  // of log cost
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -90,10 +91,17 @@ CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>&
   CurveLevel level;
   level.first = first;
   level.last = last;
-  const double n = static_cast<double>(last - first + 1);
+  // Disturbed points, a tenth and more above the median, say nothing of the level.
+  std::vector<double> there(y.begin() + std::ptrdiff_t(first),
+                            y.begin() + std::ptrdiff_t(last) + 1);
+  const double usual = median(there);
+  there.erase(std::remove_if(there.begin(), there.end(),
+                             [&](double value) { return value > usual + kDisturbed; }),
+              there.end());
+  const double n = static_cast<double>(there.size());
   double mean = 0, squares = 0;
-  for (std::size_t i = first; i <= last; ++i) mean += y[i] / n;
-  for (std::size_t i = first; i <= last; ++i) squares += (y[i] - mean) * (y[i] - mean);
+  for (const double value : there) mean += value / n;
+  for (const double value : there) squares += (value - mean) * (value - mean);
   const double half =
       n > 1 ? student_t_95(static_cast<int>(n) - 1) * std::sqrt(squares / (n - 1) / n) : kInfinity;
   level.cost = {std::exp(mean), std::exp(mean - half), std::exp(mean + half)};
@@ -112,7 +120,15 @@ std::vector<CurveLevel> find_levels(const std::vector<double>& bytes,
   if (n < 4) return {};
   std::vector<double> x(n), y(n);
   for (std::size_t i = 0; i < n; ++i) x[i] = std::log2(bytes[i]), y[i] = std::log(cost[i]);
-  const std::vector<double> smooth = smoothed(x, y);
+  // A larger set never costs less: what does not last to the right is a disturbance (a slower
+  // clock, a neighbour), and does not end a level.
+  std::vector<double> lasting = y;
+  double least = y[n - 1];
+  for (std::size_t i = n; i-- > 0;) {
+    least = std::min(least, y[i]);
+    if (y[i] > least + kDisturbed) lasting[i] = least;
+  }
+  const std::vector<double> smooth = smoothed(x, lasting);
 
   std::vector<CurveLevel> levels;
   const auto add = [&](std::size_t first, std::size_t last) {

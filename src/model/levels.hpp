@@ -11,16 +11,17 @@ namespace ridgeline::model {
 /// of the memory hierarchy, as far as the curve shows it.
 struct CurveLevel {
   std::size_t first = 0, last = 0;  ///< indices of its points
-  Estimate cost;                    ///< geometric mean of its points
+  Estimate cost;                    ///< geometric mean of its points that were not disturbed
   double from_bytes = 0;            ///< its first working set
   /// Its last working set, which is as much as the level held; the interval ends at the next point
   /// of the sweep. Infinite where the curve ends with this level.
   Estimate capacity_bytes;
 };
 
-/// The levels in a curve, innermost first, found without knowing the machine: the curve is cut into
-/// straight pieces (of log cost against log working set), as many as its noise warrants, by dynamic
-/// programming (Bellman, "On the approximation of curves by line segments using dynamic
+/// The levels in a curve, innermost first, found without knowing the machine. A larger set never
+/// costs less, so a point a tenth above a later one is disturbed; without those, the curve is cut
+/// into straight pieces (of log cost against log working set), as many as its noise warrants, by
+/// dynamic programming (Bellman, "On the approximation of curves by line segments using dynamic
 /// programming", CACM 4, 1961); where the pieces rise by less than an eighth an octave, and that
 /// for at least three points and half an octave, there is a level. Levels that differ by less than
 /// a sixth are one, and its capacity is where the second ends. A curve that still rises at its end

@@ -75,6 +75,17 @@ TEST(Levels, AreFoundWithinOnePointInNoise) {
   }
 }
 
+TEST(Levels, AreNotMadeOrEndedByDisturbedPoints) {
+  // Every seventh point was measured with a slower clock.
+  for (const auto& missing : {oldest, random, between}) {
+    Curve curve = curve_with(missing, 8, Noise(1, 0.005));
+    for (std::size_t i = 3; i < curve.cost.size() - 8; i += 7) curve.cost[i] *= 1.22;
+    EXPECT_TRUE(finds_capacities(curve, 8));
+    const auto levels = find_levels(curve.bytes, curve.cost);
+    EXPECT_NEAR(levels[0].cost.value, kCost[0], 0.02);
+  }
+}
+
 TEST(Levels, CostsCoverTheTruthInNoise) {
   int covered[4] = {};
   for (std::uint64_t trial = 0; trial < 100; ++trial) {
