@@ -23,17 +23,20 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
   const std::size_t n = loads.size();
   if (n < 4) return std::nullopt;
   const auto t = [](const std::vector<double>& p) { return std::exp(p[0]); };
-  const auto most = [](const std::vector<double>& p) { return std::exp(p[1]); };
+  const double highest = *std::max_element(bytes_per_second.begin(), bytes_per_second.end());
+  // A curve that does not saturate says only that the plateau is higher: it ends somewhere.
+  const auto most = [=](const std::vector<double>& p) {
+    return highest * std::exp(std::min(p[1], 10.0));
+  };
   // Between the harmonic sum, 1, and a corner that no measured curve shows sharper, 20.
   const auto q = [](const std::vector<double>& p) { return 1 + 19 / (1 + std::exp(-p[2])); };
   const auto knee = [&](const std::vector<double>& p) { return t(p) * most(p) / bytes_a_load; };
-  const double highest = *std::max_element(bytes_per_second.begin(), bytes_per_second.end());
-  const auto fit = least_squares(
-      {std::log(loads[0] * bytes_a_load / bytes_per_second[0]), std::log(highest), -1.5}, n,
-      [&](const std::vector<double>& p, std::size_t i) {
-        return std::log(bytes_per_second[i] /
-                        bandwidth(t(p), most(p), q(p), loads[i], bytes_a_load));
-      });
+  const auto fit =
+      least_squares({std::log(loads[0] * bytes_a_load / bytes_per_second[0]), 0, -1.5}, n,
+                    [&](const std::vector<double>& p, std::size_t i) {
+                      return std::log(bytes_per_second[i] /
+                                      bandwidth(t(p), most(p), q(p), loads[i], bytes_a_load));
+                    });
   if (!fit) return std::nullopt;
   return Saturation{fit->positive(t), fit->positive(most), fit->positive(knee),
                     q(fit->parameters()), fit->residual_deviation()};

@@ -52,6 +52,14 @@ TEST(LaunchCost, IntervalsCoverTheTruthInNoise) {
   EXPECT_GE(half, 90);
 }
 
+TEST(LaunchCost, OfTimesThatDoNotGrowHasNoUpperRate) {
+  const auto cost = fit_launch_cost({1e3, 1e4, 1e5, 1e6}, {3e-6, 3.1e-6, 2.9e-6, 2.9e-6});
+  ASSERT_TRUE(cost);
+  EXPECT_NEAR(cost->seconds.value, 3e-6, 0.1e-6);
+  EXPECT_GT(cost->bytes_per_second.value, 1e12);
+  EXPECT_TRUE(std::isfinite(cost->bytes_per_second.value));
+}
+
 TEST(LaunchCost, NeedsThreePoints) {
   EXPECT_FALSE(fit_launch_cost({1, 2}, {1, 2}));
   EXPECT_FALSE(fit_launch_cost({}, {}));

@@ -69,6 +69,19 @@ TEST(Saturation, IntervalsCoverTheTruthInNoise) {
   EXPECT_GE(knee, 90);
 }
 
+TEST(Saturation, ThatDoesNotComeHasNoUpperBound) {
+  std::vector<double> loads, rates;
+  for (double n = 1; n <= 64; n *= 2) {
+    loads.push_back(n);
+    rates.push_back(n * kLine / kLatency * (n == 4 ? 1.01 : 1));
+  }
+  const auto fit = fit_saturation(loads, rates, kLine);
+  ASSERT_TRUE(fit);
+  EXPECT_NEAR(fit->latency_seconds.value, kLatency, 0.02 * kLatency);
+  EXPECT_GT(fit->loads_in_flight.value, 64);
+  EXPECT_GT(fit->loads_in_flight.high, 1e3);
+}
+
 TEST(Saturation, NeedsFourPoints) { EXPECT_FALSE(fit_saturation({1, 2, 4}, {1, 2, 3}, kLine)); }
 
 }  // namespace
