@@ -13,8 +13,8 @@ Usage: jobs/gpu_characterise.sh [--build FOLDER] [--quick] [--results FOLDER]
   --quick           within 8 minutes rather than 30
   --results FOLDER  where the files go (default: build/results/characterise of this clone); beside it
                     FOLDER.tar.gz holds all of them
-  --pack FILE       measure nothing: put into FILE what another machine of this kind needs, libraries
-                    too; unpack it there and run its jobs/gpu_characterise.sh
+  --pack FILE       measure nothing: put into FILE what another machine needs, libraries too but for
+                    CUDA's own; unpack it there and run its jobs/gpu_characterise.sh
 
 Example: jobs/gpu_characterise.sh --quick
 END
@@ -43,8 +43,10 @@ done
 ridgeline=$build/bin/ridgeline
 [[ -x $ridgeline ]] || fail "$ridgeline: no such program; build it, or name a build with --build"
 
-# A copy carries the libraries that it needs; those of the system and of the driver it finds there.
-if [[ -d $build/lib ]]; then export LD_LIBRARY_PATH=$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; fi
+# A copy carries the libraries that it needs; those of the C library, the driver and CUDA it finds there.
+for folder in "${CUDA_HOME:-/usr/local/cuda}/lib64" "$build/lib"; do
+  if [[ -d $folder ]]; then export LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; fi
+done
 
 if [[ -n $pack ]]; then
   folder=$(mktemp -d)
@@ -61,7 +63,7 @@ if [[ -n $pack ]]; then
     fi
   done
   ldd "$ridgeline" "$build"/tests/test_* 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// {print $3}' |
-    sort -u | grep -Ev '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*|libcuda)\.so' |
+    sort -u | grep -Ev '/cuda|/(libc|libm|libdl|librt|libpthread|libresolv|libutil|libcuda)\.so' |
     xargs -r cp -L -t "$copy/build/cuda/lib"
   tar -C "$folder" -czf "$pack.partial" ridgeline
   mv "$pack.partial" "$pack"
