@@ -91,6 +91,11 @@ struct FillPath {
 template <class Space>
 using Range = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, std::size_t>;
 
+struct Touch {
+  std::uint32_t* next;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { next[i] = 0; }
+};
+
 struct SumRegular {
   const std::uint32_t* next;
   KOKKOS_FUNCTION void operator()(std::size_t i, std::uint64_t& sum) const { sum += next[i]; }
@@ -203,10 +208,8 @@ ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
           static_cast<std::size_t>(chains_)),
       sum_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/sum"), 1) {
   // First touched by the threads that will read it in order.
-  const auto next = next_.data();
-  Kokkos::parallel_for(
-      "access/touch", detail::Range<Space>(instance, 0, size),
-      KOKKOS_LAMBDA(std::size_t i) { next[i] = 0; });
+  Kokkos::parallel_for("access/touch", detail::Range<Space>(instance, 0, size),
+                       detail::Touch{next_.data()});
   const std::vector<std::uint32_t> cycle = random_cycle(size, 1);
   using HostVector = Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
                                   Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
