@@ -25,7 +25,8 @@ fail() {
   exit 2
 }
 
-root=$(cd -- "$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")/.." && pwd)
+self=$(realpath -- "${BASH_SOURCE[0]}")
+root=$(dirname -- "$(dirname -- "$self")")
 build=$root/build/cuda results='' pack='' quick=()
 while (($# > 0)); do
   case $1 in
@@ -53,7 +54,7 @@ if [[ -n $pack ]]; then
   trap 'rm -rf "$folder"' EXIT
   copy=$folder/ridgeline
   mkdir -p "$copy"/{jobs,inputs,tests/references} "$copy"/build/cuda/{bin,lib,tests}
-  cp "${BASH_SOURCE[0]}" "$copy/jobs/"
+  cp "$self" "$copy/jobs/"
   cp "$root"/inputs/*.{toml,h5} "$copy/inputs/"
   cp "$root"/tests/references/*.h5 "$copy/tests/references/"
   strip -o "$copy/build/cuda/bin/ridgeline" "$ridgeline"
@@ -107,7 +108,7 @@ for deck in "$root"/inputs/*.toml; do
   if [[ -f $root/inputs/diabetes.h5 ]]; then cp "$root/inputs/diabetes.h5" decks/; fi
   if "$ridgeline" train "decks/$name.toml" --dry-run >/dev/null 2>&1; then continue; fi
   if grep -q '^kind = "text"' "$deck"; then
-    cat "$root"/inputs/*.toml "${BASH_SOURCE[0]}" >decks/text.txt
+    cat "$root"/inputs/*.toml "$self" >decks/text.txt
     sed -i '/^\[data\]/,/^\[network\]/ {/^path = \[/,/\]/d; /^path/d; s/^kind = "text"/&\npath = "text.txt"/}' \
       "decks/$name.toml"
   else
@@ -145,8 +146,8 @@ for n in "${sizes[@]}"; do
 [data]
 kind = "synthetic"
 shape = [$n]
-classes = 2
 samples = 2
+target = "input"
 [network]
 [[network.layer]]
 kind = "dense"
@@ -156,7 +157,7 @@ bias = false
 [train]
 epochs = 1
 batch = $n
-loss = "cross_entropy"
+loss = "mse"
 optimizer = { kind = "sgd", learning_rate = 0.1 }
 END
   for gemm in native kokkos_kernels; do
