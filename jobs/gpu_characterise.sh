@@ -116,6 +116,8 @@ for deck in "$root"/inputs/*.toml; do
     awk -v data="[data]\nkind = \"synthetic\"\nshape = [1, 28, 28]\nclasses = 10\nsamples = 2000\n$target" '
       /^\[/ { inside = $0 == "[data]"; if (inside) print data "\n" }
       !inside { print }' "$deck" >"decks/$name.toml"
+    # Made values are no probabilities.
+    sed -i 's/"binary_cross_entropy"/"mse"/' "decks/$name.toml"
   fi
   echo "note: $name has no data here; data of the same shape take their place" | tee -a notes.txt
 done
