@@ -102,10 +102,10 @@ done
 step machine 120 "$ridgeline" machine --output machine.json "${quick[@]}"
 
 # Where a deck's data are missing, data of the same shape take their place: times do not depend on it.
+if [[ -f $root/inputs/diabetes.h5 ]]; then cp "$root/inputs/diabetes.h5" decks/; fi
 for deck in "$root"/inputs/*.toml; do
   name=$(basename "$deck" .toml)
   cp "$deck" "decks/$name.toml"
-  if [[ -f $root/inputs/diabetes.h5 ]]; then cp "$root/inputs/diabetes.h5" decks/; fi
   if "$ridgeline" train "decks/$name.toml" --dry-run >/dev/null 2>&1; then continue; fi
   if grep -q '^kind = "text"' "$deck"; then
     cat "$root"/inputs/*.toml "$self" >decks/text.txt

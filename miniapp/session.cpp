@@ -23,18 +23,17 @@ Session open_session(const config::Deck& deck, const data::Vocabulary& vocabular
                   nullptr};
   session.plan =
       std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(session.dataset));
-  if (deck.verify && deck.verify->metric != config::Metric::train_loss &&
-      session.dataset.test.samples == 0) {
-    deck.verify->table.fail("metric", "[verify] asks for " +
-                                          std::string(config::to_string(deck.verify->metric)) +
-                                          ", and the data has no test set");
+  const auto require_test_set = [&](config::Metric metric, const config::OptionTable& table,
+                                    const char* key, const std::string& who) {
+    if (metric == config::Metric::train_loss || session.dataset.test.samples > 0) return;
+    table.fail(
+        key, who + " " + std::string(config::to_string(metric)) + ", and the data has no test set");
+  };
+  if (deck.verify) {
+    require_test_set(deck.verify->metric, deck.verify->table, "metric", "[verify] asks for");
   }
-  const auto& early_stop = deck.train.early_stop;
-  if (early_stop && early_stop->metric != config::Metric::train_loss &&
-      session.dataset.test.samples == 0) {
-    deck.train.table.fail("early_stop", "train.early_stop watches " +
-                                            std::string(config::to_string(early_stop->metric)) +
-                                            ", and the data has no test set");
+  if (const auto& stop = deck.train.early_stop) {
+    require_test_set(stop->metric, deck.train.table, "early_stop", "train.early_stop watches");
   }
   if (session.dataset.tokens > 0) {
     session.dataset.require_tokens_below(session.plan->token_limit());

@@ -112,12 +112,28 @@ void add_thread_counts(CLI::App& study, std::vector<int>& counts) {
       ->delimiter(',');
 }
 
+void add_per_octave(CLI::App& study, int& per_octave, const std::string& defaults) {
+  study.add_option("--per-octave", per_octave, "Points a doubling (default: " + defaults + ")")
+      ->check(CLI::Range(1, 32));
+}
+
 // `measure(spaces, control)` gives the study.
 template <class Measure>
 void set_action(CLI::App& study, const std::shared_ptr<Options>& options,
                 const CommonOptions& common, Action& action, const Measure& measure) {
   study.callback(
       [=, &common, &action] { action = [=, &common] { return run(*options, common, measure); }; });
+}
+
+// The same of a study that measures within its bounds, on each of the spaces.
+template <class Bounds>
+void set_action(CLI::App& study, const std::shared_ptr<Options>& options,
+                const CommonOptions& common, Action& action, const std::shared_ptr<Bounds>& bounds,
+                Study (*measure)(Bounds, const Control&)) {
+  set_action(study, options, common, action, [=](const auto& spaces, const Control& control) {
+    bounds->spaces = spaces;
+    return measure(*bounds, control);
+  });
 }
 
 void add_latency(CLI::App& verb, const CommonOptions& common, Action& action) {
@@ -127,17 +143,8 @@ void add_latency(CLI::App& verb, const CommonOptions& common, Action& action) {
   add_size(*study, "--from", bounds->smallest, "Smallest working set (default: 4 KiB)");
   add_size(*study, "--to", bounds->largest,
            "Largest working set (default: 1 GiB, quick 256 MiB, at most a quarter of free memory)");
-  study->add_option("--per-octave", bounds->per_octave, "Points a doubling (default: 8, quick 4)")
-      ->check(CLI::Range(1, 32));
-  study->callback([=, &common, &action, options = options] {
-    action = [=, &common] {
-      return run(*options, common,
-                 [&](const std::vector<SpaceKind>& spaces, const Control& control) {
-                   bounds->spaces = spaces;
-                   return studies::study_latency(*bounds, control);
-                 });
-    };
-  });
+  add_per_octave(*study, bounds->per_octave, "8, quick 4");
+  set_action(*study, options, common, action, bounds, studies::study_latency);
 }
 
 void add_bandwidth(CLI::App& verb, const CommonOptions& common, Action& action) {
@@ -148,21 +155,9 @@ void add_bandwidth(CLI::App& verb, const CommonOptions& common, Action& action) 
            "Smallest working set of all arrays (default: 8 KiB)");
   add_size(*study, "--to", bounds->largest,
            "Largest working set (default: 1 GiB, quick 384 MiB, at most a quarter of free memory)");
-  study->add_option("--per-octave", bounds->per_octave, "Points a doubling (default: 4, quick 2)")
-      ->check(CLI::Range(1, 32));
-  study
-      ->add_option("--thread-counts", bounds->threads,
-                   "Host threads, such as 1,2,4 (default: powers of two up to all)")
-      ->delimiter(',');
-  study->callback([=, &common, &action, options = options] {
-    action = [=, &common] {
-      return run(*options, common,
-                 [&](const std::vector<SpaceKind>& spaces, const Control& control) {
-                   bounds->spaces = spaces;
-                   return studies::study_bandwidth(*bounds, control);
-                 });
-    };
-  });
+  add_per_octave(*study, bounds->per_octave, "4, quick 2");
+  add_thread_counts(*study, bounds->threads);
+  set_action(*study, options, common, action, bounds, studies::study_bandwidth);
 }
 
 void add_concurrency(CLI::App& verb, const CommonOptions& common, Action& action) {
@@ -174,10 +169,7 @@ void add_concurrency(CLI::App& verb, const CommonOptions& common, Action& action
   study->add_option("--loads", bounds->loads, "Independent loads in flight a thread, such as 1,2,4")
       ->delimiter(',');
   add_thread_counts(*study, bounds->threads);
-  set_action(*study, options, common, action, [bounds](const auto& spaces, const auto& control) {
-    bounds->spaces = spaces;
-    return studies::study_concurrency(*bounds, control);
-  });
+  set_action(*study, options, common, action, bounds, studies::study_concurrency);
 }
 
 void add_dispatch(CLI::App& verb, const CommonOptions& common, Action& action) {
@@ -186,12 +178,8 @@ void add_dispatch(CLI::App& verb, const CommonOptions& common, Action& action) {
   auto bounds = std::make_shared<studies::DispatchBounds>();
   add_size(*study, "--from", bounds->smallest, "Bytes of the smallest kernel (default: 256)");
   add_size(*study, "--to", bounds->largest, "Of the largest (default: 64 MiB, a device 256 MiB)");
-  study->add_option("--per-octave", bounds->per_octave, "Points a doubling (default: 4, quick 2)")
-      ->check(CLI::Range(1, 32));
-  set_action(*study, options, common, action, [bounds](const auto& spaces, const auto& control) {
-    bounds->spaces = spaces;
-    return studies::study_dispatch(*bounds, control);
-  });
+  add_per_octave(*study, bounds->per_octave, "4, quick 2");
+  set_action(*study, options, common, action, bounds, studies::study_dispatch);
 }
 
 void add_divergence(CLI::App& verb, const CommonOptions& common, Action& action) {
@@ -204,10 +192,7 @@ void add_divergence(CLI::App& verb, const CommonOptions& common, Action& action)
       ->check(CLI::Range(std::size_t{32}, std::size_t{1} << 31));
   add_size(*study, "--array", bounds->array_bytes,
            "Bytes of the array that is read (default: 256 MiB, quick 64 MiB)");
-  set_action(*study, options, common, action, [bounds](const auto& spaces, const auto& control) {
-    bounds->spaces = spaces;
-    return studies::study_divergence(*bounds, control);
-  });
+  set_action(*study, options, common, action, bounds, studies::study_divergence);
 }
 
 // Decks that a study takes: those of `--deck`, or every one in `inputs/` of the current folder

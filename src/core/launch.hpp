@@ -31,6 +31,16 @@ struct LaunchCount {
   long parallel = 0;
   long single = 0;
   long barriers = 0;  ///< that the kernels' teams wait for, one after the other
+
+  LaunchCount& operator+=(const LaunchCount& other) {
+    parallel += other.parallel;
+    single += other.single;
+    barriers += other.barriers;
+    return *this;
+  }
+  LaunchCount operator-(const LaunchCount& other) const {
+    return {parallel - other.parallel, single - other.single, barriers - other.barriers};
+  }
 };
 inline thread_local LaunchCount launch_count;
 

@@ -25,11 +25,16 @@ namespace {
 
 HostThreads placed;
 
-// The processors of the affinity mask, one of every core first, their siblings (SMT) after them.
-std::vector<int> usable_cpus() {
+// What the calling thread is bound to.
+cpu_set_t own_mask() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   sched_getaffinity(0, sizeof(mask), &mask);
+  return mask;
+}
+
+// The processors of an affinity mask, one of every core first, their siblings (SMT) after them.
+std::vector<int> cpus_of(const cpu_set_t& mask) {
   std::vector<int> first, siblings;
   std::set<std::string> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -46,22 +51,16 @@ std::vector<int> usable_cpus() {
 
 #if defined(KOKKOS_ENABLE_OPENMP)
 // What each thread of the pool was bound to, together: this one's own mask is a part of it.
-std::vector<int> cpus_of_all_threads(int count) {
+cpu_set_t mask_of_all_threads(int count) {
   cpu_set_t all;
   CPU_ZERO(&all);
 #pragma omp parallel num_threads(count)
   {
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    sched_getaffinity(0, sizeof(mask), &mask);
+    const cpu_set_t mask = own_mask();
 #pragma omp critical
     CPU_OR(&all, &all, &mask);
   }
-  std::vector<int> cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &all)) cpus.push_back(cpu);
-  }
-  return cpus;
+  return all;
 }
 
 // Pins each thread of the pool to a processor of its own, as far apart as can be. libgomp reads
@@ -73,7 +72,7 @@ void bind_threads(HostThreads& threads) {
     threads.bound = true;
     threads.binding = std::string("OMP_PROC_BIND=") + (bind ? bind : "(default)") +
                       " OMP_PLACES=" + (places ? places : "(default)");
-    threads.cpus = cpus_of_all_threads(threads.count);
+    threads.cpus = cpus_of(mask_of_all_threads(threads.count));
     return;
   }
   const char* asked = std::getenv("OMP_PROC_BIND");
@@ -186,7 +185,7 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
                        "where there is one, the build of preset openmp runs anywhere");
   }
   placed = HostThreads();
-  placed.cpus = usable_cpus();
+  placed.cpus = cpus_of(own_mask());
   std::vector<std::string> flags;
   for (const std::string& flag : kokkos_flags) flags.push_back(bridge::kokkos_flag(flag));
 #if defined(KOKKOS_ENABLE_OPENMP)

@@ -109,10 +109,8 @@ ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set
     route_[0] = detail::random_route(part_nodes_, 1);
     const Buffer<Space, std::uint32_t> route(
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "concurrency/route"), part_nodes_);
-    Kokkos::deep_copy(
-        instance_, route,
-        Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(route_[0].data(), part_nodes_));
+    Kokkos::deep_copy(instance_, route,
+                      Vector<Kokkos::Serial, const std::uint32_t>(route_[0].data(), part_nodes_));
     Kokkos::parallel_for("concurrency/link", Kokkos::RangePolicy<Space>(instance_, 0, part_nodes_),
                          detail::LinkRoute{memory_, route.data(), part_nodes_});
     instance_.fence();
@@ -121,8 +119,19 @@ ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set
 }
 
 template <class Space>
-std::uintptr_t ChainedLoads<Space>::node(std::size_t part, std::size_t at) const {
-  return reinterpret_cast<std::uintptr_t>(memory_ + (part * part_nodes_ + at) * kNodeStride);
+template <class Body>
+void ChainedLoads<Space>::for_chains(long steps, const Body& body) const {
+  const std::size_t threads = static_cast<std::size_t>(threads_);
+  const std::size_t chains = static_cast<std::size_t>(chains_);
+  const std::size_t a_part = threads * chains / parts_;
+  for (std::size_t chain = 0; chain < threads * chains; ++chain) {
+    const std::size_t part = chain / a_part;
+    const std::size_t begin = part_nodes_ * (chain % a_part) / a_part;
+    const std::size_t place = (begin + static_cast<std::size_t>(steps)) % part_nodes_;
+    body(chain / chains * detail::kSlots + chain % chains,
+         reinterpret_cast<std::uintptr_t>(memory_ + (part * part_nodes_ + route_[part][place]) *
+                                                        kNodeStride));
+  }
 }
 
 template <class Space>
@@ -132,15 +141,7 @@ void ChainedLoads<Space>::prepare(int threads, int chains) {
   chains_ = chains;
   steps_ = 0;
   const auto at = Kokkos::create_mirror_view(at_);
-  const std::size_t a_part =
-      static_cast<std::size_t>(chains) * (kIsHost<Space> ? 1 : static_cast<std::size_t>(threads_));
-  for (std::size_t thread = 0; thread < static_cast<std::size_t>(threads_); ++thread) {
-    const std::size_t part = kIsHost<Space> ? thread : 0;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(chains); ++i) {
-      const std::size_t chain = kIsHost<Space> ? i : thread * static_cast<std::size_t>(chains) + i;
-      at(thread * detail::kSlots + i) = node(part, route_[part][part_nodes_ * chain / a_part]);
-    }
-  }
+  for_chains(0, [&](std::size_t slot, std::uintptr_t node) { at(slot) = node; });
   Kokkos::deep_copy(instance_, at_, at);
   instance_.fence();
 }
@@ -172,18 +173,10 @@ bool ChainedLoads<Space>::verify() const {
   const auto at = Kokkos::create_mirror_view(at_);
   Kokkos::deep_copy(instance_, at, at_);
   instance_.fence();
-  const std::size_t a_part =
-      static_cast<std::size_t>(chains_) * (kIsHost<Space> ? 1 : static_cast<std::size_t>(threads_));
-  for (std::size_t thread = 0; thread < static_cast<std::size_t>(threads_); ++thread) {
-    const std::size_t part = kIsHost<Space> ? thread : 0;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(chains_); ++i) {
-      const std::size_t chain = kIsHost<Space> ? i : thread * static_cast<std::size_t>(chains_) + i;
-      const std::size_t begin = part_nodes_ * chain / a_part;
-      const std::size_t end = (begin + static_cast<std::size_t>(steps_)) % part_nodes_;
-      if (at(thread * detail::kSlots + i) != node(part, route_[part][end])) return false;
-    }
-  }
-  return true;
+  bool right = true;
+  for_chains(steps_,
+             [&](std::size_t slot, std::uintptr_t node) { right = right && at(slot) == node; });
+  return right;
 }
 
 template class ChainedLoads<Kokkos::Serial>;

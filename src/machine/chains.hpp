@@ -41,11 +41,11 @@ class ChainedLoads {
   double loads(long steps) const {
     return static_cast<double>(steps) * static_cast<double>(threads_) * chains_;
   }
-  /// Bytes on huge pages; 0 on a device.
-  std::size_t huge_bytes() const { return pages_ ? pages_->huge_bytes() : 0; }
 
  private:
-  std::uintptr_t node(std::size_t part, std::size_t at) const;
+  /// Calls `body(slot, node)` for every chain: where it is kept, and its node after `steps` loads.
+  template <class Body>
+  void for_chains(long steps, const Body& body) const;
 
   Space instance_;
   int threads_, chains_ = 1;

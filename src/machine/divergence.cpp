@@ -88,9 +88,6 @@ struct FillPath {
   }
 };
 
-template <class Space>
-using Range = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, std::size_t>;
-
 struct Touch {
   std::uint32_t* next;
   KOKKOS_FUNCTION void operator()(std::size_t i) const { next[i] = 0; }
@@ -153,7 +150,7 @@ DivergentWork<Space>::DivergentWork(const Space& instance, std::size_t iteration
       input_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "divergence/input"), iterations),
       output_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "divergence/output"), iterations),
       path_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "divergence/path"), iterations) {
-  Kokkos::parallel_for("divergence/fill", detail::Range<Space>(instance, 0, iterations),
+  Kokkos::parallel_for("divergence/fill", LongRange<Space>(instance, 0, iterations),
                        detail::FillInput{input_.data()});
   prepare(1, Arrangement::sorted);
 }
@@ -161,20 +158,20 @@ DivergentWork<Space>::DivergentWork(const Space& instance, std::size_t iteration
 template <class Space>
 void DivergentWork<Space>::prepare(int paths, Arrangement arrangement) {
   Kokkos::parallel_for(
-      "divergence/prepare", detail::Range<Space>(instance_, 0, input_.size()),
+      "divergence/prepare", LongRange<Space>(instance_, 0, input_.size()),
       detail::FillPath{path_.data(), output_.data(), input_.size(), paths, arrangement});
   instance_.fence();
 }
 
 template <class Space>
 void DivergentWork<Space>::run() const {
-  Kokkos::parallel_for("divergence/paths", detail::Range<Space>(instance_, 0, input_.size()),
+  Kokkos::parallel_for("divergence/paths", LongRange<Space>(instance_, 0, input_.size()),
                        detail::Diverge{input_.data(), path_.data(), output_.data()});
 }
 
 template <class Space>
 void DivergentWork<Space>::run_straight() const {
-  Kokkos::parallel_for("divergence/straight", detail::Range<Space>(instance_, 0, input_.size()),
+  Kokkos::parallel_for("divergence/straight", LongRange<Space>(instance_, 0, input_.size()),
                        detail::Straight{input_.data(), output_.data()});
 }
 
@@ -208,11 +205,10 @@ ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
           static_cast<std::size_t>(chains_)),
       sum_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/sum"), 1) {
   // First touched by the threads that will read it in order.
-  Kokkos::parallel_for("access/touch", detail::Range<Space>(instance, 0, size),
+  Kokkos::parallel_for("access/touch", LongRange<Space>(instance, 0, size),
                        detail::Touch{next_.data()});
   const std::vector<std::uint32_t> cycle = random_cycle(size, 1);
-  using HostVector = Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                                  Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using HostVector = Vector<Kokkos::Serial, const std::uint32_t>;
   Kokkos::deep_copy(instance, next_, HostVector(cycle.data(), size));
   // Spread over the array, which are random places on the cycle.
   std::vector<std::uint32_t> start(static_cast<std::size_t>(chains_));
@@ -228,7 +224,7 @@ void ReadAccess<Space>::run(Access access) {
   const Kokkos::View<std::uint64_t, typename Space::memory_space,
                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>
       sum(sum_.data());
-  const detail::Range<Space> all(instance_, 0, size());
+  const LongRange<Space> all(instance_, 0, size());
   switch (access) {
     case Access::regular:
       Kokkos::parallel_reduce("access/regular", all, detail::SumRegular{next_.data()}, sum);
@@ -239,7 +235,7 @@ void ReadAccess<Space>::run(Access access) {
     case Access::dependent:
       steps_ += detail::kSteps<Space>;
       Kokkos::parallel_for("access/dependent",
-                           detail::Range<Space>(instance_, 0, static_cast<std::size_t>(chains_)),
+                           LongRange<Space>(instance_, 0, static_cast<std::size_t>(chains_)),
                            detail::FollowChain{next_.data(), at_.data(), detail::kSteps<Space>});
       break;
   }

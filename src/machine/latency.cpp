@@ -1,7 +1,9 @@
 #include "machine/latency.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "core/timing.hpp"
 #include "core/views.hpp"
@@ -90,11 +92,13 @@ void report(const Progress& progress, const LatencyPoint& point) {
            readable_bytes(static_cast<double>(point.working_set_bytes)));
 }
 
-void sort_points(std::vector<LatencyPoint>& points, std::size_t first) {
-  std::sort(points.begin() + static_cast<std::ptrdiff_t>(first), points.end(),
-            [](const LatencyPoint& a, const LatencyPoint& b) {
-              return a.working_set_bytes < b.working_set_bytes;
-            });
+// Small pages first, as a reader expects them, each by working set.
+void sort_points(std::vector<LatencyPoint>& points) {
+  const auto place = [](const LatencyPoint& point) {
+    return std::make_pair(point.pages == "huge", point.working_set_bytes);
+  };
+  std::sort(points.begin(), points.end(),
+            [&](const LatencyPoint& a, const LatencyPoint& b) { return place(a) < place(b); });
 }
 
 // A host's memory on one kind of pages.
@@ -153,11 +157,7 @@ void ladder_on_host(const LatencyOptions& options, const Progress& progress,
       report(progress, points.back());
     }
   }
-  sort_points(points, 0);
-  // Small pages first, as a reader expects them.
-  std::stable_sort(points.begin(), points.end(), [](const LatencyPoint& a, const LatencyPoint& b) {
-    return a.pages != "huge" && b.pages == "huge";
-  });
+  sort_points(points);
   note_left_out("latency", order.left_out(), sets.size(), notes);
 }
 
@@ -173,7 +173,6 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
                                   sets.back());
   const Buffer<Space, std::uintptr_t> at(
       Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/position"), 1);
-  const std::size_t first_point = points.size();
   LadderOrder order(sets, options.per_octave, 0, options.budget_seconds, options.stopped);
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
@@ -194,7 +193,7 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
     }));
     report(progress, points.back());
   }
-  sort_points(points, first_point);
+  sort_points(points);
   note_left_out("latency", order.left_out(), sets.size(), notes);
 }
 

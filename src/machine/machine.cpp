@@ -15,11 +15,6 @@ namespace {
 
 using io::Json;
 
-// A quarter of the memory that is free where the space's data lie.
-std::size_t memory_share(SpaceKind space) {
-  return std::max(free_memory_bytes(space) / 4, std::size_t{1} << 20);
-}
-
 TimerCheck timer_check(SpaceKind space) {
   return with_space(space, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
@@ -184,7 +179,7 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
     };
     space.concurrency = with_space(
         kind, [](const auto& instance) { return static_cast<int>(instance.concurrency()); });
-    warm_up(kind, is_host(kind) ? 0.05 : 1.0);
+    warm_up(kind);
     space.timer = timer_check(kind);
     if (!space.timer.ok) {
       measurement.notes.push_back(to_string(kind) + ": twice the work took " +

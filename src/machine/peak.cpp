@@ -9,6 +9,7 @@
 #include "core/timing.hpp"
 #include "core/views.hpp"
 #include "machine/host_peak.hpp"
+#include "machine/space_memory.hpp"
 
 namespace ridgeline::machine {
 namespace detail {
@@ -162,7 +163,8 @@ Peak measure_peak(SpaceKind space, const MeasureOptions& options) {
 template Peak measure_peak<float>(SpaceKind, const MeasureOptions&);
 template Peak measure_peak<double>(SpaceKind, const MeasureOptions&);
 
-void warm_up(SpaceKind space, double seconds) {
+void warm_up(SpaceKind space) {
+  const double seconds = is_host(space) ? 0.05 : 1.0;
   MeasureOptions options;
   options.min_repeats = 1;
   options.min_seconds = 0;

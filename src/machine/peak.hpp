@@ -19,7 +19,7 @@ struct Peak {
 template <class T>
 Peak measure_peak(SpaceKind space, const MeasureOptions& options = {});
 
-/// Runs the same chains untimed, so that clocks are up: about 50 ms do on a CPU, a second on a GPU.
-void warm_up(SpaceKind space, double seconds);
+/// Runs the same chains untimed, so that clocks are up: for 50 ms on a CPU, a second on a GPU.
+void warm_up(SpaceKind space);
 
 }  // namespace ridgeline::machine

@@ -37,9 +37,6 @@ struct CountWrong {
   }
 };
 
-template <class Space>
-using SmallRange = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, std::size_t>;
-
 }  // namespace detail
 
 template <class Space>
@@ -47,28 +44,28 @@ SmallKernel<Space>::SmallKernel(const Space& instance, std::size_t n)
     : instance_(instance),
       input_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "dispatch/input"), n),
       output_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "dispatch/output"), n) {
-  Kokkos::parallel_for("dispatch/fill", detail::SmallRange<Space>(instance, 0, n),
+  Kokkos::parallel_for("dispatch/fill", LongRange<Space>(instance, 0, n),
                        detail::FillRandom{input_.data()});
   poison();
 }
 
 template <class Space>
 void SmallKernel<Space>::run(std::size_t begin, std::size_t end) const {
-  Kokkos::parallel_for("dispatch/scale", detail::SmallRange<Space>(instance_, begin, end),
+  Kokkos::parallel_for("dispatch/scale", LongRange<Space>(instance_, begin, end),
                        detail::Scale{input_.data(), output_.data()});
 }
 
 template <class Space>
 bool SmallKernel<Space>::verify(std::size_t end) const {
   std::size_t wrong = 0;
-  Kokkos::parallel_reduce("dispatch/verify", detail::SmallRange<Space>(instance_, 0, end),
+  Kokkos::parallel_reduce("dispatch/verify", LongRange<Space>(instance_, 0, end),
                           detail::CountWrong{input_.data(), output_.data()}, wrong);
   return wrong == 0;
 }
 
 template <class Space>
 void SmallKernel<Space>::poison() {
-  Kokkos::parallel_for("dispatch/poison", detail::SmallRange<Space>(instance_, 0, size()),
+  Kokkos::parallel_for("dispatch/poison", LongRange<Space>(instance_, 0, size()),
                        detail::Poison{output_.data()});
   instance_.fence();
 }

@@ -2,6 +2,8 @@
 
 #include <Kokkos_Macros.hpp>
 
+#include <algorithm>
+
 #if defined(KOKKOS_ENABLE_CUDA)
 #include <cuda_runtime.h>
 #endif
@@ -15,6 +17,10 @@ std::size_t free_memory_bytes(SpaceKind space) {
 #endif
   (void)space;
   return free_memory_bytes();
+}
+
+std::size_t memory_share(SpaceKind space) {
+  return std::max(free_memory_bytes(space) / 4, std::size_t{1} << 20);
 }
 
 std::vector<Cache> caches_of(SpaceKind space) {

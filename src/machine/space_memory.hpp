@@ -14,6 +14,9 @@ inline bool is_host(SpaceKind space) { return space != SpaceKind::cuda; }
 /// Memory that can be taken now where the space's data lie, in bytes.
 std::size_t free_memory_bytes(SpaceKind space);
 
+/// How much of it measurements take unasked: a quarter, and 1 MiB at least.
+std::size_t memory_share(SpaceKind space);
+
 /// The caches as one thread of the space sees them, innermost first. What a device's thread meets
 /// before the second level is part of its multiprocessor, and is called the first.
 std::vector<Cache> caches_of(SpaceKind space);

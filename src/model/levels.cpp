@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/seconds.hpp"
+
 namespace ridgeline::model {
 namespace {
 
@@ -12,11 +14,6 @@ constexpr double kRise = 0.125;      // of log cost an octave: more is no level
 constexpr double kDifferent = 0.15;  // of log cost: less is the same level
 constexpr double kLeastNoise = 0.01;
 constexpr double kDisturbed = 0.1;  // of log cost
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
 
 // Standard deviation of the noise in y: of how far a point lies off the line between its
 // neighbours, by the median, which the few points at the edges of levels do not move.
@@ -27,7 +24,7 @@ double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
     const double error = y[i] - (1 - w) * y[i - 1] - w * y[i + 1];
     off.push_back(std::abs(error) / std::sqrt(1 + w * w + (1 - w) * (1 - w)));
   }
-  return std::max(kLeastNoise, 1.4826 * median(off));
+  return std::max(kLeastNoise, 1.4826 * median_of(off));
 }
 
 // Sums over the points before each, from which the line through any range follows at once.
@@ -94,7 +91,7 @@ CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>&
   // Disturbed points, a tenth and more above the median, say nothing of the level.
   std::vector<double> there(y.begin() + std::ptrdiff_t(first),
                             y.begin() + std::ptrdiff_t(last) + 1);
-  const double usual = median(there);
+  const double usual = median_of(there);
   there.erase(std::remove_if(there.begin(), there.end(),
                              [&](double value) { return value > usual + kDisturbed; }),
               there.end());

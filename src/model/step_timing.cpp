@@ -29,10 +29,7 @@ class PartRecorder : public network::StepObserver {
   }
   void end(std::size_t part) override {
     watches_[part]->stop();
-    LaunchCount& launches = launches_[records_[part]];
-    launches.parallel += launch_count.parallel - before_.parallel;
-    launches.single += launch_count.single - before_.single;
-    launches.barriers += launch_count.barriers - before_.barriers;
+    launches_[records_[part]] += launch_count - before_;
   }
   /// Reads the watches of the step that is over.
   void collect() {
@@ -90,11 +87,8 @@ StepTiming time_step(const Space& instance, std::shared_ptr<const network::Netwo
     }
   }
   for (std::size_t i = 0; i < result.parts.size(); ++i) {
-    const LaunchCount launches = recorder.launches(i);
-    result.parts[i].launches = launches;
-    result.launches.parallel += launches.parallel;
-    result.launches.single += launches.single;
-    result.launches.barriers += launches.barriers;
+    result.parts[i].launches = recorder.launches(i);
+    result.launches += result.parts[i].launches;
   }
   result.counts = plan->step_counts(options.training, options.batch, sizeof(T));
   return result;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "machine/bandwidth.hpp"
@@ -218,30 +219,32 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
   options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 2 : 4;
   options.min_seconds = control.quick ? 0.004 : 0.015;
   options.stopped = control.stopped;
-  const auto largest_on = [&](SpaceKind space) {
-    if (bounds.largest > 0) return bounds.largest;
-    return std::min(std::size_t{control.quick ? 384u : 1024u} << 20,
-                    machine::free_memory_bytes(space) / 4);
-  };
+  std::map<bool, std::size_t> largest;  // by whether it is a host's
   for (const SpaceKind space : bounds.spaces) {
+    std::size_t& bytes = largest[machine::is_host(space)];
+    if (bytes > 0) continue;
+    bytes = bounds.largest > 0 ? bounds.largest
+                               : std::min(std::size_t{control.quick ? 384u : 1024u} << 20,
+                                          machine::memory_share(space));
     require_order("--from and --to", static_cast<double>(options.smallest),
-                  static_cast<double>(largest_on(space)));
-    require_memory(space, static_cast<double>(largest_on(space)));
+                  static_cast<double>(bytes));
+    require_memory(space, static_cast<double>(bytes));
   }
   const double ladders =
       (has_host ? static_cast<double>(bounds.threads.size()) : 0.0) + (has_device ? 1 : 0);
   options.budget_seconds = (control.quick ? 19 : 140) / ladders;
-  study.settings = {{"smallest_bytes", options.smallest},
-                    {"largest_bytes", bounds.spaces.empty() ? 0 : largest_on(bounds.spaces[0])},
-                    {"per_octave", options.per_octave},
-                    {"threads", bounds.threads}};
+  study.settings = {
+      {"smallest_bytes", options.smallest},
+      {"largest_bytes", bounds.spaces.empty() ? 0 : largest[machine::is_host(bounds.spaces[0])]},
+      {"per_octave", options.per_octave},
+      {"threads", bounds.threads}};
   note_binding(study.notes);
 
   std::vector<Ladder> measured;
   const auto measure = [&](SpaceKind space, const std::string& name, int threads,
                            const std::vector<Pages>& pages) {
     if (control.should_stop()) return;
-    options.largest = largest_on(space);
+    options.largest = largest[machine::is_host(space)];
     options.threads = threads;
     options.pages = pages;
     const auto points = machine::bandwidth_ladder(space, options, control.progress, &study.notes);
@@ -271,13 +274,13 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
   };
   if (has_host) {
     const SpaceKind host = all > 1 ? SpaceKind::openmp : SpaceKind::serial;
-    machine::warm_up(host, 0.05);
+    machine::warm_up(host);
     for (const int threads : bounds.threads) {
       measure(host, "host", threads, {Pages::small, Pages::huge});
     }
   }
   if (has_device) {
-    machine::warm_up(SpaceKind::cuda, 1);
+    machine::warm_up(SpaceKind::cuda);
     measure(SpaceKind::cuda, "cuda", 0, {Pages::ordinary});
   }
   analyse_all(measured, study);

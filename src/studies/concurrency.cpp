@@ -70,10 +70,8 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
                           {"loads", count},
                           {"seconds", timing},
                           {"gbytes_per_second", 1e-9 * rate}});
-  if (control.progress) {
-    control.progress(
-        fmt::format("{}: {} threads, {} loads in flight each", curve.space, threads, chains));
-  }
+  control.tell(
+      fmt::format("{}: {} threads, {} loads in flight each", curve.space, threads, chains));
 }
 
 // Fits a curve, and says what Little's law makes of it.
@@ -143,15 +141,15 @@ std::size_t memory_set(SpaceKind kind, const Control& control) {
   std::size_t cache = 0;
   for (const machine::Cache& each : machine::caches_of(kind)) cache = std::max(cache, each.bytes);
   const std::size_t wanted = std::max(4 * cache, std::size_t{control.quick ? 128u : 256u} << 20);
-  return std::min({wanted, std::size_t{control.quick ? 512u : 1024u} << 20,
-                   machine::free_memory_bytes(kind) / 4});
+  return std::min(
+      {wanted, std::size_t{control.quick ? 512u : 1024u} << 20, machine::memory_share(kind)});
 }
 
 void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t working_set,
                    const Control& control, Study& study) {
   const bool host = machine::is_host(kind);
   const std::string space = host ? "host" : to_string(kind);
-  machine::warm_up(kind, host ? 0.05 : 1.0);
+  machine::warm_up(kind);
   MeasureOptions options = MeasureOptions::ladder_point();
   options.min_seconds = control.quick ? 0.03 : 0.1;
 
@@ -166,7 +164,7 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
   Little little;
   little.latency =
       latency_at(host ? SpaceKind::serial : kind, working_set, pages, study.notes).seconds.min;
-  if (control.progress) control.progress(space + ": latency of one load");
+  control.tell(space + ": latency of one load");
   with_space(kind, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
     Curve curve{space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)),

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/launch.hpp"
 #include "core/recorded_launches.hpp"
 #include "core/timing.hpp"
 #include "machine/peak.hpp"
@@ -42,8 +44,8 @@ struct Curve {
 
 class Measuring {
  public:
-  Measuring(const CrossoverBounds& bounds, const Control& control, Study& study)
-      : bounds_(bounds), control_(control), study_(study) {
+  Measuring(const CrossoverBounds& bounds, const Control& control, std::size_t curves, Study& study)
+      : bounds_(bounds), control_(control), study_(study), curves_left_(curves) {
     // Machines stay disturbed for milliseconds: more turns rather than longer ones.
     options_.min_repeats = control.quick ? 5 : 9;
     options_.min_seconds = control.quick ? 0.003 : 0.01;
@@ -52,10 +54,10 @@ class Measuring {
     end_ = host_seconds() + (control.quick ? 22 : 150);
   }
 
-  /// The next of `left` curves has its share of the time that is left.
-  void begin_curve(std::size_t left) {
+  /// Every curve has its share of the time that is left.
+  void begin_curve() {
     const double now = host_seconds();
-    curve_end_ = now + std::max(0.0, end_ - now) / static_cast<double>(left);
+    curve_end_ = now + std::max(0.0, end_ - now) / static_cast<double>(curves_left_--);
   }
   std::size_t left_out() const { return left_out_; }
 
@@ -89,10 +91,8 @@ class Measuring {
       });
     });
     study_.points.push_back(about);
-    if (control_.progress) {
-      control_.progress(fmt::format("{} {}, {} {:g}: {:.2f} times", curve.what, curve.pass,
-                                    curve.grows, size, median_of(measured.ratios[kEager])));
-    }
+    control_.tell(fmt::format("{} {}, {} {:g}: {:.2f} times", curve.what, curve.pass, curve.grows,
+                              size, median_of(measured.ratios[kEager])));
     curve.points.push_back(std::move(measured));
   }
 
@@ -133,14 +133,18 @@ class Measuring {
     auto on_a = make(a);
     const LaunchCount before = launch_count;
     on_a->run();
+    const LaunchCount launches = launch_count - before;
     model::Work work;
     work.flops = counts.flops;
     work.bytes = counts.bytes;
     work.working_set_bytes = counts.working_set_bytes;
-    work.parallel_dispatches = double(launch_count.parallel - before.parallel) +
-                               double(launch_count.single - before.single);
-    const model::Ceilings ceilings(*bounds_.machine_file, bounds_.machine_name,
-                                   bounds_.machine_space, about.at("precision").get<std::string>());
+    work.parallel_dispatches = double(launches.parallel) + double(launches.single);
+    const std::string precision = about.at("precision").get<std::string>();
+    const model::Ceilings& ceilings =
+        ceilings_
+            .try_emplace(precision, *bounds_.machine_file, bounds_.machine_name,
+                         bounds_.machine_space, precision)
+            .first->second;
     const double seconds = ceilings.place(work).ceiling_seconds;
     const double moved = ceilings.transfer_seconds(on_a->bytes_to_space(), on_a->bytes_to_host());
     const std::vector<double> samples = measure_samples(a, options_, [&] { on_a->run(); });
@@ -161,8 +165,9 @@ class Measuring {
   const Control& control_;
   Study& study_;
   MeasureOptions options_;
+  std::map<std::string, model::Ceilings> ceilings_;  ///< the machine file's, by precision
   double end_, curve_end_ = 0;
-  std::size_t left_out_ = 0;
+  std::size_t curves_left_, left_out_ = 0;
 };
 
 // The interval of a crossover as people read it.
@@ -246,13 +251,14 @@ void add_row(const std::vector<const Curve*>& curves, const std::string& what,
 void tell_answers(const std::vector<Curve>& curves, const std::string& first,
                   const std::string& second, Study& study) {
   int total = 0, never = 0, always = 0, small_lose = 0;
-  for (const Curve& curve : curves) {
-    if (curve.points.size() < 2) continue;
-    const Crossover crossover = crossover_of(curve, kEager);
+  for (const io::Json& fit : study.fit["crossovers"]) {
+    if (fit.at("way") != kWayNames[kEager]) continue;
     ++total;
-    never += crossover.kind == Crossover::Kind::never;
-    always += crossover.kind == Crossover::Kind::always;
-    small_lose += median_of(curve.points.front().ratios[kEager]) < 1;
+    never += fit.at("size").at("kind") == "never";
+    always += fit.at("size").at("kind") == "always";
+  }
+  for (const Curve& curve : curves) {
+    if (curve.points.size() > 1) small_lose += median_of(curve.points.front().ratios[kEager]) < 1;
   }
   if (total == 0) return;
   study.answers.push_back(fmt::format(
@@ -288,9 +294,21 @@ void measure_deck(const DeckCase& deck, const std::vector<std::size_t>& batches,
   curves.push_back(std::move(curve));
 }
 
-void measure_layer(const LayerFamily& family, const CrossoverBounds& bounds,
-                   const std::vector<std::size_t>& batches, Pass pass, bool every, std::size_t left,
-                   Measuring& measuring, std::vector<Curve>& curves) {
+// The widths of a family's curve; if quick every other one, the largest always.
+std::vector<std::size_t> widths_of(const LayerFamily& family, const CrossoverBounds& bounds,
+                                   bool quick) {
+  if (!bounds.widths.empty()) return bounds.widths;
+  if (!quick) return family.widths;
+  std::vector<std::size_t> widths;
+  for (std::size_t i = (family.widths.size() + 1) % 2; i < family.widths.size(); i += 2) {
+    widths.push_back(family.widths[i]);
+  }
+  return widths;
+}
+
+void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& widths,
+                   const std::vector<std::size_t>& batches, Pass pass, Measuring& measuring,
+                   std::vector<Curve>& curves) {
   const auto add = [&](Curve& curve, double size, std::size_t width, std::size_t batch) {
     const std::unique_ptr<layers::LayerPlan> plan = family.plan(width);
     io::Json about = {{"width", width}, {"batch", batch}, {"precision", "float32"}};
@@ -301,15 +319,10 @@ void measure_layer(const LayerFamily& family, const CrossoverBounds& bounds,
                                                                        family.tokens);
                   });
   };
-  const std::vector<std::size_t>& widths = bounds.widths.empty() ? family.widths : bounds.widths;
-  measuring.begin_curve(left);
+  measuring.begin_curve();
   Curve by_width{family.kind, model::to_string(pass), "width", {}};
-  for (std::size_t i = 0; i < widths.size(); ++i) {
-    // The largest always; every other one if quick.
-    if (!every && (widths.size() - 1 - i) % 2 != 0) continue;
-    add(by_width, double(widths[i]), widths[i], family.batch);
-  }
-  measuring.begin_curve(left - 1);
+  for (const std::size_t width : widths) add(by_width, double(width), width, family.batch);
+  measuring.begin_curve();
   Curve by_batch{family.kind, model::to_string(pass), "batch", {}};
   for (const std::size_t batch : batches) add(by_batch, double(batch), family.width, batch);
   curves.push_back(std::move(by_width));
@@ -365,9 +378,8 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
         "as fast, so it wins later than is said");
   }
   note_binding(study.notes);
-  for (const SpaceKind kind : {bounds.first, bounds.second}) {
-    machine::warm_up(kind, machine::is_host(kind) ? 0.05 : 1.0);
-  }
+  machine::warm_up(bounds.first);
+  if (!from_file) machine::warm_up(bounds.second);
   std::vector<std::size_t> layer_batches = bounds.batches, deck_batches = bounds.batches;
   if (bounds.batches.empty()) {
     const std::size_t step = control.quick ? 4 : 2;
@@ -378,24 +390,27 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
       deck_batches.push_back(batch);
     }
   }
-  Measuring measuring(bounds, control, study);
-  std::vector<Curve> curves;
   // Quick: what a network does when it is used.
   const std::vector<Pass> passes = control.quick ? std::vector<Pass>{Pass::forward}
                                                  : std::vector<Pass>{Pass::forward, Pass::both};
-  std::size_t left = 2 * (families.size() * passes.size() + bounds.decks.size());
+  std::vector<std::pair<const LayerFamily*, Pass>> layers;
   for (const LayerFamily& family : families) {
     for (const Pass pass : passes) {
-      left -= 2;
       // A view does nothing.
       if (pass == Pass::forward && family.plan(family.width)->is_view(false)) continue;
-      measure_layer(family, bounds, layer_batches, pass, !control.quick || !bounds.widths.empty(),
-                    left + 2, measuring, curves);
+      layers.emplace_back(&family, pass);
     }
+  }
+  // A layer by width and by batch, a deck's inference and its training step.
+  Measuring measuring(bounds, control, 2 * (layers.size() + bounds.decks.size()), study);
+  std::vector<Curve> curves;
+  for (const auto& [family, pass] : layers) {
+    measure_layer(*family, widths_of(*family, bounds, control.quick), layer_batches, pass,
+                  measuring, curves);
   }
   for (const DeckCase& deck : bounds.decks) {
     for (const bool training : {false, true}) {
-      measuring.begin_curve(left--);
+      measuring.begin_curve();
       if (deck.precision == config::Precision::float32) {
         measure_deck<float>(deck, deck_batches, training, measuring, curves);
       } else {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "core/timing.hpp"
 #include "io/units.hpp"
@@ -20,7 +22,6 @@ namespace {
 
 using machine::readable_bytes;
 using machine::SmallKernel;
-using model::Estimate;
 using model::LaunchCost;
 
 io::Json to_json(const LaunchCost& cost) {
@@ -60,9 +61,7 @@ Growth measure_growth(const Space& instance, const SmallKernel<Space>& kernel,
                             {"bytes", bytes},
                             {"seconds", row},
                             {"seconds_fenced", alone}});
-    if (control.progress) {
-      control.progress(space + ": kernels of " + readable_bytes(static_cast<double>(bytes)));
-    }
+    control.tell(space + ": kernels of " + readable_bytes(static_cast<double>(bytes)));
   }
   return growth;
 }
@@ -104,26 +103,26 @@ void break_up(const Space& instance, const SmallKernel<Space>& kernel, double by
 void add_transfers(SpaceKind kind, const Control& control, Study& study) {
   machine::TransferOptions options;
   options.largest =
-      std::min({std::size_t{control.quick ? 64u : 256u} << 20, machine::free_memory_bytes(kind) / 4,
-                machine::free_memory_bytes(SpaceKind::serial) / 4});
+      std::min({std::size_t{control.quick ? 64u : 256u} << 20, machine::memory_share(kind),
+                machine::memory_share(SpaceKind::serial)});
   options.per_octave = control.quick ? 1 : 2;
   options.budget_seconds = control.quick ? 2 : 8;
   const auto points = machine::transfer_ladder(kind, options, control.progress, &study.notes);
   for (const char* direction : {"host_to_device", "device_to_host"}) {
     for (const char* memory : {"pinned", "pageable"}) {
+      const std::string what = std::string(direction) + ", " + memory;
       std::vector<double> bytes, seconds;
       for (const machine::TransferPoint& point : points) {
         if (point.direction != direction || point.host_memory != memory) continue;
         bytes.push_back(static_cast<double>(point.bytes));
         seconds.push_back(point.seconds.median);
         study.points.push_back({{"space", to_string(kind)},
-                                {"what", std::string(direction) + ", " + memory},
+                                {"what", what},
                                 {"bytes", point.bytes},
                                 {"seconds", point.seconds}});
       }
       const auto cost = model::fit_launch_cost(bytes, seconds);
       if (!cost) continue;
-      const std::string what = std::string(direction) + ", " + memory;
       study.fit[to_string(kind)][what] = to_json(*cost);
       study.table.add_row({to_string(kind), what, shown(cost->seconds, io::show_seconds),
                            shown(cost->bytes_per_second, show_rate),
@@ -142,16 +141,21 @@ double measured_half_rate(const std::vector<double>& bytes, const std::vector<do
   return bytes[i];
 }
 
-void fit_growth(const Growth& growth, const std::string& space, const std::string& what,
-                const std::vector<double>& seconds, Study& study, std::optional<LaunchCost>& cost,
-                double& straight_bytes) {
-  const std::size_t count = model::straight_points(growth.bytes, seconds);
-  cost =
-      model::fit_launch_cost({growth.bytes.begin(), growth.bytes.begin() + std::ptrdiff_t(count)},
+// a + V/b, and the bytes up to which it was fitted.
+struct Fit {
+  LaunchCost cost;
+  double straight_bytes;
+};
+
+std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vector<double>& seconds,
+                              const std::string& space, const std::string& what, Study& study) {
+  const std::size_t count = model::straight_points(bytes, seconds);
+  const auto cost =
+      model::fit_launch_cost({bytes.begin(), bytes.begin() + std::ptrdiff_t(count)},
                              {seconds.begin(), seconds.begin() + std::ptrdiff_t(count)});
-  if (!cost) return;
-  straight_bytes = growth.bytes[count - 1];
-  const double half = measured_half_rate(growth.bytes, seconds, count);
+  if (!cost) return std::nullopt;
+  const double straight_bytes = bytes[count - 1];
+  const double half = measured_half_rate(bytes, seconds, count);
   io::Json fit = to_json(*cost);
   fit["fitted_up_to_bytes"] = straight_bytes;
   fit["half_rate_measured_bytes"] = half;
@@ -160,13 +164,14 @@ void fit_growth(const Growth& growth, const std::string& space, const std::strin
                        shown(cost->bytes_per_second, show_rate),
                        shown(cost->half_rate_bytes, readable_bytes), readable_bytes(half),
                        readable_bytes(straight_bytes)});
+  return Fit{*cost, straight_bytes};
 }
 
 template <class Space>
 void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& bounds,
                    std::size_t largest, const Control& control, Study& study) {
   const std::string space = to_string(kind);
-  machine::warm_up(kind, machine::is_host(kind) ? 0.05 : 1.0);
+  machine::warm_up(kind);
   MeasureOptions costs_options;
   costs_options.min_seconds = control.quick ? 0.05 : 0.2;
   const machine::DispatchCosts costs = machine::measure_dispatch(kind, costs_options);
@@ -193,17 +198,17 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
   if (growth.bytes.size() == sizes.size() && !kernel.verify(kernel.size())) {
     throw RunError("the dispatch study's kernel computed a wrong result on " + space);
   }
-  std::optional<LaunchCost> cost, fenced;
-  double bytes = 0, fenced_bytes = 0;
-  fit_growth(growth, space, "kernels back to back", growth.back_to_back, study, cost, bytes);
-  fit_growth(growth, space, "kernels, each fenced", growth.fenced, study, fenced, fenced_bytes);
-  if (cost) {
+  const auto fit =
+      fit_growth(growth.bytes, growth.back_to_back, space, "kernels back to back", study);
+  fit_growth(growth.bytes, growth.fenced, space, "kernels, each fenced", study);
+  if (fit) {
+    const LaunchCost& cost = fit->cost;
     study.answers.push_back(fmt::format(
         "{}: a kernel costs {} before anything flows, then {}; half of that rate takes "
         "{}",
-        space, shown(cost->seconds, io::show_seconds), shown(cost->bytes_per_second, show_rate),
-        shown(cost->half_rate_bytes, readable_bytes)));
-    break_up(instance, kernel, bytes, space, *cost, options, control, study);
+        space, shown(cost.seconds, io::show_seconds), shown(cost.bytes_per_second, show_rate),
+        shown(cost.half_rate_bytes, readable_bytes)));
+    break_up(instance, kernel, fit->straight_bytes, space, cost, options, control, study);
   }
   if (!machine::is_host(kind) && !control.should_stop()) add_transfers(kind, control, study);
 }
@@ -228,22 +233,23 @@ Study study_dispatch(DispatchBounds bounds, const Control& control) {
               true};
   if (bounds.smallest == 0) bounds.smallest = 256;
   if (bounds.per_octave == 0) bounds.per_octave = control.quick ? 2 : 4;
-  const auto largest_on = [&](SpaceKind space) {
-    if (bounds.largest > 0) return bounds.largest;
-    return std::min(std::size_t{machine::is_host(space) ? 64u : 256u} << 20,
-                    machine::free_memory_bytes(space) / 4);
-  };
+  std::vector<std::pair<SpaceKind, std::size_t>> largest_on;
   for (const SpaceKind space : bounds.spaces) {
+    const std::size_t largest =
+        bounds.largest > 0 ? bounds.largest
+                           : std::min(std::size_t{machine::is_host(space) ? 64u : 256u} << 20,
+                                      machine::memory_share(space));
     require_order("--from and --to", static_cast<double>(bounds.smallest),
-                  static_cast<double>(largest_on(space)));
-    require_memory(space, static_cast<double>(largest_on(space)));
+                  static_cast<double>(largest));
+    require_memory(space, static_cast<double>(largest));
+    largest_on.emplace_back(space, largest);
   }
   study.settings = {{"smallest_bytes", bounds.smallest}, {"per_octave", bounds.per_octave}};
   note_binding(study.notes);
-  for (const SpaceKind kind : bounds.spaces) {
+  for (const auto& [kind, largest] : largest_on) {
     if (control.should_stop()) break;
-    with_space(kind, [&](const auto& instance) {
-      measure_space(instance, kind, bounds, largest_on(kind), control, study);
+    with_space(kind, [&, kind = kind, largest = largest](const auto& instance) {
+      measure_space(instance, kind, bounds, largest, control, study);
     });
   }
   study.complete = !control.should_stop();

@@ -65,7 +65,7 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
                               {"times_one_path", ratio}});
       if (seconds.size() == 1) row[2] = io::Cell(straight.median / timing.median, "{:.2f}");
       row.push_back(io::Cell(ratio, "{:.2f}"));
-      if (control.progress) control.progress(fmt::format("{}: {} {} paths", space, count, how));
+      control.tell(fmt::format("{}: {} {} paths", space, count, how));
     }
     const auto fit = fit_share(paths, seconds);
     row.resize(3 + bounds.paths.size());
@@ -113,7 +113,7 @@ void measure_access(const Space& instance, const std::string& space, const Diver
     study.fit[space]["access"][how + "_times_regular"] = each / regular;
     if (access == Access::regular) continue;
     sentence += fmt::format("{}{} {:.1f}", sentence.empty() ? "" : ", ", how, each / regular);
-    if (control.progress) control.progress(space + ": " + how + " access");
+    control.tell(space + ": " + how + " access");
   }
   study.answers.push_back(
       fmt::format("{}: a number of {} read in order takes {}; so many times as long: {}", space,
@@ -164,7 +164,7 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
   note_binding(study.notes);
   for (const SpaceKind kind : bounds.spaces) {
     if (control.should_stop()) break;
-    machine::warm_up(kind, machine::is_host(kind) ? 0.05 : 1.0);
+    machine::warm_up(kind);
     MeasureOptions options = MeasureOptions::ladder_point();
     options.min_seconds = control.quick ? 0.1 : 0.4;
     with_space(kind, [&](const auto& instance) {

@@ -189,7 +189,7 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
     options.smallest = bounds.smallest;
     options.largest = largest_is_asked ? bounds.largest
                                        : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
-                                                  machine::free_memory_bytes(space) / 4);
+                                                  machine::memory_share(space));
     options.per_octave = bounds.per_octave;
     options.budget_seconds = (control.quick ? 18.0 : 130.0) / static_cast<double>(spaces.size());
     options.stopped = control.stopped;
@@ -203,7 +203,7 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
   }
   study.settings["largest_bytes"] = all.empty() ? 0 : all.front().largest;
   for (std::size_t i = 0; i < spaces.size() && !control.should_stop(); ++i) {
-    machine::warm_up(spaces[i], machine::is_host(spaces[i]) ? 0.05 : 1.0);
+    machine::warm_up(spaces[i]);
     const auto points = machine::latency_ladder(spaces[i], all[i], control.progress, &study.notes);
     const std::string name = machine::is_host(spaces[i]) ? "host" : to_string(spaces[i]);
     for (const LatencyPoint& point : points) {

@@ -192,7 +192,7 @@ io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
   const std::vector<SpaceKind> built = built_spaces();
   const bool openmp = std::find(built.begin(), built.end(), SpaceKind::openmp) != built.end();
   const SpaceKind kind = openmp ? SpaceKind::openmp : SpaceKind::serial;
-  machine::warm_up(kind, 0.05);
+  machine::warm_up(kind);
   MeasureOptions options = MeasureOptions::ladder_point();
   options.min_seconds = quick ? 0.01 : 0.03;
   with_space(kind, [&](const auto& instance) {
@@ -260,9 +260,7 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
     const double begin = host_seconds();
     for (const int threads : bounds.threads) {
       if (control.should_stop()) break;
-      if (control.progress) {
-        control.progress(fmt::format("turn {} of {}: {} threads", turn + 1, turns, threads));
-      }
+      control.tell(fmt::format("turn {} of {}: {} threads", turn + 1, turns, threads));
       for (io::Json entry : measure(threads)) {
         curves.add(entry, threads);
         entry["threads"] = threads;

@@ -20,6 +20,9 @@ struct Control {
   std::function<bool()> stopped;  ///< asked before each point; true ends the study; may be empty
   bool quick = false;             ///< within 30 s rather than 3 min: fewer points
   bool should_stop() const { return stopped && stopped(); }
+  void tell(const std::string& what) const {
+    if (progress) progress(what);
+  }
 };
 
 /// What a study found.

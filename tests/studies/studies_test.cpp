@@ -5,8 +5,7 @@
 
 #include "config/deck.hpp"
 #include "core/error.hpp"
-#include "data/load.hpp"
-#include "network/trainer.hpp"
+#include "network/networks.hpp"
 #include "studies/bandwidth.hpp"
 #include "studies/concurrency.hpp"
 #include "studies/crossover.hpp"
@@ -72,12 +71,7 @@ loss = "cross_entropy"
 optimizer = { kind = "sgd", learning_rate = 0.02 }
 )",
                                                 "small.toml");
-  const data::Dataset data = data::load_dataset(deck.data);
-  return {"small",
-          std::make_shared<network::NetworkPlan>(deck, network::sample_shape_of(data)),
-          config::Precision::float32,
-          {},
-          16};
+  return {"small", testing::plan_of(deck), config::Precision::float32, {}, 16};
 }
 
 TEST_F(Studies, LatencyHasEveryKindOfPages) {

@@ -13,10 +13,7 @@ class Noise {
   Noise(std::uint64_t seed, double deviation) : seed_(seed), deviation_(deviation) {}
 
   double operator()() {
-    const Philox random(seed_, stream::kProbe, count_++);
-    // Box and Muller's transform.
-    const double radius = std::sqrt(-2 * std::log(1 - random.uniform(0)));
-    return std::exp(deviation_ * radius * std::cos(6.283185307179586 * random.uniform(1)));
+    return std::exp(deviation_ * Philox(seed_, stream::kProbe, count_++).normal());
   }
 
  private:
