@@ -8,7 +8,7 @@
 namespace ridgeline::kernels {
 namespace {
 
-constexpr int kTeam = 128;
+constexpr int kNormTeam = 128;
 
 // Rows are cut into blocks of at least this many, and into at most kMostBlocks.
 constexpr std::size_t kLeastRows = 16, kMostBlocks = 64;
@@ -81,7 +81,7 @@ void layer_norm(const Space& instance, const std::string& label, const Matrix<Sp
                  rows_of.forward(begin, std::min(rows, begin + per_block), kept);
                });
   } else {
-    DeviceLayerNorm<Space, T, kTeam> kernel{};
+    DeviceLayerNorm<Space, T, kNormTeam> kernel{};
     kernel.features = static_cast<int>(features);
     kernel.x = x.data();
     kernel.weight = weight.data();
@@ -89,7 +89,7 @@ void layer_norm(const Space& instance, const std::string& label, const Matrix<Sp
     kernel.y = y.data();
     kernel.statistics = kept;
     kernel.epsilon = static_cast<T>(epsilon);
-    using Forward = typename DeviceLayerNorm<Space, T, kTeam>::Forward;
+    using Forward = typename DeviceLayerNorm<Space, T, kNormTeam>::Forward;
     kernel.template launch<Forward>(instance, label, rows);
   }
 }
@@ -130,14 +130,14 @@ void layer_norm_gradient(const Space& instance, const LayerNormLabels& labels,
     device_weight_gradient(instance, labels, rows, features, x.data(), statistics.data(), dy.data(),
                            weight_gradient.data(), bias_gradient.data(), partial);
     if (!dx.data()) return;
-    DeviceLayerNorm<Space, T, kTeam> kernel{};
+    DeviceLayerNorm<Space, T, kNormTeam> kernel{};
     kernel.features = static_cast<int>(features);
     kernel.x = x.data();
     kernel.weight = weight.data();
     kernel.kept = statistics.data();
     kernel.dy = dy.data();
     kernel.dx = dx.data();
-    using Backward = typename DeviceLayerNorm<Space, T, kTeam>::Backward;
+    using Backward = typename DeviceLayerNorm<Space, T, kNormTeam>::Backward;
     kernel.template launch<Backward>(instance, labels.rows, rows);
   }
 }

@@ -8,7 +8,7 @@
 namespace ridgeline::kernels {
 namespace {
 
-constexpr int kTeam = 64;
+constexpr int kLossTeam = 64;
 
 template <class View>
 auto* data_or_null(const View& view) {
@@ -37,7 +37,7 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
           row_correct.data()[row] = found.correct ? T(1) : T(0);
         });
   } else {
-    using Kernel = DeviceCrossEntropy<Space, T, kTeam>;
+    using Kernel = DeviceCrossEntropy<Space, T, kLossTeam>;
     Kernel::Rows::launch(instance, label, rows,
                          Kernel{classes, logits.data(), labels.data(), smoothing, scale, slope,
                                 row_loss.data(), row_correct.data()});
@@ -62,7 +62,7 @@ void value_loss(const Space& instance, const std::string& label, double flops,
                                                        slope ? slope + at : nullptr, function);
              });
   } else {
-    using Kernel = DeviceValueLoss<Space, T, kTeam, Loss>;
+    using Kernel = DeviceValueLoss<Space, T, kLossTeam, Loss>;
     Kernel::Rows::launch(
         instance, label, rows,
         Kernel{columns, y.data(), targets.data(), slope, row_loss.data(), function});

