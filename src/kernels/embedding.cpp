@@ -7,16 +7,20 @@
 namespace ridgeline::kernels {
 namespace {
 
-// A host's blocks: parts of the features, whole lines of memory wide, times parts of the
-// vocabulary, so that large tables are cleared by several threads.
-struct Blocks {
-  std::size_t features, parts;
+// How a host shares out the rows of a table: part p of `count`, a power of two, has every count-th
+// group of rows, so that common tokens, which are often neighbours, do not all meet in one part.
+// A group is some lines of memory long: those next to each other are fetched together.
+struct RowParts {
+  std::size_t count = 1;
+  int group_bits = 0;  ///< a group has 2^group_bits rows
 
-  Blocks(std::size_t vocabulary, std::size_t all_features) {
-    constexpr std::size_t kFeatures = 32, kElements = 1 << 16, kMostParts = 16;
-    features = std::min(all_features, kFeatures);
-    parts = std::clamp<std::size_t>(vocabulary * features / kElements, 1, kMostParts);
+  RowParts(std::size_t rows, std::size_t row_bytes, std::size_t wanted) {
+    constexpr std::size_t kGroupBytes = 4096;
+    while ((row_bytes << group_bits) < kGroupBytes) ++group_bits;
+    const std::size_t groups = ((rows - 1) >> group_bits) + 1;
+    while (count < std::min(wanted, groups)) count *= 2;
   }
+  std::size_t part_of(std::size_t row) const { return (row >> group_bits) & (count - 1); }
 };
 
 // Apart from its caller: nvcc takes no device lambda inside `if constexpr`.
@@ -67,26 +71,25 @@ void embedding_gradient(const Space& instance, const std::string& label,
   const T* from = dy.data();
   T* to = weight_gradient.data();
   if constexpr (kIsHost<Space>) {
-    const Blocks cut(vocabulary, features);
-    const std::size_t columns = (features + cut.features - 1) / cut.features;
     const double moved = double(vocabulary) * features + 2.0 * positions * features;
-    for_blocks(instance, label, static_cast<int>(columns * cut.parts),
-               {double(positions) * features, moved * sizeof(T)}, [=](int block) {
-                 const std::size_t part = block / columns;
-                 const std::size_t f0 = block % columns * cut.features;
-                 const std::size_t width = std::min(features - f0, cut.features);
-                 const std::size_t v0 = vocabulary * part / cut.parts;
-                 const std::size_t v1 = vocabulary * (part + 1) / cut.parts;
-                 for (std::size_t v = v0; v < v1; ++v)
-                   std::fill_n(to + v * features + f0, width, T(0));
-                 for (std::size_t i = 0; i < positions; ++i) {
-                   const std::size_t v = row_of_token(token[i], vocabulary);
-                   if (v < v0 || v >= v1) continue;
-                   const T* slope = from + i * features + f0;
-                   T* sum = to + v * features + f0;
-                   for (std::size_t f = 0; f < width; ++f) sum[f] += slope[f];
-                 }
-               });
+    const Cost cost{double(positions) * features, moved * sizeof(T)};
+    // Every part reads all tokens, so threads have one or two each. A row's sum stays in one part,
+    // in the order of the positions: how many there are changes no bit.
+    const std::size_t threads = runs_on_one_thread(cost) ? 1 : worker_count(instance);
+    const RowParts parts(vocabulary, features * sizeof(T), threads);
+    for_blocks(instance, label, static_cast<int>(parts.count), cost, [=](int block) {
+      const std::size_t part = block, group = std::size_t{1} << parts.group_bits;
+      for (std::size_t v = part * group; v < vocabulary; v += parts.count * group) {
+        std::fill_n(to + v * features, std::min(group, vocabulary - v) * features, T(0));
+      }
+      for (std::size_t i = 0; i < positions; ++i) {
+        const std::size_t v = row_of_token(token[i], vocabulary);
+        if (parts.part_of(v) != part) continue;
+        const T* __restrict slope = from + i * features;
+        T* __restrict sum = to + v * features;
+        for (std::size_t f = 0; f < features; ++f) sum[f] += slope[f];
+      }
+    });
   } else {
     DeviceEmbeddingGradient<Space, T, 128>{token, from, to, positions, vocabulary, features}.launch(
         instance, label);

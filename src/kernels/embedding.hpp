@@ -26,8 +26,8 @@ void embedding(const Space& instance, const std::string& label,
                const Matrix<Space, T>& y);
 
 /// weight_gradient[v, :] = the sum of dy[i, :] over the positions i with token v, in order; rows
-/// without a position are zero. No atomics and no sorting: on a host blocks are features and parts
-/// of the vocabulary, and every one goes through all tokens; on a device a team a row of the
+/// without a position are zero. No atomics and no sorting: on a host blocks are parts of the
+/// vocabulary, one a thread, and each goes through all tokens; on a device a team a row of the
 /// vocabulary does, so it reads vocabulary · positions tokens.
 template <class Space, class T>
 void embedding_gradient(const Space& instance, const std::string& label,
