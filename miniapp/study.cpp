@@ -73,12 +73,11 @@ Status run(const Options& options, const CommonOptions& common, const Measure& m
     control.quick = options.quick;
     study = measure(spaces, control);
   }
+  // The file first: whoever reads the table may close the pipe.
+  if (!options.output.empty()) io::write_json(options.output, studies::to_json(study));
   for (const std::string& text : study.notes) note("note: " + text);
   print(study, format);
-  if (!options.output.empty()) {
-    io::write_json(options.output, studies::to_json(study));
-    note("written to " + options.output);
-  }
+  if (!options.output.empty()) note("written to " + options.output);
   if (study.complete) return Status::done;
   warn("stopped before its end: what was measured is marked incomplete");
   return Status::stopped;
@@ -223,10 +222,14 @@ struct DeckChoice {
     std::vector<std::string> loaded;
     for (const std::string& file : decks) {
       try {
+        const std::string name = std::filesystem::path(file).stem().string();
+        for (const studies::DeckCase& other : cases) {
+          if (other.name != name) continue;
+          throw RequestError("--deck: two decks are called " + name + ", which results go by");
+        }
         const config::Deck deck = config::Deck::load(file, sets);
         const Session session = open_session(deck);
-        cases.push_back({std::filesystem::path(file).stem().string(), session.plan,
-                         deck.network.precision, network::gemm_backend(deck),
+        cases.push_back({name, session.plan, deck.network.precision, network::gemm_backend(deck),
                          static_cast<std::size_t>(deck.train.batch)});
         loaded.push_back(file);
       } catch (const RequestError& error) {
@@ -261,6 +264,15 @@ std::pair<SpaceKind, SpaceKind> two_spaces(const std::vector<SpaceKind>& spaces,
   return {spaces[spaces.size() - 2], spaces[spaces.size() - 1]};
 }
 
+// The space of a machine file that stands for that machine: its device, or else all its cores.
+std::string widest_space(const io::Json& machine, const std::string& file) {
+  const auto spaces = machine.find("spaces");
+  for (const char* name : {"cuda", "openmp", "serial"}) {
+    if (spaces != machine.end() && spaces->contains(name)) return name;
+  }
+  throw RequestError(file + ": has no spaces; measure the machine with `ridgeline machine`");
+}
+
 void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) {
   auto [study, options] =
       add(verb, "crossover",
@@ -269,10 +281,12 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
   auto decks = std::make_shared<DeckChoice>();
   auto spaces = std::make_shared<std::string>();
   auto machine_file = std::make_shared<std::string>();
-  study->add_option("--spaces", *spaces,
-                    "The two spaces, such as openmp,cuda (default: the build's last two)");
-  study->add_option("--machine", *machine_file,
-                    "A machine file whose ceilings stand for the second space");
+  CLI::Option* two = study->add_option(
+      "--spaces", *spaces, "The two spaces, such as openmp,cuda (default: the build's last two)");
+  study
+      ->add_option("--machine", *machine_file,
+                   "A machine file whose ceilings stand for the second space")
+      ->excludes(two);
   add_kinds(*study, bounds->kinds);
   study->add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")
       ->delimiter(',');
@@ -285,12 +299,7 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
       bounds->first = bounds->second = all.back();
       bounds->machine_file = io::read_json(*machine_file, "ridgeline-machine");
       bounds->machine_name = *machine_file;
-      const io::Json& measured = bounds->machine_file->at("spaces");
-      for (const char* name : {"cuda", "openmp", "serial"}) {
-        if (!measured.contains(name)) continue;
-        bounds->machine_space = name;
-        break;
-      }
+      bounds->machine_space = widest_space(*bounds->machine_file, *machine_file);
     }
     bounds->decks = decks->load();
     return studies::study_crossover(*bounds, control);
@@ -299,7 +308,7 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
 
 // What the study of scaling measures in a process of its own.
 io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const DeckChoice& decks,
-                      bool quick) {
+                      bool quick, const std::vector<std::string>& kokkos_flags) {
   const std::vector<int>& counts = bounds.threads;
   const int most = counts.empty() ? Runtime::host_threads().count
                                   : *std::max_element(counts.begin(), counts.end());
@@ -310,8 +319,9 @@ io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const D
   if (decks.decks.empty()) arguments.push_back("--no-decks");
   for (const std::string& deck : decks.decks) arguments.insert(arguments.end(), {"--deck", deck});
   for (const std::string& set : decks.sets) arguments.insert(arguments.end(), {"--set", set});
+  arguments.insert(arguments.end(), kokkos_flags.begin(), kokkos_flags.end());
   const ProcessOutput result = run_self(arguments, Runtime::host_threads().cpus);
-  if (stop_requested()) return io::Json::array();  // the signal reached both
+  if (result.status != 0 && stop_requested()) return io::Json::array();
   if (result.status != 0) {
     std::string reason = result.err.substr(0, result.err.find('\n'));
     const std::string prefix = "ridgeline: ";
@@ -350,10 +360,13 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
       return;
     }
     action = [=, &common] {
+      if (options->space != "auto" && options->space != "openmp") {
+        throw RequestError("--space: " + options->space + "; scaling is over threads of openmp");
+      }
       return run(*options, common, [&](const std::vector<SpaceKind>&, const Control& control) {
         bounds->decks = decks->load();
         const auto measure = [&](int threads) {
-          return scaling_with(threads, *bounds, *decks, options->quick);
+          return scaling_with(threads, *bounds, *decks, options->quick, common.kokkos_flags);
         };
         return studies::study_scaling(*bounds, measure, control);
       });

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "core/error.hpp"
+#include "signals.hpp"
 
 namespace ridgeline::miniapp {
 namespace {
@@ -31,12 +33,17 @@ struct Pipe {
   }
 };
 
-// Reads both pipes until both are closed at the other end.
-void read_both(const Pipe& out, const Pipe& err, ProcessOutput& result) {
+// Reads both pipes until both are closed at the other end. Whoever asks us to stop may not have
+// asked the child: it is told once.
+void read_both(const Pipe& out, const Pipe& err, pid_t child, ProcessOutput& result) {
+  bool told = false;
   pollfd waiting[] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};
   std::string* texts[] = {&result.out, &result.err};
   for (int open = 2; open > 0;) {
-    if (poll(waiting, 2, -1) < 0 && errno != EINTR) break;
+    const int ready = poll(waiting, 2, 100);
+    if (ready < 0 && errno != EINTR) break;
+    if (stop_requested() && !told) told = kill(child, SIGTERM) == 0;
+    if (ready <= 0) continue;
     for (int i = 0; i < 2; ++i) {
       if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
       char block[4096];
@@ -79,7 +86,7 @@ ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vec
   out.close_end(1);
   err.close_end(1);
   ProcessOutput result;
-  read_both(out, err, result);
+  read_both(out, err, child, result);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

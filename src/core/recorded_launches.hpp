@@ -3,10 +3,13 @@
 #include <Kokkos_Core.hpp>
 
 #include <memory>
+#include <string>
 
 #if defined(KOKKOS_ENABLE_CUDA)
 #include <cuda_runtime.h>
 #endif
+
+#include "core/error.hpp"
 
 namespace ridgeline {
 
@@ -53,7 +56,10 @@ class OwnQueue<Kokkos::Cuda> {
  private:
   static cudaStream_t created() {
     cudaStream_t stream = nullptr;
-    if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess) stream = nullptr;
+    const cudaError_t error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    if (error != cudaSuccess) {
+      throw RunError(std::string("the device gives no stream: ") + cudaGetErrorString(error));
+    }
     return stream;
   }
   cudaStream_t stream_;
@@ -91,7 +97,13 @@ class RecordedLaunches<Kokkos::Cuda> {
   RecordedLaunches(const RecordedLaunches&) = delete;
   RecordedLaunches& operator=(const RecordedLaunches&) = delete;
 
-  void launch() const { cudaGraphLaunch(executable_, stream_); }
+  /// Launches all that was recorded; waits for nothing.
+  void launch() const {
+    const cudaError_t error = cudaGraphLaunch(executable_, stream_);
+    if (error != cudaSuccess) {
+      throw RunError(std::string("a recorded step does not run: ") + cudaGetErrorString(error));
+    }
+  }
 
  private:
   RecordedLaunches(cudaStream_t stream, cudaGraphExec_t executable)

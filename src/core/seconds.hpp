@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <vector>
 
 // What is said of times, and how they are to be taken; core/timing.hpp takes them. Nothing here
@@ -56,6 +57,8 @@ struct MeasureOptions {
   double batch_below = 50e-6;     ///< a shorter call is timed in batches
   double batch_seconds = 200e-6;  ///< how long such a batch lasts
   Clock clock = Clock::device;
+  std::function<bool()> stopped;  ///< asked after each repetition; true ends them; may be empty
+  bool should_stop() const { return stopped && stopped(); }
 
   /// A point of a ladder: 7 repeats and 20 ms, already warm from the points before it.
   static MeasureOptions ladder_point() {

@@ -150,7 +150,8 @@ long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body)
 /// back to back in batches; a body that must not be (a latency) fences itself.
 ///
 /// Towards the time a repetition counts as much as the fastest one took, so that a machine that is
-/// disturbed repeats more often, up to four times as long. Gives the seconds of every repetition.
+/// disturbed repeats more often, up to four times as long. Gives the seconds of every repetition,
+/// of one at least where it was stopped.
 template <class Space, class Body>
 std::vector<double> measure_samples(const Space& instance, const MeasureOptions& options,
                                     Body&& body) {
@@ -159,6 +160,7 @@ std::vector<double> measure_samples(const Space& instance, const MeasureOptions&
   std::vector<double> samples;
   double total = 0, fastest = 0;
   const auto enough = [&] {
+    if (!samples.empty() && options.should_stop()) return true;
     if (static_cast<int>(samples.size()) < options.min_repeats) return false;
     // A clock that stands still must not keep us here for ever.
     if (total >= 4 * options.min_seconds || samples.size() >= 1000000) return true;
@@ -203,7 +205,7 @@ TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& in
     ratios.push_back(samples_b.back() > 0 ? samples_a.back() / samples_b.back() : 0);
     total += samples_a.back() * static_cast<double>(calls_a) +
              samples_b.back() * static_cast<double>(calls_b);
-    if (ratios.size() >= 1000000) break;
+    if (ratios.size() >= 1000000 || options.should_stop()) break;
   }
   return {summarize(std::move(samples_a)), summarize(std::move(samples_b)), median_of(ratios),
           ratios};

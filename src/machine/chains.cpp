@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/launch.hpp"
 #include "machine/cycle.hpp"
 #include "machine/host_chains.hpp"
 #include "machine/latency.hpp"
@@ -46,6 +47,30 @@ struct LinkRoute {
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
     *reinterpret_cast<std::uintptr_t*>(nodes + route[i] * kNodeStride) =
         reinterpret_cast<std::uintptr_t>(nodes + route[i + 1 < count ? i + 1 : 0] * kNodeStride);
+  }
+};
+
+// What a host's thread reads of its part, node by node in the order of its route.
+struct SumParts {
+  const char* memory;
+  const std::vector<std::uint32_t>* route;
+  std::size_t part_nodes;
+  void operator()(int part, std::uint64_t& sum) const {
+    const char* nodes = memory + std::size_t(part) * part_nodes * kNodeStride;
+    std::uint64_t here = 0;
+    for (const std::uint32_t node : route[part]) {
+      here += *reinterpret_cast<const std::uintptr_t*>(nodes + node * kNodeStride);
+    }
+    sum += here;
+  }
+};
+
+// The same of a device, a node a call.
+struct SumNodes {
+  const char* nodes;
+  const std::uint32_t* route;
+  KOKKOS_FUNCTION void operator()(std::size_t i, std::uint64_t& sum) const {
+    sum += *reinterpret_cast<const std::uintptr_t*>(nodes + route[i] * kNodeStride);
   }
 };
 
@@ -107,15 +132,42 @@ ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "concurrency/nodes"), bytes);
     memory_ = buffer_.data();
     route_[0] = detail::random_route(part_nodes_, 1);
-    const Buffer<Space, std::uint32_t> route(
+    device_route_ = Buffer<Space, std::uint32_t>(
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "concurrency/route"), part_nodes_);
-    Kokkos::deep_copy(instance_, route,
+    Kokkos::deep_copy(instance_, device_route_,
                       Vector<Kokkos::Serial, const std::uint32_t>(route_[0].data(), part_nodes_));
     Kokkos::parallel_for("concurrency/link", Kokkos::RangePolicy<Space>(instance_, 0, part_nodes_),
-                         detail::LinkRoute{memory_, route.data(), part_nodes_});
+                         detail::LinkRoute{memory_, device_route_.data(), part_nodes_});
     instance_.fence();
   }
+  sum_ = allocate<std::uint64_t>(instance, "concurrency/sum", 1);
   prepare(threads, 1);
+}
+
+template <class Space>
+void ChainedLoads<Space>::run_independent() {
+  const Kokkos::View<std::uint64_t, typename Space::memory_space,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+      sum(sum_.data());
+  if constexpr (kIsHost<Space>) {
+    Kokkos::parallel_reduce("concurrency/independent", detail::threads_policy(instance_, threads_),
+                            detail::SumParts{memory_, route_.data(), part_nodes_}, sum);
+  } else {
+    Kokkos::parallel_reduce("concurrency/independent", LongRange<Space>(instance_, 0, part_nodes_),
+                            detail::SumNodes{memory_, device_route_.data()}, sum);
+  }
+}
+
+template <class Space>
+bool ChainedLoads<Space>::verify_independent() const {
+  const auto sum = Kokkos::create_mirror_view(sum_);
+  Kokkos::deep_copy(instance_, sum, sum_);
+  instance_.fence();
+  // Every node holds the address of another, and each is held once.
+  std::uint64_t expected = 0;
+  const auto first = reinterpret_cast<std::uintptr_t>(memory_);
+  for (std::size_t i = 0; i < part_nodes_ * parts_; ++i) expected += first + i * kNodeStride;
+  return sum(0) == expected;
 }
 
 template <class Space>

@@ -34,6 +34,16 @@ class ChainedLoads {
   /// Launches `steps` loads of every chain; each goes on where the launch before ended.
   void run(long steps);
 
+  /// Launches a read of every node at places known beforehand, in the same random order: loads that
+  /// wait for nothing, and that no prefetcher foresees.
+  void run_independent();
+
+  /// Whether the last independent read's sum is right.
+  bool verify_independent() const;
+
+  /// Loads of an independent read.
+  double independent_loads() const { return static_cast<double>(part_nodes_ * parts_); }
+
   /// Whether every chain is where the loads run since `prepare` lead.
   bool verify() const;
 
@@ -55,7 +65,9 @@ class ChainedLoads {
   std::unique_ptr<PageBuffer> pages_;              // a host's memory
   Buffer<Space, char> buffer_;                     // a device's memory
   char* memory_ = nullptr;
-  Buffer<Space, std::uintptr_t> at_;  // [thread, kMostChains]: where each chain is
+  Buffer<Space, std::uint32_t> device_route_;  // a device's copy of its route
+  Buffer<Space, std::uintptr_t> at_;           // [thread, kMostChains]: where each chain is
+  Buffer<Space, std::uint64_t> sum_;           // one: of an independent read
 };
 
 }  // namespace ridgeline::machine

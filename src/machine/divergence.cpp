@@ -12,13 +12,14 @@
 namespace ridgeline::machine {
 namespace detail {
 
-constexpr int kRounds = 8;  // of five fused multiply-adds
-
-// Five fused multiply-adds of x, whose signs are the bits of the path's number.
-template <int Path>
+// Rounds of five fused multiply-adds of x, whose signs are the bits of the path's number.
+template <int Path, int Rounds>
 KOKKOS_INLINE_FUNCTION float take_path(float x) {
   constexpr float kFactor = 0.75f, kAddend = 0.3125f;
-  for (int round = 0; round < kRounds; ++round) {
+#if defined(KOKKOS_ENABLE_CUDA)
+#pragma unroll 4  // all paths together have to fit into the cache of instructions
+#endif
+  for (int round = 0; round < Rounds; ++round) {
     x = (Path & 1 ? -x : x) * kFactor + kAddend;
     x = (Path & 2 ? -x : x) * kFactor + kAddend;
     x = (Path & 4 ? -x : x) * kFactor + kAddend;
@@ -28,10 +29,11 @@ KOKKOS_INLINE_FUNCTION float take_path(float x) {
   return x;
 }
 
+template <int Rounds>
 KOKKOS_INLINE_FUNCTION float take(int path, float x) {
 #define RIDGELINE_PATH(N) \
   case N:                 \
-    return take_path<N>(x);
+    return take_path<N, Rounds>(x);
 #define RIDGELINE_PATHS(N) \
   RIDGELINE_PATH(N) RIDGELINE_PATH(N + 1) RIDGELINE_PATH(N + 2) RIDGELINE_PATH(N + 3)
   switch (path) {
@@ -50,17 +52,23 @@ KOKKOS_INLINE_FUNCTION float take(int path, float x) {
 #undef RIDGELINE_PATH
 }
 
+template <int Rounds>
 struct Diverge {
   const float* input;
   const std::uint8_t* path;
   float* output;
-  KOKKOS_FUNCTION void operator()(std::size_t i) const { output[i] = take(path[i], input[i]); }
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    output[i] = take<Rounds>(path[i], input[i]);
+  }
 };
 
+template <int Rounds>
 struct Straight {
   const float* input;
   float* output;
-  KOKKOS_FUNCTION void operator()(std::size_t i) const { output[i] = take_path<0>(input[i]); }
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    output[i] = take_path<0, Rounds>(input[i]);
+  }
 };
 
 struct FillInput {
@@ -166,13 +174,13 @@ void DivergentWork<Space>::prepare(int paths, Arrangement arrangement) {
 template <class Space>
 void DivergentWork<Space>::run() const {
   Kokkos::parallel_for("divergence/paths", LongRange<Space>(instance_, 0, input_.size()),
-                       detail::Diverge{input_.data(), path_.data(), output_.data()});
+                       detail::Diverge<kRounds>{input_.data(), path_.data(), output_.data()});
 }
 
 template <class Space>
 void DivergentWork<Space>::run_straight() const {
   Kokkos::parallel_for("divergence/straight", LongRange<Space>(instance_, 0, input_.size()),
-                       detail::Straight{input_.data(), output_.data()});
+                       detail::Straight<kRounds>{input_.data(), output_.data()});
 }
 
 template <class Space>
@@ -186,7 +194,7 @@ bool DivergentWork<Space>::verify() const {
   instance_.fence();
   for (std::size_t i = 0; i < input.size(); ++i) {
     double x = input(i);
-    for (int round = 0; round < detail::kRounds; ++round) {
+    for (int round = 0; round < kRounds; ++round) {
       for (int bit = 1; bit < kMostPaths; bit *= 2) {
         x = (path(i) & bit ? -x : x) * 0.75 + 0.3125;
       }

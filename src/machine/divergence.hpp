@@ -26,7 +26,9 @@ std::string to_string(Arrangement arrangement);
 template <class Space>
 class DivergentWork {
  public:
-  static constexpr int kFlops = 80;  ///< an iteration
+  /// Of five fused multiply-adds. A device gets more, so that arithmetic outweighs its memory too.
+  static constexpr int kRounds = kIsHost<Space> ? 8 : 128;
+  static constexpr int kFlops = 10 * kRounds;  ///< an iteration
 
   /// `iterations` numbers, random.
   DivergentWork(const Space& instance, std::size_t iterations);
@@ -65,7 +67,15 @@ std::string to_string(Access access);
 template <class Space>
 class ReadAccess {
  public:
+  /// `size` is from `least(instance)` to kMost.
   ReadAccess(const Space& instance, std::size_t size);
+
+  /// The most numbers: more have no number of 32 bits.
+  static constexpr std::size_t kMost = 0xffffffff;
+  /// The fewest: 64 for each chain.
+  static std::size_t least(const Space& instance) {
+    return 64 * static_cast<std::size_t>(instance.concurrency());
+  }
 
   /// Launches a read of all numbers; of `dependent`, a part of every chain, which goes on from
   /// launch to launch.

@@ -81,6 +81,7 @@ LatencyPoint measure_point(const Space& instance, std::size_t bytes, const std::
   MeasureOptions measure_options = MeasureOptions::ladder_point();
   measure_options.min_repeats = options.repeats;
   measure_options.min_seconds = options.min_seconds;
+  measure_options.stopped = options.stopped;
   const Timing all = measure(instance, measure_options, [&] { follow(point.loads_per_repeat); });
   point.seconds = all.per(static_cast<double>(point.loads_per_repeat));
   return point;
@@ -108,11 +109,12 @@ struct PagedNodes {
   char* nodes() const { return static_cast<char*>(buffer.data()); }
 };
 
-// Memory on small pages, and on huge ones where the kernel grants them.
+// Memory on each kind of pages; on huge ones where the kernel grants them.
 std::vector<std::unique_ptr<PagedNodes>> paged_nodes(std::size_t bytes,
+                                                     const std::vector<Pages>& kinds,
                                                      std::vector<std::string>* notes) {
   std::vector<std::unique_ptr<PagedNodes>> all;
-  for (const Pages pages : {Pages::small, Pages::huge}) {
+  for (const Pages pages : kinds) {
     auto nodes =
         std::unique_ptr<PagedNodes>(new PagedNodes{to_string(pages), PageBuffer(bytes, pages)});
     nodes->buffer.touch();
@@ -137,7 +139,7 @@ void ladder_on_host(const LatencyOptions& options, const Progress& progress,
   const auto sets =
       working_sets(options.smallest, options.largest, options.per_octave, kNodeStride);
   if (sets.empty()) return;
-  const auto kinds = paged_nodes(sets.back(), notes);
+  const auto kinds = paged_nodes(sets.back(), options.pages, notes);
   CacheFlush flush;
   LadderOrder order(sets, options.per_octave, flush.cache_bytes(), options.budget_seconds,
                     options.stopped);

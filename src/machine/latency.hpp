@@ -8,6 +8,7 @@
 
 #include "core/runtime.hpp"
 #include "core/seconds.hpp"
+#include "machine/pages.hpp"
 #include "machine/probe.hpp"
 
 namespace ridgeline::machine {
@@ -21,7 +22,8 @@ struct LatencyOptions {
   std::size_t smallest = std::size_t{16} << 10;  ///< working set, bytes
   std::size_t largest = std::size_t{1} << 30;
   int per_octave = 4;
-  int repeats = 7;              ///< at least; the latency is the fastest
+  std::vector<Pages> pages = {Pages::small, Pages::huge};  ///< of a host: memory for each
+  int repeats = 7;                                         ///< at least; the latency is the fastest
   long loads = 1000000;         ///< of all repeats together, at least; and once round the cycle
   double min_seconds = 0.02;    ///< of timed loads a point, at least
   double budget_seconds = 1e9;  ///< when spent, only sets in cache are added

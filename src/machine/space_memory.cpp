@@ -23,6 +23,12 @@ std::size_t memory_share(SpaceKind space) {
   return std::max(free_memory_bytes(space) / 4, std::size_t{1} << 20);
 }
 
+std::size_t all_cache_bytes(SpaceKind space) {
+  if (is_host(space)) return last_caches_bytes(Runtime::host_threads().cpus);
+  const std::vector<Cache> caches = caches_of(space);
+  return caches.empty() ? 0 : caches.back().bytes;
+}
+
 std::vector<Cache> caches_of(SpaceKind space) {
   if (is_host(space)) return host_caches();
   std::vector<Cache> caches;

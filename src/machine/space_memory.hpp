@@ -21,4 +21,8 @@ std::size_t memory_share(SpaceKind space);
 /// before the second level is part of its multiprocessor, and is called the first.
 std::vector<Cache> caches_of(SpaceKind space);
 
+/// Bytes that all of the space's threads together can keep in caches: a working set of twice as
+/// much or more lies in memory.
+std::size_t all_cache_bytes(SpaceKind space);
+
 }  // namespace ridgeline::machine

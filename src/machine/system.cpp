@@ -7,6 +7,7 @@
 #include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <set>
 #include <sstream>
 
@@ -45,6 +46,32 @@ int count_list(const std::string& list) {
   return count;
 }
 
+// What the system says of one cache of a processor.
+struct CacheFolder {
+  int level;
+  std::size_t bytes;
+  std::string shared_by;  // processors, such as "0-3,8"
+};
+
+// Data and unified caches, innermost first.
+std::vector<CacheFolder> cache_folders(int processor) {
+  std::vector<CacheFolder> caches;
+  for (int index = 0; index < 16; ++index) {
+    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(processor) +
+                               "/cache/index" + std::to_string(index) + "/";
+    const std::string type = first_line(folder + "type");
+    if (type.empty()) break;
+    if (type == "Instruction") continue;
+    const CacheFolder cache{std::atoi(first_line(folder + "level").c_str()),
+                            parse_size(first_line(folder + "size")),
+                            first_line(folder + "shared_cpu_list")};
+    if (cache.bytes > 0) caches.push_back(cache);
+  }
+  std::sort(caches.begin(), caches.end(),
+            [](const CacheFolder& a, const CacheFolder& b) { return a.level < b.level; });
+  return caches;
+}
+
 // The value of "key : value" or "key: value kB", from files such as /proc/cpuinfo.
 std::string value_of(const std::string& path, const std::string& key) {
   std::ifstream file(path);
@@ -81,21 +108,27 @@ std::size_t group_allowance() {
 
 std::vector<Cache> host_caches() {
   std::vector<Cache> caches;
-  for (int index = 0; index < 16; ++index) {
-    const std::string folder =
-        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
-    const std::string type = first_line(folder + "type");
-    if (type.empty()) break;
-    if (type == "Instruction") continue;
-    Cache cache;
-    cache.level = std::atoi(first_line(folder + "level").c_str());
-    cache.bytes = parse_size(first_line(folder + "size"));
-    cache.shared_by = std::max(1, count_list(first_line(folder + "shared_cpu_list")));
-    if (cache.bytes > 0) caches.push_back(cache);
+  for (const CacheFolder& folder : cache_folders(0)) {
+    caches.push_back({folder.level, folder.bytes, std::max(1, count_list(folder.shared_by))});
   }
-  std::sort(caches.begin(), caches.end(),
-            [](const Cache& a, const Cache& b) { return a.level < b.level; });
   return caches;
+}
+
+std::size_t last_caches_bytes(const std::vector<int>& processors) {
+  std::vector<int> all = processors;
+  if (all.empty()) {
+    all.resize(static_cast<std::size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))));
+    std::iota(all.begin(), all.end(), 0);
+  }
+  std::set<std::string> counted;
+  std::size_t bytes = 0;
+  for (const int processor : all) {
+    const std::vector<CacheFolder> caches = cache_folders(processor);
+    if (!caches.empty() && counted.insert(caches.back().shared_by).second) {
+      bytes += caches.back().bytes;
+    }
+  }
+  return bytes;
 }
 
 std::size_t cache_bytes(const std::vector<Cache>& caches, int level) {

@@ -19,6 +19,10 @@ struct Cache {
 /// The caches of processor 0, innermost first.
 std::vector<Cache> host_caches();
 
+/// Bytes of the last caches of these processors, each counted once: what all their threads together
+/// can keep out of memory. All of the machine's where the list is empty.
+std::size_t last_caches_bytes(const std::vector<int>& processors);
+
 /// Size of the cache at `level`, 0 where there is none.
 std::size_t cache_bytes(const std::vector<Cache>& caches, int level);
 

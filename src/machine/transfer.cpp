@@ -27,7 +27,7 @@ void ladder(const Space& instance, const std::string& host_memory, const Transfe
   measure_options.clock = Clock::host;
   for (const bool to_device : {true, false}) {
     const std::size_t first_point = points.size();
-    LadderOrder order(sizes, options.per_octave, 0, options.budget_seconds);
+    LadderOrder order(sizes, options.per_octave, 0, options.budget_seconds, options.stopped);
     while (const auto index = order.next()) {
       const std::size_t bytes = sizes[*index];
       const pair<std::size_t, std::size_t> range(0, bytes);
@@ -50,6 +50,7 @@ void ladder(const Space& instance, const std::string& host_memory, const Transfe
     }
     std::sort(points.begin() + static_cast<std::ptrdiff_t>(first_point), points.end(),
               [](const TransferPoint& a, const TransferPoint& b) { return a.bytes < b.bytes; });
+    if (points.size() == first_point) return;
     note_left_out("transfer, " + points.back().direction + ", " + host_memory, order.left_out(),
                   sizes.size(), notes);
     if (progress) progress("transfer, " + points.back().direction + ", " + host_memory);

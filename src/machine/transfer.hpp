@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct TransferOptions {
   int per_octave = 1;
   int repeats = 7;
   double min_seconds = 0.02;
-  double budget_seconds = 1e9;  ///< for each direction and kind of host memory
+  double budget_seconds = 1e9;    ///< for each direction and kind of host memory
+  std::function<bool()> stopped;  ///< asked before each point; may be empty
 };
 
 /// One copy between host and device.

@@ -1,7 +1,5 @@
 #include "model/crossover.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -14,9 +12,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// A win is more than a tie: what two runs of the same code differ by is not counted.
-constexpr double kWin = 1.02;
-
 // Index of the first size from which all ratios are wins; their number where there is none.
 std::size_t first_win(const std::vector<double>& ratios) {
   std::size_t first = ratios.size();
@@ -26,15 +21,10 @@ std::size_t first_win(const std::vector<double>& ratios) {
 
 }  // namespace
 
-std::string to_string(const Crossover& crossover) {
-  switch (crossover.kind) {
-    case Crossover::Kind::from:
-      return fmt::format("from {:g}", crossover.size.value);
-    case Crossover::Kind::always:
-      return "at every size";
-    default:
-      return "never";
-  }
+std::string to_string(Crossover::Kind kind) {
+  return kind == Crossover::Kind::from     ? "from"
+         : kind == Crossover::Kind::always ? "always"
+                                           : "never";
 }
 
 Crossover find_crossover(const std::vector<SizePoint>& points, int resamples, std::uint64_t seed) {
@@ -78,10 +68,15 @@ std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
         return std::log2(ratios[i]) - p[0] - p[1] * (std::log2(bytes[i]) - 20);
       });
   if (!fit) return std::nullopt;
-  return Advantage{
-      fit->positive([](const std::vector<double>& p) { return std::exp2(p[1]); }),
-      fit->positive([](const std::vector<double>& p) { return std::exp2(20 - p[0] / p[1]); }),
-      fit->residual_deviation()};
+  Advantage advantage{fit->positive([](const std::vector<double>& p) { return std::exp2(p[1]); }),
+                      {},
+                      fit->residual_deviation()};
+  const auto [least, most] = std::minmax_element(bytes.begin(), bytes.end());
+  const Estimate even =
+      fit->positive([](const std::vector<double>& p) { return std::exp2(20 - p[0] / p[1]); });
+  const bool grows = advantage.per_doubling.low > 1 || advantage.per_doubling.high < 1;
+  if (grows && even.value >= *least && even.value <= *most) advantage.break_even = even;
+  return advantage;
 }
 
 }  // namespace ridgeline::model

@@ -28,20 +28,26 @@ struct Crossover {
   Estimate size;
 };
 
-/// "from 64", "at every size", "never".
-std::string to_string(const Crossover& crossover);
+/// "from", "always", "never".
+std::string to_string(Crossover::Kind kind);
+
+/// A ratio above this is a win, and one below its inverse a loss: two runs of the same code may
+/// differ by less.
+inline constexpr double kWin = 1.02;
 
 /// The crossover of sizes in increasing order, by the medians of their ratios: the second wins
-/// where that is above 1.02, since two runs of the same code may differ by less. The interval: the
-/// turns of every size are drawn again with replacement (Efron, "Bootstrap methods: another look at
-/// the jackknife", Annals of Statistics 7, 1979), `resamples` times, by Philox.
+/// where that is above kWin. The interval: the turns of every size are drawn again with replacement
+/// (Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979),
+/// `resamples` times, by Philox.
 Crossover find_crossover(const std::vector<SizePoint>& points, int resamples = 1000,
                          std::uint64_t seed = 1);
 
 /// How an advantage grows with the bytes that an operation touches.
 struct Advantage {
   Estimate per_doubling;  ///< factor by which the ratio grows when the bytes double
-  Estimate break_even;    ///< bytes at which the ratio is 1, where the line says so
+  /// Bytes at which the ratio is 1: nothing where the ratio may not grow at all (the interval of
+  /// `per_doubling` holds 1), or where that lies outside the bytes measured.
+  std::optional<Estimate> break_even;
   double residual_deviation;
 };
 

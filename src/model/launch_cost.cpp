@@ -27,6 +27,15 @@ std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
                     fit->residual_deviation()};
 }
 
+double measured_half_rate(const std::vector<double>& bytes, const std::vector<double>& seconds) {
+  double best = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) best = std::max(best, bytes[i] / seconds[i]);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] / seconds[i] >= best / 2) return bytes[i];
+  }
+  return 0;
+}
+
 std::size_t straight_points(const std::vector<double>& bytes, const std::vector<double>& seconds) {
   for (std::size_t n = bytes.size(); n > 3; --n) {
     const std::vector<double> x(bytes.begin(), bytes.begin() + std::ptrdiff_t(n));

@@ -24,6 +24,9 @@ struct LaunchCost {
 std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
                                           const std::vector<double>& seconds);
 
+/// The smallest size of a sweep that reaches half of its best rate; 0 where it is empty.
+double measured_half_rate(const std::vector<double>& bytes, const std::vector<double>& seconds);
+
 /// How many of the points, from the smallest size on, T(V) fits: to a relative deviation of 15 %,
 /// and the last of them within 30 %. Levels of memory bend the curve, so that it seldom fits all.
 std::size_t straight_points(const std::vector<double>& bytes, const std::vector<double>& seconds);

@@ -17,6 +17,21 @@ layers::Counts counts_of(const layers::LayerPlan& plan, Pass pass, std::size_t b
   return counts;
 }
 
+double memory_bytes(const layers::LayerPlan& plan, Pass pass, std::size_t batch, std::size_t tokens,
+                    const layers::Target& target) {
+  const bool training = pass == Pass::both;
+  const double in = double(batch) * double(size_of(plan.input));
+  const double out = double(batch) * double(size_of(plan.output));
+  double scalars =
+      in + (plan.is_view(training) ? 0 : out) + double(plan.workspace(target, batch, training));
+  if (plan.kind == "residual") scalars += in;  // the shortcut's
+  if (training) scalars += out + (tokens == 0 ? in : 0) + double(plan.saved(batch));
+  for (const layers::ParameterPlan& parameter : plan.parameters()) {
+    scalars += (training && parameter.trained ? 2 : 1) * double(size_of(parameter.shape));
+  }
+  return scalars * double(target.scalar_bytes);
+}
+
 template <class Space, class T>
 LayerRunner<Space, T>::LayerRunner(const Space& instance, const layers::LayerPlan& plan,
                                    std::size_t batch, Pass pass, std::size_t tokens)

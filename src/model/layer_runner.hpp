@@ -51,4 +51,8 @@ class LayerRunner {
 layers::Counts counts_of(const layers::LayerPlan& plan, Pass pass, std::size_t batch,
                          std::size_t scalar_bytes);
 
+/// Bytes that a LayerRunner takes on a space that is `target`.
+double memory_bytes(const layers::LayerPlan& plan, Pass pass, std::size_t batch, std::size_t tokens,
+                    const layers::Target& target);
+
 }  // namespace ridgeline::model

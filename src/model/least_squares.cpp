@@ -9,6 +9,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/seconds.hpp"
+
 namespace ridgeline::model {
 namespace {
 
@@ -115,6 +117,23 @@ std::optional<Fit> least_squares(
   }
   return Fit(std::vector<double>(x.data(), x.data() + n), std::move(covariance), m - n,
              std::sqrt(variance));
+}
+
+std::optional<Estimate> median_estimate(std::vector<double> values) {
+  if (values.empty()) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  // The median lies below the k-th value where fewer than k values fell below it: each does so with
+  // probability one half.
+  double chance = std::exp2(-static_cast<double>(n)), below = chance;
+  std::size_t k = 0;
+  while (2 * below <= 0.05) {
+    ++k;
+    chance *= static_cast<double>(n + 1 - k) / static_cast<double>(k);
+    below += chance;
+  }
+  return Estimate{median_of(values), k > 0 ? values[k - 1] : -kInfinity,
+                  k > 0 ? values[n - k] : kInfinity};
 }
 
 double student_t_95(int degrees_of_freedom) {

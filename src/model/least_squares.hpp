@@ -45,6 +45,10 @@ std::optional<Fit> least_squares(
     const std::vector<double>& start, std::size_t points,
     const std::function<double(const std::vector<double>& p, std::size_t i)>& residual);
 
+/// The median of values, with the 95 % interval that order statistics give whatever their
+/// distribution (infinite bounds where there are fewer than six). Nothing where there are none.
+std::optional<Estimate> median_estimate(std::vector<double> values);
+
 /// The t beyond which Student's distribution has 2.5 % on each side.
 double student_t_95(int degrees_of_freedom);
 

@@ -1,5 +1,6 @@
 #include "model/levels.hpp"
 
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -27,42 +28,28 @@ double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
   return std::max(kLeastNoise, 1.4826 * median_of(off));
 }
 
-// Sums over the points before each, from which the line through any range follows at once.
-class Lines {
- public:
-  Lines(const std::vector<double>& x, const std::vector<double>& y) : x_(x), y_(y), sums_(1) {
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const Sums& s = sums_.back();
-      sums_.push_back({s.n + 1, s.x + x[i], s.y + y[i], s.xx + x[i] * x[i], s.xy + x[i] * y[i],
-                       s.yy + y[i] * y[i]});
-    }
-  }
-  struct Line {
-    double mean_x, mean_y, slope, error;  ///< error: sum of squares off the line
-    double at(double x) const { return mean_y + slope * (x - mean_x); }
-  };
-  /// The least-squares line through the points [begin, end).
-  Line through(std::size_t begin, std::size_t end) const {
-    const Sums &a = sums_[begin], &b = sums_[end];
-    const double n = b.n - a.n, mean_x = (b.x - a.x) / n, mean_y = (b.y - a.y) / n;
-    const double xx = b.xx - a.xx - n * mean_x * mean_x, xy = b.xy - a.xy - n * mean_x * mean_y;
-    const double yy = b.yy - a.yy - n * mean_y * mean_y;
-    const double slope = end - begin > 1 ? xy / xx : 0;
-    return {mean_x, mean_y, slope, std::max(0.0, yy - slope * xy)};
-  }
-
- private:
-  struct Sums {
-    double n = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
-  };
-  const std::vector<double>&x_, &y_;
-  std::vector<Sums> sums_;
+// A straight line through some points, and the sum of squares that they lie off it.
+struct Line {
+  double height = 0, slope = 0, error = 0;
+  double at(double x) const { return height + slope * x; }
 };
+
+// The least-squares line through the points [begin, end).
+Line line_through(const std::vector<double>& x, const std::vector<double>& y, std::size_t begin,
+                  std::size_t end) {
+  const auto n = static_cast<Eigen::Index>(end - begin);
+  if (n == 1) return {y[begin], 0, 0};
+  Eigen::MatrixX2d points(n, 2);
+  points.col(0).setOnes();
+  points.col(1) = Eigen::Map<const Eigen::VectorXd>(x.data() + begin, n);
+  const Eigen::Map<const Eigen::VectorXd> heights(y.data() + begin, n);
+  const Eigen::Vector2d line = points.householderQr().solve(heights);
+  return {line[0], line[1], (heights - points * line).squaredNorm()};
+}
 
 // The curve without its noise: y on the pieces' lines.
 std::vector<double> smoothed(const std::vector<double>& x, const std::vector<double>& y) {
   const std::size_t n = x.size();
-  const Lines lines(x, y);
   const double noise = noise_of(x, y);
   // A piece costs three numbers (slope, height, end) by Schwarz's criterion.
   const double piece = 3 * std::log(static_cast<double>(n)) * noise * noise;
@@ -71,13 +58,13 @@ std::vector<double> smoothed(const std::vector<double>& x, const std::vector<dou
   best[0] = 0;
   for (std::size_t end = 1; end <= n; ++end) {
     for (std::size_t begin = 0; begin < end; ++begin) {
-      const double error = best[begin] + lines.through(begin, end).error + piece;
+      const double error = best[begin] + line_through(x, y, begin, end).error + piece;
       if (error < best[end]) best[end] = error, from[end] = begin;
     }
   }
   std::vector<double> smooth(n);
   for (std::size_t end = n; end > 0; end = from[end]) {
-    const Lines::Line line = lines.through(from[end], end);
+    const Line line = line_through(x, y, from[end], end);
     for (std::size_t i = from[end]; i < end; ++i) smooth[i] = line.at(x[i]);
   }
   return smooth;

@@ -1,7 +1,6 @@
 #include "model/scaling.hpp"
 
 #include <cmath>
-#include <limits>
 #include <set>
 
 namespace ridgeline::model {
@@ -35,20 +34,21 @@ std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve) {
                 fit->residual_deviation()};
 }
 
-double Scalability::most_useful_threads() const {
-  if (coherence.value <= 0) return std::numeric_limits<double>::infinity();
-  return std::sqrt(std::max(0.0, 1 - contention.value) / coherence.value);
-}
-
 std::optional<Scalability> fit_scalability(const ScalingCurve& curve) {
   if (different(curve.threads) < 3) return std::nullopt;
   const auto fit = fit_shape(curve, {0.05, 0.001}, [](const std::vector<double>& p, double n) {
     return (1 + p[1] * (n - 1) + p[2] * n * (n - 1)) / n;
   });
   if (!fit) return std::nullopt;
-  return Scalability{fit->estimate([](const std::vector<double>& p) { return p[1]; }),
-                     fit->estimate([](const std::vector<double>& p) { return p[2]; }),
-                     fit->residual_deviation()};
+  Scalability law{fit->estimate([](const std::vector<double>& p) { return p[1]; }),
+                  fit->estimate([](const std::vector<double>& p) { return p[2]; }),
+                  {},
+                  fit->residual_deviation()};
+  if (law.coherence.low > 0 && law.contention.value < 1) {
+    law.most_useful_threads = fit->positive(
+        [](const std::vector<double>& p) { return std::sqrt(std::max(1e-12, 1 - p[1]) / p[2]); });
+  }
+  return law;
 }
 
 }  // namespace ridgeline::model

@@ -17,9 +17,6 @@ struct ScalingCurve {
 struct Amdahl {
   Estimate serial_fraction;  ///< s; below 0 where p threads are more than p times as fast
   double residual_deviation;
-  double speedup(double threads) const {
-    return 1 / (serial_fraction.value + (1 - serial_fraction.value) / threads);
-  }
 };
 
 /// Fits Amdahl's law by relative errors. Nothing where fewer than two numbers of threads, or fewer
@@ -31,9 +28,10 @@ std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve);
 struct Scalability {
   Estimate contention;  ///< σ: what waits
   Estimate coherence;   ///< κ: what talks
+  /// Threads at which it is fastest, √((1 − σ)/κ): nothing where κ may be 0, and more threads are
+  /// always faster as far as the data say.
+  std::optional<Estimate> most_useful_threads;
   double residual_deviation;
-  /// Threads at which it is fastest; infinite where nothing talks.
-  double most_useful_threads() const;
 };
 
 /// Fits the law by relative errors. Nothing where fewer than three numbers of threads, or fewer

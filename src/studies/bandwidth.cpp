@@ -73,17 +73,18 @@ model::Estimate rate_of(const model::Estimate& seconds_per_byte) {
 
 io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
 
-// What a ladder says of memory: the triad's GB/s, and the TLB's share of its time on small pages.
-struct Memory {
+// What a ladder says of its last level: the triad's GB/s, and the TLB's share of its time on small
+// pages.
+struct LastLevel {
   double rate = 0, tlb_share = 0;
 };
 
 // The levels of one ladder as rows and as JSON.
-Memory analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Study& study) {
+LastLevel analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Study& study) {
   const Curve curve = triad_of(ladder);
   const auto levels = model::find_levels(curve.bytes, curve.seconds_per_byte);
   io::Json list = io::Json::array();
-  Memory memory;
+  LastLevel found;
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const model::CurveLevel& level = levels[i];
     const bool last = std::isinf(level.capacity_bytes.value);
@@ -98,7 +99,7 @@ Memory analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Stud
       const double rate = best(ladder, kernel, level.from_bytes, to);
       entry["best_gbytes_per_second"][machine::to_string(kernel)] = rate;
       row.push_back(rate_cell(rate));
-      if (last && kernel == StreamKernel::triad) memory.rate = rate;
+      if (last && kernel == StreamKernel::triad) found.rate = rate;
     }
     if (on_small) {
       const double ratio = tlb_ratio(*on_small, ladder, level.from_bytes, to);
@@ -106,7 +107,7 @@ Memory analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Stud
         entry["seconds_small_pages_over_huge"] = ratio;
         const double share = std::max(0.0, 1 - 1 / ratio);
         row.push_back(io::Cell(100 * share, "{:.0f} %"));
-        if (last) memory.tlb_share = share;
+        if (last) found.tlb_share = share;
       }
     }
     list.push_back(entry);
@@ -116,7 +117,7 @@ Memory analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Stud
                                  {"threads", ladder.threads},
                                  {"pages", ladder.pages},
                                  {"levels", list}});
-  return memory;
+  return found;
 }
 
 const Ladder* find(const std::vector<Ladder>& ladders, const std::string& space, int threads,
@@ -136,14 +137,18 @@ bool came_on_huge_pages(const Ladder& ladder) {
   return true;  // what fits into a few pages: nobody can tell
 }
 
-void analyse_all(const std::vector<Ladder>& ladders, Study& study) {
-  std::vector<std::string> spaces;
-  for (const Ladder& ladder : ladders) {
-    if (std::find(spaces.begin(), spaces.end(), ladder.space) == spaces.end()) {
-      spaces.push_back(ladder.space);
+void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind>& kinds,
+                 Study& study) {
+  for (const SpaceKind kind : kinds) {
+    const std::string space = name_of(kind);
+    double largest = 0;
+    for (const Ladder& ladder : ladders) {
+      if (ladder.space != space || ladder.points.empty()) continue;
+      const double bytes = static_cast<double>(ladder.points.back().working_set_bytes);
+      largest = std::max(largest, bytes);
     }
-  }
-  for (const std::string& space : spaces) {
+    if (largest == 0) continue;
+    const bool in_memory = reaches_memory(kind, largest, study.notes);
     std::vector<int> counts;
     std::vector<double> memory;
     for (const Ladder& ladder : ladders) {
@@ -152,18 +157,19 @@ void analyse_all(const std::vector<Ladder>& ladders, Study& study) {
       const Ladder* other =
           find(ladders, space, ladder.threads, huge ? machine::small_page_label() : "huge");
       const bool in_table = huge || !other;
-      const Memory found = analyse(ladder, huge ? other : nullptr, in_table, study);
+      const LastLevel found = analyse(ladder, huge ? other : nullptr, in_table, study);
       if (!in_table || ladder.points.empty()) continue;
       counts.push_back(ladder.threads);
       memory.push_back(found.rate);
-      if (!huge || !other || found.rate == 0) continue;
+      if (!in_memory || !huge || !other || found.rate == 0) continue;
       study.answers.push_back(fmt::format(
           "{}, {} thread{}: memory gives the triad {:.1f} GB/s on huge pages; on {} pages the TLB "
           "takes {:.0f} % of its time",
           space, ladder.threads, ladder.threads == 1 ? "" : "s", found.rate,
           machine::small_page_label(), 100 * found.tlb_share));
     }
-    if (counts.size() < 2 || *std::max_element(memory.begin(), memory.end()) <= 0) continue;
+    if (!in_memory || counts.size() < 2 || *std::max_element(memory.begin(), memory.end()) <= 0)
+      continue;
     const model::Estimate threads = saturating_threads(counts, memory);
     study.fit["saturation"].push_back(
         {{"space", space}, {"triad_in_memory_threads", to_json(threads)}});
@@ -208,12 +214,11 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
   const bool has_host = std::any_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
   const bool has_device =
       !std::all_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
-  const int all = Runtime::host_threads().count;
-  if (bounds.threads.empty()) {
-    bounds.threads = control.quick && all > 1 ? std::vector<int>{1, all} : thread_counts(all);
+  const SpaceKind host = host_among(bounds.spaces);
+  if (bounds.threads.empty() && control.quick && host != SpaceKind::serial) {
+    bounds.threads = {1, Runtime::host_threads().count};
   }
-  require_threads(bounds.threads);
-  std::sort(bounds.threads.begin(), bounds.threads.end());
+  bounds.threads = host_thread_counts(bounds.threads, host);
   machine::BandwidthOptions options;
   options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{8} << 10;
   options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 2 : 4;
@@ -256,7 +261,8 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
       if (ladder.points.empty()) continue;
       ladder.threads = ladder.points.front().threads;
       if (kind == Pages::huge && !came_on_huge_pages(ladder)) {
-        study.notes.push_back("no bandwidth on huge pages: the kernel did not grant them");
+        study.notes.push_back(fmt::format(
+            "no bandwidth of {} threads on huge pages: the kernel did not grant them", threads));
         continue;
       }
       for (const BandwidthPoint& point : ladder.points) {
@@ -273,17 +279,16 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
     }
   };
   if (has_host) {
-    const SpaceKind host = all > 1 ? SpaceKind::openmp : SpaceKind::serial;
     machine::warm_up(host);
     for (const int threads : bounds.threads) {
-      measure(host, "host", threads, {Pages::small, Pages::huge});
+      measure(host, name_of(host), threads, {Pages::small, Pages::huge});
     }
   }
   if (has_device) {
     machine::warm_up(SpaceKind::cuda);
-    measure(SpaceKind::cuda, "cuda", 0, {Pages::ordinary});
+    measure(SpaceKind::cuda, name_of(SpaceKind::cuda), 0, {Pages::ordinary});
   }
-  analyse_all(measured, study);
+  analyse_all(measured, {host, SpaceKind::cuda}, study);
   study.complete = !control.should_stop();
   return study;
 }

@@ -24,10 +24,10 @@ using machine::readable_bytes;
 // What a launch of chained loads lasts, about.
 constexpr double kLaunchSeconds = 4e-3;
 
-// What Little's law is told: seconds of one load, bytes a second of a streaming read.
+// What Little's law is told: seconds of one load, and bytes a second of two reads that wait for
+// nothing, one in order (a prefetcher helps) and one at random places known beforehand (none can).
 struct Little {
-  double latency = 0, bandwidth = 0;
-  double loads(double bytes_a_load) const { return latency * bandwidth / bytes_a_load; }
+  double latency = 0, streaming = 0, independent = 0;
 };
 
 // One curve: bandwidth against loads in flight.
@@ -61,6 +61,7 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
   curve.loads.push_back(static_cast<double>(threads) * chains);
   curve.rates.push_back(rate);
   study.points.push_back({{"space", curve.space},
+                          {"what", "chains"},
                           {"threads", threads},
                           {"loads_in_flight_per_thread", chains},
                           {"loads_in_flight", static_cast<long>(threads) * chains},
@@ -77,10 +78,14 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
 // Fits a curve, and says what Little's law makes of it.
 void analyse(const Curve& curve, const Little& little, Study& study) {
   const auto fit = model::fit_saturation(curve.loads, curve.rates, curve.bytes_a_load);
-  if (!fit) return;
-  const double streaming = little.loads(curve.bytes_a_load);
+  if (!fit) {
+    study.notes.push_back(fmt::format("{}: {} points of bandwidth against loads are too few to fit",
+                                      curve.space, curve.loads.size()));
+    return;
+  }
+  const double streaming = little.latency * little.streaming / curve.bytes_a_load;
+  const double independent = little.latency * little.independent / curve.bytes_a_load;
   const double most = *std::max_element(curve.rates.begin(), curve.rates.end());
-  const double random = little.latency * most / curve.bytes_a_load;
   const double measured = fit->loads_in_flight.value;
   const io::Json threads = curve.threads > 0 ? io::Json(curve.threads) : io::Json("all");
   study.fit["saturation"].push_back({{"space", curve.space},
@@ -92,44 +97,49 @@ void analyse(const Curve& curve, const Little& little, Study& study) {
                                      {"relative_deviation", fit->residual_deviation},
                                      {"little",
                                       {{"latency_seconds", little.latency},
-                                       {"random_bytes_per_second", most},
-                                       {"random_loads_in_flight", random},
-                                       {"measured_over_random", measured / random},
-                                       {"streaming_bytes_per_second", little.bandwidth},
+                                       {"independent_bytes_per_second", little.independent},
+                                       {"independent_loads_in_flight", independent},
+                                       {"measured_over_independent", measured / independent},
+                                       {"streaming_bytes_per_second", little.streaming},
                                        {"streaming_loads_in_flight", streaming},
                                        {"measured_over_streaming", measured / streaming}}}});
   const auto number = [](double n) { return fmt::format("{:.1f}", n); };
   study.table.add_row({curve.space, curve.threads > 0 ? io::Cell(curve.threads) : io::Cell("all"),
-                       io::Cell(1e-9 * curve.rates.front(), "{:.2f}"),
-                       io::Cell(1e-9 * most, "{:.2f}"), io::Cell(1e-9 * little.bandwidth, "{:.1f}"),
                        io::Cell::shown_as(little.latency, io::show_seconds(little.latency)),
-                       shown(fit->loads_in_flight, number), io::Cell(random, "{:.1f}"),
-                       io::Cell(measured / random, "{:.2f}"), io::Cell(streaming, "{:.1f}"),
+                       io::Cell(1e-9 * most, "{:.2f}"), shown(fit->loads_in_flight, number),
+                       io::Cell(1e-9 * little.independent, "{:.2f}"),
+                       io::Cell(independent, "{:.1f}"), io::Cell(measured / independent, "{:.2f}"),
+                       io::Cell(1e-9 * little.streaming, "{:.2f}"), io::Cell(streaming, "{:.1f}"),
                        io::Cell(measured / streaming, "{:.2f}")});
   study.answers.push_back(fmt::format(
-      "{}{}: {:.1f} loads in flight saturate random reads at {:.1f} GB/s, where Little's law says "
-      "{:.1f}; a streaming read's {:.1f} GB/s take {:.1f}",
+      "{}{}: {:.1f} loads in flight saturate random reads at {:.1f} GB/s; Little's law says {:.1f} "
+      "for the {:.1f} GB/s of independent random reads, and {:.1f} for the {:.1f} of a read in "
+      "order",
       curve.space,
       curve.threads > 0 ? fmt::format(", {} thread{}", curve.threads, curve.threads == 1 ? "" : "s")
                         : "",
-      measured, 1e-9 * most, random, 1e-9 * little.bandwidth, streaming));
+      measured, 1e-9 * most, independent, 1e-9 * little.independent, streaming,
+      1e-9 * little.streaming));
 }
 
-machine::LatencyPoint latency_at(SpaceKind kind, std::size_t working_set, const std::string& pages,
-                                 std::vector<std::string>& notes) {
+// Seconds of one dependent load; 0 where it was stopped before.
+double latency_at(SpaceKind kind, std::size_t working_set, machine::Pages pages,
+                  const Control& control, std::vector<std::string>& notes) {
   machine::LatencyOptions options;
   options.smallest = options.largest = working_set;
-  for (const machine::LatencyPoint& point : machine::latency_ladder(kind, options, {}, &notes)) {
-    if (point.pages == pages) return point;
-  }
-  throw RunError("no latency was measured on " + pages + " pages");
+  options.pages = {pages};
+  options.stopped = control.stopped;
+  const auto points = machine::latency_ladder(kind, options, {}, &notes);
+  return points.empty() ? 0 : points.front().seconds.min;
 }
 
-double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, machine::Pages pages) {
+double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, machine::Pages pages,
+                      const Control& control) {
   machine::BandwidthOptions options;
   options.smallest = options.largest = working_set;
   options.threads = threads;
   options.pages = {pages};
+  options.stopped = control.stopped;
   double best = 0;
   for (const machine::BandwidthPoint& point : machine::bandwidth_ladder(kind, options)) {
     if (point.kernel == machine::StreamKernel::read) best = 1e9 * point.gbytes_per_second();
@@ -137,21 +147,64 @@ double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, mach
   return best;
 }
 
-std::size_t memory_set(SpaceKind kind, const Control& control) {
-  std::size_t cache = 0;
-  for (const machine::Cache& each : machine::caches_of(kind)) cache = std::max(cache, each.bytes);
-  const std::size_t wanted = std::max(4 * cache, std::size_t{control.quick ? 128u : 256u} << 20);
+// Bytes a second of independent random reads.
+template <class Space>
+double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained, int threads,
+                             const MeasureOptions& options, const Curve& curve, Study& study) {
+  const Timing timing = measure(instance, options, [&] { chained.run_independent(); });
+  if (!chained.verify_independent()) {
+    throw RunError("the concurrency study's independent reads gave a wrong sum on " + curve.space);
+  }
+  const double rate = chained.independent_loads() * curve.bytes_a_load / timing.median;
+  study.points.push_back({{"space", curve.space},
+                          {"what", "independent"},
+                          {"threads", threads},
+                          {"working_set_bytes", curve.working_set},
+                          {"pages", curve.pages},
+                          {"bytes_per_load", curve.bytes_a_load},
+                          {"loads", chained.independent_loads()},
+                          {"seconds", timing},
+                          {"gbytes_per_second", 1e-9 * rate}});
+  return rate;
+}
+
+// Numbers of loads in flight a thread.
+std::vector<int> loads_of(SpaceKind kind, const ConcurrencyBounds& bounds) {
+  if (!bounds.loads.empty()) return bounds.loads;
+  if (!machine::is_host(kind)) return {1, 2, 4, 8};
+  return {1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32};
+}
+
+// Chains that all threads follow together at most.
+std::size_t most_chains(SpaceKind kind, const ConcurrencyBounds& bounds) {
+  const std::vector<int> loads = loads_of(kind, bounds);
+  const auto each = static_cast<std::size_t>(*std::max_element(loads.begin(), loads.end()));
+  std::size_t threads = 0;
+  with_space(kind, [&](const auto& instance) {
+    threads = static_cast<std::size_t>(instance.concurrency());
+  });
+  return threads * each;
+}
+
+// A working set in memory: four times what the caches of all threads hold, and long enough that no
+// chain comes where its neighbour was.
+std::size_t memory_set(SpaceKind kind, std::size_t chains, const Control& control) {
+  const std::size_t wanted =
+      std::max({4 * machine::all_cache_bytes(kind), 8 * chains * machine::kNodeStride,
+                std::size_t{control.quick ? 128u : 256u} << 20});
+  const std::size_t in_time = std::size_t{control.quick ? 512u : 4096u} << 20;
   return std::min(
-      {wanted, std::size_t{control.quick ? 512u : 1024u} << 20, machine::memory_share(kind)});
+      {wanted, std::max(in_time, 8 * chains * machine::kNodeStride), machine::memory_share(kind)});
 }
 
 void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t working_set,
                    const Control& control, Study& study) {
   const bool host = machine::is_host(kind);
-  const std::string space = host ? "host" : to_string(kind);
+  const std::string space = name_of(kind);
   machine::warm_up(kind);
   MeasureOptions options = MeasureOptions::ladder_point();
   options.min_seconds = control.quick ? 0.03 : 0.1;
+  options.stopped = control.stopped;
 
   bool huge = !host;
   if (host) {
@@ -161,23 +214,28 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
     if (!huge) study.notes.push_back("the kernel grants no huge pages: the TLB slows every load");
   }
   const std::string pages = huge ? "huge" : machine::small_page_label();
+  reaches_memory(kind, static_cast<double>(working_set), study.notes);
   Little little;
   little.latency =
-      latency_at(host ? SpaceKind::serial : kind, working_set, pages, study.notes).seconds.min;
+      latency_at(host ? SpaceKind::serial : kind, working_set,
+                 huge ? machine::Pages::huge : machine::Pages::small, control, study.notes);
   control.tell(space + ": latency of one load");
   with_space(kind, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
     Curve curve{space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)),
                 {},    {}};
-    std::vector<int> loads = bounds.loads;
+    const std::vector<int> loads = loads_of(kind, bounds);
     if constexpr (kIsHost<Space>) {
-      if (loads.empty()) loads = {1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32};
       for (const int threads : bounds.threads) {
         if (control.should_stop()) return;
         curve.threads = threads;
         curve.loads.clear(), curve.rates.clear();
-        little.bandwidth = read_bandwidth(kind, working_set, threads, machine::Pages::huge);
+        little.streaming =
+            read_bandwidth(kind, working_set, threads, machine::Pages::huge, control);
+        if (control.should_stop()) return;
         ChainedLoads<Space> chained(instance, working_set, threads);
+        little.independent =
+            independent_bandwidth(instance, chained, threads, options, curve, study);
         for (const int chains : loads) {
           if (control.should_stop()) return;
           measure_point(instance, chained, threads, chains, options, control, curve, study);
@@ -185,10 +243,11 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
         analyse(curve, little, study);
       }
     } else {
-      if (loads.empty()) loads = {1, 2, 4, 8};
-      little.bandwidth = read_bandwidth(kind, working_set, 0, machine::Pages::ordinary);
+      little.streaming = read_bandwidth(kind, working_set, 0, machine::Pages::ordinary, control);
+      if (control.should_stop()) return;
       const int most = static_cast<int>(instance.concurrency());
       ChainedLoads<Space> chained(instance, working_set, most);
+      little.independent = independent_bandwidth(instance, chained, most, options, curve, study);
       for (int threads = 128; threads < 4 * most; threads *= 4) {
         for (const int chains : loads) {
           if (control.should_stop()) return;
@@ -211,29 +270,27 @@ Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
               {{"saturation", io::Json::array()}},
               io::Table({{"space", "space", io::Align::left},
                          {"threads", "threads"},
-                         {"one load GB/s", "one_load"},
-                         {"most GB/s", "most"},
-                         {"streaming GB/s", "streaming_gbytes_per_second"},
                          {"latency", "latency_seconds"},
+                         {"most GB/s", "most_gbytes_per_second"},
                          {"loads that saturate", "loads_in_flight"},
-                         {"Little, random", "little_random_loads_in_flight"},
-                         {"ratio", "measured_over_random"},
-                         {"Little, streaming", "little_streaming_loads_in_flight"},
+                         {"independent GB/s", "independent_gbytes_per_second"},
+                         {"Little", "independent_loads_in_flight"},
+                         {"ratio", "measured_over_independent"},
+                         {"in order GB/s", "streaming_gbytes_per_second"},
+                         {"Little", "streaming_loads_in_flight"},
                          {"ratio", "measured_over_streaming"}}),
               {},
               {},
               true};
-  if (bounds.threads.empty()) bounds.threads = thread_counts(Runtime::host_threads().count);
-  require_threads(bounds.threads);
+  const SpaceKind host = host_among(bounds.spaces);
+  bounds.threads = host_thread_counts(bounds.threads, host);
+  std::sort(bounds.loads.begin(), bounds.loads.end());
+  bounds.loads.erase(std::unique(bounds.loads.begin(), bounds.loads.end()), bounds.loads.end());
   std::vector<std::pair<SpaceKind, std::size_t>> spaces;
   for (const SpaceKind space : bounds.spaces) {
-    const SpaceKind kind = !machine::is_host(space)            ? space
-                           : Runtime::host_threads().count > 1 ? SpaceKind::openmp
-                                                               : SpaceKind::serial;
+    const SpaceKind kind = machine::is_host(space) ? host : space;
     const auto same = [&](const auto& entry) { return entry.first == kind; };
     if (std::any_of(spaces.begin(), spaces.end(), same)) continue;
-    const std::size_t working_set =
-        bounds.working_set > 0 ? bounds.working_set : memory_set(kind, control);
     for (const int count : bounds.loads) {
       const bool possible = machine::is_host(kind)
                                 ? count >= 1 && count <= 32
@@ -242,6 +299,15 @@ Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
         throw RequestError(fmt::format("--loads: {} on {}; possible are {}", count, to_string(kind),
                                        machine::is_host(kind) ? "1 to 32" : "1, 2, 4 and 8"));
       }
+    }
+    const std::size_t chains = most_chains(kind, bounds);
+    const std::size_t working_set =
+        bounds.working_set > 0 ? bounds.working_set : memory_set(kind, chains, control);
+    if (working_set < 2 * chains * machine::kNodeStride) {
+      throw RequestError(
+          fmt::format("--working-set: {} on {}; its {} loads in flight need {} to be apart",
+                      readable_bytes(static_cast<double>(working_set)), to_string(kind), chains,
+                      readable_bytes(2 * static_cast<double>(chains * machine::kNodeStride))));
     }
     // The order of the nodes is kept beside them, and made from another list.
     require_memory(kind, static_cast<double>(working_set) *

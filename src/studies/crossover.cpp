@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/launch.hpp"
 #include "core/recorded_launches.hpp"
@@ -51,6 +53,15 @@ class Measuring {
     options_.min_seconds = control.quick ? 0.003 : 0.01;
     options_.warm_up_seconds = 0;
     options_.clock = Clock::host;
+    options_.stopped = control.stopped;
+    if (bounds.machine_file) {
+      std::set<std::string> precisions = {"float32"};
+      for (const DeckCase& deck : bounds.decks) precisions.insert(to_string(deck.precision));
+      for (const std::string& precision : precisions) {
+        ceilings_.try_emplace(precision, *bounds.machine_file, bounds.machine_name,
+                              bounds.machine_space, precision);
+      }
+    }
     end_ = host_seconds() + (control.quick ? 22 : 150);
   }
 
@@ -138,13 +149,10 @@ class Measuring {
     work.flops = counts.flops;
     work.bytes = counts.bytes;
     work.working_set_bytes = counts.working_set_bytes;
-    work.parallel_dispatches = double(launches.parallel) + double(launches.single);
-    const std::string precision = about.at("precision").get<std::string>();
-    const model::Ceilings& ceilings =
-        ceilings_
-            .try_emplace(precision, *bounds_.machine_file, bounds_.machine_name,
-                         bounds_.machine_space, precision)
-            .first->second;
+    work.parallel_dispatches = double(launches.parallel);
+    work.single_dispatches = double(launches.single);
+    work.barriers = double(launches.barriers);
+    const model::Ceilings& ceilings = ceilings_.at(about.at("precision").get<std::string>());
     const double seconds = ceilings.place(work).ceiling_seconds;
     const double moved = ceilings.transfer_seconds(on_a->bytes_to_space(), on_a->bytes_to_host());
     const std::vector<double> samples = measure_samples(a, options_, [&] { on_a->run(); });
@@ -185,9 +193,7 @@ std::string shown_crossover(const Crossover& crossover) {
 
 io::Json to_json(const Crossover& crossover) {
   io::Json json = studies::to_json(crossover.size);
-  json["kind"] = crossover.kind == Crossover::Kind::from     ? "from"
-                 : crossover.kind == Crossover::Kind::always ? "always"
-                                                             : "never";
+  json["kind"] = model::to_string(crossover.kind);
   return json;
 }
 
@@ -240,7 +246,8 @@ void add_row(const std::vector<const Curve*>& curves, const std::string& what,
         {{"what", what},
          {"pass", pass},
          {"per_doubling_of_bytes", studies::to_json(advantage->per_doubling)},
-         {"break_even_bytes", studies::to_json(advantage->break_even)},
+         {"break_even_bytes",
+          advantage->break_even ? studies::to_json(*advantage->break_even) : io::Json()},
          {"deviation_log2", advantage->residual_deviation}});
     row.push_back(
         shown(advantage->per_doubling, [](double x) { return fmt::format("{:.2f}", x); }));
@@ -250,7 +257,7 @@ void add_row(const std::vector<const Curve*>& curves, const std::string& what,
 
 void tell_answers(const std::vector<Curve>& curves, const std::string& first,
                   const std::string& second, Study& study) {
-  int total = 0, never = 0, always = 0, small_lose = 0;
+  int total = 0, never = 0, always = 0, small_lose = 0, small_win = 0;
   for (const io::Json& fit : study.fit["crossovers"]) {
     if (fit.at("way") != kWayNames[kEager]) continue;
     ++total;
@@ -258,13 +265,17 @@ void tell_answers(const std::vector<Curve>& curves, const std::string& first,
     always += fit.at("size").at("kind") == "always";
   }
   for (const Curve& curve : curves) {
-    if (curve.points.size() > 1) small_lose += median_of(curve.points.front().ratios[kEager]) < 1;
+    if (curve.points.size() < 2) continue;
+    const double ratio = median_of(curve.points.front().ratios[kEager]);
+    small_lose += ratio < 1 / model::kWin;
+    small_win += ratio > model::kWin;
   }
   if (total == 0) return;
   study.answers.push_back(fmt::format(
       "of {} curves {} wins from some size on in {}, at every size in {}, and never in {}; at the "
-      "smallest size {} wins {} of them",
-      total, second, total - never - always, always, never, first, small_lose));
+      "smallest size {} wins {}, {} {}, and {} are ties",
+      total, second, total - never - always, always, never, first, small_lose, second, small_win,
+      total - small_lose - small_win));
   int grows = 0, shrinks = 0, all = 0;
   for (const io::Json& fit : study.fit["advantage"]) {
     const io::Json& slope = fit.at("per_doubling_of_bytes");
@@ -306,6 +317,49 @@ std::vector<std::size_t> widths_of(const LayerFamily& family, const CrossoverBou
   return widths;
 }
 
+// What layers and networks are to a space.
+template <class T>
+layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
+  layers::Target target;
+  with_space(kind, [&](const auto& instance) {
+    target = layers::target_of<std::decay_t<decltype(instance)>, T>(instance, gemm);
+  });
+  return target;
+}
+
+// The layer of a width; whoever asked for one that cannot be is told so.
+std::unique_ptr<layers::LayerPlan> plan_of(const LayerFamily& family, std::size_t width) {
+  try {
+    return family.plan(width);
+  } catch (const RequestError& error) {
+    // The deck that it was read from is ours: file, line and key mean nothing to a reader.
+    const std::string text = error.what();
+    const std::size_t key = text.find(".layer.0.");
+    throw RequestError(fmt::format("--widths: {} of width {}: {}", family.kind, width,
+                                   key == std::string::npos ? text : text.substr(key + 9)));
+  }
+}
+
+// Bytes that the largest sizes take.
+double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::size_t>& widths,
+                 std::size_t batch, SpaceKind space) {
+  const layers::Target target = target_on<float>(space, kernels::GemmBackend::native);
+  double bytes =
+      model::memory_bytes(*family.plan(family.width), pass, batch, family.tokens, target);
+  for (const std::size_t width : widths) {
+    bytes = std::max(bytes, model::memory_bytes(*plan_of(family, width), pass, family.batch,
+                                                family.tokens, target));
+  }
+  return bytes;
+}
+
+double memory_of(const DeckCase& deck, std::size_t batch, SpaceKind space) {
+  const layers::Target target = deck.precision == config::Precision::float32
+                                    ? target_on<float>(space, deck.gemm)
+                                    : target_on<double>(space, deck.gemm);
+  return static_cast<double>(deck.plan->memory(target, batch, true).total());
+}
+
 void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& widths,
                    const std::vector<std::size_t>& batches, Pass pass, Measuring& measuring,
                    std::vector<Curve>& curves) {
@@ -339,7 +393,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   // Transfers and graphs are a device's.
   const bool ways = from_file ? bounds.machine_space == "cuda" : !machine::is_host(bounds.second);
   for (const auto* list : {&bounds.widths, &bounds.batches}) {
-    if (!std::is_sorted(list->begin(), list->end()) ||
+    if (std::adjacent_find(list->begin(), list->end(), std::greater_equal<>()) != list->end() ||
         std::any_of(list->begin(), list->end(), [](std::size_t size) { return size == 0; })) {
       throw RequestError("--widths and --batches: must be positive and increase");
     }
@@ -359,7 +413,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   Study study{"crossover",
               "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
               "greater the GPU's advantage",
-              {{"first", first}, {"second", second}},
+              {{"first", first}, {"second", second}, {"layers", shapes_of(families)}},
               io::Json::array(),
               {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}},
               io::Table(columns),
@@ -369,8 +423,8 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   if (!ways) {
     study.notes.push_back(
         from_file ? "the second space's times are what the ceilings of its file allow"
-                  : "there is no device: " + second + " stands for the wide machine and " + first +
-                        " for the quick one, and nothing is transferred");
+                  : "no device is compared: " + second + " stands for the wide machine and " +
+                        first + " for the quick one, and nothing is transferred");
   }
   if (from_file && ways) {
     study.notes.push_back(
@@ -378,8 +432,6 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
         "as fast, so it wins later than is said");
   }
   note_binding(study.notes);
-  machine::warm_up(bounds.first);
-  if (!from_file) machine::warm_up(bounds.second);
   std::vector<std::size_t> layer_batches = bounds.batches, deck_batches = bounds.batches;
   if (bounds.batches.empty()) {
     const std::size_t step = control.quick ? 4 : 2;
@@ -401,6 +453,24 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
       layers.emplace_back(&family, pass);
     }
   }
+  double largest_host = 0;
+  std::vector<SpaceKind> spaces = {bounds.first};
+  if (!from_file) spaces.push_back(bounds.second);
+  for (const SpaceKind space : spaces) {
+    double largest = 0;
+    for (const auto& [family, pass] : layers) {
+      largest =
+          std::max(largest, memory_of(*family, pass, widths_of(*family, bounds, control.quick),
+                                      layer_batches.back(), space));
+    }
+    for (const DeckCase& deck : bounds.decks) {
+      largest = std::max(largest, memory_of(deck, deck_batches.back(), space));
+    }
+    // Two hosts' arrays lie in the same memory.
+    if (machine::is_host(space)) largest = largest_host += largest;
+    require_memory(space, largest);
+  }
+  for (const SpaceKind space : spaces) machine::warm_up(space);
   // A layer by width and by batch, a deck's inference and its training step.
   Measuring measuring(bounds, control, 2 * (layers.size() + bounds.decks.size()), study);
   std::vector<Curve> curves;

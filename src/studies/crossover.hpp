@@ -15,7 +15,7 @@ struct CrossoverBounds {
   SpaceKind first = SpaceKind::serial, second = SpaceKind::serial;  ///< does the second win?
   std::vector<std::string> kinds;                                   ///< of layers; empty: all
   std::vector<std::size_t> widths;                                  ///< empty: each family's own
-  std::vector<std::size_t> batches;  ///< empty: 1 to 1024 for layers, to 512 for decks
+  std::vector<std::size_t> batches;  ///< empty: 1 to 512 for layers, to 256 for decks
   std::vector<DeckCase> decks;
   /// A `ridgeline-machine` file that stands for the second space: its times are then what the
   /// ceilings there allow.

@@ -107,6 +107,7 @@ void add_transfers(SpaceKind kind, const Control& control, Study& study) {
                 machine::memory_share(SpaceKind::serial)});
   options.per_octave = control.quick ? 1 : 2;
   options.budget_seconds = control.quick ? 2 : 8;
+  options.stopped = control.stopped;
   const auto points = machine::transfer_ladder(kind, options, control.progress, &study.notes);
   for (const char* direction : {"host_to_device", "device_to_host"}) {
     for (const char* memory : {"pinned", "pageable"}) {
@@ -131,16 +132,6 @@ void add_transfers(SpaceKind kind, const Control& control, Study& study) {
   }
 }
 
-// The smallest size that reaches half of the best rate among the first `count`.
-double measured_half_rate(const std::vector<double>& bytes, const std::vector<double>& seconds,
-                          std::size_t count) {
-  double best = 0;
-  for (std::size_t i = 0; i < count; ++i) best = std::max(best, bytes[i] / seconds[i]);
-  std::size_t i = 0;
-  while (i + 1 < count && bytes[i] / seconds[i] < best / 2) ++i;
-  return bytes[i];
-}
-
 // a + V/b, and the bytes up to which it was fitted.
 struct Fit {
   LaunchCost cost;
@@ -150,12 +141,11 @@ struct Fit {
 std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vector<double>& seconds,
                               const std::string& space, const std::string& what, Study& study) {
   const std::size_t count = model::straight_points(bytes, seconds);
-  const auto cost =
-      model::fit_launch_cost({bytes.begin(), bytes.begin() + std::ptrdiff_t(count)},
-                             {seconds.begin(), seconds.begin() + std::ptrdiff_t(count)});
+  const std::vector<double> x(bytes.begin(), bytes.begin() + std::ptrdiff_t(count));
+  const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(count));
+  const auto cost = model::fit_launch_cost(x, y);
   if (!cost) return std::nullopt;
-  const double straight_bytes = bytes[count - 1];
-  const double half = measured_half_rate(bytes, seconds, count);
+  const double straight_bytes = x.back(), half = model::measured_half_rate(x, y);
   io::Json fit = to_json(*cost);
   fit["fitted_up_to_bytes"] = straight_bytes;
   fit["half_rate_measured_bytes"] = half;
@@ -194,6 +184,7 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
   SmallKernel<Space> kernel(instance, sizes.back() / SmallKernel<Space>::kBytesAnElement);
   MeasureOptions options = MeasureOptions::ladder_point();
   options.clock = Clock::host;
+  options.stopped = control.stopped;
   const Growth growth = measure_growth(instance, kernel, sizes, space, options, control, study);
   if (growth.bytes.size() == sizes.size() && !kernel.verify(kernel.size())) {
     throw RunError("the dispatch study's kernel computed a wrong result on " + space);

@@ -11,6 +11,7 @@
 #include "machine/divergence.hpp"
 #include "machine/peak.hpp"
 #include "machine/space_memory.hpp"
+#include "model/divergence.hpp"
 
 namespace ridgeline::studies {
 namespace {
@@ -20,14 +21,11 @@ using machine::Arrangement;
 using machine::DivergentWork;
 using machine::ReadAccess;
 
-// s in T(P) = T(1) (1 + s (P - 1)), by relative errors.
-std::optional<model::Fit> fit_share(const std::vector<int>& paths,
-                                    const std::vector<double>& seconds) {
-  return model::least_squares(
-      {std::log(seconds.front()), 0.01}, paths.size(),
-      [&](const std::vector<double>& p, std::size_t i) {
-        return std::log(seconds[i] / (std::exp(p[0]) * std::max(1 + p[1] * (paths[i] - 1), 1e-3)));
-      });
+// Threads of a device that run one instruction together.
+constexpr int kWarp = 32;
+
+std::string readable(std::size_t bytes) {
+  return machine::readable_bytes(static_cast<double>(bytes));
 }
 
 template <class Space>
@@ -36,15 +34,19 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
   DivergentWork<Space> work(instance, bounds.iterations);
   const double flops = double(DivergentWork<Space>::kFlops) * double(bounds.iterations);
   const Timing straight = measure(instance, options, [&] { work.run_straight(); });
+  if (!work.verify()) {
+    throw RunError("the divergence study's kernel computed a wrong result on " + space);
+  }
   study.points.push_back({{"space", space},
                           {"what", "no choice"},
                           {"seconds", straight},
+                          {"flops_per_iteration", DivergentWork<Space>::kFlops},
                           {"gflops_per_second", 1e-9 * flops / straight.median}});
   for (const Arrangement arrangement :
        {Arrangement::sorted, Arrangement::alternating, Arrangement::random}) {
     const std::string how = machine::to_string(arrangement);
     std::vector<int> paths;
-    std::vector<double> seconds;
+    std::vector<double> met, seconds;
     std::vector<io::Cell> row = {space, how, {}};  // the third when one path's time is known
     for (const int count : bounds.paths) {
       if (control.should_stop()) return;
@@ -54,6 +56,9 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
         throw RunError("the divergence study's kernel computed a wrong result on " + space);
       }
       paths.push_back(count);
+      // Of random paths a warp's threads, which run together, do not meet all.
+      const bool some = !kIsHost<Space> && arrangement == Arrangement::random;
+      met.push_back(some ? model::expected_paths(count, kWarp) : count);
       seconds.push_back(timing.median);
       const double ratio = timing.median / seconds.front();
       study.points.push_back({{"space", space},
@@ -67,13 +72,10 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
       row.push_back(io::Cell(ratio, "{:.2f}"));
       control.tell(fmt::format("{}: {} {} paths", space, count, how));
     }
-    const auto fit = fit_share(paths, seconds);
     row.resize(3 + bounds.paths.size());
-    if (fit) {
-      const model::Estimate share =
-          fit->estimate([](const std::vector<double>& p) { return p[1]; });
-      study.fit[space][how] = {{"waiting_share", to_json(share)}};
-      row.push_back(shown(share, [](double s) { return fmt::format("{:.3f}", s); }));
+    if (const auto share = model::fit_waiting_share(met, seconds)) {
+      study.fit[space][how] = {{"paths_met", met}, {"waiting_share", to_json(*share)}};
+      row.push_back(shown(*share, [](double s) { return fmt::format("{:.3f}", s); }));
       study.answers.push_back(fmt::format(
           "{}: {} different paths, {}, take {:.2f} times as long as one", space, paths.back(),
           how == "sorted"   ? "neighbours taking the same"
@@ -88,6 +90,7 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
 template <class Space>
 void measure_access(const Space& instance, const std::string& space, const DivergenceBounds& bounds,
                     const MeasureOptions& options, const Control& control, Study& study) {
+  if (control.should_stop()) return;
   ReadAccess<Space> reads(instance, bounds.array_bytes / sizeof(std::uint32_t));
   double regular = 0;
   std::string sentence;
@@ -117,8 +120,7 @@ void measure_access(const Space& instance, const std::string& space, const Diver
   }
   study.answers.push_back(
       fmt::format("{}: a number of {} read in order takes {}; so many times as long: {}", space,
-                  machine::readable_bytes(static_cast<double>(bounds.array_bytes)),
-                  io::show_seconds(regular), sentence));
+                  readable(bounds.array_bytes), io::show_seconds(regular), sentence));
 }
 
 }  // namespace
@@ -138,6 +140,15 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
   if (bounds.array_bytes == 0) bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
   for (const SpaceKind space : bounds.spaces) {
     // Beside the array there is its copy on the host, in the making.
+    const std::size_t numbers = bounds.array_bytes / sizeof(std::uint32_t);
+    with_space(space, [&](const auto& instance) {
+      using Reads = ReadAccess<std::decay_t<decltype(instance)>>;
+      if (numbers >= Reads::least(instance) && numbers <= Reads::kMost) return;
+      throw RequestError(fmt::format("--array: {} on {}; {} to {} are possible",
+                                     readable(bounds.array_bytes), to_string(space),
+                                     readable(sizeof(std::uint32_t) * Reads::least(instance)),
+                                     readable(sizeof(std::uint32_t) * Reads::kMost)));
+    });
     require_memory(space, 2.0 * static_cast<double>(bounds.array_bytes) +
                               9.0 * static_cast<double>(bounds.iterations));
   }
@@ -152,7 +163,6 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
   Study study{"divergence",
               "GPUs serve specialised, CPUs general computation",
               {{"iterations", bounds.iterations},
-               {"flops_per_iteration", DivergentWork<Kokkos::Serial>::kFlops},
                {"paths", bounds.paths},
                {"array_bytes", bounds.array_bytes}},
               io::Json::array(),
@@ -167,6 +177,7 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
     machine::warm_up(kind);
     MeasureOptions options = MeasureOptions::ladder_point();
     options.min_seconds = control.quick ? 0.1 : 0.4;
+    options.stopped = control.stopped;
     with_space(kind, [&](const auto& instance) {
       measure_paths(instance, to_string(kind), bounds, options, control, study);
       measure_access(instance, to_string(kind), bounds, options, control, study);

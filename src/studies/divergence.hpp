@@ -18,7 +18,8 @@ struct DivergenceBounds {
 /// "GPUs serve specialised, CPUs general computation": the same FLOPs in 1 to 32 different paths,
 /// taken by neighbouring iterations in order, in turn and at random, and an array read in order, at
 /// places known in time, and at places that the read before names. Fitted is s in
-/// T(P) = T(1) (1 + s (P − 1)): 1 where every path waits for all others, 0 where none does.
+/// T(P) = T(1) (1 + s (P − 1)), with P the paths that neighbours meet: 1 where every path waits for
+/// all others, 0 where none does.
 Study study_divergence(DivergenceBounds bounds, const Control& control);
 
 }  // namespace ridgeline::studies

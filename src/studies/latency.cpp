@@ -42,30 +42,33 @@ double at(const Curve& curve, double bytes) {
              : curve.seconds[static_cast<std::size_t>(found - curve.bytes.begin())];
 }
 
-// What small pages add to a load in a level, by the points that both curves have there.
+// What small pages add to a load in a level: the median over the points that both curves have
+// there, since it grows along a level.
 model::Estimate tlb_part(const Curve& small, const Curve& huge, const model::CurveLevel& level) {
   std::vector<double> parts;
   for (std::size_t i = level.first; i <= level.last; ++i) {
     const double on_small = at(small, huge.bytes[i]);
     if (on_small > 0) parts.push_back(on_small - huge.seconds[i]);
   }
-  const auto fit = model::least_squares(
-      {0}, parts.size(),
-      [&](const std::vector<double>& p, std::size_t i) { return (parts[i] - p[0]) * 1e9; });
-  if (fit) return fit->estimate([](const std::vector<double>& p) { return p[0]; });
   const double nan = std::nan("");
-  return {parts.empty() ? nan : median_of(parts), nan, nan};
+  return model::median_estimate(parts).value_or(model::Estimate{nan, nan, nan});
 }
 
+// What the space's caches are, and whether the sweep got beyond them.
+struct Hierarchy {
+  std::vector<machine::Cache> caches;
+  bool memory;
+};
+
 // Which cache the system says is about that large: within a factor of two.
-std::string nominal(const std::vector<machine::Cache>& caches, double capacity) {
-  for (const machine::Cache& cache : caches) {
+std::string nominal(const Hierarchy& hierarchy, double capacity) {
+  for (const machine::Cache& cache : hierarchy.caches) {
     const double ratio = capacity / static_cast<double>(cache.bytes);
     if (ratio >= 0.5 && ratio < 2) {
       return fmt::format("L{} {}", cache.level, readable_bytes(static_cast<double>(cache.bytes)));
     }
   }
-  return std::isinf(capacity) ? "memory" : "";
+  return std::isinf(capacity) && hierarchy.memory ? "memory" : "";
 }
 
 std::string percent(double part, double whole) {
@@ -80,7 +83,7 @@ io::Cell time_cell(double seconds) {
 struct Row {
   model::CurveLevel level;
   std::optional<model::Estimate> tlb;
-  bool is_memory() const { return std::isinf(level.capacity_bytes.value); }
+  bool is_last() const { return std::isinf(level.capacity_bytes.value); }
 };
 
 std::vector<Row> rows_of(const Curve& curve, const Curve* on_small) {
@@ -92,13 +95,13 @@ std::vector<Row> rows_of(const Curve& curve, const Curve* on_small) {
   return rows;
 }
 
-io::Json to_json(const std::vector<Row>& rows, const std::vector<machine::Cache>& caches) {
+io::Json to_json(const std::vector<Row>& rows, const Hierarchy& hierarchy) {
   io::Json list = io::Json::array();
   for (const Row& row : rows) {
     io::Json entry = {{"seconds_per_load", studies::to_json(row.level.cost)},
                       {"from_bytes", row.level.from_bytes},
                       {"capacity_bytes", studies::to_json(row.level.capacity_bytes)},
-                      {"system_says", nominal(caches, row.level.capacity_bytes.value)}};
+                      {"system_says", nominal(hierarchy, row.level.capacity_bytes.value)}};
     if (row.tlb) entry["tlb_seconds_per_load"] = studies::to_json(*row.tlb);
     list.push_back(entry);
   }
@@ -106,15 +109,15 @@ io::Json to_json(const std::vector<Row>& rows, const std::vector<machine::Cache>
 }
 
 void add_to_table(const std::vector<Row>& rows, const std::string& space, bool on_huge,
-                  const std::vector<machine::Cache>& caches, Study& study) {
+                  const Hierarchy& hierarchy, Study& study) {
   std::string sentence;
   for (const Row& row : rows) {
     const double seconds = row.level.cost.value, capacity = row.level.capacity_bytes.value;
-    const std::string size = row.is_memory() ? "end" : readable_bytes(capacity);
+    const std::string size = row.is_last() ? "end" : readable_bytes(capacity);
     std::vector<io::Cell> cells = {
         space, static_cast<int>(&row - rows.data()) + 1, readable_bytes(row.level.from_bytes),
-        row.is_memory() ? io::Cell(size) : io::Cell::shown_as(capacity, size),
-        nominal(caches, capacity)};
+        row.is_last() ? io::Cell(size) : io::Cell::shown_as(capacity, size),
+        nominal(hierarchy, capacity)};
     cells.push_back(on_huge ? time_cell(seconds) : io::Cell());
     if (!on_huge) cells.push_back(time_cell(seconds));
     if (row.tlb) {
@@ -125,12 +128,14 @@ void add_to_table(const std::vector<Row>& rows, const std::string& space, bool o
     }
     study.table.add_row(cells);
     sentence += fmt::format("{}{} {}", sentence.empty() ? "" : ", ", io::show_seconds(seconds),
-                            row.is_memory() ? "beyond" : "up to " + size);
+                            !row.is_last()     ? "up to " + size
+                            : hierarchy.memory ? "beyond"
+                                               : "up to the end of the sweep");
   }
   if (rows.empty()) return;
   study.answers.push_back(fmt::format("{}: a dependent load takes {}", space, sentence));
   const Row& last = rows.back();
-  if (!last.is_memory() || !last.tlb) return;
+  if (!last.is_last() || !hierarchy.memory || !last.tlb) return;
   const double tlb = std::max(last.tlb->value, 0.0), all = last.level.cost.value + tlb;
   study.answers.push_back(
       fmt::format("{}: of {} for a load from memory on {} pages the TLB takes {} ({})", space,
@@ -141,15 +146,20 @@ void add_to_table(const std::vector<Row>& rows, const std::string& space, bool o
 void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& study) {
   const Curve small = curve_of(points, machine::small_page_label());
   const Curve huge = curve_of(points, "huge");
-  const auto caches = machine::caches_of(kind);
-  const std::string space = machine::is_host(kind) ? "host" : to_string(kind);
+  if (points.empty()) return;
+  double largest = 0;
+  for (const LatencyPoint& point : points) {
+    largest = std::max(largest, static_cast<double>(point.working_set_bytes));
+  }
+  const Hierarchy hierarchy{machine::caches_of(kind), reaches_memory(kind, largest, study.notes)};
+  const std::string space = name_of(kind);
   const std::vector<Row> on_small = rows_of(small, nullptr);
   const std::vector<Row> on_huge = rows_of(huge, small.bytes.empty() ? nullptr : &small);
   io::Json& levels = study.fit[space]["levels"];
-  if (!on_small.empty()) levels[machine::small_page_label()] = to_json(on_small, caches);
-  if (!on_huge.empty()) levels["huge"] = to_json(on_huge, caches);
+  if (!on_small.empty()) levels[machine::small_page_label()] = to_json(on_small, hierarchy);
+  if (!on_huge.empty()) levels["huge"] = to_json(on_huge, hierarchy);
   // Caches are told apart on huge pages; on small ones the TLB's reach looks like one more.
-  add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), caches, study);
+  add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), hierarchy, study);
 }
 
 }  // namespace
@@ -205,9 +215,8 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
   for (std::size_t i = 0; i < spaces.size() && !control.should_stop(); ++i) {
     machine::warm_up(spaces[i]);
     const auto points = machine::latency_ladder(spaces[i], all[i], control.progress, &study.notes);
-    const std::string name = machine::is_host(spaces[i]) ? "host" : to_string(spaces[i]);
     for (const LatencyPoint& point : points) {
-      study.points.push_back({{"space", name},
+      study.points.push_back({{"space", name_of(spaces[i])},
                               {"pages", point.pages},
                               {"working_set_bytes", point.working_set_bytes},
                               {"seconds", point.seconds},

@@ -1,6 +1,7 @@
 #include "studies/layer_families.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "config/deck.hpp"
 #include "core/error.hpp"
@@ -89,6 +90,12 @@ std::vector<LayerFamily> families_of(const std::vector<std::string>& kinds) {
     chosen.push_back(*found);
   }
   return chosen;
+}
+
+io::Json shapes_of(const std::vector<LayerFamily>& families) {
+  io::Json shapes = io::Json::object();
+  for (const LayerFamily& family : families) shapes[family.kind] = family.shape();
+  return shapes;
 }
 
 }  // namespace ridgeline::studies

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "io/json.hpp"
 #include "kernels/gemm.hpp"
 #include "layers/layer.hpp"
 #include "network/plan.hpp"
@@ -33,6 +34,9 @@ const std::vector<LayerFamily>& layer_families();
 
 /// The families of these kinds, all where there are none. Throws RequestError for another kind.
 std::vector<LayerFamily> families_of(const std::vector<std::string>& kinds);
+
+/// `{"dense": "[width]", …}`: the input of a sample, by kind.
+io::Json shapes_of(const std::vector<LayerFamily>& families);
 
 /// A deck as the studies take it: its network, whatever its data were.
 struct DeckCase {

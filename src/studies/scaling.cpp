@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -19,10 +20,11 @@ namespace {
 using model::LayerRunner;
 using model::Pass;
 
-// A batch that grows with the threads: that of `most` threads is the whole.
+// As many samples a thread whatever the threads: that of `most` threads is the whole, or as little
+// more as divides among them.
 std::size_t weak_batch(std::size_t whole, int threads, int most) {
-  return std::max<std::size_t>(
-      1, whole * static_cast<std::size_t>(threads) / static_cast<std::size_t>(most));
+  const auto all = static_cast<std::size_t>(most);
+  return (whole + all - 1) / all * static_cast<std::size_t>(threads);
 }
 
 struct Batch {
@@ -134,8 +136,9 @@ io::Json fit_of(const Curve& strong, const Curve* weak, int most) {
   if (const auto law = model::fit_scalability(strong.points)) {
     fit["contention"] = to_json(law->contention);
     fit["coherence"] = to_json(law->coherence);
-    const double useful = law->most_useful_threads();
-    fit["most_useful_threads"] = std::isfinite(useful) ? io::Json(useful) : io::Json();
+    if (law->most_useful_threads) {
+      fit["most_useful_threads"] = to_json(*law->most_useful_threads);
+    }
   }
   return fit;
 }
@@ -160,27 +163,53 @@ void add_row(const io::Json& fit, Study& study) {
                        estimate_cell(fit, "coherence")});
 }
 
-// Of a deck's layers that matter, 2 % of a thread's step or more, the one with the least speedup.
-void tell_first_to_stop(const std::string& deck, const Curves& curves, int most, Study& study) {
+// Where a part stops scaling: the first number of threads that brings less than half of what it
+// could, over the number before. 0 where every one brings more.
+int stops_at(const Curve& curve, const std::vector<int>& threads) {
+  for (std::size_t i = 1; i < threads.size(); ++i) {
+    const double gain = curve.at(threads[i - 1]) / curve.at(threads[i]);
+    const double could = static_cast<double>(threads[i]) / threads[i - 1];
+    if (gain - 1 < (could - 1) / 2) return threads[i];
+  }
+  return 0;
+}
+
+// Of a deck's parts that matter, 2 % of a thread's step or more, the one that stops first; of
+// several, the one with the least speedup.
+void tell_first_to_stop(const std::string& deck, const Curves& curves,
+                        const std::vector<int>& threads, Study& study) {
+  const int most = threads.back();
+  const auto measured = [&](const Curve& curve) {
+    return std::all_of(threads.begin(), threads.end(), [&](int p) { return curve.at(p) > 0; });
+  };
   const Curve* step = curves.find({deck, "", "training step", "strong"});
-  const Curve* worst = nullptr;
+  if (!step || !measured(*step)) return;
+  const Curve* first = nullptr;
+  int stops = 0;
   double least = 0;
   for (const Curve& curve : curves.all()) {
-    if (curve.key.what != deck || curve.key.layer.empty() || curve.key.scaling != "strong")
-      continue;
-    if (!step || curve.at(1) < 0.02 * step->at(1)) continue;
+    const Key& key = curve.key;
+    if (key.what != deck || key.layer.empty() || key.scaling != "strong") continue;
+    if (!measured(curve) || curve.at(1) < 0.02 * step->at(1)) continue;
+    const int here = stops_at(curve, threads);
     const double speedup = curve.at(1) / curve.at(most);
-    if (worst && speedup >= least) continue;
-    worst = &curve;
+    const auto rank = [](int count) { return count == 0 ? INT_MAX : count; };
+    if (first && std::pair(rank(here), speedup) >= std::pair(rank(stops), least)) continue;
+    first = &curve;
+    stops = here;
     least = speedup;
   }
-  if (!worst) return;
-  study.answers.push_back(fmt::format(
-      "{}: {} threads make a step {:.2f} times as fast; the first to stop is {}/{}, {:.2f} times",
-      deck, most, step->at(1) / step->at(most), worst->key.layer, worst->key.phase, least));
+  if (!first) return;
+  study.answers.push_back(
+      fmt::format("{}: {} threads make a step {:.2f} times as fast; {} {}/{}, {:.2f} times", deck,
+                  most, step->at(1) / step->at(most),
+                  stops == 0 ? std::string("every part still scales, least of all")
+                             : fmt::format("the first to stop scaling, at {} threads, is", stops),
+                  first->key.layer, first->key.phase, least));
   study.fit["first_to_stop"].push_back({{"deck", deck},
-                                        {"layer", worst->key.layer},
-                                        {"phase", worst->key.phase},
+                                        {"layer", first->key.layer},
+                                        {"phase", first->key.phase},
+                                        {"threads", stops == 0 ? io::Json() : io::Json(stops)},
                                         {"speedup", least}});
 }
 
@@ -239,7 +268,9 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
   const int most = bounds.threads.back();
   if (most == 1) throw RequestError("scaling needs more than one thread; this run has one");
   const int turns = bounds.turns > 0 ? bounds.turns : control.quick ? 3 : 5;
-  study.settings = {{"threads", bounds.threads}, {"turns", turns}};
+  study.settings = {{"threads", bounds.threads},
+                    {"turns", turns},
+                    {"layers", shapes_of(families_of(bounds.kinds))}};
   if (bounds.threads.size() < 3) {
     study.notes.push_back(fmt::format(
         "{} numbers of threads: the Universal Scalability Law has three unknowns and is not fitted",
@@ -279,7 +310,9 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
     study.fit["curves"].push_back(fit);
     if (curve.key.layer.empty()) add_row(fit, study);
   }
-  for (const DeckCase& deck : bounds.decks) tell_first_to_stop(deck.name, curves, most, study);
+  for (const DeckCase& deck : bounds.decks) {
+    tell_first_to_stop(deck.name, curves, bounds.threads, study);
+  }
   return study;
 }
 

@@ -18,9 +18,10 @@ struct ScalingBounds {
 };
 
 /// Seconds of every layer and deck with the threads that the Runtime has, as JSON: a list of
-/// `{"what", "pass", "layer", "scaling", "batch", "seconds"}`. `scaling` is `strong`, the same
+/// `{"what", "layer", "phase", "scaling", "batch", "seconds"}`. `scaling` is `strong`, the same
 /// batch whatever the threads, or `weak`, as many samples a thread: with `most` threads both are
-/// the same. Runs in a process of its own: a host's threads are started once.
+/// the same, but for what does not divide. Runs in a process of its own: a host's threads are
+/// started once.
 io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick);
 
 /// Measures with this number of threads: what `measure_scaling` gives there.

@@ -76,6 +76,37 @@ void require_processors() {
                                  threads.count, threads.cpus.size()));
 }
 
+SpaceKind host_among(const std::vector<SpaceKind>& spaces) {
+  const bool openmp = std::find(spaces.begin(), spaces.end(), SpaceKind::openmp) != spaces.end();
+  return openmp && Runtime::host_threads().count > 1 ? SpaceKind::openmp : SpaceKind::serial;
+}
+
+std::vector<int> host_thread_counts(std::vector<int> asked, SpaceKind host) {
+  require_threads(asked);
+  if (host == SpaceKind::serial) {
+    const bool several = std::any_of(asked.begin(), asked.end(), [](int n) { return n > 1; });
+    if (several) throw RequestError("--thread-counts: serial has one thread");
+    return {1};
+  }
+  if (asked.empty()) return thread_counts(Runtime::host_threads().count);
+  std::sort(asked.begin(), asked.end());
+  asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
+  return asked;
+}
+
+std::string name_of(SpaceKind space) { return machine::is_host(space) ? "host" : to_string(space); }
+
+bool reaches_memory(SpaceKind space, double largest, std::vector<std::string>& notes) {
+  const double caches = static_cast<double>(machine::all_cache_bytes(space));
+  if (largest >= 2 * caches) return true;
+  notes.push_back(fmt::format(
+      "{}: the largest working set is {} and the caches of its threads hold {}: nothing here is "
+      "said "
+      "of memory",
+      name_of(space), machine::readable_bytes(largest), machine::readable_bytes(caches)));
+  return false;
+}
+
 std::vector<int> thread_counts(int threads) {
   std::vector<int> counts;
   for (int count = 1; count < threads; count *= 2) counts.push_back(count);

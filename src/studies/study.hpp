@@ -63,6 +63,22 @@ void require_memory(SpaceKind space, double bytes);
 /// take from each other says nothing about the machine.
 void require_processors();
 
+/// The space that stands for the host among these: openmp where it is one of them and the Runtime
+/// has several threads, serial otherwise.
+SpaceKind host_among(const std::vector<SpaceKind>& spaces);
+
+/// The numbers of host threads that a study takes: those asked for, in order and once each, or else
+/// powers of two up to all that the host's space has. Throws RequestError where one is not
+/// possible.
+std::vector<int> host_thread_counts(std::vector<int> asked, SpaceKind host);
+
+/// "host" for a host's space, whose threads are what differs, and a device's own name.
+std::string name_of(SpaceKind space);
+
+/// Whether working sets up to `largest` bytes get beyond the caches: twice what all of the space's
+/// threads hold. A note says so where they do not.
+bool reaches_memory(SpaceKind space, double largest, std::vector<std::string>& notes);
+
 /// Powers of two up to `threads`, and `threads` itself.
 std::vector<int> thread_counts(int threads);
 

@@ -50,6 +50,10 @@ void check_on(const Space& instance) {
       EXPECT_TRUE(loads.verify()) << threads << " threads, " << chains << " chains";
       EXPECT_EQ(loads.loads(10), 10.0 * threads * chains);
     }
+    EXPECT_FALSE(loads.verify_independent()) << "verified before it ran";
+    loads.run_independent();
+    EXPECT_TRUE(loads.verify_independent()) << threads;
+    EXPECT_GT(loads.independent_loads(), 8000);
   }
 }
 

@@ -57,7 +57,7 @@ TEST_F(Studies, ScalingStartsItselfOnceANumberOfThreads) {
   for (const io::Json& point : json.at("points")) ++points[point.at("threads").get<int>()];
   EXPECT_EQ(points.size(), 2u);
   EXPECT_EQ(points[1], points[2]);
-  EXPECT_TRUE(contains(result.out, "the first to stop is"));
+  EXPECT_TRUE(contains(result.out, "2 threads make a step"));
 }
 
 TEST_F(Studies, AnInterruptedOneWritesWhatItHas) {
@@ -74,6 +74,19 @@ TEST_F(Studies, AnInterruptedOneWritesWhatItHas) {
   EXPECT_EQ(folder.listing(), "bandwidth.json deck.toml");
 }
 
+TEST_F(Studies, AnInterruptedScalingEndsItsWorker) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  const std::string file = folder / "scaling.json";
+  Command command(
+      command_line({"study", "scaling", "--output", file, "--threads", "2", "--deck", deck}));
+  usleep(1500000);
+  command.send(SIGTERM);  // to it alone
+  const CommandResult result = command.wait();
+  EXPECT_EQ(result.status, 75) << result.err;
+  EXPECT_EQ(io::read_json(file, "ridgeline-study").at("complete"), false);
+  EXPECT_FALSE(contains(result.out, "inf"));
+}
+
 TEST_F(Studies, RefuseBoundsThatCannotBe) {
   const std::string file = folder / "out.json";
   expect_refused(study({}), "--help");
@@ -86,7 +99,19 @@ TEST_F(Studies, RefuseBoundsThatCannotBe) {
                  "--thread-counts: 2 of 1 threads");
   expect_refused(study({"dispatch", "--from", "1MiB", "--to", "1KiB"}), "--from and --to");
   expect_refused(study({"concurrency", "--loads", "64"}), "--loads: 64");
+  expect_refused(study({"concurrency", "--working-set", "1"}), "--working-set: 1 B");
   expect_refused(study({"divergence", "--paths", "40"}), "--paths: 40");
+  expect_refused(study({"divergence", "--array", "2"}), "--array: 2 B");
+  expect_refused(study({"crossover", "--kinds", "softmax,attention", "--widths", "6,16"}),
+                 "--widths: attention of width 6: heads must divide");
+  expect_refused(study({"crossover", "--kinds", "dense", "--widths", "16,4000000"}),
+                 "does not fit");
+  io::write_json(folder / "other.json", {{"format", "ridgeline-machine"}, {"version", 1}});
+  expect_refused(study({"crossover", "--machine", folder / "other.json"}), "has no spaces");
+  std::filesystem::remove(folder / "other.json");
+  expect_refused(study({"crossover", "--machine", "x", "--spaces", "serial,serial"}), "--spaces");
+  expect_refused(study({"scaling", "--space", "serial"}), "scaling is over threads");
+  expect_refused(study({"scaling", "--deck", deck, "--deck", deck}), "two decks are called deck");
   expect_refused(study({"crossover", "--kinds", "dens"}), "there is no layer dens");
   expect_refused(study({"crossover", "--spaces", "serial"}), "--spaces: must be two");
   expect_refused(study({"crossover", "--machine", folder / "none.json"}), "none.json");

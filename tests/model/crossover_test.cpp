@@ -29,7 +29,7 @@ TEST(Crossover, IsTheSizeFromWhichTheSecondWinsEverywhere) {
   EXPECT_EQ(crossover.size.value, 4);
   EXPECT_EQ(crossover.size.low, 4);
   EXPECT_EQ(crossover.size.high, 4);
-  EXPECT_EQ(to_string(crossover), "from 4");
+  EXPECT_EQ(to_string(crossover.kind), "from");
 }
 
 TEST(Crossover, DoesNotCountAWinThatIsLostAgain) {
@@ -44,7 +44,8 @@ TEST(Crossover, MayBeEverywhereOrNowhere) {
   const Crossover never = find_crossover(points_of({2, 1.5, 0.9}));
   EXPECT_EQ(never.kind, Kind::never);
   EXPECT_TRUE(std::isinf(never.size.value));
-  EXPECT_EQ(to_string(never), "never");
+  EXPECT_EQ(to_string(never.kind), "never");
+  EXPECT_EQ(to_string(always.kind), "always");
   EXPECT_EQ(find_crossover({}).kind, Kind::never);
   // As quick is not quicker.
   EXPECT_EQ(find_crossover(points_of({1, 1.01})).kind, Kind::never);
@@ -91,11 +92,24 @@ TEST(Advantage, OfBytesIsRecovered) {
     const auto advantage = fit_advantage(bytes, ratios);
     ASSERT_TRUE(advantage);
     slope += covers(advantage->per_doubling, std::exp2(0.25));
-    even += covers(advantage->break_even, 65536);
+    ASSERT_TRUE(advantage->break_even);
+    even += covers(*advantage->break_even, 65536);
   }
   EXPECT_GE(slope, 90);
   EXPECT_GE(even, 90);
   EXPECT_FALSE(fit_advantage({1, 2}, {1, 2}));
+}
+
+TEST(Advantage, HasNoBreakEvenWhereNothingGrowsOrBeyondWhatWasMeasured) {
+  Noise noise(1, 0.1);
+  std::vector<double> bytes, level, far;
+  for (double b = 1024; b <= 1 << 20; b *= 2) {
+    bytes.push_back(b);
+    level.push_back(1.5 * noise());
+    far.push_back(std::pow(b / (1 << 24), 0.25) * noise());
+  }
+  EXPECT_FALSE(fit_advantage(bytes, level)->break_even);
+  EXPECT_FALSE(fit_advantage(bytes, far)->break_even);
 }
 
 }  // namespace

@@ -77,5 +77,13 @@ TEST(LaunchCost, StraightPointsEndWhereTheRateFalls) {
   EXPECT_EQ(straight_points(bytes, seconds), straight);
 }
 
+TEST(LaunchCost, HalfOfTheBestRateIsReachedAboutWhereTheFitSays) {
+  std::vector<double> bytes, seconds;
+  make(1, 0, bytes, seconds);
+  // a·b = 120,000 bytes; the first power of two beyond, since the best rate measured is below b.
+  EXPECT_EQ(measured_half_rate(bytes, seconds), 131072);
+  EXPECT_EQ(measured_half_rate({}, {}), 0);
+}
+
 }  // namespace
 }  // namespace ridgeline::model

@@ -35,8 +35,17 @@ class Studies : public testing::Computing {
     return control;
   }
 
+  /// Stops after it has told so often what it measured.
+  Control stopping_when_told(int times) {
+    Control control = quick();
+    told_ = 0;
+    control.progress = [this](const std::string&) { ++told_; };
+    control.stopped = [this, times] { return told_ >= times; };
+    return control;
+  }
+
  private:
-  int asked_ = 0;
+  int asked_ = 0, told_ = 0;
 };
 
 constexpr std::size_t kKiB = 1024;
@@ -118,13 +127,17 @@ TEST_F(Studies, ConcurrencyFitsAKneeForEveryNumberOfThreads) {
   const Study study =
       study_concurrency({{SpaceKind::openmp}, std::size_t{1} << 20, {1, 2, 4, 8}, {1, 2}}, quick());
   EXPECT_TRUE(study.complete);
-  EXPECT_EQ(study.points.size(), 8u);
+  // The chains, and an independent read, of each number of threads.
+  EXPECT_EQ(study.points.size(), 10u);
   ASSERT_EQ(study.fit.at("saturation").size(), 2u);
   for (const io::Json& fit : study.fit.at("saturation")) {
-    EXPECT_GT(fit.at("little").at("random_loads_in_flight"), 0);
+    EXPECT_GT(fit.at("little").at("independent_loads_in_flight"), 0);
     EXPECT_GT(fit.at("little").at("streaming_loads_in_flight"), 0);
   }
   EXPECT_THROW(study_concurrency({{SpaceKind::openmp}, 1 << 20, {33}, {1}}, quick()), RequestError);
+  // Fewer nodes than loads in flight.
+  EXPECT_THROW(study_concurrency({{SpaceKind::openmp}, 1, {1}, {1}}, quick()), RequestError);
+  EXPECT_THROW(study_concurrency({{SpaceKind::serial}, 1 << 20, {1}, {2}}, quick()), RequestError);
 }
 
 TEST_F(Studies, DispatchFitsEverySpace) {
@@ -150,7 +163,14 @@ TEST_F(Studies, DivergenceComparesWithOnePath) {
   EXPECT_EQ(values_of(study, "paths"), (std::set<std::string>{"1", "2", "8"}));
   EXPECT_EQ(values_of(study, "arrangement").size(), 3u);
   EXPECT_EQ(values_of(study, "access").size(), 3u);
-  EXPECT_TRUE(study.fit.at("serial").at("random").contains("waiting_share"));
+  for (const char* how : {"sorted", "alternating", "random"}) {
+    const io::Json& fit = study.fit.at("serial").at(how);
+    EXPECT_EQ(fit.at("paths_met"), io::Json({1, 2, 8}));
+    EXPECT_LE(fit.at("waiting_share").at("low"), fit.at("waiting_share").at("value"));
+  }
+  for (const std::size_t bytes : {std::size_t{2}, std::size_t{1} << 35}) {
+    EXPECT_THROW(study_divergence({{SpaceKind::serial}, {2}, 4096, bytes}, quick()), RequestError);
+  }
   EXPECT_THROW(study_divergence({{SpaceKind::serial}, {33}, 4096, 64 * kKiB}, quick()),
                RequestError);
 }
@@ -172,8 +192,12 @@ TEST_F(Studies, CrossoverHasLayersAndDecksOnTwoSpaces) {
     EXPECT_GE(point.at("eager").at("ratios").size(), 5u);
     EXPECT_GT(point.at("working_set_bytes"), 0);
   }
-  bounds.widths = {8, 4};
-  EXPECT_THROW(study_crossover(bounds, quick()), RequestError);
+  for (const std::vector<std::size_t>& widths :
+       {std::vector<std::size_t>{8, 4}, {8, 8}, {0, 8}, {8, std::size_t{1} << 20}}) {
+    bounds.kinds = {"dense"};  // a million wide: four terabytes
+    bounds.widths = widths;
+    EXPECT_THROW(study_crossover(bounds, quick()), RequestError);
+  }
   bounds.widths = {};
   bounds.kinds = {"dens"};
   EXPECT_THROW(study_crossover(bounds, quick()), RequestError);
@@ -253,7 +277,53 @@ TEST_F(Studies, ScalingFitsWhatItsWorkersMeasured) {
   EXPECT_EQ(dense.at("weak_efficiency"), 1);
   EXPECT_TRUE(dense.contains("contention"));
   ASSERT_EQ(study.fit.at("first_to_stop").size(), 1u);
+  // Two threads make dense2 1.25 times as fast: less than half of what they could.
   EXPECT_EQ(study.fit.at("first_to_stop")[0].at("layer"), "dense2");
+  EXPECT_EQ(study.fit.at("first_to_stop")[0].at("threads"), 2);
+}
+
+TEST_F(Studies, ScalingStoppedWithinATurnSaysNothingOfWhatIsMissing) {
+  ScalingBounds bounds;
+  bounds.threads = {1, 2};
+  bounds.decks = {small_deck()};
+  const auto worker = [](int) {
+    io::Json list = io::Json::array();
+    for (const char* layer : {"", "dense1"}) {
+      list.push_back({{"what", "small"},
+                      {"layer", layer},
+                      {"phase", layer[0] ? "forward" : "training step"},
+                      {"scaling", "strong"},
+                      {"batch", 16},
+                      {"seconds", 1e-3}});
+    }
+    return list;
+  };
+  const Study study = study_scaling(bounds, worker, stopping(1));
+  EXPECT_FALSE(study.complete);
+  EXPECT_EQ(study.points.size(), 2u);
+  EXPECT_TRUE(study.fit.at("curves").empty());
+  EXPECT_TRUE(study.fit.at("first_to_stop").empty());
+  EXPECT_TRUE(study.answers.empty());
+}
+
+TEST_F(Studies, StopWithinWhateverTheyMeasure) {
+  const auto partly = [&](const Study& study) {
+    EXPECT_FALSE(study.complete) << study.name;
+    EXPECT_GE(study.points.size(), 1u) << study.name;
+    return study.points.size();
+  };
+  EXPECT_LT(partly(study_concurrency({{SpaceKind::openmp}, 1 << 20, {1, 2, 4, 8}, {1, 2}},
+                                     stopping_when_told(3))),
+            10u);
+  EXPECT_LT(partly(study_dispatch({{SpaceKind::serial}, 256, 64 * kKiB, 2}, stopping_when_told(2))),
+            20u);
+  EXPECT_LT(partly(study_divergence({{SpaceKind::serial}, {1, 2}, 4096, 64 * kKiB},
+                                    stopping_when_told(2))),
+            10u);
+  CrossoverBounds bounds;
+  bounds.second = SpaceKind::openmp;
+  bounds.kinds = {"dense"};
+  EXPECT_LT(partly(study_crossover(bounds, stopping_when_told(2))), 10u);
 }
 
 TEST_F(Studies, ScalingsWorkerMeasuresLayersAndDecksStrongAndWeak) {
@@ -263,7 +333,7 @@ TEST_F(Studies, ScalingsWorkerMeasuresLayersAndDecksStrongAndWeak) {
   const io::Json list = measure_scaling(bounds, 8, true);
   std::set<std::string> layers;
   for (const io::Json& entry : list) {
-    EXPECT_GE(entry.at("seconds"), 0);
+    EXPECT_GT(entry.at("seconds"), 0);
     if (entry.at("what") == "small") {
       layers.insert(entry.at("layer"));
       // Four of eight threads: half of the batch.
