@@ -2,7 +2,8 @@
 # to these targets, so that a project that links the library keeps its own flags.
 
 function(ridgeline_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra)
+  # Nobody reads errno after a root, and a loop with roots that set it is no vector code.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -fno-math-errno)
   if(RIDGELINE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -42,6 +42,7 @@ while (($# > 0)); do
   shift
 done
 ridgeline=$build/bin/ridgeline
+programs=(kernels layers network machine studies)
 [[ -x $ridgeline ]] || fail "$ridgeline: no such program; build it, or name a build with --build"
 
 # A copy carries the libraries that it needs; those of the C library, the driver and CUDA it finds there.
@@ -58,7 +59,7 @@ if [[ -n $pack ]]; then
   cp "$root"/inputs/*.{toml,h5} "$copy/inputs/"
   cp "$root"/tests/references/*.h5 "$copy/tests/references/"
   strip -o "$copy/build/cuda/bin/ridgeline" "$ridgeline"
-  for name in kernels layers network machine studies; do
+  for name in "${programs[@]}"; do
     if [[ -x $build/tests/test_$name ]]; then
       strip -o "$copy/build/cuda/tests/test_$name" "$build/tests/test_$name"
     fi
@@ -73,6 +74,11 @@ if [[ -n $pack ]]; then
 fi
 
 results=${results:-$root/build/results/characterise}
+# Nothing of an earlier run, perhaps on another machine, goes into the archive.
+if [[ -e $results ]]; then
+  [[ -f $results/summary.txt ]] || fail "$results is there, and not of this job; name another folder"
+  rm -rf "$results"
+fi
 mkdir -p "$results/decks" "$results/roofline" "$results/tests"
 cd "$results"
 "$ridgeline" info | tee info.txt
@@ -80,22 +86,36 @@ cd "$results"
 space=openmp
 if grep -q '"cuda"' info.json; then space=cuda; fi
 
-failed=0
+failed=0 stopped=0
 : >summary.txt
-# step NAME LIMIT COMMAND…: what it prints goes to NAME.txt too; a failure does not end the others.
+# An interrupt ends the step under way, which writes what it has, and leaves out the others.
+trap 'stopped=1' INT TERM
+if ((${#quick[@]})); then end=$((SECONDS + 470)); else end=$((SECONDS + 1800)); fi
+# step NAME LIMIT COMMAND…: what it prints goes to NAME.txt too; a failure does not end the others, and
+# what would begin after the time is over is left out.
 step() {
   local name=$1 limit=$2 begin=$SECONDS status=0
   shift 2
   printf '\n== %s\n' "$name"
-  timeout --kill-after=10 "$limit" "$@" 2>&1 | tee "$name.txt" || status=$?
+  if ((end - begin < limit)); then limit=$((end - begin)); fi
+  if ((stopped || limit < 5)); then
+    echo "left out: $( ((stopped)) && echo interrupted || echo the time is over)" | tee "$name.txt"
+    status=124
+  else
+    # In the foreground: an interrupt reaches it too.
+    timeout --foreground --kill-after=30 "$limit" "$@" 2>&1 | tee -i "$name.txt" || status=$?
+  fi
   if ((status != 0)); then failed=1; fi
   printf '%4d s  status %d  %s\n' $((SECONDS - begin)) "$status" "$name" >>summary.txt
 }
 
 # Tests of what computes; the others need a compiler, or the whole clone.
-for program in "$build"/tests/test_{kernels,layers,network,machine,studies}; do
+for name in "${programs[@]}"; do
+  program=$build/tests/test_$name
   if [[ -x $program ]]; then
-    step "tests/$(basename "$program")" 240 env RIDGELINE_SOURCE_FOLDER="$root" "$program" --gtest_brief=1
+    step "tests/$name" 240 env RIDGELINE_SOURCE_FOLDER="$root" "$program" --gtest_brief=1
+  else
+    echo "note: there is no $program: build it with -DRIDGELINE_BUILD_TESTS=ON" | tee -a notes.txt
   fi
 done
 
@@ -170,6 +190,7 @@ done
 
 printf '\n== Summary\n'
 cat summary.txt
+if [[ -f notes.txt ]]; then cat notes.txt; fi
 tar -C "$(dirname "$results")" -czf "$results.tar.gz.partial" "$(basename "$results")"
 mv "$results.tar.gz.partial" "$results.tar.gz"
 printf '\nEverything as files in %s, and in %s.tar.gz\n' "$results" "$results"

@@ -369,10 +369,13 @@ def draw_concurrency(study):
     figure = new_figure(study, 9, 5.4)
     axes = figure.subplots()
     look = thread_look(study)
+    chains = [point for point in study["points"] if point["what"] == "chains"]
     for key, (colour, marker) in look.items():
         space, threads = key
-        points = [point for point in study["points"]
+        points = [point for point in chains
                   if point["space"] == space and threads in (0, point["threads"])]
+        if not points:
+            continue
         loads, rates = sorted_arrays((point["loads_in_flight"], point["gbytes_per_second"])
                                      for point in points)
         label = name_of(*key)
@@ -382,8 +385,8 @@ def draw_concurrency(study):
                 label += (f": {show(value_of(fit['loads_in_flight']))} loads,"
                           f" {show(1e-9 * value_of(fit['bytes_per_second']))} GB/s")
         axes.plot(loads, rates, color=colour, marker=marker, linestyle="none", label=label)
-    draw_little(axes, study, look)
-    counts = [point["loads_in_flight"] for point in study["points"]] or [1]
+    draw_little(axes, study, chains, look)
+    counts = [point["loads_in_flight"] for point in chains] or [1]
     is_host = max(counts) < 4096
     log_axis(axes.xaxis, show_whole, base=2 if is_host else 10, ticks=14)
     log_axis(axes.yaxis, show_trimmed, subs=(1.0, 2.0, 5.0))
@@ -393,7 +396,8 @@ def draw_concurrency(study):
         axes.plot([], [], color=GREY, label="fitted B(n) of as many threads")
         axes.plot([], [], color=GREY, marker="D", markersize=7, linestyle="none", **HOLLOW,
                   label="loads that saturate")
-        axes.plot([], [], color=GREY, linestyle=":", label="a streaming read of as many threads")
+        axes.plot([], [], color=GREY, linestyle=":", label="a read in order by as many threads")
+        axes.plot([], [], color=GREY, linestyle="--", label="independent reads at random")
         axes.legend(loc="lower right")
     return figure
 
@@ -406,15 +410,15 @@ def draw_saturation(axes, fit, bytes_a_load, loads, colour):
     axes.plot(knee, 1e-9 * most, color=colour, marker="D", markersize=7, **HOLLOW)
 
 
-def draw_little(axes, study, look):
-    """What Little's law says: n loads of one latency, up to a streaming read's rate."""
+def draw_little(axes, study, chains, look):
+    """What Little's law says: n loads of one latency, up to the rates of reads that wait for nothing."""
     fits = study["fit"].get("saturation") or []
     for space in distinct(fit["space"] for fit in fits):
         of_space = [fit for fit in fits if fit["space"] == space]
-        bytes_a_load = next(point["bytes_per_load"] for point in study["points"] if point["space"] == space)
+        bytes_a_load = next(point["bytes_per_load"] for point in chains if point["space"] == space)
         little = max((fit["little"] for fit in of_space), key=lambda each: each["streaming_bytes_per_second"])
         latency = little["latency_seconds"]
-        n = numpy.array([min(point["loads_in_flight"] for point in study["points"]
+        n = numpy.array([min(point["loads_in_flight"] for point in chains
                              if point["space"] == space), little["streaming_loads_in_flight"]])
         axes.plot(n, 1e-9 * n * bytes_a_load / latency, color=GREY, linewidth=0.9, linestyle="-.",
                   label=f"Little's law on {space}: n · {bytes_a_load:g} B / {show_seconds(latency)}")
@@ -423,9 +427,11 @@ def draw_little(axes, study, look):
             rate = 1e-9 * fit["little"]["streaming_bytes_per_second"]
             colour = look[space, fit["threads"] if space == "host" else 0][0]
             axes.axhline(rate, color=colour, linestyle=":")
+            axes.axhline(1e-9 * fit["little"]["independent_bytes_per_second"], color=colour, linestyle="--",
+                         linewidth=0.9)
             # Lines that lie together have one number.
             if rate > 1.15 * written:
-                axes.text(0.005, rate, f"streaming {show(rate)} GB/s", color=colour, fontsize=SMALL,
+                axes.text(0.005, rate, f"in order {show(rate)} GB/s", color=colour, fontsize=SMALL,
                           va="bottom", transform=axes.get_yaxis_transform())
                 written = rate
 

@@ -45,9 +45,11 @@ struct LaunchCount {
 inline thread_local LaunchCount launch_count;
 
 /// Whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3 µs
-/// between two threads and more between many, so what one thread does in about 4 µs stays there.
+/// between two threads and more between many, so what one thread does in about 4 µs stays there:
+/// at the rate of its second-level cache, which holds what is that small, and of arithmetic that is
+/// not all fused multiply-adds.
 inline bool runs_on_one_thread(const Cost& cost) {
-  constexpr double kSeconds = 4e-6, kFlopsPerSecond = 2e10, kBytesPerSecond = 1.5e10;
+  constexpr double kSeconds = 4e-6, kFlopsPerSecond = 2e10, kBytesPerSecond = 5e10;
   return std::max(cost.flops / kFlopsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
 }
 

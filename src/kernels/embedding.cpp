@@ -8,17 +8,20 @@ namespace ridgeline::kernels {
 namespace {
 
 // How a host shares out the rows of a table: part p of `count`, a power of two, has every count-th
-// group of rows, so that common tokens, which are often neighbours, do not all meet in one part.
-// A group is some lines of memory long: those next to each other are fetched together.
+// group of rows, some groups a part, so that common tokens, which are often neighbours, do not all
+// meet in one. A group is a page or longer: at its ends one core's prefetcher asks for lines that
+// another core writes.
 struct RowParts {
   std::size_t count = 1;
   int group_bits = 0;  ///< a group has 2^group_bits rows
 
   RowParts(std::size_t rows, std::size_t row_bytes, std::size_t wanted) {
-    constexpr std::size_t kGroupBytes = 4096;
-    while ((row_bytes << group_bits) < kGroupBytes) ++group_bits;
-    const std::size_t groups = ((rows - 1) >> group_bits) + 1;
-    while (count < std::min(wanted, groups)) count *= 2;
+    constexpr std::size_t kLeastBytes = 4096, kGroups = 4;
+    while (count < wanted) count *= 2;
+    while ((row_bytes << group_bits) < kLeastBytes || rows >> group_bits > kGroups * count) {
+      ++group_bits;
+    }
+    while (count > 1 && (count / 2) << group_bits >= rows) count /= 2;
   }
   std::size_t part_of(std::size_t row) const { return (row >> group_bits) & (count - 1); }
 };
