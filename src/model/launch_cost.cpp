@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/seconds.hpp"
+
 namespace ridgeline::model {
 
 std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
@@ -42,10 +44,11 @@ std::size_t straight_points(const std::vector<double>& bytes, const std::vector<
     const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(n));
     const auto fit = fit_launch_cost(x, y);
     if (!fit) continue;
-    const double last = std::abs(std::log(y.back() / fit->at(x.back())));
-    if (fit->residual_deviation < 0.15 && last < 0.3) return n;
+    std::vector<double> off;
+    for (std::size_t i = 0; i < n; ++i) off.push_back(std::abs(std::log(y[i] / fit->at(x[i]))));
+    if (std::max({off[n - 1], off[n - 2], off[n - 3]}) < 0.3 && median_of(off) < 0.1) return n;
   }
-  return std::min<std::size_t>(3, bytes.size());
+  return 0;
 }
 
 }  // namespace ridgeline::model

@@ -27,8 +27,9 @@ std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
 /// The smallest size of a sweep that reaches half of its best rate; 0 where it is empty.
 double measured_half_rate(const std::vector<double>& bytes, const std::vector<double>& seconds);
 
-/// How many of the points, from the smallest size on, T(V) fits: to a relative deviation of 15 %,
-/// and the last of them within 30 %. Levels of memory bend the curve, so that it seldom fits all.
+/// How many of the points, from the smallest size on, T(V) fits: half of them within 10 %, and the
+/// last three within 30 %. Levels of memory bend the curve, so that it seldom fits all; single
+/// disturbed points do not matter. 0 where it fits fewer than four.
 std::size_t straight_points(const std::vector<double>& bytes, const std::vector<double>& seconds);
 
 }  // namespace ridgeline::model

@@ -141,6 +141,10 @@ struct Fit {
 std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vector<double>& seconds,
                               const std::string& space, const std::string& what, Study& study) {
   const std::size_t count = model::straight_points(bytes, seconds);
+  if (count == 0) {
+    study.notes.push_back(space + ", " + what + ": T = a + V/b fits no part of the curve");
+    return std::nullopt;
+  }
   const std::vector<double> x(bytes.begin(), bytes.begin() + std::ptrdiff_t(count));
   const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(count));
   const auto cost = model::fit_launch_cost(x, y);

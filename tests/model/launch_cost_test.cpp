@@ -77,6 +77,15 @@ TEST(LaunchCost, StraightPointsEndWhereTheRateFalls) {
   EXPECT_EQ(straight_points(bytes, seconds), straight);
 }
 
+TEST(LaunchCost, StraightPointsBearDisturbedOnes) {
+  std::vector<double> bytes, seconds;
+  make(1, 0.02, bytes, seconds);
+  for (const std::size_t disturbed : {1, 5}) seconds[disturbed] *= 1.7;
+  EXPECT_EQ(straight_points(bytes, seconds), bytes.size());
+  EXPECT_EQ(straight_points({1, 2, 4, 8}, {1, 9, 1, 9}), 0u);
+  EXPECT_EQ(straight_points({1, 2, 4}, {1, 2, 4}), 0u);
+}
+
 TEST(LaunchCost, HalfOfTheBestRateIsReachedAboutWhereTheFitSays) {
   std::vector<double> bytes, seconds;
   make(1, 0, bytes, seconds);
