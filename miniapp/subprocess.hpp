@@ -12,8 +12,8 @@ struct ProcessOutput {
 };
 
 /// Runs this very program with other arguments (without its name) on the processors `cpus`, which a
-/// process else has from the thread that starts it, and waits for its end; where a stop is asked for,
-/// it is ended. Throws RunError where it cannot be started.
+/// process else has from the thread that starts it, and waits for its end; where a stop is asked
+/// for, it is ended. Throws RunError where it cannot be started.
 ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vector<int>& cpus);
 
 }  // namespace ridgeline::miniapp
