@@ -18,7 +18,7 @@
 namespace ridgeline::miniapp {
 namespace {
 
-struct Options {
+struct InferOptions {
   DeckOptions deck;
   std::string checkpoint, input, output;
   std::int64_t batch = 0;
@@ -67,7 +67,7 @@ data::Vocabulary text_vocabulary(const config::Deck& deck, const std::string& ch
 }
 
 // --input to --output: needs the deck's network and not its data.
-void write_outputs(const config::Deck& deck, const Options& options, SpaceKind space,
+void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceKind space,
                    std::size_t batch, const CommonOptions& common) {
   Session session{deck, {}, nullptr};
   network::SampleShape sample;
@@ -105,7 +105,7 @@ void write_outputs(const config::Deck& deck, const Options& options, SpaceKind s
   note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
 }
 
-void print_test_set(const config::Deck& deck, const Options& options, SpaceKind space,
+void print_test_set(const config::Deck& deck, const InferOptions& options, SpaceKind space,
                     std::size_t batch, const CommonOptions& common, io::TableFormat format) {
   const Session session = open_session(deck, vocabulary_of(options.checkpoint));
   const data::Split& test = session.dataset.test;
@@ -127,7 +127,7 @@ void print_test_set(const config::Deck& deck, const Options& options, SpaceKind 
 }
 
 // --prompt: the network writes on.
-void write_text(const config::Deck& deck, const Options& options, SpaceKind space,
+void write_text(const config::Deck& deck, const InferOptions& options, SpaceKind space,
                 const CommonOptions& common) {
   if (deck.data.kind != config::DataKind::text) {
     deck.data.table.fail("kind", "--prompt needs data.kind = \"text\"; this deck writes no text");
@@ -156,7 +156,7 @@ void write_text(const config::Deck& deck, const Options& options, SpaceKind spac
   });
 }
 
-Status run(const Options& options, const CommonOptions& common) {
+Status run(const InferOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
   const SpaceKind space = resolve_space(options.deck.space);
@@ -191,7 +191,7 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
       "infer",
       "Run a trained network: on the deck's test set, from --input to --output, or on from a "
       "--prompt");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InferOptions>();
   options->deck.add_to(*verb);
   verb->add_option("--checkpoint", options->checkpoint, "Checkpoint with the weights")->required();
   verb->add_option("--input", options->input, "HDF5 file with /inputs");

@@ -16,7 +16,7 @@
 namespace ridgeline::miniapp {
 namespace {
 
-struct Options {
+struct RooflineOptions {
   DeckOptions deck;
   std::string machine, output, phase = "train";
   std::int64_t batch = 0;
@@ -63,7 +63,7 @@ void print(const model::Roofline& roofline, io::TableFormat format) {
   std::cout.flush();
 }
 
-Status run(const Options& options, const CommonOptions& common) {
+Status run(const RooflineOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
   const SpaceKind space = resolve_space(options.deck.space);
@@ -133,7 +133,7 @@ Status run(const Options& options, const CommonOptions& common) {
 void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb =
       app.add_subcommand("roofline", "Time every layer and place it under the machine's ceilings");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RooflineOptions>();
   options->deck.add_to(*verb);
   verb->add_option("--machine", options->machine, "Machine file (measured first if absent)");
   verb->add_option("--batch", options->batch, "Samples a step (default: the deck's batch)")

@@ -31,7 +31,7 @@ using studies::Control;
 using studies::Study;
 
 // What every study takes.
-struct Options {
+struct StudyOptions {
   std::string output, space = "auto";
   bool quick = false;
 };
@@ -57,7 +57,7 @@ void print(const Study& study, io::TableFormat format) {
 }
 
 template <class Measure>
-Status run(const Options& options, const CommonOptions& common, const Measure& measure) {
+Status run(const StudyOptions& options, const CommonOptions& common, const Measure& measure) {
   const io::TableFormat format = io::parse_table_format(common.format);
   if (!options.output.empty()) require_writable(options.output);
   const std::vector<SpaceKind> spaces = spaces_of(options.space);
@@ -90,10 +90,10 @@ CLI::Option* add_size(CLI::App& study, const std::string& name, std::size_t& byt
 }
 
 // A study's place on the command line, with what every one of them takes.
-std::pair<CLI::App*, std::shared_ptr<Options>> add(CLI::App& verb, const std::string& name,
-                                                   const std::string& what) {
+std::pair<CLI::App*, std::shared_ptr<StudyOptions>> add(CLI::App& verb, const std::string& name,
+                                                        const std::string& what) {
   CLI::App* study = verb.add_subcommand(name, what);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StudyOptions>();
   study->add_option("--output", options->output, "Write every point and fit to this file (JSON)");
   study
       ->add_option("--space", options->space,
@@ -118,7 +118,7 @@ void add_per_octave(CLI::App& study, int& per_octave, const std::string& default
 
 // `measure(spaces, control)` gives the study.
 template <class Measure>
-void set_action(CLI::App& study, const std::shared_ptr<Options>& options,
+void set_action(CLI::App& study, const std::shared_ptr<StudyOptions>& options,
                 const CommonOptions& common, Action& action, const Measure& measure) {
   study.callback(
       [=, &common, &action] { action = [=, &common] { return run(*options, common, measure); }; });
@@ -126,7 +126,7 @@ void set_action(CLI::App& study, const std::shared_ptr<Options>& options,
 
 // The same of a study that measures within its bounds, on each of the spaces.
 template <class Bounds>
-void set_action(CLI::App& study, const std::shared_ptr<Options>& options,
+void set_action(CLI::App& study, const std::shared_ptr<StudyOptions>& options,
                 const CommonOptions& common, Action& action, const std::shared_ptr<Bounds>& bounds,
                 Study (*measure)(Bounds, const Control&)) {
   set_action(study, options, common, action, [=](const auto& spaces, const Control& control) {

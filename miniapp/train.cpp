@@ -21,7 +21,7 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
 
 namespace {
 
-struct Options {
+struct TrainOptions {
   DeckOptions deck;
   std::string output, checkpoint, resume, init;
   std::optional<std::int64_t> seed;
@@ -153,7 +153,7 @@ void check_resume(const config::Deck& deck, const std::string& file) {
   }
 }
 
-Status run(const Options& options, const CommonOptions& common) {
+Status run(const TrainOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets, options.seed);
   if (options.dry_run) {
@@ -279,7 +279,7 @@ Status run(const Options& options, const CommonOptions& common) {
 
 void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb = app.add_subcommand("train", "Train the network of an input deck");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainOptions>();
   options->deck.add_to(*verb);
   verb->add_option("--output", options->output, "Folder for train.json and the checkpoint");
   verb->add_option("--checkpoint", options->checkpoint, "Checkpoint file, instead of the deck's");

@@ -31,7 +31,7 @@ struct Little {
 };
 
 // One curve: bandwidth against loads in flight.
-struct Curve {
+struct LoadCurve {
   std::string space, pages;
   int threads = 0;  ///< of a host; 0: a device's, which vary along the curve
   std::size_t working_set = 0;
@@ -41,7 +41,7 @@ struct Curve {
 
 template <class Space>
 void measure_point(const Space& instance, ChainedLoads<Space>& chained, int threads, int chains,
-                   const MeasureOptions& options, const Control& control, Curve& curve,
+                   const MeasureOptions& options, const Control& control, LoadCurve& curve,
                    Study& study) {
   chained.prepare(threads, chains);
   Stopwatch<Space> watch(instance);
@@ -76,7 +76,7 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
 }
 
 // Fits a curve, and says what Little's law makes of it.
-void analyse(const Curve& curve, const Little& little, Study& study) {
+void analyse(const LoadCurve& curve, const Little& little, Study& study) {
   const auto fit = model::fit_saturation(curve.loads, curve.rates, curve.bytes_a_load);
   if (!fit) {
     study.notes.push_back(fmt::format("{}: {} points of bandwidth against loads are too few to fit",
@@ -150,7 +150,7 @@ double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, mach
 // Bytes a second of independent random reads.
 template <class Space>
 double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained, int threads,
-                             const MeasureOptions& options, const Curve& curve, Study& study) {
+                             const MeasureOptions& options, const LoadCurve& curve, Study& study) {
   const Timing timing = measure(instance, options, [&] { chained.run_independent(); });
   if (!chained.verify_independent()) {
     throw RunError("the concurrency study's independent reads gave a wrong sum on " + curve.space);
@@ -222,8 +222,8 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
   control.tell(space + ": latency of one load");
   with_space(kind, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
-    Curve curve{space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)),
-                {},    {}};
+    LoadCurve curve{space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)),
+                    {},    {}};
     const std::vector<int> loads = loads_of(kind, bounds);
     if constexpr (kIsHost<Space>) {
       for (const int threads : bounds.threads) {

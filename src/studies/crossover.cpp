@@ -39,7 +39,7 @@ struct Measured {
 };
 
 // One curve: what grows, and its points.
-struct Curve {
+struct SizeCurve {
   std::string what, pass, grows;
   std::vector<Measured> points;
 };
@@ -74,7 +74,7 @@ class Measuring {
 
   /// Times one size on both spaces. `make(instance)` gives something to run.
   template <class Make>
-  void add(Curve& curve, double size, const layers::Counts& counts, io::Json about,
+  void add(SizeCurve& curve, double size, const layers::Counts& counts, io::Json about,
            const Make& make) {
     if (control_.should_stop()) return;
     // Two sizes at least: one is no curve.
@@ -191,13 +191,13 @@ std::string shown_crossover(const Crossover& crossover) {
                      number(crossover.size.high));
 }
 
-io::Json to_json(const Crossover& crossover) {
-  io::Json json = studies::to_json(crossover.size);
+io::Json json_of(const Crossover& crossover) {
+  io::Json json = to_json(crossover.size);
   json["kind"] = model::to_string(crossover.kind);
   return json;
 }
 
-Crossover crossover_of(const Curve& curve, Way way) {
+Crossover crossover_of(const SizeCurve& curve, Way way) {
   std::vector<SizePoint> points;
   for (const Measured& point : curve.points) {
     if (!point.ratios[way].empty()) points.push_back({point.size, point.ratios[way]});
@@ -205,18 +205,18 @@ Crossover crossover_of(const Curve& curve, Way way) {
   return model::find_crossover(points);
 }
 
-bool measured(const Curve& curve, Way way) {
+bool measured(const SizeCurve& curve, Way way) {
   return !curve.points.empty() && !curve.points.back().ratios[way].empty();
 }
 
 // A row of the table: the curves of one layer or deck in one pass.
-void add_row(const std::vector<const Curve*>& curves, const std::string& what,
+void add_row(const std::vector<const SizeCurve*>& curves, const std::string& what,
              const std::string& pass, bool ways, Study& study) {
   std::vector<io::Cell> row = {what, pass};
   std::vector<double> bytes, ratios;
   for (const char* grows : {"width", "batch"}) {
-    const Curve* found = nullptr;
-    for (const Curve* curve : curves) {
+    const SizeCurve* found = nullptr;
+    for (const SizeCurve* curve : curves) {
       if (curve->grows == grows && curve->points.size() > 1) found = curve;
     }
     for (int way = 0; way < (ways ? kWays : 1); ++way) {
@@ -229,7 +229,7 @@ void add_row(const std::vector<const Curve*>& curves, const std::string& what,
                                          {"pass", pass},
                                          {"grows", grows},
                                          {"way", kWayNames[way]},
-                                         {"size", to_json(crossover)}});
+                                         {"size", json_of(crossover)}});
       row.emplace_back(shown_crossover(crossover));
     }
     if (!found) continue;
@@ -245,9 +245,8 @@ void add_row(const std::vector<const Curve*>& curves, const std::string& what,
     study.fit["advantage"].push_back(
         {{"what", what},
          {"pass", pass},
-         {"per_doubling_of_bytes", studies::to_json(advantage->per_doubling)},
-         {"break_even_bytes",
-          advantage->break_even ? studies::to_json(*advantage->break_even) : io::Json()},
+         {"per_doubling_of_bytes", to_json(advantage->per_doubling)},
+         {"break_even_bytes", advantage->break_even ? to_json(*advantage->break_even) : io::Json()},
          {"deviation_log2", advantage->residual_deviation}});
     row.push_back(
         shown(advantage->per_doubling, [](double x) { return fmt::format("{:.2f}", x); }));
@@ -255,7 +254,7 @@ void add_row(const std::vector<const Curve*>& curves, const std::string& what,
   study.table.add_row(row);
 }
 
-void tell_answers(const std::vector<Curve>& curves, const std::string& first,
+void tell_answers(const std::vector<SizeCurve>& curves, const std::string& first,
                   const std::string& second, Study& study) {
   int total = 0, never = 0, always = 0, small_lose = 0, small_win = 0;
   for (const io::Json& fit : study.fit["crossovers"]) {
@@ -264,7 +263,7 @@ void tell_answers(const std::vector<Curve>& curves, const std::string& first,
     never += fit.at("size").at("kind") == "never";
     always += fit.at("size").at("kind") == "always";
   }
-  for (const Curve& curve : curves) {
+  for (const SizeCurve& curve : curves) {
     if (curve.points.size() < 2) continue;
     const double ratio = median_of(curve.points.front().ratios[kEager]);
     small_lose += ratio < 1 / model::kWin;
@@ -291,8 +290,8 @@ void tell_answers(const std::vector<Curve>& curves, const std::string& first,
 
 template <class T>
 void measure_deck(const DeckCase& deck, const std::vector<std::size_t>& batches, bool training,
-                  Measuring& measuring, std::vector<Curve>& curves) {
-  Curve curve{deck.name, training ? "training step" : "inference", "batch", {}};
+                  Measuring& measuring, std::vector<SizeCurve>& curves) {
+  SizeCurve curve{deck.name, training ? "training step" : "inference", "batch", {}};
   for (const std::size_t batch : batches) {
     io::Json about = {{"batch", batch}, {"precision", config::to_string(deck.precision)}};
     measuring.add(curve, double(batch), deck.plan->step_counts(training, batch, sizeof(T)), about,
@@ -362,8 +361,8 @@ double memory_of(const DeckCase& deck, std::size_t batch, SpaceKind space) {
 
 void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& widths,
                    const std::vector<std::size_t>& batches, Pass pass, Measuring& measuring,
-                   std::vector<Curve>& curves) {
-  const auto add = [&](Curve& curve, double size, std::size_t width, std::size_t batch) {
+                   std::vector<SizeCurve>& curves) {
+  const auto add = [&](SizeCurve& curve, double size, std::size_t width, std::size_t batch) {
     const std::unique_ptr<layers::LayerPlan> plan = family.plan(width);
     io::Json about = {{"width", width}, {"batch", batch}, {"precision", "float32"}};
     measuring.add(curve, size, model::counts_of(*plan, pass, batch, sizeof(float)), about,
@@ -374,10 +373,10 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
                   });
   };
   measuring.begin_curve();
-  Curve by_width{family.kind, model::to_string(pass), "width", {}};
+  SizeCurve by_width{family.kind, model::to_string(pass), "width", {}};
   for (const std::size_t width : widths) add(by_width, double(width), width, family.batch);
   measuring.begin_curve();
-  Curve by_batch{family.kind, model::to_string(pass), "batch", {}};
+  SizeCurve by_batch{family.kind, model::to_string(pass), "batch", {}};
   for (const std::size_t batch : batches) add(by_batch, double(batch), family.width, batch);
   curves.push_back(std::move(by_width));
   curves.push_back(std::move(by_batch));
@@ -473,7 +472,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   for (const SpaceKind space : spaces) machine::warm_up(space);
   // A layer by width and by batch, a deck's inference and its training step.
   Measuring measuring(bounds, control, 2 * (layers.size() + bounds.decks.size()), study);
-  std::vector<Curve> curves;
+  std::vector<SizeCurve> curves;
   for (const auto& [family, pass] : layers) {
     measure_layer(*family, widths_of(*family, bounds, control.quick), layer_batches, pass,
                   measuring, curves);
@@ -493,7 +492,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
         "{} of the largest sizes were left out to stay within the time", measuring.left_out()));
   }
   for (std::size_t i = 0; i < curves.size();) {
-    std::vector<const Curve*> group;
+    std::vector<const SizeCurve*> group;
     std::size_t end = i;
     while (end < curves.size() && curves[end].what == curves[i].what &&
            curves[end].pass == curves[i].pass) {

@@ -24,10 +24,10 @@ using machine::readable_bytes;
 using machine::SmallKernel;
 using model::LaunchCost;
 
-io::Json to_json(const LaunchCost& cost) {
-  return {{"a_seconds", studies::to_json(cost.seconds)},
-          {"b_bytes_per_second", studies::to_json(cost.bytes_per_second)},
-          {"half_rate_bytes", studies::to_json(cost.half_rate_bytes)},
+io::Json json_of(const LaunchCost& cost) {
+  return {{"a_seconds", to_json(cost.seconds)},
+          {"b_bytes_per_second", to_json(cost.bytes_per_second)},
+          {"half_rate_bytes", to_json(cost.half_rate_bytes)},
           {"relative_deviation", cost.residual_deviation}};
 }
 
@@ -124,7 +124,7 @@ void add_transfers(SpaceKind kind, const Control& control, Study& study) {
       }
       const auto cost = model::fit_launch_cost(bytes, seconds);
       if (!cost) continue;
-      study.fit[to_string(kind)][what] = to_json(*cost);
+      study.fit[to_string(kind)][what] = json_of(*cost);
       study.table.add_row({to_string(kind), what, shown(cost->seconds, io::show_seconds),
                            shown(cost->bytes_per_second, show_rate),
                            shown(cost->half_rate_bytes, readable_bytes)});
@@ -150,7 +150,7 @@ std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vecto
   const auto cost = model::fit_launch_cost(x, y);
   if (!cost) return std::nullopt;
   const double straight_bytes = x.back(), half = model::measured_half_rate(x, y);
-  io::Json fit = to_json(*cost);
+  io::Json fit = json_of(*cost);
   fit["fitted_up_to_bytes"] = straight_bytes;
   fit["half_rate_measured_bytes"] = half;
   study.fit[space][what] = fit;

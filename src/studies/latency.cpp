@@ -95,14 +95,14 @@ std::vector<Row> rows_of(const Curve& curve, const Curve* on_small) {
   return rows;
 }
 
-io::Json to_json(const std::vector<Row>& rows, const Hierarchy& hierarchy) {
+io::Json json_of(const std::vector<Row>& rows, const Hierarchy& hierarchy) {
   io::Json list = io::Json::array();
   for (const Row& row : rows) {
-    io::Json entry = {{"seconds_per_load", studies::to_json(row.level.cost)},
+    io::Json entry = {{"seconds_per_load", to_json(row.level.cost)},
                       {"from_bytes", row.level.from_bytes},
-                      {"capacity_bytes", studies::to_json(row.level.capacity_bytes)},
+                      {"capacity_bytes", to_json(row.level.capacity_bytes)},
                       {"system_says", nominal(hierarchy, row.level.capacity_bytes.value)}};
-    if (row.tlb) entry["tlb_seconds_per_load"] = studies::to_json(*row.tlb);
+    if (row.tlb) entry["tlb_seconds_per_load"] = to_json(*row.tlb);
     list.push_back(entry);
   }
   return list;
@@ -156,8 +156,8 @@ void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& stu
   const std::vector<Row> on_small = rows_of(small, nullptr);
   const std::vector<Row> on_huge = rows_of(huge, small.bytes.empty() ? nullptr : &small);
   io::Json& levels = study.fit[space]["levels"];
-  if (!on_small.empty()) levels[machine::small_page_label()] = to_json(on_small, hierarchy);
-  if (!on_huge.empty()) levels["huge"] = to_json(on_huge, hierarchy);
+  if (!on_small.empty()) levels[machine::small_page_label()] = json_of(on_small, hierarchy);
+  if (!on_huge.empty()) levels["huge"] = json_of(on_huge, hierarchy);
   // Caches are told apart on huge pages; on small ones the TLB's reach looks like one more.
   add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), hierarchy, study);
 }

@@ -88,7 +88,7 @@ struct Key {
   }
 };
 
-struct Curve {
+struct ThreadCurve {
   Key key;
   model::ScalingCurve points;
   double at(int threads) const {
@@ -100,31 +100,31 @@ struct Curve {
   }
 };
 
-// Curves in the order in which they were first measured.
-class Curves {
+// ThreadCurves in the order in which they were first measured.
+class ThreadCurves {
  public:
   void add(const io::Json& entry, int threads) {
     const Key key{entry.at("what"), entry.at("layer"), entry.at("phase"), entry.at("scaling")};
     const auto [found, is_new] = places_.insert({key, curves_.size()});
     if (is_new) curves_.push_back({key, {}});
-    Curve& curve = curves_[found->second];
+    ThreadCurve& curve = curves_[found->second];
     curve.points.threads.push_back(threads);
     curve.points.seconds.push_back(entry.at("seconds"));
   }
-  const std::vector<Curve>& all() const { return curves_; }
-  const Curve* find(const Key& key) const {
+  const std::vector<ThreadCurve>& all() const { return curves_; }
+  const ThreadCurve* find(const Key& key) const {
     const auto found = places_.find(key);
     return found == places_.end() ? nullptr : &curves_[found->second];
   }
 
  private:
   std::map<Key, std::size_t> places_;
-  std::vector<Curve> curves_;
+  std::vector<ThreadCurve> curves_;
 };
 
 std::string number(double value) { return fmt::format("{:.3f}", value); }
 
-io::Json fit_of(const Curve& strong, const Curve* weak, int most) {
+io::Json fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
   const double speedup = strong.at(1) / strong.at(most);
   io::Json fit = {{"what", strong.key.what},   {"layer", strong.key.layer},
                   {"phase", strong.key.phase}, {"threads", most},
@@ -165,7 +165,7 @@ void add_row(const io::Json& fit, Study& study) {
 
 // Where a part stops scaling: the first number of threads that brings less than half of what it
 // could, over the number before. 0 where every one brings more.
-int stops_at(const Curve& curve, const std::vector<int>& threads) {
+int stops_at(const ThreadCurve& curve, const std::vector<int>& threads) {
   for (std::size_t i = 1; i < threads.size(); ++i) {
     const double gain = curve.at(threads[i - 1]) / curve.at(threads[i]);
     const double could = static_cast<double>(threads[i]) / threads[i - 1];
@@ -176,18 +176,18 @@ int stops_at(const Curve& curve, const std::vector<int>& threads) {
 
 // Of a deck's parts that matter, 2 % of a thread's step or more, the one that stops first; of
 // several, the one with the least speedup.
-void tell_first_to_stop(const std::string& deck, const Curves& curves,
+void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
                         const std::vector<int>& threads, Study& study) {
   const int most = threads.back();
-  const auto measured = [&](const Curve& curve) {
+  const auto measured = [&](const ThreadCurve& curve) {
     return std::all_of(threads.begin(), threads.end(), [&](int p) { return curve.at(p) > 0; });
   };
-  const Curve* step = curves.find({deck, "", "training step", "strong"});
+  const ThreadCurve* step = curves.find({deck, "", "training step", "strong"});
   if (!step || !measured(*step)) return;
-  const Curve* first = nullptr;
+  const ThreadCurve* first = nullptr;
   int stops = 0;
   double least = 0;
-  for (const Curve& curve : curves.all()) {
+  for (const ThreadCurve& curve : curves.all()) {
     const Key& key = curve.key;
     if (key.what != deck || key.layer.empty() || key.scaling != "strong") continue;
     if (!measured(curve) || curve.at(1) < 0.02 * step->at(1)) continue;
@@ -279,7 +279,7 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
   note_binding(study.notes);
 
   const double end = host_seconds() + (control.quick ? 26 : 165);
-  Curves curves;
+  ThreadCurves curves;
   double longest = 0;
   for (int turn = 0; turn < turns; ++turn) {
     // A turn that would not be done in time is not begun: halves of turns compare nothing.
@@ -302,7 +302,7 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
     longest = std::max(longest, host_seconds() - begin);
   }
   study.complete = !control.should_stop();
-  for (const Curve& curve : curves.all()) {
+  for (const ThreadCurve& curve : curves.all()) {
     if (curve.key.scaling != "strong" || curve.at(most) == 0 || curve.at(1) == 0) continue;
     Key weak = curve.key;
     weak.scaling = "weak";
