@@ -42,7 +42,7 @@ while (($# > 0)); do
   shift
 done
 ridgeline=$build/bin/ridgeline
-programs=(kernels layers network machine studies)
+programs=(core kernels layers network machine studies)
 [[ -x $ridgeline ]] || fail "$ridgeline: no such program; build it, or name a build with --build"
 
 # A copy carries the libraries that it needs; those of the C library, the driver and CUDA it finds there.

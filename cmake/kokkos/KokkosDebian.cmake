@@ -50,6 +50,7 @@ function(ridgeline_fetch_debian folder found_variable reason_variable)
     file(RENAME "${packages}/${package}" "${folder}/${package}")
   endforeach()
   ridgeline_port_to_cuda_13("${folder}/kokkos")
+  ridgeline_add_newer_gpus("${folder}/kokkos")
   file(REMOVE_RECURSE "${apt}")
   set(${found_variable} TRUE PARENT_SCOPE)
 endfunction()
@@ -77,6 +78,33 @@ function(ridgeline_port_to_cuda_13 kokkos)
     "#define RIDGELINE_PREFETCH_TO(device) device\n"
     "#endif\n")
   file(WRITE "${space}" "${target}${text}")
+endfunction()
+
+# GPUs since Kokkos 3.4, under the names that Kokkos 4.7 has for them; and any newer than the one
+# compiled for compiles the PTX when the program starts, which Kokkos 3.4 took for an error.
+function(ridgeline_add_newer_gpus kokkos)
+  set(architectures "${kokkos}/cmake/kokkos_arch.cmake")
+  set(options "")
+  set(checks "")
+  foreach(name AMPERE87 ADA89 HOPPER90 BLACKWELL100 BLACKWELL120)
+    string(REGEX MATCH "[0-9]+" number ${name})
+    string(APPEND options "KOKKOS_ARCH_OPTION(${name} GPU \"NVIDIA compute capability ${number}\")\n")
+    string(APPEND checks "CHECK_CUDA_ARCH(${name} sm_${number})\n")
+  endforeach()
+  ridgeline_replace("${architectures}"
+    "KOKKOS_ARCH_OPTION(AMPERE86 " "${options}KOKKOS_ARCH_OPTION(AMPERE86 ")
+  ridgeline_replace("${architectures}" "CHECK_CUDA_ARCH(AMPERE86 " "${checks}CHECK_CUDA_ARCH(AMPERE86 ")
+  # The shared memory that is left where most of the cache is L1; it throws for a GPU that it does not know.
+  set(sizes "${kokkos}/core/src/Cuda/Kokkos_Cuda_BlockSize_Deduction.hpp")
+  ridgeline_replace("${sizes}" "case 86: return 8;" "case 86:
+      case 87:
+      case 89:
+      case 90:
+      case 100:
+      case 120: return 8;")
+  ridgeline_replace("${kokkos}/core/src/Cuda/Kokkos_Cuda_Instance.cpp"
+    "(compiled_major != cudaProp.major || compiled_minor > cudaProp.minor)"
+    "(100 * compiled_major + compiled_minor > 100 * cudaProp.major + cudaProp.minor)")
 endfunction()
 
 # Replaces OLD by NEW in FILE; that OLD is not there means that the file is not the one we know.

@@ -50,16 +50,25 @@ constexpr std::size_t aligned_size(std::size_t count) {
   return (count + unit - 1) / unit * unit;
 }
 
+namespace detail {
+
+template <class T>
+struct Fill {
+  T* data;
+  T value;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { data[i] = value; }
+};
+
+}  // namespace detail
+
 /// Allocates without Kokkos's own zero fill, which may touch every page from one thread, and fills
 /// with `value` under the policy that will use it. Not to be called inside a step.
 template <class T, class Space>
 Buffer<Space, T> allocate(const Space& instance, const std::string& label, std::size_t size,
                           T value = T(0)) {
   Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size);
-  T* data = buffer.data();
-  for_elements(
-      instance, label + "/fill", size, {0.0, double(size * sizeof(T))},
-      KOKKOS_LAMBDA(std::size_t i) { data[i] = value; });
+  for_elements(instance, label + "/fill", size, {0.0, double(size * sizeof(T))},
+               detail::Fill<T>{buffer.data(), value});
   return buffer;
 }
 

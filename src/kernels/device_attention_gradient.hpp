@@ -131,30 +131,32 @@ struct DeviceAttentionGradient
 };
 
 /// delta[sample, head, position] = the sum over a head's features of O ∘ dO.
-template <class Space, class T>
-void device_attention_delta(const Space& instance, const std::string& label,
-                            const AttentionShape& shape, const T* output, const T* gradient,
-                            T* delta) {
-  const std::size_t length = shape.length, heads = shape.heads, features = shape.features;
-  const std::size_t size = shape.batch * length * heads;
-  const double cost = double(size) * features;
-  for_elements(
-      instance, label, size, {2 * cost, 2 * sizeof(T) * cost}, KOKKOS_LAMBDA(std::size_t i) {
-        const std::size_t position = i % length, pair = i / length;
-        const std::size_t sample = pair / heads, head = pair % heads;
-        const std::size_t at = ((sample * length + position) * heads + head) * features;
-        T sum = T(0);
-        for (std::size_t f = 0; f < features; ++f) sum += output[at + f] * gradient[at + f];
-        delta[i] = sum;
-      });
-}
+template <class T>
+struct DeviceAttentionDelta {
+  std::size_t length, heads, features;
+  const T* output;
+  const T* gradient;
+  T* delta;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    const std::size_t position = i % length, pair = i / length;
+    const std::size_t sample = pair / heads, head = pair % heads;
+    const std::size_t at = ((sample * length + position) * heads + head) * features;
+    T sum = T(0);
+    for (std::size_t f = 0; f < features; ++f) sum += output[at + f] * gradient[at + f];
+    delta[i] = sum;
+  }
+};
 
 /// All three kernels, with one size of tile. `delta` holds [batch, heads, length] scalars.
 template <class Kernel, class Space, class T>
 void launch_attention_gradient(const Space& instance, const AttentionLabels& labels,
                                const AttentionShape& shape, const T* qkv, const T* output,
                                const T* log_sum, const T* gradient, T* qkv_gradient, T* delta) {
-  device_attention_delta(instance, labels.delta, shape, output, gradient, delta);
+  const std::size_t length = shape.length, heads = shape.heads, features = shape.features;
+  const std::size_t size = shape.batch * length * heads;
+  const double cost = double(size) * features;
+  for_elements(instance, labels.delta, size, {2 * cost, 2 * sizeof(T) * cost},
+               DeviceAttentionDelta<T>{length, heads, features, output, gradient, delta});
   const Kernel kernel(shape, qkv, log_sum, delta, gradient, qkv_gradient);
   kernel.template launch<typename Kernel::OfKeys>(instance, labels.keys, shape);
   kernel.template launch<typename Kernel::OfQueries>(instance, labels.queries, shape);

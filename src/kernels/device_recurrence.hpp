@@ -11,6 +11,17 @@
 
 namespace ridgeline::kernels {
 
+/// to[depth, columns] from from[columns, depth].
+template <class T>
+struct TransposeWeights {
+  const T* from;
+  T* to;
+  std::size_t columns, depth;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    to[i] = from[i % columns * depth + i / columns];
+  }
+};
+
 /// The device's recurrence: one launch for all steps. A team takes `Samples` samples through the
 /// loop. In a step its threads first share the product: a thread has one column (a sum of a unit)
 /// of all samples, or a part of its depth where the team has more threads than columns; weights
@@ -66,11 +77,9 @@ struct DeviceRecurrence {
       T* transposed = rest;
       rest += aligned_size<T>(columns * depth);
       kernel.weight = transposed;
-      for_elements(
-          instance, labels.prepare, columns * depth, {0, 2.0 * sizeof(T) * columns * depth},
-          KOKKOS_LAMBDA(std::size_t i) {
-            transposed[i] = weight[i % columns * depth + i / columns];
-          });
+      for_elements(instance, labels.prepare, columns * depth,
+                   {0, 2.0 * sizeof(T) * columns * depth},
+                   TransposeWeights<T>{weight, transposed, columns, depth});
     }
     std::size_t scratch = team_size(cell.units) * sizeof(T) + 16;
     if (spills(cell.units)) {

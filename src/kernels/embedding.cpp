@@ -26,16 +26,16 @@ struct RowParts {
   std::size_t part_of(std::size_t row) const { return (row >> group_bits) & (count - 1); }
 };
 
-// Apart from its caller: nvcc takes no device lambda inside `if constexpr`.
-template <class Space, class T>
-void device_embedding(const Space& instance, const std::string& label, std::size_t positions,
-                      std::size_t vocabulary, std::size_t features, const T* token, const T* from,
-                      T* to, const Cost& cost) {
-  for_elements(
-      instance, label, positions * features, cost, KOKKOS_LAMBDA(std::size_t i) {
-        to[i] = from[row_of_token(token[i / features], vocabulary) * features + i % features];
-      });
-}
+template <class T>
+struct DeviceEmbedding {
+  const T* token;
+  const T* from;
+  T* to;
+  std::size_t vocabulary, features;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    to[i] = from[row_of_token(token[i / features], vocabulary) * features + i % features];
+  }
+};
 
 }  // namespace
 
@@ -60,7 +60,8 @@ void embedding(const Space& instance, const std::string& label,
       }
     });
   } else {
-    device_embedding(instance, label, positions, vocabulary, features, token, from, to, cost);
+    for_elements(instance, label, positions * features, cost,
+                 DeviceEmbedding<T>{token, from, to, vocabulary, features});
   }
 }
 

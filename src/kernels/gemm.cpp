@@ -65,17 +65,39 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
              [&product](int block) { product.multiply(block); });
 }
 
+template <Activation F, class T>
+struct AddBiasAndActivate {
+  std::size_t columns;
+  const T* bias;
+  T* c;
+  T* pre_activation;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    T z = c[i];
+    if (bias) z += bias[i % columns];
+    if (pre_activation) pre_activation[i] = z;
+    c[i] = activate<F>(z);
+  }
+};
+
 template <Activation F, class Space, class T>
 void add_bias_and_activate(const Space& instance, const std::string& label, std::size_t size,
                            std::size_t columns, const T* bias, T* c, T* pre_activation) {
-  for_elements(
-      instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size}, KOKKOS_LAMBDA(std::size_t i) {
-        T z = c[i];
-        if (bias) z += bias[i % columns];
-        if (pre_activation) pre_activation[i] = z;
-        c[i] = activate<F>(z);
-      });
+  for_elements(instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size},
+               AddBiasAndActivate<F, T>{columns, bias, c, pre_activation});
 }
+
+// Sums of `count` numbers of a matrix that lie `inner` apart, the beginnings `outer`.
+template <class T>
+struct SumRows {
+  const T* from;
+  T* to;
+  std::size_t count, outer, inner;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    T sum = T(0);
+    for (std::size_t j = 0; j < count; ++j) sum += from[i * outer + j * inner];
+    to[i] = sum;
+  }
+};
 
 // KokkosBlas::gemm with what our own kernels fuse as kernels of its own around it.
 template <class Space, class T>
@@ -92,14 +114,8 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
   if (shape.row_sums) {
     const std::size_t m = shape.m, k = shape.k;
     const std::size_t outer = shape.transpose_a ? 1 : k, inner = shape.transpose_a ? m : 1;
-    const T* from = a.data();
-    T* to = args.row_sums.data();
-    for_elements(
-        instance, labels.sums, m, {double(m) * k, scalar * m * k}, KOKKOS_LAMBDA(std::size_t i) {
-          T sum = T(0);
-          for (std::size_t j = 0; j < k; ++j) sum += from[i * outer + j * inner];
-          to[i] = sum;
-        });
+    for_elements(instance, labels.sums, m, {double(m) * k, scalar * m * k},
+                 SumRows<T>{a.data(), args.row_sums.data(), k, outer, inner});
   }
   ++launch_count.parallel;
   Kokkos::Profiling::pushRegion(labels.product);

@@ -17,41 +17,47 @@ std::size_t row_blocks(std::size_t rows) {
   return std::max<std::size_t>(1, std::min(kMostBlocks, rows / kLeastRows));
 }
 
-// Sums of dy x̂ and dy over the rows of a block, and then over blocks: element i is a feature of a
-// block, so that neighbours read neighbours.
-template <class Space, class T>
-void device_weight_gradient(const Space& instance, const LayerNormLabels& labels, std::size_t rows,
-                            std::size_t features, const T* x, const T* statistics, const T* dy,
-                            T* weight_gradient, T* bias_gradient, T* partial) {
-  const std::size_t blocks = row_blocks(rows);
-  const double size = double(rows) * features;
-  for_elements(
-      instance, labels.partial, blocks * features, {5 * size, 2 * sizeof(T) * size},
-      KOKKOS_LAMBDA(std::size_t i) {
-        const std::size_t block = i / features, feature = i % features;
-        T weight = T(0), bias = T(0);
-        for (std::size_t row = rows * block / blocks; row < rows * (block + 1) / blocks; ++row) {
-          const T slope = dy[row * features + feature];
-          const T normal =
-              (x[row * features + feature] - statistics[2 * row]) * statistics[2 * row + 1];
-          weight += slope * normal;
-          bias += slope;
-        }
-        partial[2 * block * features + feature] = weight;
-        partial[(2 * block + 1) * features + feature] = bias;
-      });
-  for_elements(
-      instance, labels.combine, features, {2.0 * blocks * features, 2.0 * blocks * features},
-      KOKKOS_LAMBDA(std::size_t feature) {
-        T weight = T(0), bias = T(0);
-        for (std::size_t block = 0; block < blocks; ++block) {
-          weight += partial[2 * block * features + feature];
-          bias += partial[(2 * block + 1) * features + feature];
-        }
-        weight_gradient[feature] = weight;
-        bias_gradient[feature] = bias;
-      });
-}
+// A device's sums of dy x̂ and dy over the rows of a block: element i is a feature of a block, so
+// that neighbours read neighbours.
+template <class T>
+struct BlockSums {
+  std::size_t rows, features, blocks;
+  const T* x;
+  const T* statistics;
+  const T* dy;
+  T* partial;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    const std::size_t block = i / features, feature = i % features;
+    T weight = T(0), bias = T(0);
+    for (std::size_t row = rows * block / blocks; row < rows * (block + 1) / blocks; ++row) {
+      const T slope = dy[row * features + feature];
+      const T normal =
+          (x[row * features + feature] - statistics[2 * row]) * statistics[2 * row + 1];
+      weight += slope * normal;
+      bias += slope;
+    }
+    partial[2 * block * features + feature] = weight;
+    partial[(2 * block + 1) * features + feature] = bias;
+  }
+};
+
+// Their sums over blocks.
+template <class T>
+struct CombineBlocks {
+  std::size_t features, blocks;
+  const T* partial;
+  T* weight_gradient;
+  T* bias_gradient;
+  KOKKOS_FUNCTION void operator()(std::size_t feature) const {
+    T weight = T(0), bias = T(0);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      weight += partial[2 * block * features + feature];
+      bias += partial[(2 * block + 1) * features + feature];
+    }
+    weight_gradient[feature] = weight;
+    bias_gradient[feature] = bias;
+  }
+};
 
 }  // namespace
 
@@ -127,8 +133,14 @@ void layer_norm_gradient(const Space& instance, const LayerNormLabels& labels,
       host::add_rows(partial + features, blocks, 2 * features, begin, end, bias_gradient.data());
     });
   } else {
-    device_weight_gradient(instance, labels, rows, features, x.data(), statistics.data(), dy.data(),
-                           weight_gradient.data(), bias_gradient.data(), partial);
+    const std::size_t blocks = row_blocks(rows);
+    const double size = double(rows) * features, sums = 2.0 * blocks * features;
+    for_elements(
+        instance, labels.partial, blocks * features, {5 * size, 2 * sizeof(T) * size},
+        BlockSums<T>{rows, features, blocks, x.data(), statistics.data(), dy.data(), partial});
+    for_elements(
+        instance, labels.combine, features, {sums, sums * sizeof(T)},
+        CombineBlocks<T>{features, blocks, partial, weight_gradient.data(), bias_gradient.data()});
     if (!dx.data()) return;
     DeviceLayerNorm<Space, T, kNormTeam> kernel{};
     kernel.features = static_cast<int>(features);

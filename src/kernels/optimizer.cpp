@@ -163,6 +163,19 @@ struct SquaresOfBlock {
   }
 };
 
+struct ScaleFromSquares {
+  const double* partial;
+  std::size_t blocks;
+  double most;
+  double* scale;
+  KOKKOS_FUNCTION void operator()(std::size_t) const {
+    double sum = 0;
+    for (std::size_t block = 0; block < blocks; ++block) sum += partial[block];
+    const double factor = most / (std::sqrt(sum) + 1e-6);
+    *scale = factor > 1.0 ? 1.0 : factor;  // keeps a NaN
+  }
+};
+
 // The squares of one block on a host: eight sums side by side, so that they are vectors.
 template <class T>
 double squares_of(const T* from, std::size_t count) {
@@ -202,13 +215,8 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
     Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, static_cast<int>(blocks), 256),
                          SquaresOfBlock<Space, T>{gradient, partial, size});
   }
-  for_elements(
-      instance, label_scale, 1, {double(blocks), 8.0 * blocks}, KOKKOS_LAMBDA(std::size_t) {
-        double sum = 0;
-        for (std::size_t block = 0; block < blocks; ++block) sum += partial[block];
-        const double factor = most / (std::sqrt(sum) + 1e-6);
-        *scale = factor > 1.0 ? 1.0 : factor;  // keeps a NaN
-      });
+  for_elements(instance, label_scale, 1, {double(blocks), 8.0 * blocks},
+               ScaleFromSquares{partial, blocks, most, scale});
 }
 
 #define RIDGELINE_OPTIMIZER(Space, T)                                                              \

@@ -12,25 +12,27 @@ constexpr std::size_t kPerBlock = 1024;
 
 std::size_t blocks_of(std::size_t size) { return (size + kPerBlock - 1) / kPerBlock; }
 
-// A device's kernels, apart from who calls them: nvcc takes no device lambda inside `if constexpr`.
-template <class Space, class T>
-void device_add(const Space& instance, const std::string& label, std::size_t batch,
-                std::size_t size, const T* x, const T* weight, T* y, const Cost& cost) {
-  for_elements(
-      instance, label, batch * size, cost,
-      KOKKOS_LAMBDA(std::size_t i) { y[i] = x[i] + weight[i % size]; });
-}
+// A device's kernels.
+template <class T>
+struct AddPositions {
+  const T* x;
+  const T* weight;
+  T* y;
+  std::size_t size;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { y[i] = x[i] + weight[i % size]; }
+};
 
-template <class Space, class T>
-void device_sum(const Space& instance, const std::string& label, std::size_t batch,
-                std::size_t size, const T* dy, T* sums, const Cost& cost) {
-  for_elements(
-      instance, label, size, cost, KOKKOS_LAMBDA(std::size_t i) {
-        T sum = T(0);
-        for (std::size_t sample = 0; sample < batch; ++sample) sum += dy[sample * size + i];
-        sums[i] = sum;
-      });
-}
+template <class T>
+struct SumOverBatch {
+  const T* dy;
+  T* sums;
+  std::size_t batch, size;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    T sum = T(0);
+    for (std::size_t sample = 0; sample < batch; ++sample) sum += dy[sample * size + i];
+    sums[i] = sum;
+  }
+};
 
 }  // namespace
 
@@ -49,7 +51,7 @@ void add_positions(const Space& instance, const std::string& label, std::size_t 
       for (std::size_t i = 0; i < count; ++i) to[i] = from[i] + add[i];
     });
   } else {
-    device_add(instance, label, batch, size, x, weight, y, cost);
+    for_elements(instance, label, batch * size, cost, AddPositions<T>{x, weight, y, size});
   }
 }
 
@@ -69,7 +71,7 @@ void sum_over_batch(const Space& instance, const std::string& label, std::size_t
       }
     });
   } else {
-    device_sum(instance, label, batch, size, dy, sums, cost);
+    for_elements(instance, label, size, cost, SumOverBatch<T>{dy, sums, batch, size});
   }
 }
 

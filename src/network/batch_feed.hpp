@@ -57,8 +57,9 @@ class BatchFeed {
       if (!shared) copy(slot.targets, host.targets, host.count * dataset_.target_size());
       mark_copy();
       inputs = slot.inputs.data();
-      labels = slot.labels.data();
-      targets = shared ? inputs : slot.targets.data();
+      // An empty view's memory is not null.
+      labels = host.labels ? slot.labels.data() : nullptr;
+      targets = shared ? inputs : host.targets ? slot.targets.data() : nullptr;
     }
     Item item;
     item.batch.inputs = Matrix<Space, const T>(inputs, host.count, dataset_.sample_size());

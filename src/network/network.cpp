@@ -16,15 +16,16 @@ const std::string kUpdateLabel = "optimizer/update";
 const std::string kNormLabel = "optimizer/norm";
 const std::string kClipLabel = "optimizer/clip";
 
-template <class Space>
-void advance_schedule(const Space& instance, const Schedule& schedule,
-                      const config::Optimizer& optimizer, double* numbers, std::int64_t* step) {
-  for_elements(
-      instance, kScheduleLabel, 1, {}, KOKKOS_LAMBDA(std::size_t) {
-        kernels::set_step_numbers(optimizer, schedule.rate(*step), *step, numbers);
-        ++*step;
-      });
-}
+struct AdvanceSchedule {
+  Schedule schedule;
+  config::Optimizer optimizer;
+  double* numbers;
+  std::int64_t* step;
+  KOKKOS_FUNCTION void operator()(std::size_t) const {
+    kernels::set_step_numbers(optimizer, schedule.rate(*step), *step, numbers);
+    ++*step;
+  }
+};
 
 void begin(StepObserver* observer, std::size_t part) {
   if (observer) observer->begin(part);
@@ -176,7 +177,8 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
 template <class Space, class T>
 void Network<Space, T>::update() {
   const config::Optimizer& optimizer = plan_->optimizer;
-  advance_schedule(instance_, schedule_, optimizer, step_numbers_.data(), step_.data());
+  for_elements(instance_, kScheduleLabel, 1, {},
+               AdvanceSchedule{schedule_, optimizer, step_numbers_.data(), step_.data()});
   const std::size_t size = gradients_.size();
   const Vector<Space, const T> gradients(gradients_.data(), size);
   if (plan_->clip_norm) {

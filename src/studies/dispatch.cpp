@@ -32,7 +32,7 @@ io::Json json_of(const LaunchCost& cost) {
 }
 
 std::string show_rate(double bytes_per_second) {
-  return fmt::format("{:.3g} GB/s", 1e-9 * bytes_per_second);
+  return io::show_bytes(bytes_per_second) + "/s";
 }
 
 // Kernels of growing size on one space.

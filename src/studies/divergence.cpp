@@ -137,7 +137,18 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
   // All others are compared with one path.
   if (bounds.paths.front() != 1) bounds.paths.insert(bounds.paths.begin(), 1);
   if (bounds.iterations == 0) bounds.iterations = std::size_t{1} << 20;
-  if (bounds.array_bytes == 0) bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
+  const bool array_is_asked = bounds.array_bytes > 0;
+  if (!array_is_asked) bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
+  for (const SpaceKind space : bounds.spaces) {
+    if (array_is_asked) break;
+    with_space(space, [&](const auto& instance) {
+      using Reads = ReadAccess<std::decay_t<decltype(instance)>>;
+      // A device's many threads have a chain each.
+      while (bounds.array_bytes < sizeof(std::uint32_t) * Reads::least(instance)) {
+        bounds.array_bytes *= 2;
+      }
+    });
+  }
   for (const SpaceKind space : bounds.spaces) {
     // Beside the array there is its copy on the host, in the making.
     const std::size_t numbers = bounds.array_bytes / sizeof(std::uint32_t);

@@ -198,10 +198,13 @@ void check(const Case& c, const Run& run) {
     if (c.bias) arguments.dbias = Vector<Space, T>(dbias.data(), dbias.size());
     run(instance, arguments);
     instance.fence();
-    EXPECT_LT(relative_error(on_host(instance, dweight), expected.dweight), tolerance)
+    // What a sum rounds grows with the root of its terms.
+    const double of_sums =
+        tolerance * std::max(1.0, std::sqrt(double(dy.size() / bias.size()) / 30000.0));
+    EXPECT_LT(relative_error(on_host(instance, dweight), expected.dweight), of_sums)
         << "dweight of " << c;
     if (c.bias) {
-      EXPECT_LT(relative_error(on_host(instance, dbias), expected.dbias), tolerance)
+      EXPECT_LT(relative_error(on_host(instance, dbias), expected.dbias), of_sums)
           << "dbias of " << c;
     }
   }

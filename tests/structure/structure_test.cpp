@@ -126,6 +126,12 @@ TEST(Structure, OneWayToDoEachThing) {
 
 TEST(Structure, NobodyCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
 
+// On a host nvcc's host-device lambdas are called through a pointer, an element a call, and their
+// copies allocate: kernels have names.
+TEST(Structure, NoKernelIsALambdaOfHostAndDevice) {
+  EXPECT_EQ(matches("KOKKOS_(CLASS_)?LAMBDA"), Places());
+}
+
 TEST(Structure, KernelsAndLayersNeitherAllocateNorWait) {
   for (const char* pattern : {"\\bfence\\s*\\(", "\\bdeep_copy\\s*\\(", "\\bview_alloc\\b",
                               "\\ballocate\\s*<", "\\bparallel_reduce\\s*\\([^,]*Policy"}) {
