@@ -7,3 +7,19 @@
 #else
 #define RIDGELINE_FUNCTION inline
 #endif
+
+// A function that a device calls rather than repeats: what is long and seldom wanted would crowd
+// out the loop around it.
+#if defined(__CUDACC__)
+#define RIDGELINE_CALLED_FUNCTION __host__ __device__ __noinline__
+#else
+#define RIDGELINE_CALLED_FUNCTION inline
+#endif
+
+// Before a loop whose count the compiler knows: a device unrolls it whole, so that arrays which it
+// indexes stay in registers. Hosts do as they see fit.
+#if defined(__CUDA_ARCH__)
+#define RIDGELINE_UNROLL _Pragma("unroll")
+#else
+#define RIDGELINE_UNROLL
+#endif

@@ -121,6 +121,40 @@ void for_blocks(const Space& instance, const std::string& label, int blocks, con
   }
 }
 
+/// Threads that should share `size` elements on a device: up to eight elements each once there are
+/// more than it runs at a time. It starts its blocks one after the other, about one a clock, and a
+/// kernel of small ones (Kokkos's have 64 threads) with an element a thread ends there, and not at
+/// the memory's rate.
+template <class Space>
+std::size_t threads_to_share(const Space& instance, std::size_t size) {
+  const std::size_t resident = static_cast<std::size_t>(instance.concurrency());
+  const std::size_t each = std::min<std::size_t>(8, (size + resident - 1) / resident);
+  return each > 1 ? (size + each - 1) / each : size;
+}
+
+/// Calls `body` for the share of [0, size) that each of `threads` threads has: elements as far
+/// apart as there are threads, so that neighbours still read neighbours.
+template <class Body>
+struct SharedElements {
+  Body body;
+  std::size_t size, threads;
+
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    for (; i < size; i += threads) body(i);
+  }
+};
+
+/// The same of a reduction: `body(i, sum)`.
+template <class Body, class Sum>
+struct SharedSum {
+  Body body;
+  std::size_t size, threads;
+
+  KOKKOS_FUNCTION void operator()(std::size_t i, Sum& sum) const {
+    for (; i < size; i += threads) body(i, sum);
+  }
+};
+
 /// Runs `body(i)` for every i in [0, size) on any space; `body` writes only what belongs to i. On a
 /// host, blocks of about `grain` elements are what threads share.
 template <class Space, class Body>
@@ -134,7 +168,8 @@ void for_elements(const Space& instance, const std::string& label, std::size_t s
     for_blocks(instance, label, blocks, cost, detail::ElementBlock<Body>{&body, size, per_block});
   } else {
     ++launch_count.parallel;
-    Kokkos::parallel_for(label, LongRange<Space>(instance, 0, size), body);
+    const SharedElements<Body> shared{body, size, threads_to_share(instance, size)};
+    Kokkos::parallel_for(label, LongRange<Space>(instance, 0, shared.threads), shared);
     (void)cost, (void)grain;
   }
 }

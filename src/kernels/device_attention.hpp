@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/math.hpp"
+#include "core/team_scratch.hpp"
 #include "kernels/attention.hpp"
 
 namespace ridgeline::kernels {
@@ -192,8 +193,7 @@ struct DeviceAttention
   static constexpr int kParts = kTeam >= 2 * Tile ? kTeam / Tile : 1;
   static constexpr int kItems = Tile * kParts;
   // Operands, scores, maxima and sums of parts, and of rows: largest, next largest, total, factor.
-  static constexpr std::size_t kScratchBytes =
-      (Base::kOperands + Base::kScores + 2 * kItems + 4 * Tile) * sizeof(T);
+  static constexpr std::size_t kScratch = Base::kOperands + Base::kScores + 2 * kItems + 4 * Tile;
 
   T* output;
   T* log_sum;
@@ -206,7 +206,7 @@ struct DeviceAttention
     ++launch_count.parallel;
     Kokkos::parallel_for(label,
                          typename Base::Policy(instance, Base::league(shape), kTeam)
-                             .set_scratch_size(0, Kokkos::PerTeam(int(kScratchBytes))),
+                             .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(kScratch))),
                          DeviceAttention(shape, qkv, output, log_sum));
   }
 
@@ -256,8 +256,7 @@ struct DeviceAttention
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     constexpr T kHidden = -std::numeric_limits<T>::infinity();
     const Place p = this->place(team);
-    const std::size_t scratch_bytes = kScratchBytes;
-    T* operands = static_cast<T*>(team.team_shmem().get_shmem(scratch_bytes));
+    T* operands = team_scratch<T>(team, kScratch);
     T* scores = operands + Base::kOperands;
     T* part_most = scores + Base::kScores;
     T* part_sum = part_most + kItems;

@@ -20,7 +20,7 @@ struct DeviceAttentionGradient
   using typename Base::Member;
   using typename Base::Place;
 
-  static constexpr std::size_t kScratchBytes = (Base::kOperands + Base::kScores) * sizeof(T);
+  static constexpr std::size_t kScratch = Base::kOperands + Base::kScores;
 
   struct OfKeys {};
   struct OfQueries {};
@@ -40,7 +40,7 @@ struct DeviceAttentionGradient
     Kokkos::parallel_for(label,
                          Kokkos::TeamPolicy<Space, Which, Kokkos::LaunchBounds<kTeam, 1>>(
                              instance, Base::league(shape), kTeam)
-                             .set_scratch_size(0, Kokkos::PerTeam(int(kScratchBytes))),
+                             .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(kScratch))),
                          *this);
   }
 
@@ -81,8 +81,7 @@ struct DeviceAttentionGradient
 
   KOKKOS_FUNCTION void operator()(const OfKeys&, const Member& team) const {
     const Place p = this->place(team);
-    const std::size_t scratch_bytes = kScratchBytes;
-    T* operands = static_cast<T*>(team.team_shmem().get_shmem(scratch_bytes));
+    T* operands = team_scratch<T>(team, kScratch);
     T* scores = operands + Base::kOperands;
     T keys_sum[kRows][kFeatures], values_sum[kRows][kFeatures];
     for (int i = 0; i < kRows; ++i) {
@@ -109,8 +108,7 @@ struct DeviceAttentionGradient
 
   KOKKOS_FUNCTION void operator()(const OfQueries&, const Member& team) const {
     const Place p = this->place(team);
-    const std::size_t scratch_bytes = kScratchBytes;
-    T* operands = static_cast<T*>(team.team_shmem().get_shmem(scratch_bytes));
+    T* operands = team_scratch<T>(team, kScratch);
     T* scores = operands + Base::kOperands;
     T sum[kRows][kFeatures];
     for (int i = 0; i < kRows; ++i) {

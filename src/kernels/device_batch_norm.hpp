@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/team_scratch.hpp"
 #include "kernels/batch_norm.hpp"
 #include "kernels/batch_norm_combine.hpp"
 #include "kernels/device_team.hpp"
@@ -40,7 +41,7 @@ struct DeviceChannelSums {
 
   void launch(const Space& instance, const std::string& label) const {
     const std::size_t tiles = (shape.channels + Channels - 1) / Channels;
-    const int scratch = static_cast<int>(kTeam * sizeof(T));
+    const int scratch = team_scratch_bytes<T>(kTeam);
     ++launch_count.parallel;
     Kokkos::parallel_for(label,
                          Policy(instance, static_cast<int>(cut.groups * tiles), kTeam)
@@ -49,8 +50,7 @@ struct DeviceChannelSums {
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
-    const int team_size = kTeam;
-    T* scratch = static_cast<T*>(team.team_shmem().get_shmem(team_size * sizeof(T)));
+    T* scratch = team_scratch<T>(team, kTeam);
     const std::size_t group = static_cast<std::size_t>(team.league_rank()) % cut.groups;
     const std::size_t tile = static_cast<std::size_t>(team.league_rank()) / cut.groups;
     const std::size_t wanted = tile * Channels + team.team_rank() % Channels;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/launch.hpp"
+#include "core/team_scratch.hpp"
 #include "kernels/embedding.hpp"
 
 namespace ridgeline::kernels {
@@ -16,7 +17,6 @@ template <class Space, class T, int Team>
 struct DeviceEmbeddingGradient {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
   using Member = typename Policy::member_type;
-  static constexpr std::size_t kScratchBytes = 2 * Team * sizeof(int);
 
   const T* tokens;
   const T* dy;
@@ -27,16 +27,16 @@ struct DeviceEmbeddingGradient {
 
   void launch(const Space& instance, const std::string& label) const {
     ++launch_count.parallel;
-    Kokkos::parallel_for(label,
-                         Policy(instance, static_cast<int>(vocabulary), Team)
-                             .set_scratch_size(0, Kokkos::PerTeam(int(kScratchBytes))),
-                         *this);
+    Kokkos::parallel_for(
+        label,
+        Policy(instance, static_cast<int>(vocabulary), Team)
+            .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<int>(2 * Team))),
+        *this);
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     const std::size_t row = team.league_rank(), thread = team.team_rank();
-    const std::size_t bytes = kScratchBytes;  // a device has no address of the constant
-    int* mine = static_cast<int*>(team.team_shmem().get_shmem(bytes));
+    int* mine = team_scratch<int>(team, 2 * Team);
     int* any = mine + Team;
     for (std::size_t f = thread; f < features; f += Team) gradient[row * features + f] = T(0);
     for (std::size_t first = 0; first < positions; first += Team) {

@@ -53,7 +53,7 @@ struct ImageOperand {
     int line = row - number * height.count;
     const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(height.size) * width.size;
     std::ptrdiff_t base = number * image + channel * plane;
-    T factors[4] = {T(0), T(0), T(0), T(0)};
+    Four<T> factors{{T(0), T(0), T(0), T(0)}};
     for (int i = 0; i < 4; ++i) {
       if (pixel + i >= pixels) break;
       const int h = height.first + line * height.step + tap_h * height.tap;
@@ -61,7 +61,7 @@ struct ImageOperand {
       if (h >= 0 && h < height.size && w >= 0 && w < width.size) {
         const std::ptrdiff_t at = base + static_cast<std::ptrdiff_t>(h) * width.size + w;
         values[i] = data[at];
-        if (kept) factors[i] = kept[at];
+        if (kept) factors.value[i] = kept[at];
       }
       if (++column == width.count) {
         column = 0;
@@ -72,9 +72,8 @@ struct ImageOperand {
       }
     }
     if (kept) {
-      with_activation(derivative, [&](auto f) {
-        for (int i = 0; i < 4; ++i) values[i] *= kernels::derivative<f()>(factors[i]);
-      });
+      factors = derivatives_of(derivative, factors);
+      for (int i = 0; i < 4; ++i) values[i] *= factors.value[i];
     }
   }
 };

@@ -14,11 +14,6 @@ namespace ridgeline::kernels {
 /// Multiplied by derivative(kept) if `kept` is not null.
 template <class T>
 struct MatrixOperand {
-  /// Four scalars moved by one instruction where address and size allow.
-  struct alignas(4 * sizeof(T) < 16 ? 4 * sizeof(T) : 16) Four {
-    T value[4];
-  };
-
   const T* data;
   const T* kept;
   int outer, k;
@@ -47,7 +42,7 @@ struct MatrixOperand {
     const std::size_t at = k_contiguous ? static_cast<std::size_t>(row) * stride + at_k
                                         : static_cast<std::size_t>(at_k) * stride + row;
     if (aligned && left >= 4) {
-      const Four loaded = *reinterpret_cast<const Four*>(data + at);
+      const Four<T> loaded = *reinterpret_cast<const Four<T>*>(data + at);
       for (int i = 0; i < 4; ++i) values[i] = loaded.value[i];
     } else {
       for (int i = 0; i < 4; ++i) {
@@ -55,11 +50,10 @@ struct MatrixOperand {
       }
     }
     if (kept) {
-      with_activation(derivative, [&](auto f) {
-        for (int i = 0; i < 4; ++i) {
-          if (i < left) values[i] *= kernels::derivative<f()>(kept[at + i]);
-        }
-      });
+      Four<T> factors;
+      for (int i = 0; i < 4; ++i) factors.value[i] = i < left ? kept[at + i] : T(0);
+      factors = derivatives_of(derivative, factors);
+      for (int i = 0; i < 4; ++i) values[i] *= factors.value[i];
     }
   }
 };

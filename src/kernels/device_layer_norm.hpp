@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/launch.hpp"
+#include "core/team_scratch.hpp"
 
 namespace ridgeline::kernels {
 
@@ -17,7 +18,6 @@ struct DeviceLayerNorm {
   static_assert((Team & (Team - 1)) == 0, "sums halve the team");
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
   using Member = typename Policy::member_type;
-  static constexpr std::size_t kScratchBytes = Team * sizeof(T);
 
   struct Forward {};
   struct Backward {};
@@ -40,7 +40,7 @@ struct DeviceLayerNorm {
     Kokkos::parallel_for(label,
                          Kokkos::TeamPolicy<Space, Phase, Kokkos::LaunchBounds<Team, 1>>(
                              instance, static_cast<int>(rows), Team)
-                             .set_scratch_size(0, Kokkos::PerTeam(int(kScratchBytes))),
+                             .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(Team))),
                          *this);
   }
 
@@ -58,13 +58,8 @@ struct DeviceLayerNorm {
     return total;
   }
 
-  KOKKOS_FUNCTION static T* scratch_of(const Member& team) {
-    const std::size_t bytes = kScratchBytes;  // a device has no address of the constant
-    return static_cast<T*>(team.team_shmem().get_shmem(bytes));
-  }
-
   KOKKOS_FUNCTION void operator()(const Forward&, const Member& team) const {
-    T* scratch = scratch_of(team);
+    T* scratch = team_scratch<T>(team, Team);
     const std::size_t row = team.league_rank();
     const T* in = x + row * features;
     T part = T(0);
@@ -84,7 +79,7 @@ struct DeviceLayerNorm {
   }
 
   KOKKOS_FUNCTION void operator()(const Backward&, const Member& team) const {
-    T* scratch = scratch_of(team);
+    T* scratch = team_scratch<T>(team, Team);
     const std::size_t row = team.league_rank();
     const T* in = x + row * features;
     const T* slope = dy + row * features;

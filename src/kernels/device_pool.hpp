@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/team_scratch.hpp"
 #include "kernels/device_team.hpp"
 #include "kernels/pool_shape.hpp"
 
@@ -135,7 +136,7 @@ struct DevicePlaneMeans {
   T* y;
 
   void launch(const Space& instance, const std::string& label, std::size_t planes) const {
-    const int scratch = static_cast<int>(Threads * sizeof(T));
+    const int scratch = team_scratch_bytes<T>(Threads);
     ++launch_count.parallel;
     Kokkos::parallel_for(label,
                          Policy(instance, static_cast<int>(planes), Threads)
@@ -144,8 +145,7 @@ struct DevicePlaneMeans {
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
-    const std::size_t bytes = Threads * sizeof(T);
-    T* scratch = static_cast<T*>(team.team_shmem().get_shmem(bytes));
+    T* scratch = team_scratch<T>(team, Threads);
     const T* plane = x + static_cast<std::size_t>(team.league_rank()) * size;
     T sum = T(0);
     for (std::size_t i = team.team_rank(); i < size; i += Threads) sum += plane[i];

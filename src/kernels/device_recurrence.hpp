@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/launch.hpp"
+#include "core/team_scratch.hpp"
 #include "core/views.hpp"
 #include "kernels/recurrence.hpp"
 
@@ -81,17 +82,17 @@ struct DeviceRecurrence {
                    {0, 2.0 * sizeof(T) * columns * depth},
                    TransposeWeights<T>{weight, transposed, columns, depth});
     }
-    std::size_t scratch = team_size(cell.units) * sizeof(T) + 16;
+    int scratch = 0;
     if (spills(cell.units)) {
       kernel.spill = rest;
-      scratch = 0;
+    } else {
+      scratch = team_scratch_bytes<T>(team_size(cell.units));
     }
     ++launch_count.parallel;
     launch_count.barriers += 1 + 2 * cell.length;
     Kokkos::parallel_for(
         labels.steps,
-        Policy(instance, teams(batch), Team).set_scratch_size(0, Kokkos::PerTeam(int(scratch))),
-        kernel);
+        Policy(instance, teams(batch), Team).set_scratch_size(0, Kokkos::PerTeam(scratch)), kernel);
   }
 
   // sums[part][column] of one part of one column.
@@ -136,12 +137,19 @@ struct DeviceRecurrence {
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
+    const std::size_t size =
+        std::size_t(Samples) * cell.units * (kStates + std::size_t(parts) * kSums + 1);
+    if (spill) {
+      all_steps(team, spill + team.league_rank() * size);
+    } else {
+      all_steps(team, team_scratch<T>(team, size));
+    }
+  }
+
+  // Inlined into both of its callers: each knows of which kind the memory is.
+  KOKKOS_FORCEINLINE_FUNCTION void all_steps(const Member& team, T* memory) const {
     const int units = cell.units, columns = kSums * units;
     const int thread = team.team_rank(), threads = team.team_size();
-    const std::size_t size =
-        std::size_t(Samples) * units * (kStates + std::size_t(parts) * kSums + 1);
-    T* memory = spill ? spill + team.league_rank() * size
-                      : static_cast<T*>(team.team_shmem().get_shmem_aligned(size * sizeof(T), 16));
     for (int i = thread; i < Samples * (kStates + 1) * units; i += threads) memory[i] = T(0);
     Group* state = reinterpret_cast<Group*>(memory);
     T* carry = memory + Samples * kStates * units;

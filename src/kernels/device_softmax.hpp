@@ -8,6 +8,7 @@
 
 #include "core/launch.hpp"
 #include "core/math.hpp"
+#include "core/team_scratch.hpp"
 #include "kernels/device_team.hpp"
 
 namespace ridgeline::kernels {
@@ -25,12 +26,10 @@ struct DeviceRows {
     ++launch_count.parallel;
     Kokkos::parallel_for(label,
                          Policy(instance, static_cast<int>(rows), Threads)
-                             .set_scratch_size(0, Kokkos::PerTeam(int(Threads * sizeof(T)))),
+                             .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(Threads))),
                          kernel);
   }
-  KOKKOS_FUNCTION static T* scratch(const Member& team) {
-    return static_cast<T*>(team.team_shmem().get_shmem(std::size_t(Threads) * sizeof(T)));
-  }
+  KOKKOS_FUNCTION static T* scratch(const Member& team) { return team_scratch<T>(team, Threads); }
 
   /// The largest over the team's threads; NaN may be passed over.
   KOKKOS_FUNCTION static T team_largest(const Member& team, T* values, T value) {

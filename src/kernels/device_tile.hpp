@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/launch.hpp"
+#include "core/team_scratch.hpp"
 #include "kernels/activation.hpp"
 
 namespace ridgeline::kernels {
@@ -43,6 +44,20 @@ struct Divisor {
   }
 };
 
+/// f(z), and f′ of the arguments (or values, as f wants) that were kept.
+template <class T>
+RIDGELINE_CALLED_FUNCTION T activation_of(Activation f, T z) {
+  with_activation(f, [&](auto known) { z = activate<known()>(z); });
+  return z;
+}
+template <class T>
+RIDGELINE_CALLED_FUNCTION Four<T> derivatives_of(Activation f, Four<T> kept) {
+  with_activation(f, [&](auto known) {
+    for (int i = 0; i < 4; ++i) kept.value[i] = derivative<known()>(kept.value[i]);
+  });
+  return kept;
+}
+
 /// Where sums end: bias, activation and a copy of its argument.
 template <class T>
 struct TileOutput {
@@ -55,7 +70,7 @@ struct TileOutput {
   KOKKOS_FUNCTION void finish(std::ptrdiff_t at, std::ptrdiff_t channel, T z) const {
     if (bias) z += bias[channel];
     if (pre_activation) pre_activation[at] = z;
-    with_activation(activation, [&](auto f) { c[at] = activate<f()>(z); });
+    c[at] = activation == Activation::identity ? z : activation_of(activation, z);
   }
 };
 
@@ -85,12 +100,16 @@ struct TileKernel {
   static constexpr int kStrideA = Sizes::kTileM + kPad, kStrideB = Sizes::kTileN + kPad;
   static constexpr int kScratchA = Sizes::kTileK * kStrideA;
   static constexpr int kScratchB = Sizes::kTileK * kStrideB;
-  static constexpr std::size_t kScratchBytes = 2 * (kScratchA + kScratchB) * sizeof(T);
   static constexpr int kTeam = Sizes::kTeam;
+  /// Teams that a multiprocessor should have at a time: 512 threads of float with 128 registers.
+  static constexpr int kTeams = (sizeof(T) == sizeof(float) ? 512 : 256) / kTeam;
   static constexpr int kLoadsA = (Sizes::kTileM * Sizes::kTileK / 4 + kTeam - 1) / kTeam;
   static constexpr int kLoadsB = (Sizes::kTileN * Sizes::kTileK / 4 + kTeam - 1) / kTeam;
 
-  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<kTeam, 1>>;
+  /// Rows whose sums a thread adds up.
+  static constexpr int kSumRows = (Sizes::kTileM + kTeam - 1) / kTeam;
+
+  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<kTeam, (kTeams > 0 ? kTeams : 1)>>;
   using Member = typename Policy::member_type;
 
   Problem problem;
@@ -103,16 +122,19 @@ struct TileKernel {
   template <int Outer, int Loads, class Operand>
   KOKKOS_FUNCTION static void fetch(const Operand& from, int thread, int outer0, int k0,
                                     T (&registers)[Loads][4]) {
-    constexpr int kTileK = Sizes::kTileK;
+    constexpr int kTileK = Sizes::kTileK, kItems = Outer * kTileK / 4;
+    RIDGELINE_UNROLL
     for (int load = 0; load < Loads; ++load) {
       const int item = thread + load * kTeam;
       for (int i = 0; i < 4; ++i) registers[load][i] = T(0);
-      if (item >= Outer * kTileK / 4) continue;
-      // Neighbouring threads read neighbouring fours along the contiguous dimension.
-      const int per_line = from.k_contiguous ? kTileK / 4 : Outer / 4;
-      const int line = item / per_line, along = item % per_line * 4;
-      from.four(outer0 + (from.k_contiguous ? line : along),
-                k0 + (from.k_contiguous ? along : line), registers[load]);
+      if (kItems % kTeam == 0 || item < kItems) {
+        // Neighbouring threads read neighbouring fours along the contiguous dimension.
+        if (from.k_contiguous) {
+          from.four(outer0 + item / (kTileK / 4), k0 + item % (kTileK / 4) * 4, registers[load]);
+        } else {
+          from.four(outer0 + item % (Outer / 4) * 4, k0 + item / (Outer / 4), registers[load]);
+        }
+      }
     }
   }
 
@@ -120,16 +142,20 @@ struct TileKernel {
   template <int Outer, int Stride, int Loads>
   KOKKOS_FUNCTION static void put(bool k_contiguous, int thread, const T (&registers)[Loads][4],
                                   T* tile) {
-    constexpr int kTileK = Sizes::kTileK;
+    constexpr int kTileK = Sizes::kTileK, kItems = Outer * kTileK / 4;
+    RIDGELINE_UNROLL
     for (int load = 0; load < Loads; ++load) {
       const int item = thread + load * kTeam;
-      if (item >= Outer * kTileK / 4) continue;
-      const int per_line = k_contiguous ? kTileK / 4 : Outer / 4;
-      const int line = item / per_line, along = item % per_line * 4;
-      for (int i = 0; i < 4; ++i) {
-        const int outer = k_contiguous ? line : along + i;
-        const int k_in_tile = k_contiguous ? along + i : line;
-        tile[k_in_tile * Stride + outer] = registers[load][i];
+      if (kItems % kTeam == 0 || item < kItems) {
+        if (k_contiguous) {
+          T* to = tile + item % (kTileK / 4) * 4 * Stride + item / (kTileK / 4);
+          for (int i = 0; i < 4; ++i) to[i * Stride] = registers[load][i];
+        } else {
+          Four<T> four;
+          for (int i = 0; i < 4; ++i) four.value[i] = registers[load][i];
+          *reinterpret_cast<Four<T>*>(tile + item / (Outer / 4) * Stride + item % (Outer / 4) * 4) =
+              four;
+        }
       }
     }
   }
@@ -139,6 +165,16 @@ struct TileKernel {
   template <int Threads>
   KOKKOS_FUNCTION static int index(int t, int i) {
     return i / 4 * (Threads * 4) + t * 4 + i % 4;
+  }
+
+  // The registers of thread `t` of one line of a tile.
+  template <int Threads, int Count>
+  KOKKOS_FUNCTION static void read(const T* line, int t, T (&values)[Count]) {
+    RIDGELINE_UNROLL
+    for (int i = 0; i < Count; i += 4) {
+      const Four<T> four = *reinterpret_cast<const Four<T>*>(line + index<Threads>(t, i));
+      for (int j = 0; j < 4; ++j) values[i + j] = four.value[j];
+    }
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
@@ -151,23 +187,23 @@ struct TileKernel {
                                    k_begin + split_depth);
     const int thread = team.team_rank();
     const int thread_m = thread / kThreadsN, thread_n = thread % kThreadsN;
-    const std::size_t scratch_bytes = kScratchBytes;  // a device has no address of the constant
-    T* scratch = static_cast<T*>(team.team_shmem().get_shmem(scratch_bytes));
-    T* tile_a[2] = {scratch, scratch + kScratchA};
-    T* tile_b[2] = {scratch + 2 * kScratchA, scratch + 2 * kScratchA + kScratchB};
+    T* const tile_a = team_scratch<T>(team, 2 * (kScratchA + kScratchB));
+    T* const tile_b = tile_a + 2 * kScratchA;
 
     T sum[kThreadM][kThreadN];
-    T a_sum[kThreadM];
+    RIDGELINE_UNROLL
     for (int i = 0; i < kThreadM; ++i) {
-      a_sum[i] = T(0);
       for (int j = 0; j < kThreadN; ++j) sum[i][j] = T(0);
     }
     T next_a[kLoadsA][4], next_b[kLoadsB][4];
     const int m0 = work.m0, n0 = work.n0;
+    const bool sums_rows = work.sum_position(m0) >= 0;
+    T row_sum[kSumRows];
+    for (int i = 0; i < kSumRows; ++i) row_sum[i] = T(0);
     fetch<Sizes::kTileM>(work.a, thread, m0, k_begin, next_a);
     fetch<Sizes::kTileN>(work.b, thread, n0, k_begin, next_b);
-    put<Sizes::kTileM, kStrideA>(work.a.k_contiguous, thread, next_a, tile_a[0]);
-    put<Sizes::kTileN, kStrideB>(work.b.k_contiguous, thread, next_b, tile_b[0]);
+    put<Sizes::kTileM, kStrideA>(work.a.k_contiguous, thread, next_a, tile_a);
+    put<Sizes::kTileN, kStrideB>(work.b.k_contiguous, thread, next_b, tile_b);
     team.team_barrier();
     const int steps = (work.k_end - k_begin + kTileK - 1) / kTileK;
     for (int step = 0; step < steps; ++step) {
@@ -176,30 +212,45 @@ struct TileKernel {
         fetch<Sizes::kTileM>(work.a, thread, m0, k_begin + (step + 1) * kTileK, next_a);
         fetch<Sizes::kTileN>(work.b, thread, n0, k_begin + (step + 1) * kTileK, next_b);
       }
-      const T* now_a = tile_a[step % 2];
-      const T* now_b = tile_b[step % 2];
+      const T* const now_a = tile_a + step % 2 * kScratchA;
+      const T* const now_b = tile_b + step % 2 * kScratchB;
+      RIDGELINE_UNROLL
       for (int kk = 0; kk < kTileK; ++kk) {
         T av[kThreadM], bv[kThreadN];
-        for (int i = 0; i < kThreadM; ++i)
-          av[i] = now_a[kk * kStrideA + index<kThreadsM>(thread_m, i)];
-        for (int j = 0; j < kThreadN; ++j)
-          bv[j] = now_b[kk * kStrideB + index<kThreadsN>(thread_n, j)];
+        read<kThreadsM>(now_a + kk * kStrideA, thread_m, av);
+        read<kThreadsN>(now_b + kk * kStrideB, thread_n, bv);
+        RIDGELINE_UNROLL
         for (int i = 0; i < kThreadM; ++i) {
-          a_sum[i] += av[i];
+          RIDGELINE_UNROLL
           for (int j = 0; j < kThreadN; ++j) sum[i][j] += av[i] * bv[j];
         }
       }
+      if (sums_rows) {
+        RIDGELINE_UNROLL
+        for (int i = 0; i < kSumRows; ++i) {
+          const int row = thread + i * kTeam;
+          if (Sizes::kTileM % kTeam == 0 || row < Sizes::kTileM) {
+            for (int kk = 0; kk < kTileK; ++kk) row_sum[i] += now_a[kk * kStrideA + row];
+          }
+        }
+      }
       if (more) {
-        put<Sizes::kTileM, kStrideA>(work.a.k_contiguous, thread, next_a, tile_a[(step + 1) % 2]);
-        put<Sizes::kTileN, kStrideB>(work.b.k_contiguous, thread, next_b, tile_b[(step + 1) % 2]);
+        put<Sizes::kTileM, kStrideA>(work.a.k_contiguous, thread, next_a,
+                                     tile_a + (step + 1) % 2 * kScratchA);
+        put<Sizes::kTileN, kStrideB>(work.b.k_contiguous, thread, next_b,
+                                     tile_b + (step + 1) % 2 * kScratchB);
       }
       team.team_barrier();
     }
 
     T* part = partial ? partial + split * (problem.total + problem.total_sums) : nullptr;
-    for (int i = 0; i < kThreadM && thread_n == 0; ++i) {
-      const std::ptrdiff_t at = work.sum_position(m0 + index<kThreadsM>(thread_m, i));
-      if (at >= 0) (part ? part[problem.total + at] : row_sums[at]) = a_sum[i];
+    if (sums_rows) {
+      RIDGELINE_UNROLL
+      for (int i = 0; i < kSumRows; ++i) {
+        const int row = thread + i * kTeam;
+        const std::ptrdiff_t at = row < Sizes::kTileM ? work.sum_position(m0 + row) : -1;
+        if (at >= 0) (part ? part[problem.total + at] : row_sums[at]) = row_sum[i];
+      }
     }
     for (int j = 0; j < kThreadN; ++j) {
       const int column_index = n0 + index<kThreadsN>(thread_n, j);
@@ -260,7 +311,8 @@ void launch_tiles(const Space& instance, const std::string& label, const std::st
   ++launch_count.parallel;
   Kokkos::parallel_for(label,
                        typename Kernel::Policy(instance, league, Kernel::kTeam)
-                           .set_scratch_size(0, Kokkos::PerTeam(int(Kernel::kScratchBytes))),
+                           .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(
+                                                    2 * (Kernel::kScratchA + Kernel::kScratchB)))),
                        kernel);
   if (splits == 1) return;
   const std::ptrdiff_t all = problem.total + problem.total_sums;

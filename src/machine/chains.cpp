@@ -153,8 +153,10 @@ void ChainedLoads<Space>::run_independent() {
     Kokkos::parallel_reduce("concurrency/independent", detail::threads_policy(instance_, threads_),
                             detail::SumParts{memory_, route_.data(), part_nodes_}, sum);
   } else {
-    Kokkos::parallel_reduce("concurrency/independent", LongRange<Space>(instance_, 0, part_nodes_),
-                            detail::SumNodes{memory_, device_route_.data()}, sum);
+    const SharedSum<detail::SumNodes, std::uint64_t> shared{
+        {memory_, device_route_.data()}, part_nodes_, threads_to_share(instance_, part_nodes_)};
+    Kokkos::parallel_reduce("concurrency/independent",
+                            LongRange<Space>(instance_, 0, shared.threads), shared, sum);
   }
 }
 

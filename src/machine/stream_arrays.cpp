@@ -47,37 +47,66 @@ struct HostStream {
   }
 };
 
-/// A device thread takes one element a pass, another one each time, so that its multiprocessor's
-/// own cache does not serve it; every pass writes the same value to an element.
+/// The elements that device threads take: each a few a pass, as far apart as there are threads, and
+/// others every pass, so that a multiprocessor's own cache does not serve what does not fit into
+/// it.
+struct DeviceShares {
+  std::size_t n, threads, shift;
+  long passes;
+
+  /// Elements move by the golden section of the array from pass to pass, in whole lines: for long,
+  /// no pass comes back to where another was.
+  template <class Space>
+  DeviceShares(const Space& instance, std::size_t count, long of_passes)
+      : n(count),
+        threads(threads_to_share(instance, count)),
+        shift(static_cast<std::size_t>(0.6180339887 * static_cast<double>(count)) / 16 * 16),
+        passes(of_passes) {}
+
+  template <class Body>
+  KOKKOS_FUNCTION void for_each(std::size_t thread, const Body& body) const {
+    std::size_t offset = 0;
+    for (long pass = 0; pass < passes; ++pass) {
+#if defined(__CUDA_ARCH__)
+#pragma unroll 4  // loads that do not wait for one another
+#endif
+      for (std::size_t i = thread; i < n; i += threads) {
+        const std::size_t at = i + offset;
+        body(at < n ? at : at - n);
+      }
+      offset += shift;
+      if (offset >= n) offset -= n;
+    }
+  }
+};
+
+/// Every pass writes the same value to an element.
 template <StreamKernel kernel>
 struct DeviceStream {
   StreamPointers p;
-  std::size_t n, shift;
-  long passes;
+  DeviceShares shares;
 
-  KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    for (long pass = 0; pass < passes; ++pass) {
-      if constexpr (kernel == StreamKernel::write) p.c[i] = kStreamScalar;
-      if constexpr (kernel == StreamKernel::copy) p.c[i] = p.a[i];
-      if constexpr (kernel == StreamKernel::scale) p.c[i] = kStreamScalar * p.a[i];
-      if constexpr (kernel == StreamKernel::triad) p.c[i] = p.a[i] + kStreamScalar * p.b[i];
-      i += shift;
-      if (i >= n) i -= n;
-    }
+  KOKKOS_FUNCTION void operator()(std::size_t thread) const {
+    const double* __restrict a = p.a;
+    const double* __restrict b = p.b;
+    double* __restrict c = p.c;
+    shares.for_each(thread, [&](std::size_t i) {
+      if constexpr (kernel == StreamKernel::write) c[i] = kStreamScalar;
+      if constexpr (kernel == StreamKernel::copy) c[i] = a[i];
+      if constexpr (kernel == StreamKernel::scale) c[i] = kStreamScalar * a[i];
+      if constexpr (kernel == StreamKernel::triad) c[i] = a[i] + kStreamScalar * b[i];
+    });
   }
 };
 
 struct DeviceRead {
   const double* a;
-  std::size_t n, shift;
-  long passes;
+  DeviceShares shares;
 
-  KOKKOS_FUNCTION void operator()(std::size_t i, double& sum) const {
-    for (long pass = 0; pass < passes; ++pass) {
-      sum += a[i];
-      i += shift;
-      if (i >= n) i -= n;
-    }
+  KOKKOS_FUNCTION void operator()(std::size_t thread, double& sum) const {
+    double mine = 0;
+    shares.for_each(thread, [&](std::size_t i) { mine += a[i]; });
+    sum += mine;
   }
 };
 
@@ -152,14 +181,10 @@ Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int> part_policy(co
   return {instance, 0, parts, Kokkos::ChunkSize(1)};
 }
 
-// How far a device thread's element moves from pass to pass: far from it, and a stranger to the
-// number of elements that a multiprocessor works on at once.
-std::size_t shift_for(std::size_t n) { return n < 2 ? 0 : n / 2 - n / 16; }
-
 template <StreamKernel kernel, class Space>
-void stream_on_device(const Space& instance, const StreamPointers& p, std::size_t n, long passes) {
-  Kokkos::parallel_for("bandwidth/stream", Kokkos::RangePolicy<Space>(instance, 0, n),
-                       DeviceStream<kernel>{p, n, shift_for(n), passes});
+void stream_on_device(const Space& instance, const StreamPointers& p, const DeviceShares& shares) {
+  Kokkos::parallel_for("bandwidth/stream", LongRange<Space>(instance, 0, shares.threads),
+                       DeviceStream<kernel>{p, shares});
 }
 
 const std::vector<double>& host_tables() {
@@ -250,26 +275,27 @@ void StreamArrays<Space>::run(StreamKernel kernel, long passes) {
     Kokkos::parallel_for("bandwidth/stream", detail::part_policy(instance_, parts_),
                          detail::HostStream{kernel, p, n_, parts_, passes, sums_.data()});
   } else {
+    const detail::DeviceShares shares(instance_, n_, passes);
     switch (kernel) {
       case StreamKernel::read: {
         const Kokkos::View<double, typename Space::memory_space,
                            Kokkos::MemoryTraits<Kokkos::Unmanaged>>
             sum(sums_.data());
-        Kokkos::parallel_reduce("bandwidth/read", Kokkos::RangePolicy<Space>(instance_, 0, n_),
-                                detail::DeviceRead{p.a, n_, detail::shift_for(n_), passes}, sum);
+        Kokkos::parallel_reduce("bandwidth/read", LongRange<Space>(instance_, 0, shares.threads),
+                                detail::DeviceRead{p.a, shares}, sum);
         break;
       }
       case StreamKernel::write:
-        detail::stream_on_device<StreamKernel::write>(instance_, p, n_, passes);
+        detail::stream_on_device<StreamKernel::write>(instance_, p, shares);
         break;
       case StreamKernel::copy:
-        detail::stream_on_device<StreamKernel::copy>(instance_, p, n_, passes);
+        detail::stream_on_device<StreamKernel::copy>(instance_, p, shares);
         break;
       case StreamKernel::scale:
-        detail::stream_on_device<StreamKernel::scale>(instance_, p, n_, passes);
+        detail::stream_on_device<StreamKernel::scale>(instance_, p, shares);
         break;
       case StreamKernel::triad:
-        detail::stream_on_device<StreamKernel::triad>(instance_, p, n_, passes);
+        detail::stream_on_device<StreamKernel::triad>(instance_, p, shares);
         break;
     }
   }

@@ -63,6 +63,9 @@ Crossover find_crossover(const std::vector<SizePoint>& points, int resamples, st
 
 std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
                                        const std::vector<double>& ratios) {
+  if (bytes.size() < 2) return std::nullopt;
+  const auto [least, most] = std::minmax_element(bytes.begin(), bytes.end());
+  if (*most < kLeastGrowth * *least) return std::nullopt;
   const auto fit =
       least_squares({0, 0}, bytes.size(), [&](const std::vector<double>& p, std::size_t i) {
         return std::log2(ratios[i]) - p[0] - p[1] * (std::log2(bytes[i]) - 20);
@@ -71,7 +74,6 @@ std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
   Advantage advantage{fit->positive([](const std::vector<double>& p) { return std::exp2(p[1]); }),
                       {},
                       fit->residual_deviation()};
-  const auto [least, most] = std::minmax_element(bytes.begin(), bytes.end());
   const Estimate even =
       fit->positive([](const std::vector<double>& p) { return std::exp2(20 - p[0] / p[1]); });
   const bool grows = advantage.per_doubling.low > 1 || advantage.per_doubling.high < 1;

@@ -51,7 +51,11 @@ struct Advantage {
   double residual_deviation;
 };
 
-/// Fits log ratio = p + q log bytes. Nothing where there are fewer than three points.
+/// Bytes have to grow by this factor before anything is said of how an advantage grows with them.
+inline constexpr double kLeastGrowth = 4;
+
+/// Fits log ratio = p + q log bytes. Nothing where there are fewer than three points, or where the
+/// bytes hardly grow.
 std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
                                        const std::vector<double>& ratios);
 

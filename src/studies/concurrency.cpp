@@ -24,10 +24,14 @@ using machine::readable_bytes;
 // What a launch of chained loads lasts, about.
 constexpr double kLaunchSeconds = 4e-3;
 
-// What Little's law is told: seconds of one load, and bytes a second of two reads that wait for
+// Threads of a device that wait together.
+constexpr int kWarp = 32;
+
+// What Little's law is told: seconds of one load (on a device of one warp's, which waits for the
+// last of its threads' loads), and bytes a second of two reads that wait for
 // nothing, one in order (a prefetcher helps) and one at random places known beforehand (none can).
 struct Little {
-  double latency = 0, streaming = 0, independent = 0;
+  double latency = 0, single = 0, streaming = 0, independent = 0;
 };
 
 // One curve: bandwidth against loads in flight.
@@ -97,6 +101,7 @@ void analyse(const LoadCurve& curve, const Little& little, Study& study) {
                                      {"relative_deviation", fit->residual_deviation},
                                      {"little",
                                       {{"latency_seconds", little.latency},
+                                       {"single_load_seconds", little.single},
                                        {"independent_bytes_per_second", little.independent},
                                        {"independent_loads_in_flight", independent},
                                        {"measured_over_independent", measured / independent},
@@ -168,6 +173,28 @@ double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained
   return rate;
 }
 
+// Seconds of a dependent load of every thread of one warp.
+template <class Space>
+double warp_latency(const Space& instance, ChainedLoads<Space>& chained, double single,
+                    const MeasureOptions& options, const LoadCurve& curve, Study& study) {
+  constexpr long kSteps = 4096;
+  chained.prepare(kWarp, 1);
+  const Timing timing = measure(instance, options, [&] { chained.run(kSteps); });
+  study.points.push_back({{"space", curve.space},
+                          {"what", "warp"},
+                          {"threads", kWarp},
+                          {"working_set_bytes", curve.working_set},
+                          {"pages", curve.pages},
+                          {"bytes_per_load", curve.bytes_a_load},
+                          {"loads", chained.loads(kSteps)},
+                          {"seconds", timing}});
+  const double seconds = timing.min / static_cast<double>(kSteps);
+  study.answers.push_back(
+      fmt::format("{}: one load takes {}, those of a warp's {} threads together {}", curve.space,
+                  io::show_seconds(single), kWarp, io::show_seconds(seconds)));
+  return seconds;
+}
+
 // Numbers of loads in flight a thread.
 std::vector<int> loads_of(SpaceKind kind, const ConcurrencyBounds& bounds) {
   if (!bounds.loads.empty()) return bounds.loads;
@@ -216,7 +243,7 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
   const std::string pages = huge ? "huge" : machine::small_page_label();
   reaches_memory(kind, static_cast<double>(working_set), study.notes);
   Little little;
-  little.latency =
+  little.single = little.latency =
       latency_at(host ? SpaceKind::serial : kind, working_set,
                  huge ? machine::Pages::huge : machine::Pages::small, control, study.notes);
   control.tell(space + ": latency of one load");
@@ -248,7 +275,8 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
       const int most = static_cast<int>(instance.concurrency());
       ChainedLoads<Space> chained(instance, working_set, most);
       little.independent = independent_bandwidth(instance, chained, most, options, curve, study);
-      for (int threads = 128; threads < 4 * most; threads *= 4) {
+      little.latency = warp_latency(instance, chained, little.single, options, curve, study);
+      for (int threads = 4 * kWarp; threads < 4 * most; threads *= 4) {
         for (const int chains : loads) {
           if (control.should_stop()) return;
           measure_point(instance, chained, std::min(threads, most), chains, options, control, curve,

@@ -59,6 +59,23 @@ void visit_elements(const Space& instance, const Cost& cost, std::size_t size, s
   instance.fence();
 }
 
+TEST(SharedElements, AreEachVisitedOnceByWhateverThreads) {
+  for (const std::size_t size : {1, 7, 64, 1000}) {
+    for (const std::size_t threads : {1, 3, 64, 1000}) {
+      std::vector<int> visits(size, 0);
+      int sum = 0;
+      const auto visit = [&](std::size_t i) { ++visits.at(i); };
+      const auto add = [](std::size_t i, int& total) { total += int(i); };
+      for (std::size_t thread = 0; thread < threads; ++thread) {
+        SharedElements<decltype(visit)>{visit, size, threads}(thread);
+        SharedSum<decltype(add), int>{add, size, threads}(thread, sum);
+      }
+      EXPECT_EQ(visits, std::vector<int>(size, 1)) << size << " by " << threads;
+      EXPECT_EQ(sum, int(size * (size - 1) / 2));
+    }
+  }
+}
+
 template <class Space>
 void check_elements() {
   const Space instance;

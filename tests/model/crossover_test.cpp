@@ -97,7 +97,11 @@ TEST(Advantage, OfBytesIsRecovered) {
   }
   EXPECT_GE(slope, 90);
   EXPECT_GE(even, 90);
-  EXPECT_FALSE(fit_advantage({1, 2}, {1, 2}));
+  EXPECT_FALSE(fit_advantage({1, 4}, {1, 2}));
+  EXPECT_FALSE(fit_advantage({}, {}));
+  // What hardly grows has no slope that anybody could rely on.
+  EXPECT_FALSE(fit_advantage({1.0, 1.1, 1.2, 1.3}, {1, 2, 3, 5}));
+  EXPECT_TRUE(fit_advantage({1, 2, 3, 4}, {1, 2, 3, 5}));
 }
 
 TEST(Advantage, HasNoBreakEvenWhereNothingGrowsOrBeyondWhatWasMeasured) {
