@@ -24,9 +24,6 @@ using machine::readable_bytes;
 // What a launch of chained loads lasts, about.
 constexpr double kLaunchSeconds = 4e-3;
 
-// Threads of a device that wait together.
-constexpr int kWarp = 32;
-
 // What Little's law is told: seconds of one load (on a device of one warp's, which waits for the
 // last of its threads' loads), and bytes a second of two reads that wait for
 // nothing, one in order (a prefetcher helps) and one at random places known beforehand (none can).

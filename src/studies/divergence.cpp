@@ -21,9 +21,6 @@ using machine::Arrangement;
 using machine::DivergentWork;
 using machine::ReadAccess;
 
-// Threads of a device that run one instruction together.
-constexpr int kWarp = 32;
-
 std::string readable(std::size_t bytes) {
   return machine::readable_bytes(static_cast<double>(bytes));
 }
