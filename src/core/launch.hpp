@@ -151,7 +151,10 @@ struct SharedSum {
   std::size_t size, threads;
 
   KOKKOS_FUNCTION void operator()(std::size_t i, Sum& sum) const {
-    for (; i < size; i += threads) body(i, sum);
+#if defined(__CUDA_ARCH__)
+#pragma unroll 4  // loads that do not wait for one another
+#endif
+    for (std::size_t at = i; at < size; at += threads) body(at, sum);
   }
 };
 

@@ -31,7 +31,8 @@ template <class Space, class Functor>
 void launch_elements(const Space& instance, const std::string& label, std::size_t size,
                      const Functor& functor) {
   ++launch_count.parallel;
-  Kokkos::parallel_for(label, LongRange<Space>(instance, 0, size), functor);
+  const SharedElements<Functor> shared{functor, size, threads_to_share(instance, size)};
+  Kokkos::parallel_for(label, LongRange<Space>(instance, 0, shared.threads), shared);
 }
 
 }  // namespace ridgeline::kernels

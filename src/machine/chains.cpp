@@ -7,6 +7,7 @@
 
 #include "core/launch.hpp"
 #include "machine/cycle.hpp"
+#include "machine/device_sum.hpp"
 #include "machine/host_chains.hpp"
 #include "machine/latency.hpp"
 
@@ -140,36 +141,36 @@ ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set
                          detail::LinkRoute{memory_, device_route_.data(), part_nodes_});
     instance_.fence();
   }
-  sum_ = allocate<std::uint64_t>(instance, "concurrency/sum", 1);
+  sums_ = allocate<std::uint64_t>(
+      instance, "concurrency/sums",
+      kIsHost<Space> ? 1 : static_cast<std::size_t>(detail::sum_teams(instance, part_nodes_)));
   prepare(threads, 1);
 }
 
 template <class Space>
 void ChainedLoads<Space>::run_independent() {
-  const Kokkos::View<std::uint64_t, typename Space::memory_space,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      sum(sum_.data());
   if constexpr (kIsHost<Space>) {
+    const Kokkos::View<std::uint64_t, typename Space::memory_space,
+                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+        sum(sums_.data());
     Kokkos::parallel_reduce("concurrency/independent", detail::threads_policy(instance_, threads_),
                             detail::SumParts{memory_, route_.data(), part_nodes_}, sum);
   } else {
-    const SharedSum<detail::SumNodes, std::uint64_t> shared{
-        {memory_, device_route_.data()}, part_nodes_, threads_to_share(instance_, part_nodes_)};
-    Kokkos::parallel_reduce("concurrency/independent",
-                            LongRange<Space>(instance_, 0, shared.threads), shared, sum);
+    using Shared = SharedSum<detail::SumNodes, std::uint64_t>;
+    detail::DeviceSum<Space, Shared, std::uint64_t, detail::kSumTeam>::launch(
+        instance_, "concurrency/independent", static_cast<int>(sums_.size()),
+        Shared{{memory_, device_route_.data()}, part_nodes_, sums_.size() * detail::kSumTeam},
+        sums_.data());
   }
 }
 
 template <class Space>
 bool ChainedLoads<Space>::verify_independent() const {
-  const auto sum = Kokkos::create_mirror_view(sum_);
-  Kokkos::deep_copy(instance_, sum, sum_);
-  instance_.fence();
   // Every node holds the address of another, and each is held once.
   std::uint64_t expected = 0;
   const auto first = reinterpret_cast<std::uintptr_t>(memory_);
   for (std::size_t i = 0; i < part_nodes_ * parts_; ++i) expected += first + i * kNodeStride;
-  return sum(0) == expected;
+  return detail::sum_of_parts(instance_, sums_) == expected;
 }
 
 template <class Space>

@@ -67,7 +67,7 @@ class ChainedLoads {
   char* memory_ = nullptr;
   Buffer<Space, std::uint32_t> device_route_;  // a device's copy of its route
   Buffer<Space, std::uintptr_t> at_;           // [thread, kMostChains]: where each chain is
-  Buffer<Space, std::uint64_t> sum_;           // one: of an independent read
+  Buffer<Space, std::uint64_t> sums_;          // of an independent read: one, or a device's teams'
 };
 
 }  // namespace ridgeline::machine

@@ -8,6 +8,7 @@
 
 #include "core/random.hpp"
 #include "machine/cycle.hpp"
+#include "machine/device_sum.hpp"
 
 namespace ridgeline::machine {
 namespace detail {
@@ -124,15 +125,20 @@ struct FollowChain {
   }
 };
 
-// The sum of what `body(i, sum)` adds for i in [0, size).
-template <class Space, class Body, class Sum>
+// The sum of what `body(i, sum)` adds for i in [0, size), in parts.
+template <class Space, class Body>
 void sum_all(const Space& instance, const char* label, std::size_t size, const Body& body,
-             const Sum& sum) {
+             const Buffer<Space, std::uint64_t>& parts) {
   if constexpr (kIsHost<Space>) {
+    const Kokkos::View<std::uint64_t, typename Space::memory_space,
+                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+        sum(parts.data());
     Kokkos::parallel_reduce(label, LongRange<Space>(instance, 0, size), body, sum);
   } else {
-    const SharedSum<Body, std::uint64_t> shared{body, size, threads_to_share(instance, size)};
-    Kokkos::parallel_reduce(label, LongRange<Space>(instance, 0, shared.threads), shared, sum);
+    using Shared = SharedSum<Body, std::uint64_t>;
+    DeviceSum<Space, Shared, std::uint64_t, kSumTeam>::launch(
+        instance, label, static_cast<int>(parts.size()),
+        Shared{body, size, parts.size() * kSumTeam}, parts.data());
   }
 }
 
@@ -225,7 +231,9 @@ ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
       next_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/next"), size),
       at_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/at"),
           static_cast<std::size_t>(chains_)),
-      sum_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/sum"), 1) {
+      sums_(allocate<std::uint64_t>(
+          instance, "access/sums",
+          kIsHost<Space> ? 1 : static_cast<std::size_t>(detail::sum_teams(instance, size)))) {
   // First touched by the threads that will read it in order.
   Kokkos::parallel_for("access/touch", LongRange<Space>(instance, 0, size),
                        detail::Touch{next_.data()});
@@ -243,15 +251,13 @@ ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
 
 template <class Space>
 void ReadAccess<Space>::run(Access access) {
-  const Kokkos::View<std::uint64_t, typename Space::memory_space,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      sum(sum_.data());
   switch (access) {
     case Access::regular:
-      detail::sum_all(instance_, "access/regular", size(), detail::SumRegular{next_.data()}, sum);
+      detail::sum_all(instance_, "access/regular", size(), detail::SumRegular{next_.data()}, sums_);
       break;
     case Access::gathered:
-      detail::sum_all(instance_, "access/gathered", size(), detail::SumGathered{next_.data()}, sum);
+      detail::sum_all(instance_, "access/gathered", size(), detail::SumGathered{next_.data()},
+                      sums_);
       break;
     case Access::dependent:
       steps_ += detail::kSteps<Space>;
@@ -279,11 +285,8 @@ bool ReadAccess<Space>::verify(Access access) const {
     }
     return true;
   }
-  const auto sum = Kokkos::create_mirror_view(sum_);
-  Kokkos::deep_copy(instance_, sum, sum_);
-  instance_.fence();
   // A permutation of all numbers below the size.
-  return sum(0) == std::uint64_t(size()) * (size() - 1) / 2;
+  return detail::sum_of_parts(instance_, sums_) == std::uint64_t(size()) * (size() - 1) / 2;
 }
 
 template <class Space>

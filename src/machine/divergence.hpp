@@ -94,9 +94,9 @@ class ReadAccess {
   Space instance_;
   int chains_;
   Buffer<Space, std::uint32_t> next_;
-  Buffer<Space, std::uint32_t> at_;   // where each chain is
-  Buffer<Space, std::uint64_t> sum_;  // one
-  long steps_ = 0;                    // of every chain so far
+  Buffer<Space, std::uint32_t> at_;    // where each chain is
+  Buffer<Space, std::uint64_t> sums_;  // one of a host, a device's teams' otherwise
+  long steps_ = 0;                     // of every chain so far
 };
 
 }  // namespace ridgeline::machine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/random.hpp"
+#include "machine/device_sum.hpp"
 
 namespace ridgeline::machine {
 namespace detail {
@@ -14,8 +15,9 @@ namespace detail {
 // Inputs repeat a table of random numbers: filling a gigabyte with Philox would take longer than
 // streaming it. A prime length keeps the table apart from rows and lines.
 constexpr std::size_t kTable = 4093;
-// Sums of the parts lie a pair of lines apart, lest threads share one.
-constexpr int kSumStride = 16;
+// Sums of a host's parts lie a pair of lines apart, lest threads share one.
+template <class Space>
+constexpr int kSumStride = kIsHost<Space> ? 16 : 1;
 
 /// The contiguous elements [begin, end) that belong to one of `parts`: whole pairs of lines.
 struct StreamPart {
@@ -42,8 +44,8 @@ struct HostStream {
   void operator()(int part) const {
     const StreamPart mine(n, parts, part);
     const auto from = [&](double* array) { return array ? array + mine.begin : nullptr; };
-    sums[kSumStride * part] = host::stream(kernel, from(p.c), from(p.a), from(p.b), kStreamScalar,
-                                           mine.end - mine.begin, passes);
+    sums[kSumStride<Kokkos::Serial> * part] = host::stream(
+        kernel, from(p.c), from(p.a), from(p.b), kStreamScalar, mine.end - mine.begin, passes);
   }
 };
 
@@ -56,10 +58,9 @@ struct DeviceShares {
 
   /// Elements move by the golden section of the array from pass to pass, in whole lines: for long,
   /// no pass comes back to where another was.
-  template <class Space>
-  DeviceShares(const Space& instance, std::size_t count, long of_passes)
+  DeviceShares(std::size_t count, std::size_t of_threads, long of_passes)
       : n(count),
-        threads(threads_to_share(instance, count)),
+        threads(of_threads),
         shift(static_cast<std::size_t>(0.6180339887 * static_cast<double>(count)) / 16 * 16),
         passes(of_passes) {}
 
@@ -104,9 +105,7 @@ struct DeviceRead {
   DeviceShares shares;
 
   KOKKOS_FUNCTION void operator()(std::size_t thread, double& sum) const {
-    double mine = 0;
-    shares.for_each(thread, [&](std::size_t i) { mine += a[i]; });
-    sum += mine;
+    shares.for_each(thread, [&](std::size_t i) { sum += a[i]; });
   }
 };
 
@@ -182,7 +181,8 @@ Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int> part_policy(co
 }
 
 template <StreamKernel kernel, class Space>
-void stream_on_device(const Space& instance, const StreamPointers& p, const DeviceShares& shares) {
+void stream_on_device(const Space& instance, const StreamPointers& p, std::size_t n, long passes) {
+  const DeviceShares shares(n, threads_to_share(instance, n), passes);
   Kokkos::parallel_for("bandwidth/stream", LongRange<Space>(instance, 0, shares.threads),
                        DeviceStream<kernel>{p, shares});
 }
@@ -214,14 +214,14 @@ StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t
     pages_ = std::make_unique<PageBuffer>(total * sizeof(double), pages);
     memory_ = static_cast<double*>(pages_->data());
   } else {
-    parts_ = 1;
+    parts_ = detail::sum_teams(instance, n);
     (void)pages;
     buffer_ = Buffer<Space, double>(
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/arrays"), total);
     memory_ = buffer_.data();
   }
   sums_ = allocate<double>(instance, "bandwidth/sums",
-                           static_cast<std::size_t>(detail::kSumStride * parts_));
+                           static_cast<std::size_t>(detail::kSumStride<Space> * parts_));
   const std::vector<double>& numbers = detail::host_tables();
   tables_ = Buffer<Space, double>(
       Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/tables"), numbers.size());
@@ -275,27 +275,25 @@ void StreamArrays<Space>::run(StreamKernel kernel, long passes) {
     Kokkos::parallel_for("bandwidth/stream", detail::part_policy(instance_, parts_),
                          detail::HostStream{kernel, p, n_, parts_, passes, sums_.data()});
   } else {
-    const detail::DeviceShares shares(instance_, n_, passes);
     switch (kernel) {
       case StreamKernel::read: {
-        const Kokkos::View<double, typename Space::memory_space,
-                           Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-            sum(sums_.data());
-        Kokkos::parallel_reduce("bandwidth/read", LongRange<Space>(instance_, 0, shares.threads),
-                                detail::DeviceRead{p.a, shares}, sum);
+        const std::size_t threads = std::size_t(parts_) * detail::kSumTeam;
+        detail::DeviceSum<Space, detail::DeviceRead, double, detail::kSumTeam>::launch(
+            instance_, "bandwidth/read", parts_, {p.a, detail::DeviceShares(n_, threads, passes)},
+            sums_.data());
         break;
       }
       case StreamKernel::write:
-        detail::stream_on_device<StreamKernel::write>(instance_, p, shares);
+        detail::stream_on_device<StreamKernel::write>(instance_, p, n_, passes);
         break;
       case StreamKernel::copy:
-        detail::stream_on_device<StreamKernel::copy>(instance_, p, shares);
+        detail::stream_on_device<StreamKernel::copy>(instance_, p, n_, passes);
         break;
       case StreamKernel::scale:
-        detail::stream_on_device<StreamKernel::scale>(instance_, p, shares);
+        detail::stream_on_device<StreamKernel::scale>(instance_, p, n_, passes);
         break;
       case StreamKernel::triad:
-        detail::stream_on_device<StreamKernel::triad>(instance_, p, shares);
+        detail::stream_on_device<StreamKernel::triad>(instance_, p, n_, passes);
         break;
     }
   }
@@ -313,7 +311,7 @@ bool StreamArrays<Space>::verify(StreamKernel kernel) const {
     instance_.fence();
     double sum = 0;
     for (int part = 0; part < parts_; ++part) {
-      sum += sums[static_cast<std::size_t>(detail::kSumStride * part)];
+      sum += sums[static_cast<std::size_t>(detail::kSumStride<Space> * part)];
     }
     sum /= static_cast<double>(passes_);
     const std::vector<double>& numbers = detail::host_tables();
