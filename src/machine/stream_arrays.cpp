@@ -67,6 +67,15 @@ struct DeviceShares {
   template <class Body>
   KOKKOS_FUNCTION void for_each(std::size_t thread, const Body& body) const {
     std::size_t offset = 0;
+    if (threads >= n) {  // an element each
+      for (long pass = 0; pass < passes && thread < n; ++pass) {
+        const std::size_t at = thread + offset;
+        body(at < n ? at : at - n);
+        offset += shift;
+        if (offset >= n) offset -= n;
+      }
+      return;
+    }
     for (long pass = 0; pass < passes; ++pass) {
 #if defined(__CUDA_ARCH__)
 #pragma unroll 4  // loads that do not wait for one another

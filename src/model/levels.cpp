@@ -70,14 +70,21 @@ std::vector<double> smoothed(const std::vector<double>& x, const std::vector<dou
   return smooth;
 }
 
+// The level of the points [first, last], less those at its beginning that pay for the beginning: a
+// tenth and more above what comes after them.
 CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>& y,
                     std::size_t first, std::size_t last) {
   CurveLevel level;
   level.first = first;
   level.last = last;
-  // Disturbed points, a tenth and more above the median, say nothing of the level.
-  std::vector<double> there(y.begin() + std::ptrdiff_t(first),
-                            y.begin() + std::ptrdiff_t(last) + 1);
+  const auto from = [&](std::size_t begin) {
+    return std::vector<double>(y.begin() + std::ptrdiff_t(begin),
+                               y.begin() + std::ptrdiff_t(last) + 1);
+  };
+  while (first + 2 < last && y[first] > median_of(from(first + 1)) + kDisturbed) ++first;
+  level.from_bytes = bytes[first];
+  std::vector<double> there = from(first);
+  // Disturbed points, as far above the median, say nothing of the level either.
   const double usual = median_of(there);
   there.erase(std::remove_if(there.begin(), there.end(),
                              [&](double value) { return value > usual + kDisturbed; }),
@@ -89,7 +96,6 @@ CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>&
   const double half =
       n > 1 ? student_t_95(static_cast<int>(n) - 1) * std::sqrt(squares / (n - 1) / n) : kInfinity;
   level.cost = {std::exp(mean), std::exp(mean - half), std::exp(mean + half)};
-  level.from_bytes = bytes[first];
   level.capacity_bytes = {bytes[last], bytes[last],
                           last + 1 < bytes.size() ? bytes[last + 1] : kInfinity};
   if (last + 1 == bytes.size()) level.capacity_bytes.value = kInfinity;

@@ -12,7 +12,7 @@ namespace ridgeline::model {
 struct CurveLevel {
   std::size_t first = 0, last = 0;  ///< indices of its points
   Estimate cost;                    ///< geometric mean of its points that were not disturbed
-  double from_bytes = 0;            ///< its first working set
+  double from_bytes = 0;            ///< its first working set that costs what the level does
   /// Its last working set, which is as much as the level held; the interval ends at the next point
   /// of the sweep. Infinite where the curve ends with this level.
   Estimate capacity_bytes;

@@ -98,6 +98,22 @@ TEST(Levels, CostsCoverTheTruthInNoise) {
   for (const int count : covered) EXPECT_GE(count, 90);
 }
 
+// What is streamed pays for the kernel's beginning: a small set costs more a byte, in no level of its
+// own, and the level that it belongs to does not cost more for it.
+TEST(Levels, CostWhatTheyCostBehindThePriceOfBeginning) {
+  const Curve plain = curve_with(oldest, 8, Noise(1, 0));
+  Curve curve = plain;
+  // Three times the first level's cost at 4 KiB.
+  for (std::size_t i = 0; i < curve.bytes.size(); ++i) {
+    curve.cost[i] += 2 * kCost[0] * 4096 / curve.bytes[i];
+  }
+  EXPECT_TRUE(finds_capacities(curve, 8));
+  const auto levels = find_levels(curve.bytes, curve.cost);
+  EXPECT_NEAR(levels.at(0).cost.value, kCost[0], 0.3 * kCost[0]);
+  EXPECT_GT(levels.at(0).from_bytes, 16384);
+  EXPECT_NEAR(levels.at(1).cost.value, kCost[1], 0.02 * kCost[1]);
+}
+
 TEST(Levels, OfAFlatCurveAreOne) {
   Curve curve;
   Noise noise(3, 0.02);
