@@ -309,11 +309,16 @@ void launch_tiles(const Space& instance, const std::string& label, const std::st
                       splits,  split_depth};
   const int league = problem.tiles(Sizes::kTileM, Sizes::kTileN) * splits;
   ++launch_count.parallel;
-  Kokkos::parallel_for(label,
-                       typename Kernel::Policy(instance, league, Kernel::kTeam)
-                           .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(
-                                                    2 * (Kernel::kScratchA + Kernel::kScratchB)))),
-                       kernel);
+  // Kokkos passes more than 512 bytes of a kernel through constant memory, and waits before it
+  // writes the next there, unless told that the kernel is light.
+  Kokkos::parallel_for(
+      label,
+      Kokkos::Experimental::require(
+          typename Kernel::Policy(instance, league, Kernel::kTeam)
+              .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(
+                                       2 * (Kernel::kScratchA + Kernel::kScratchB)))),
+          Kokkos::Experimental::WorkItemProperty::HintLightWeight),
+      kernel);
   if (splits == 1) return;
   const std::ptrdiff_t all = problem.total + problem.total_sums;
   for_elements(instance, add_label, static_cast<std::size_t>(all),
