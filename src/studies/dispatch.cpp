@@ -31,9 +31,7 @@ io::Json json_of(const LaunchCost& cost) {
           {"relative_deviation", cost.residual_deviation}};
 }
 
-std::string show_rate(double bytes_per_second) {
-  return io::show_bytes(bytes_per_second) + "/s";
-}
+std::string show_rate(double bytes_per_second) { return io::show_bytes(bytes_per_second) + "/s"; }
 
 // Kernels of growing size on one space.
 struct Growth {

@@ -98,8 +98,8 @@ TEST(Levels, CostsCoverTheTruthInNoise) {
   for (const int count : covered) EXPECT_GE(count, 90);
 }
 
-// What is streamed pays for the kernel's beginning: a small set costs more a byte, in no level of its
-// own, and the level that it belongs to does not cost more for it.
+// What is streamed pays for the kernel's beginning: a small set costs more a byte, in no level of
+// its own, and the level that it belongs to does not cost more for it.
 TEST(Levels, CostWhatTheyCostBehindThePriceOfBeginning) {
   const Curve plain = curve_with(oldest, 8, Noise(1, 0));
   Curve curve = plain;
