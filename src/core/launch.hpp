@@ -144,7 +144,16 @@ struct SharedElements {
   }
 };
 
-/// The same of a reduction: `body(i, sum)`.
+/// Runs `body(i)` for every i in [0, size) as a device does: threads share the elements.
+template <class Space, class Body>
+void launch_elements(const Space& instance, const std::string& label, std::size_t size,
+                     const Body& body) {
+  ++launch_count.parallel;
+  const SharedElements<Body> shared{body, size, threads_to_share(instance, size)};
+  Kokkos::parallel_for(label, LongRange<Space>(instance, 0, shared.threads), shared);
+}
+
+/// What SharedElements is to a loop, to a sum: `body(i, sum)`.
 template <class Body, class Sum>
 struct SharedSum {
   Body body;
@@ -170,9 +179,7 @@ void for_elements(const Space& instance, const std::string& label, std::size_t s
     const int blocks = static_cast<int>((size + per_block - 1) / per_block);
     for_blocks(instance, label, blocks, cost, detail::ElementBlock<Body>{&body, size, per_block});
   } else {
-    ++launch_count.parallel;
-    const SharedElements<Body> shared{body, size, threads_to_share(instance, size)};
-    Kokkos::parallel_for(label, LongRange<Space>(instance, 0, shared.threads), shared);
+    launch_elements(instance, label, size, body);
     (void)cost, (void)grain;
   }
 }

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "kernels/batch_norm.hpp"
 #include "kernels/batch_norm_combine.hpp"

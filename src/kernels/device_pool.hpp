@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "kernels/device_team.hpp"
 #include "kernels/pool_shape.hpp"

@@ -2,10 +2,6 @@
 
 #include <Kokkos_Core.hpp>
 
-#include <string>
-
-#include "core/launch.hpp"
-
 namespace ridgeline::kernels {
 
 /// Sums over a team's threads in a fixed order, through `scratch` of a value a thread. Thread t
@@ -24,15 +20,6 @@ KOKKOS_FUNCTION T team_sum(const Member& team, T* scratch, T value) {
   const T sum = scratch[thread % Columns];
   team.team_barrier();  // before the next sum overwrites it
   return sum;
-}
-
-/// Runs an elementwise functor of a device.
-template <class Space, class Functor>
-void launch_elements(const Space& instance, const std::string& label, std::size_t size,
-                     const Functor& functor) {
-  ++launch_count.parallel;
-  const SharedElements<Functor> shared{functor, size, threads_to_share(instance, size)};
-  Kokkos::parallel_for(label, LongRange<Space>(instance, 0, shared.threads), shared);
 }
 
 }  // namespace ridgeline::kernels

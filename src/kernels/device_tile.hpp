@@ -100,16 +100,17 @@ struct TileKernel {
   static constexpr int kStrideA = Sizes::kTileM + kPad, kStrideB = Sizes::kTileN + kPad;
   static constexpr int kScratchA = Sizes::kTileK * kStrideA;
   static constexpr int kScratchB = Sizes::kTileK * kStrideB;
+  static constexpr int kScratch = 2 * (kScratchA + kScratchB);
   static constexpr int kTeam = Sizes::kTeam;
   /// Teams that a multiprocessor should have at a time: 512 threads of float with 128 registers.
-  static constexpr int kTeams = (sizeof(T) == sizeof(float) ? 512 : 256) / kTeam;
+  static constexpr int kTeams = std::max(1, (sizeof(T) == sizeof(float) ? 512 : 256) / kTeam);
   static constexpr int kLoadsA = (Sizes::kTileM * Sizes::kTileK / 4 + kTeam - 1) / kTeam;
   static constexpr int kLoadsB = (Sizes::kTileN * Sizes::kTileK / 4 + kTeam - 1) / kTeam;
 
   /// Rows whose sums a thread adds up.
   static constexpr int kSumRows = (Sizes::kTileM + kTeam - 1) / kTeam;
 
-  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<kTeam, (kTeams > 0 ? kTeams : 1)>>;
+  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<kTeam, kTeams>>;
   using Member = typename Policy::member_type;
 
   Problem problem;
@@ -187,7 +188,7 @@ struct TileKernel {
                                    k_begin + split_depth);
     const int thread = team.team_rank();
     const int thread_m = thread / kThreadsN, thread_n = thread % kThreadsN;
-    T* const tile_a = team_scratch<T>(team, 2 * (kScratchA + kScratchB));
+    T* const tile_a = team_scratch<T>(team, kScratch);
     T* const tile_b = tile_a + 2 * kScratchA;
 
     T sum[kThreadM][kThreadN];
@@ -315,8 +316,7 @@ void launch_tiles(const Space& instance, const std::string& label, const std::st
       label,
       Kokkos::Experimental::require(
           typename Kernel::Policy(instance, league, Kernel::kTeam)
-              .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(
-                                       2 * (Kernel::kScratchA + Kernel::kScratchB)))),
+              .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(Kernel::kScratch))),
           Kokkos::Experimental::WorkItemProperty::HintLightWeight),
       kernel);
   if (splits == 1) return;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "core/launch.hpp"
 #include "kernels/device_dropout.hpp"
-#include "kernels/device_team.hpp"
 #include "kernels/host_dropout.hpp"
 
 namespace ridgeline::kernels {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/launch.hpp"
 #include "kernels/device_pool.hpp"
 #include "kernels/host_pool.hpp"
 

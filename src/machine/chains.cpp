@@ -141,9 +141,7 @@ ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set
                          detail::LinkRoute{memory_, device_route_.data(), part_nodes_});
     instance_.fence();
   }
-  sums_ = allocate<std::uint64_t>(
-      instance, "concurrency/sums",
-      kIsHost<Space> ? 1 : static_cast<std::size_t>(detail::sum_teams(instance, part_nodes_)));
+  sums_ = detail::make_parts<Space, std::uint64_t>(instance, "concurrency/sums", part_nodes_);
   prepare(threads, 1);
 }
 
@@ -156,11 +154,8 @@ void ChainedLoads<Space>::run_independent() {
     Kokkos::parallel_reduce("concurrency/independent", detail::threads_policy(instance_, threads_),
                             detail::SumParts{memory_, route_.data(), part_nodes_}, sum);
   } else {
-    using Shared = SharedSum<detail::SumNodes, std::uint64_t>;
-    detail::DeviceSum<Space, Shared, std::uint64_t, detail::kSumTeam>::launch(
-        instance_, "concurrency/independent", static_cast<int>(sums_.size()),
-        Shared{{memory_, device_route_.data()}, part_nodes_, sums_.size() * detail::kSumTeam},
-        sums_.data());
+    detail::sum_elements(instance_, "concurrency/independent", part_nodes_,
+                         detail::SumNodes{memory_, device_route_.data()}, sums_);
   }
 }
 

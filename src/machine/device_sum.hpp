@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "core/views.hpp"
 #include "kernels/device_team.hpp"
@@ -50,6 +51,23 @@ struct DeviceSum {
                          DeviceSum{body, parts});
   }
 };
+
+/// Room for the parts of a sum over `size` elements: one on a host, a team's each on a device.
+template <class Space, class Sum>
+Buffer<Space, Sum> make_parts(const Space& instance, const std::string& label, std::size_t size) {
+  const int parts = kIsHost<Space> ? 1 : sum_teams(instance, size);
+  return allocate<Sum>(instance, label, static_cast<std::size_t>(parts));
+}
+
+/// Launches a device's sum of what `body(i, sum)` adds for i in [0, size), a part a team.
+template <class Space, class Body, class Sum>
+void sum_elements(const Space& instance, const std::string& label, std::size_t size,
+                  const Body& body, const Buffer<Space, Sum>& parts) {
+  using Shared = SharedSum<Body, Sum>;
+  DeviceSum<Space, Shared, Sum, kSumTeam>::launch(instance, label, static_cast<int>(parts.size()),
+                                                  Shared{body, size, parts.size() * kSumTeam},
+                                                  parts.data());
+}
 
 /// The sum of all parts, on the host; waits for the instance.
 template <class Space, class Sum>

@@ -135,10 +135,7 @@ void sum_all(const Space& instance, const char* label, std::size_t size, const B
         sum(parts.data());
     Kokkos::parallel_reduce(label, LongRange<Space>(instance, 0, size), body, sum);
   } else {
-    using Shared = SharedSum<Body, std::uint64_t>;
-    DeviceSum<Space, Shared, std::uint64_t, kSumTeam>::launch(
-        instance, label, static_cast<int>(parts.size()),
-        Shared{body, size, parts.size() * kSumTeam}, parts.data());
+    sum_elements(instance, label, size, body, parts);
   }
 }
 
@@ -231,9 +228,7 @@ ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
       next_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/next"), size),
       at_(Kokkos::view_alloc(Kokkos::WithoutInitializing, "access/at"),
           static_cast<std::size_t>(chains_)),
-      sums_(allocate<std::uint64_t>(
-          instance, "access/sums",
-          kIsHost<Space> ? 1 : static_cast<std::size_t>(detail::sum_teams(instance, size)))) {
+      sums_(detail::make_parts<Space, std::uint64_t>(instance, "access/sums", size)) {
   // First touched by the threads that will read it in order.
   Kokkos::parallel_for("access/touch", LongRange<Space>(instance, 0, size),
                        detail::Touch{next_.data()});

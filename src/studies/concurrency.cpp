@@ -40,6 +40,15 @@ struct LoadCurve {
   std::vector<double> loads, rates;
 };
 
+// What every kind of point says first.
+io::Json point_of(const LoadCurve& curve, const char* what, int threads, double loads,
+                  const Timing& timing) {
+  return {{"space", curve.space}, {"what", what},
+          {"threads", threads},   {"working_set_bytes", curve.working_set},
+          {"pages", curve.pages}, {"bytes_per_load", curve.bytes_a_load},
+          {"loads", loads},       {"seconds", timing}};
+}
+
 template <class Space>
 void measure_point(const Space& instance, ChainedLoads<Space>& chained, int threads, int chains,
                    const MeasureOptions& options, const Control& control, LoadCurve& curve,
@@ -61,17 +70,11 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
   const double rate = count * curve.bytes_a_load / timing.median;
   curve.loads.push_back(static_cast<double>(threads) * chains);
   curve.rates.push_back(rate);
-  study.points.push_back({{"space", curve.space},
-                          {"what", "chains"},
-                          {"threads", threads},
-                          {"loads_in_flight_per_thread", chains},
-                          {"loads_in_flight", static_cast<long>(threads) * chains},
-                          {"working_set_bytes", curve.working_set},
-                          {"pages", curve.pages},
-                          {"bytes_per_load", curve.bytes_a_load},
-                          {"loads", count},
-                          {"seconds", timing},
-                          {"gbytes_per_second", 1e-9 * rate}});
+  io::Json point = point_of(curve, "chains", threads, count, timing);
+  point["loads_in_flight_per_thread"] = chains;
+  point["loads_in_flight"] = static_cast<long>(threads) * chains;
+  point["gbytes_per_second"] = 1e-9 * rate;
+  study.points.push_back(std::move(point));
   control.tell(
       fmt::format("{}: {} threads, {} loads in flight each", curve.space, threads, chains));
 }
@@ -158,15 +161,9 @@ double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained
     throw RunError("the concurrency study's independent reads gave a wrong sum on " + curve.space);
   }
   const double rate = chained.independent_loads() * curve.bytes_a_load / timing.median;
-  study.points.push_back({{"space", curve.space},
-                          {"what", "independent"},
-                          {"threads", threads},
-                          {"working_set_bytes", curve.working_set},
-                          {"pages", curve.pages},
-                          {"bytes_per_load", curve.bytes_a_load},
-                          {"loads", chained.independent_loads()},
-                          {"seconds", timing},
-                          {"gbytes_per_second", 1e-9 * rate}});
+  io::Json point = point_of(curve, "independent", threads, chained.independent_loads(), timing);
+  point["gbytes_per_second"] = 1e-9 * rate;
+  study.points.push_back(std::move(point));
   return rate;
 }
 
@@ -177,14 +174,7 @@ double warp_latency(const Space& instance, ChainedLoads<Space>& chained, double 
   constexpr long kSteps = 4096;
   chained.prepare(kWarp, 1);
   const Timing timing = measure(instance, options, [&] { chained.run(kSteps); });
-  study.points.push_back({{"space", curve.space},
-                          {"what", "warp"},
-                          {"threads", kWarp},
-                          {"working_set_bytes", curve.working_set},
-                          {"pages", curve.pages},
-                          {"bytes_per_load", curve.bytes_a_load},
-                          {"loads", chained.loads(kSteps)},
-                          {"seconds", timing}});
+  study.points.push_back(point_of(curve, "warp", kWarp, chained.loads(kSteps), timing));
   const double seconds = timing.min / static_cast<double>(kSteps);
   study.answers.push_back(
       fmt::format("{}: one load takes {}, those of a warp's {} threads together {}", curve.space,

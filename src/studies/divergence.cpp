@@ -134,29 +134,28 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
   // All others are compared with one path.
   if (bounds.paths.front() != 1) bounds.paths.insert(bounds.paths.begin(), 1);
   if (bounds.iterations == 0) bounds.iterations = std::size_t{1} << 20;
-  const bool array_is_asked = bounds.array_bytes > 0;
-  if (!array_is_asked) bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
-  for (const SpaceKind space : bounds.spaces) {
-    if (array_is_asked) break;
-    with_space(space, [&](const auto& instance) {
-      using Reads = ReadAccess<std::decay_t<decltype(instance)>>;
-      // A device's many threads have a chain each.
-      while (bounds.array_bytes < sizeof(std::uint32_t) * Reads::least(instance)) {
-        bounds.array_bytes *= 2;
-      }
+  const auto least_bytes = [](SpaceKind space) {
+    return with_space(space, [](const auto& instance) {
+      return sizeof(std::uint32_t) * ReadAccess<std::decay_t<decltype(instance)>>::least(instance);
     });
+  };
+  constexpr std::size_t kMostNumbers = ReadAccess<Kokkos::Serial>::kMost;  // of any space
+  if (bounds.array_bytes == 0) {
+    bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
+    // A device's many threads have a chain each.
+    for (const SpaceKind space : bounds.spaces) {
+      while (bounds.array_bytes < least_bytes(space)) bounds.array_bytes *= 2;
+    }
   }
   for (const SpaceKind space : bounds.spaces) {
-    // Beside the array there is its copy on the host, in the making.
     const std::size_t numbers = bounds.array_bytes / sizeof(std::uint32_t);
-    with_space(space, [&](const auto& instance) {
-      using Reads = ReadAccess<std::decay_t<decltype(instance)>>;
-      if (numbers >= Reads::least(instance) && numbers <= Reads::kMost) return;
+    if (numbers * sizeof(std::uint32_t) < least_bytes(space) || numbers > kMostNumbers) {
       throw RequestError(fmt::format("--array: {} on {}; {} to {} are possible",
                                      readable(bounds.array_bytes), to_string(space),
-                                     readable(sizeof(std::uint32_t) * Reads::least(instance)),
-                                     readable(sizeof(std::uint32_t) * Reads::kMost)));
-    });
+                                     readable(least_bytes(space)),
+                                     readable(sizeof(std::uint32_t) * kMostNumbers)));
+    }
+    // Beside the array there is its copy on the host, in the making.
     require_memory(space, 2.0 * static_cast<double>(bounds.array_bytes) +
                               9.0 * static_cast<double>(bounds.iterations));
   }

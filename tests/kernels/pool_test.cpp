@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/launch.hpp"
 #include "kernels/device_pool.hpp"
 #include "support/matrices.hpp"
 #include "support/pool.hpp"

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
+#include "core/launch.hpp"
 #include "core/random.hpp"
 #include "io/scratch.hpp"
 #include "kernels/device_dropout.hpp"
-#include "kernels/device_team.hpp"
 #include "layers/harness.hpp"
 #include "support/tally.hpp"
 
@@ -197,9 +197,9 @@ void check_device() {
     const auto x = testing::on_space(instance, std::vector<T>(values.begin(), values.end()));
     const auto y = testing::poisoned<T>(instance, size);
     const auto step = testing::on_space(instance, std::vector<std::int64_t>{12});
-    kernels::launch_elements(instance, "test/dropout", kernels::DeviceDropout<T>::calls(size),
-                             kernels::DeviceDropout<T>{kernels::DropoutMask(7, 5, rate),
-                                                       step.data(), size, x.data(), y.data()});
+    launch_elements(instance, "test/dropout", kernels::DeviceDropout<T>::calls(size),
+                    kernels::DeviceDropout<T>{kernels::DropoutMask(7, 5, rate), step.data(), size,
+                                              x.data(), y.data()});
     instance.fence();
     const std::vector<T> found = testing::on_host(instance, y);
     EXPECT_EQ(Values(found.begin(), found.end()), layer.forward(values));
