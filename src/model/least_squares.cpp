@@ -24,7 +24,7 @@ struct Residuals {
   using JacobianType = Eigen::MatrixXd;
   enum { InputsAtCompileTime = Eigen::Dynamic, ValuesAtCompileTime = Eigen::Dynamic };
 
-  const std::function<double(const std::vector<double>&, std::size_t)>& residual;
+  const Residual& residual;
   int parameters, points;
 
   int inputs() const { return parameters; }
@@ -35,6 +35,43 @@ struct Residuals {
     return 0;
   }
 };
+
+// Where the sum of squares is least, from `start` on.
+Eigen::VectorXd minimum(const Residuals& residuals, const std::vector<double>& start) {
+  Eigen::NumericalDiff<Residuals, Eigen::Central> functor(residuals);
+  Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Residuals, Eigen::Central>> search(functor);
+  search.parameters.xtol = search.parameters.ftol = 1e-12;
+  search.parameters.maxfev = 400 * (residuals.parameters + 1);
+  Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(start.data(), residuals.parameters);
+  search.minimize(x);
+  return x;
+}
+
+// The fit whose minimum is x and whose points have this variance.
+std::optional<Fit> fit_at(const Residuals& residuals, const Eigen::VectorXd& x, double variance) {
+  const int n = residuals.parameters, m = residuals.points;
+  Eigen::MatrixXd jacobian(m, n);
+  Eigen::NumericalDiff<Residuals, Eigen::Central>(residuals).df(x, jacobian);
+  if (!std::isfinite(variance) || !jacobian.allFinite()) return std::nullopt;
+  // Scaled to unit columns, so that parameters of different size do not look dependent.
+  const Eigen::VectorXd scale = jacobian.colwise().norm();
+  for (int i = 0; i < n; ++i) {
+    if (scale[i] > 0) jacobian.col(i) /= scale[i];
+  }
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(jacobian);
+  std::vector<double> covariance(static_cast<std::size_t>(n * n), kInfinity);
+  if (qr.rank() == n) {
+    const Eigen::MatrixXd inverse = (jacobian.transpose() * jacobian).inverse();
+    for (int i = 0; i < n; ++i) {
+      for (int j = 0; j < n; ++j) {
+        covariance[static_cast<std::size_t>(i * n + j)] =
+            variance * inverse(i, j) / (scale[i] * scale[j]);
+      }
+    }
+  }
+  return Fit(std::vector<double>(x.data(), x.data() + n), std::move(covariance), m - n,
+             std::sqrt(variance));
+}
 
 }  // namespace
 
@@ -80,43 +117,53 @@ Estimate Fit::positive(const Function& function) const {
   return {value, value * std::exp(-half), value * std::exp(half)};
 }
 
-std::optional<Fit> least_squares(
-    const std::vector<double>& start, std::size_t points,
-    const std::function<double(const std::vector<double>&, std::size_t)>& residual) {
+std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t points,
+                                 const Residual& residual) {
   const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
   if (n == 0 || m <= n) return std::nullopt;
-  const Residuals residuals{residual, n, m};
-  Eigen::NumericalDiff<Residuals, Eigen::Central> functor(residuals);
-  Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Residuals, Eigen::Central>> search(functor);
-  search.parameters.xtol = search.parameters.ftol = 1e-12;
-  search.parameters.maxfev = 400 * (n + 1);
-  Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(start.data(), n);
-  search.minimize(x);
+  const Eigen::VectorXd x = minimum({residual, n, m}, start);
+  Eigen::VectorXd errors(m);
+  Residuals{residual, n, m}(x, errors);
+  return fit_at({residual, n, m}, x, errors.squaredNorm() / (m - n));
+}
 
-  Eigen::VectorXd at_end(m);
-  Eigen::MatrixXd jacobian(m, n);
-  residuals(x, at_end);
-  functor.df(x, jacobian);
-  if (!at_end.allFinite() || !jacobian.allFinite()) return std::nullopt;
-  const double variance = at_end.squaredNorm() / (m - n);
-  // Scaled to unit columns, so that parameters of different size do not look dependent.
-  Eigen::VectorXd scale = jacobian.colwise().norm();
-  for (int i = 0; i < n; ++i) {
-    if (scale[i] > 0) jacobian.col(i) /= scale[i];
-  }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(jacobian);
-  std::vector<double> covariance(static_cast<std::size_t>(n * n), kInfinity);
-  if (qr.rank() == n) {
-    const Eigen::MatrixXd inverse = (jacobian.transpose() * jacobian).inverse();
-    for (int i = 0; i < n; ++i) {
-      for (int j = 0; j < n; ++j) {
-        covariance[static_cast<std::size_t>(i * n + j)] =
-            variance * inverse(i, j) / (scale[i] * scale[j]);
-      }
+std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
+                                        const Residual& residual) {
+  constexpr double kHuber = 1.345;            // standard deviations, for 95 % of efficiency
+  constexpr double kDeviationOfMad = 1.4826;  // of a normal distribution
+  const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
+  if (n == 0 || m <= n) return std::nullopt;
+  std::vector<double> x = start, weights(points, 1.0), errors(points);
+  double scale = 0;
+  for (int turn = 0; turn < 50; ++turn) {
+    const Residual weighted = [&](const std::vector<double>& p, std::size_t i) {
+      return std::sqrt(weights[i]) * residual(p, i);
+    };
+    const Eigen::VectorXd better = minimum({weighted, n, m}, x);
+    const double step =
+        (better - Eigen::Map<const Eigen::VectorXd>(x.data(), n)).lpNorm<Eigen::Infinity>();
+    x.assign(better.data(), better.data() + n);
+    std::vector<double> sizes(points);
+    for (std::size_t i = 0; i < points; ++i) {
+      errors[i] = residual(x, i);
+      sizes[i] = std::abs(errors[i]);
+    }
+    scale = kDeviationOfMad * median_of(sizes) * std::sqrt(double(m) / (m - n));
+    if (turn > 0 && step < 1e-9) break;
+    for (std::size_t i = 0; i < points; ++i) {
+      weights[i] = sizes[i] <= kHuber * scale ? 1.0 : kHuber * scale / sizes[i];
     }
   }
-  return Fit(std::vector<double>(x.data(), x.data() + n), std::move(covariance), m - n,
-             std::sqrt(variance));
+  double squares = 0, within = 0;
+  for (const double error : errors) {
+    const double most = kHuber * scale;
+    squares += std::pow(std::clamp(error, -most, most), 2);
+    if (std::abs(error) <= most) ++within;
+  }
+  within /= m;
+  const double correction = 1 + double(n) / m * (1 - within) / within;
+  return fit_at({residual, n, m}, Eigen::Map<const Eigen::VectorXd>(x.data(), n),
+                std::pow(correction / within, 2) * squares / (m - n));
 }
 
 std::optional<Estimate> median_estimate(std::vector<double> values) {

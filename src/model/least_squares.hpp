@@ -38,12 +38,21 @@ class Fit {
   double residual_deviation_;
 };
 
+/// How far a model with parameters p is from point i.
+using Residual = std::function<double(const std::vector<double>& p, std::size_t i)>;
+
 /// Minimises Σ residual(p, i)² over the parameters p from `start`, with Levenberg and Marquardt's
 /// method (Eigen's port of MINPACK's lmdif), for i in [0, points). Nothing where there are not more
 /// points than parameters, or where a residual at the end is not finite.
-std::optional<Fit> least_squares(
-    const std::vector<double>& start, std::size_t points,
-    const std::function<double(const std::vector<double>& p, std::size_t i)>& residual);
+std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t points,
+                                 const Residual& residual);
+
+/// The same for single times on machines that others share, of which some are far off: Huber's
+/// M-estimator, which counts what lies beyond 1.345 standard deviations (1.4826 times the median
+/// absolute residual) by its size and not by its square. The covariance is the asymptotic one, with
+/// the correction for few points (Huber, Robust Statistics, 1981, section 7.6).
+std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
+                                        const Residual& residual);
 
 /// The median of values, with the 95 % interval that order statistics give whatever their
 /// distribution (infinite bounds where there are fewer than six). Nothing where there are none.

@@ -15,11 +15,11 @@ template <class Shape>
 std::optional<Fit> fit_shape(const ScalingCurve& curve, std::vector<double> start,
                              const Shape& shape) {
   start.insert(start.begin(), std::log(curve.seconds.front() * curve.threads.front()));
-  return least_squares(start, curve.seconds.size(),
-                       [&](const std::vector<double>& p, std::size_t i) {
-                         const double model = shape(p, static_cast<double>(curve.threads[i]));
-                         return std::log(curve.seconds[i]) - p[0] - std::log(std::max(model, 1e-6));
-                       });
+  return robust_least_squares(
+      start, curve.seconds.size(), [&](const std::vector<double>& p, std::size_t i) {
+        const double model = shape(p, static_cast<double>(curve.threads[i]));
+        return std::log(curve.seconds[i]) - p[0] - std::log(std::max(model, 1e-6));
+      });
 }
 
 }  // namespace
@@ -30,8 +30,7 @@ std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve) {
     return p[1] + (1 - p[1]) / threads;
   });
   if (!fit) return std::nullopt;
-  return Amdahl{fit->estimate([](const std::vector<double>& p) { return p[1]; }),
-                fit->residual_deviation()};
+  return Amdahl{fit->estimate([](const std::vector<double>& p) { return p[1]; })};
 }
 
 std::optional<Scalability> fit_scalability(const ScalingCurve& curve) {
@@ -42,8 +41,7 @@ std::optional<Scalability> fit_scalability(const ScalingCurve& curve) {
   if (!fit) return std::nullopt;
   Scalability law{fit->estimate([](const std::vector<double>& p) { return p[1]; }),
                   fit->estimate([](const std::vector<double>& p) { return p[2]; }),
-                  {},
-                  fit->residual_deviation()};
+                  {}};
   if (law.coherence.low > 0 && law.contention.value < 1) {
     law.most_useful_threads = fit->positive(
         [](const std::vector<double>& p) { return std::sqrt(std::max(1e-12, 1 - p[1]) / p[2]); });

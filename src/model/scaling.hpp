@@ -16,11 +16,10 @@ struct ScalingCurve {
 /// Amdahl's law: T(p) = T(1) (s + (1 - s) / p).
 struct Amdahl {
   Estimate serial_fraction;  ///< s; below 0 where p threads are more than p times as fast
-  double residual_deviation;
 };
 
-/// Fits Amdahl's law by relative errors. Nothing where fewer than two numbers of threads, or fewer
-/// than three points, were measured.
+/// Fits Amdahl's law by relative errors, whatever a few of the points say. Nothing where fewer than
+/// two numbers of threads, or fewer than three points, were measured.
 std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve);
 
 /// The Universal Scalability Law: speedup(p) = p / (1 + σ (p - 1) + κ p (p - 1)) (Gunther,
@@ -31,11 +30,10 @@ struct Scalability {
   /// Threads at which it is fastest, √((1 − σ)/κ): nothing where κ may be 0, and more threads are
   /// always faster as far as the data say.
   std::optional<Estimate> most_useful_threads;
-  double residual_deviation;
 };
 
-/// Fits the law by relative errors. Nothing where fewer than three numbers of threads, or fewer
-/// than four points, were measured: one thread's time, σ and κ are three unknowns.
+/// Fits the law by relative errors, likewise. Nothing where fewer than three numbers of threads, or
+/// fewer than four points, were measured: one thread's time, σ and κ are three unknowns.
 std::optional<Scalability> fit_scalability(const ScalingCurve& curve);
 
 }  // namespace ridgeline::model

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "support/noise.hpp"
@@ -88,6 +89,52 @@ TEST(LeastSquares, IntervalsCoverTheTruthAsOftenAsTheySay) {
   }
   // 95 % of 400 is 380, with a standard deviation of 4.4.
   EXPECT_GT(covered, 365);
+  EXPECT_LT(covered, 395);
+}
+
+TEST(RobustLeastSquares, MeetsHubersConditionAndNotTheMean) {
+  const double y[] = {0.1, 1.2, -0.9, 0.5, -0.6, 0.2, 100};
+  const auto fit = robust_least_squares(
+      {0}, 7, [&](const std::vector<double>& p, std::size_t i) { return y[i] - p[0]; });
+  ASSERT_TRUE(fit);
+  const double centre = fit->parameters()[0];
+  std::vector<double> sizes;
+  for (const double value : y) sizes.push_back(std::abs(value - centre));
+  std::sort(sizes.begin(), sizes.end());
+  const double most = 1.345 * 1.4826 * sizes[3] * std::sqrt(7.0 / 6);
+  double sum = 0;
+  for (const double value : y) sum += std::clamp(value - centre, -most, most);
+  EXPECT_NEAR(sum, 0, 1e-6);
+  EXPECT_LT(centre, 0.5);
+  const Estimate estimate = fit->estimate([](const std::vector<double>& p) { return p[0]; });
+  EXPECT_LT(estimate.high, 2);
+  EXPECT_EQ(fit->degrees_of_freedom(), 6);
+}
+
+TEST(RobustLeastSquares, OfPointsOnTheModelIsTheModel) {
+  const auto fit = robust_least_squares({0, 0}, 5, [](const std::vector<double>& p, std::size_t i) {
+    return 2 + 3 * double(i) - p[0] - p[1] * double(i);
+  });
+  ASSERT_TRUE(fit);
+  EXPECT_NEAR(fit->parameters()[0], 2, 1e-9);
+  EXPECT_NEAR(fit->parameters()[1], 3, 1e-9);
+  EXPECT_NEAR(fit->residual_deviation(), 0, 1e-9);
+  EXPECT_FALSE(
+      robust_least_squares({1}, 1, [](const std::vector<double>& p, std::size_t) { return p[0]; }));
+}
+
+TEST(RobustLeastSquares, IntervalsCoverTheTruthInNormalNoise) {
+  int covered = 0;
+  for (std::uint64_t trial = 0; trial < 400; ++trial) {
+    Noise noise(trial, 0.05);
+    double y[8];
+    for (double& value : y) value = 5 * noise();
+    const auto fit = robust_least_squares(
+        {0}, 8, [&](const std::vector<double>& p, std::size_t i) { return std::log(y[i]) - p[0]; });
+    covered +=
+        covers(fit->positive([](const std::vector<double>& p) { return std::exp(p[0]); }), 5);
+  }
+  EXPECT_GT(covered, 360);
   EXPECT_LT(covered, 395);
 }
 
