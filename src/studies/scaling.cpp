@@ -27,12 +27,27 @@ std::size_t weak_batch(std::size_t whole, int threads, int most) {
   return (whole + all - 1) / all * static_cast<std::size_t>(threads);
 }
 
+// What is measured with so many threads: with all of them both scalings are the same.
 struct Batch {
-  const char* scaling;
   std::size_t size;
+  std::vector<const char*> scalings;
 };
 std::vector<Batch> batches(std::size_t whole, int threads, int most) {
-  return {{"strong", whole}, {"weak", weak_batch(whole, threads, most)}};
+  const std::size_t weak = weak_batch(whole, threads, most);
+  if (weak == whole) return {{whole, {"strong", "weak"}}};
+  return {{whole, {"strong"}}, {weak, {"weak"}}};
+}
+
+void add_entries(const std::string& what, const std::string& layer, const std::string& phase,
+                 const Batch& batch, double seconds, io::Json& list) {
+  for (const char* scaling : batch.scalings) {
+    list.push_back({{"what", what},
+                    {"layer", layer},
+                    {"phase", phase},
+                    {"scaling", scaling},
+                    {"batch", batch.size},
+                    {"seconds", seconds}});
+  }
 }
 
 template <class Space>
@@ -43,12 +58,7 @@ void measure_layers(const Space& instance, const std::vector<LayerFamily>& famil
     for (const Batch& batch : batches(4 * family.batch, instance.concurrency(), most)) {
       LayerRunner<Space, float> layer(instance, *plan, batch.size, Pass::both, family.tokens);
       const Timing timing = measure(instance, options, [&] { layer.run(); });
-      list.push_back({{"what", family.kind},
-                      {"layer", ""},
-                      {"phase", model::to_string(Pass::both)},
-                      {"scaling", batch.scaling},
-                      {"batch", batch.size},
-                      {"seconds", timing.median}});
+      add_entries(family.kind, "", model::to_string(Pass::both), batch, timing.median, list);
     }
   }
 }
@@ -56,25 +66,19 @@ void measure_layers(const Space& instance, const std::vector<LayerFamily>& famil
 template <class Space, class T>
 void measure_deck(const Space& instance, const DeckCase& deck, int most, bool quick,
                   io::Json& list) {
-  for (const Batch& batch : batches(deck.batch, instance.concurrency(), most)) {
+  for (const Batch& batch :
+       batches(scaling_batch(deck, most, quick), instance.concurrency(), most)) {
     model::StepOptions options;
     options.gemm = deck.gemm;
     options.batch = batch.size;
-    options.repeats = 3;
+    options.repeats = quick ? 1 : 3;  // turns are repeats too
     options.min_seconds = quick ? 0.02 : 0.1;
     options.warm_up_seconds = 0.01;
     const model::StepTiming step = model::time_step<Space, T>(instance, deck.plan, options);
-    const auto add = [&](const std::string& layer, const std::string& phase, double seconds) {
-      list.push_back({{"what", deck.name},
-                      {"layer", layer},
-                      {"phase", phase},
-                      {"scaling", batch.scaling},
-                      {"batch", batch.size},
-                      {"seconds", seconds}});
-    };
-    add("", "training step", step.total.median);
+    add_entries(deck.name, "", "training step", batch, step.total.median, list);
     for (const model::PartTiming& part : step.parts) {
-      add(part.part.layer, layers::to_string(part.part.phase), part.seconds.median);
+      add_entries(deck.name, part.part.layer, layers::to_string(part.part.phase), batch,
+                  part.seconds.median, list);
     }
   }
 }
@@ -215,6 +219,16 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
 
 }  // namespace
 
+std::size_t scaling_batch(const DeckCase& deck, int most, bool quick) {
+  constexpr double kQuickFlops = 1e9;
+  std::size_t batch = deck.batch;
+  const auto flops = [&] { return deck.plan->step_counts(true, batch, sizeof(float)).flops; };
+  while (quick && flops() > kQuickFlops && batch / 2 >= 4 * static_cast<std::size_t>(most)) {
+    batch /= 2;
+  }
+  return batch;
+}
+
 io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
   io::Json list = io::Json::array();
   // With one thread too: the other end of the same curve.
@@ -276,9 +290,15 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
         "{} numbers of threads: the Universal Scalability Law has three unknowns and is not fitted",
         bounds.threads.size()));
   }
+  for (const DeckCase& deck : bounds.decks) {
+    const std::size_t batch = scaling_batch(deck, most, control.quick);
+    if (batch == deck.batch) continue;
+    study.notes.push_back(
+        fmt::format("{}: quickly, batch {} instead of {}", deck.name, batch, deck.batch));
+  }
   note_binding(study.notes);
 
-  const double end = host_seconds() + (control.quick ? 26 : 165);
+  const double end = host_seconds() + (control.quick ? 24 : 165);
   ThreadCurves curves;
   double longest = 0;
   for (int turn = 0; turn < turns; ++turn) {

@@ -14,7 +14,7 @@ struct ScalingBounds {
   std::vector<int> threads;        ///< empty: powers of two up to all
   std::vector<std::string> kinds;  ///< of layers; empty: all
   std::vector<DeckCase> decks;
-  int turns = 0;  ///< through all numbers of threads; 0: 5 (3 if quick)
+  int turns = 0;  ///< through all numbers of threads; 0: 5 (quick 3), as far as there is time
 };
 
 /// Seconds of every layer and deck with the threads that the Runtime has, as JSON: a list of
@@ -23,6 +23,10 @@ struct ScalingBounds {
 /// the same, but for what does not divide. Runs in a process of its own: a host's threads are
 /// started once.
 io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick);
+
+/// The batch at which a deck's strong scaling is measured up to `most` threads: its own; quickly,
+/// halves of it until a step has 1 GFLOP (about 25 ms of a core), four samples a thread at least.
+std::size_t scaling_batch(const DeckCase& deck, int most, bool quick);
 
 /// Measures with this number of threads: what `measure_scaling` gives there.
 using MeasureWithThreads = std::function<io::Json(int threads)>;

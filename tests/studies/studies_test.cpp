@@ -343,5 +343,37 @@ TEST_F(Studies, ScalingsWorkerMeasuresLayersAndDecksStrongAndWeak) {
   EXPECT_EQ(layers, (std::set<std::string>{"", "dense1", "dense2", "loss", "optimizer"}));
 }
 
+TEST_F(Studies, ScalingWithAllThreadsIsStrongAndWeakAtOnce) {
+  ScalingBounds bounds;
+  bounds.kinds = {"dense"};
+  bounds.decks = {small_deck()};
+  const io::Json list = measure_scaling(bounds, 4, true);
+  ASSERT_GT(list.size(), 0u);
+  for (std::size_t i = 0; i < list.size(); i += 2) {
+    io::Json strong = list[i], weak = list[i + 1];
+    EXPECT_EQ(strong.at("scaling"), "strong");
+    EXPECT_EQ(weak.at("scaling"), "weak");
+    strong["scaling"] = "weak";
+    EXPECT_EQ(strong, weak);
+  }
+}
+
+TEST_F(Studies, ScalingQuicklyTakesSmallerBatchesOfLongSteps) {
+  DeckCase deck = small_deck();
+  EXPECT_EQ(scaling_batch(deck, 2, true), 16u);
+  const double flops = deck.plan->step_counts(true, 1 << 20, sizeof(float)).flops;
+  ASSERT_GT(flops, 2e9);
+  deck.batch = 1 << 20;
+  EXPECT_EQ(scaling_batch(deck, 2, false), deck.batch);
+  const std::size_t quickly = scaling_batch(deck, 2, true);
+  const auto at = [&](std::size_t batch) {
+    return deck.plan->step_counts(true, batch, sizeof(float)).flops;
+  };
+  EXPECT_LE(at(quickly), 1e9);
+  EXPECT_GT(at(2 * quickly), 1e9);
+  // Four samples a thread.
+  EXPECT_EQ(scaling_batch(deck, 1 << 17, true), std::size_t{1} << 19);
+}
+
 }  // namespace
 }  // namespace ridgeline::studies
