@@ -23,3 +23,10 @@
 #else
 #define RIDGELINE_UNROLL
 #endif
+
+// Before a loop of any count: a device repeats its body four times a turn.
+#if defined(__CUDA_ARCH__)
+#define RIDGELINE_UNROLL_BY_4 _Pragma("unroll 4")
+#else
+#define RIDGELINE_UNROLL_BY_4
+#endif

@@ -11,6 +11,7 @@
 #include <omp.h>
 #endif
 
+#include "core/function.hpp"
 #include "core/spaces.hpp"
 
 namespace ridgeline {
@@ -20,6 +21,9 @@ struct Cost {
   double flops = 0;
   double bytes = 0;
 };
+
+/// Threads of a device that run one instruction, and wait for it, together.
+inline constexpr int kWarp = 32;
 
 /// A range of any length: a device's own index type has 32 bits.
 template <class Space>
@@ -160,9 +164,8 @@ struct SharedSum {
   std::size_t size, threads;
 
   KOKKOS_FUNCTION void operator()(std::size_t i, Sum& sum) const {
-#if defined(__CUDA_ARCH__)
-#pragma unroll 4  // loads that do not wait for one another
-#endif
+    // Loads that do not wait for one another.
+    RIDGELINE_UNROLL_BY_4
     for (std::size_t at = i; at < size; at += threads) body(at, sum);
   }
 };

@@ -1,5 +1,6 @@
 #include "kernels/batch_norm.hpp"
 
+#include "core/launch.hpp"
 #include "kernels/device_batch_norm.hpp"
 #include "kernels/host_batch_norm.hpp"
 
@@ -7,7 +8,6 @@ namespace ridgeline::kernels {
 namespace {
 
 // Planes at least as long as a warp are read by one channel's threads, else channels side by side.
-constexpr std::size_t kWarp = 32;
 template <class Space, class T>
 using DevicePlanes = DeviceBatchNorm<Space, T, 1, 256>;
 template <class Space, class T>

@@ -7,6 +7,7 @@
 
 #include "core/launch.hpp"
 #include "core/team_scratch.hpp"
+#include "kernels/device_team.hpp"
 
 namespace ridgeline::kernels {
 
@@ -15,7 +16,6 @@ namespace ridgeline::kernels {
 /// small ones also run on OpenMP.
 template <class Space, class T, int Team>
 struct DeviceLayerNorm {
-  static_assert((Team & (Team - 1)) == 0, "sums halve the team");
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
   using Member = typename Policy::member_type;
 
@@ -44,30 +44,16 @@ struct DeviceLayerNorm {
                          *this);
   }
 
-  // Every thread gets the sum of the threads' values.
-  KOKKOS_FUNCTION static T sum(const Member& team, T* scratch, T value) {
-    const int thread = team.team_rank();
-    scratch[thread] = value;
-    team.team_barrier();
-    for (int half = Team / 2; half > 0; half /= 2) {
-      if (thread < half) scratch[thread] += scratch[thread + half];
-      team.team_barrier();
-    }
-    const T total = scratch[0];
-    team.team_barrier();
-    return total;
-  }
-
   KOKKOS_FUNCTION void operator()(const Forward&, const Member& team) const {
     T* scratch = team_scratch<T>(team, Team);
     const std::size_t row = team.league_rank();
     const T* in = x + row * features;
     T part = T(0);
     for (int i = team.team_rank(); i < features; i += Team) part += in[i];
-    const T mean = sum(team, scratch, part) / T(features);
+    const T mean = team_sum<1, Team>(team, scratch, part) / T(features);
     part = T(0);
     for (int i = team.team_rank(); i < features; i += Team) part += (in[i] - mean) * (in[i] - mean);
-    const T variance = sum(team, scratch, part) / T(features);
+    const T variance = team_sum<1, Team>(team, scratch, part) / T(features);
     const T inverse = T(1) / std::sqrt(variance + epsilon);
     for (int i = team.team_rank(); i < features; i += Team) {
       y[row * features + i] = (in[i] - mean) * inverse * weight[i] + bias[i];
@@ -90,8 +76,8 @@ struct DeviceLayerNorm {
       slopes += g;
       products += g * ((in[i] - mean) * inverse);
     }
-    const T mean_slope = sum(team, scratch, slopes) / T(features);
-    const T mean_product = sum(team, scratch, products) / T(features);
+    const T mean_slope = team_sum<1, Team>(team, scratch, slopes) / T(features);
+    const T mean_product = team_sum<1, Team>(team, scratch, products) / T(features);
     for (int i = team.team_rank(); i < features; i += Team) {
       const T normal = (in[i] - mean) * inverse;
       dx[row * features + i] =

@@ -148,11 +148,9 @@ ChainedLoads<Space>::ChainedLoads(const Space& instance, std::size_t working_set
 template <class Space>
 void ChainedLoads<Space>::run_independent() {
   if constexpr (kIsHost<Space>) {
-    const Kokkos::View<std::uint64_t, typename Space::memory_space,
-                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-        sum(sums_.data());
     Kokkos::parallel_reduce("concurrency/independent", detail::threads_policy(instance_, threads_),
-                            detail::SumParts{memory_, route_.data(), part_nodes_}, sum);
+                            detail::SumParts{memory_, route_.data(), part_nodes_},
+                            detail::only_part<Space>(sums_));
   } else {
     detail::sum_elements(instance_, "concurrency/independent", part_nodes_,
                          detail::SumNodes{memory_, device_route_.data()}, sums_);

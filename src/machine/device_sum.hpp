@@ -59,6 +59,13 @@ Buffer<Space, Sum> make_parts(const Space& instance, const std::string& label, s
   return allocate<Sum>(instance, label, static_cast<std::size_t>(parts));
 }
 
+/// A host's one part, for Kokkos's own reduction to leave its result in.
+template <class Space, class Sum>
+auto only_part(const Buffer<Space, Sum>& parts) {
+  return Kokkos::View<Sum, typename Space::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
+      parts.data());
+}
+
 /// Launches a device's sum of what `body(i, sum)` adds for i in [0, size), a part a team.
 template <class Space, class Body, class Sum>
 void sum_elements(const Space& instance, const std::string& label, std::size_t size,
@@ -69,14 +76,14 @@ void sum_elements(const Space& instance, const std::string& label, std::size_t s
                                                   parts.data());
 }
 
-/// The sum of all parts, on the host; waits for the instance.
+/// The sum of all parts, `stride` apart, on the host; waits for the instance.
 template <class Space, class Sum>
-Sum sum_of_parts(const Space& instance, const Buffer<Space, Sum>& parts) {
+Sum sum_of_parts(const Space& instance, const Buffer<Space, Sum>& parts, std::size_t stride = 1) {
   const auto mirror = Kokkos::create_mirror_view(parts);
   Kokkos::deep_copy(instance, mirror, parts);
   instance.fence();
   Sum sum = Sum(0);
-  for (std::size_t i = 0; i < mirror.size(); ++i) sum += mirror(i);
+  for (std::size_t i = 0; i < mirror.size(); i += stride) sum += mirror(i);
   return sum;
 }
 

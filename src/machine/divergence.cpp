@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/function.hpp"
 #include "core/random.hpp"
 #include "machine/cycle.hpp"
 #include "machine/device_sum.hpp"
@@ -17,9 +18,8 @@ namespace detail {
 template <int Path, int Rounds>
 KOKKOS_INLINE_FUNCTION float take_path(float x) {
   constexpr float kFactor = 0.75f, kAddend = 0.3125f;
-#if defined(KOKKOS_ENABLE_CUDA)
-#pragma unroll 4  // all paths together have to fit into the cache of instructions
-#endif
+  // All paths together have to fit into the cache of instructions.
+  RIDGELINE_UNROLL_BY_4
   for (int round = 0; round < Rounds; ++round) {
     x = (Path & 1 ? -x : x) * kFactor + kAddend;
     x = (Path & 2 ? -x : x) * kFactor + kAddend;
@@ -130,10 +130,8 @@ template <class Space, class Body>
 void sum_all(const Space& instance, const char* label, std::size_t size, const Body& body,
              const Buffer<Space, std::uint64_t>& parts) {
   if constexpr (kIsHost<Space>) {
-    const Kokkos::View<std::uint64_t, typename Space::memory_space,
-                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-        sum(parts.data());
-    Kokkos::parallel_reduce(label, LongRange<Space>(instance, 0, size), body, sum);
+    Kokkos::parallel_reduce(label, LongRange<Space>(instance, 0, size), body,
+                            only_part<Space>(parts));
   } else {
     sum_elements(instance, label, size, body, parts);
   }

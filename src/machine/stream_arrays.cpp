@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/function.hpp"
 #include "core/random.hpp"
 #include "machine/device_sum.hpp"
 
@@ -77,9 +78,8 @@ struct DeviceShares {
       return;
     }
     for (long pass = 0; pass < passes; ++pass) {
-#if defined(__CUDA_ARCH__)
-#pragma unroll 4  // loads that do not wait for one another
-#endif
+      // Loads that do not wait for one another.
+      RIDGELINE_UNROLL_BY_4
       for (std::size_t i = thread; i < n; i += threads) {
         const std::size_t at = i + offset;
         body(at < n ? at : at - n);
@@ -311,18 +311,8 @@ void StreamArrays<Space>::run(StreamKernel kernel, long passes) {
 template <class Space>
 bool StreamArrays<Space>::verify(StreamKernel kernel) const {
   if (kernel == StreamKernel::read) {
-    std::vector<double> sums(sums_.extent(0));
-    Kokkos::deep_copy(
-        instance_,
-        Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(sums.data(), sums.size()),
-        sums_);
-    instance_.fence();
-    double sum = 0;
-    for (int part = 0; part < parts_; ++part) {
-      sum += sums[static_cast<std::size_t>(detail::kSumStride<Space> * part)];
-    }
-    sum /= static_cast<double>(passes_);
+    const double sum = detail::sum_of_parts(instance_, sums_, detail::kSumStride<Space>) /
+                       static_cast<double>(passes_);
     const std::vector<double>& numbers = detail::host_tables();
     double table = 0, rest = 0;
     for (std::size_t row = 0; row < detail::kTable; ++row) {

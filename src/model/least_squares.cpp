@@ -37,12 +37,12 @@ struct Residuals {
 };
 
 // Where the sum of squares is least, from `start` on.
-Eigen::VectorXd minimum(const Residuals& residuals, const std::vector<double>& start) {
+Eigen::VectorXd minimum(const Residuals& residuals, const Eigen::VectorXd& start) {
   Eigen::NumericalDiff<Residuals, Eigen::Central> functor(residuals);
   Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Residuals, Eigen::Central>> search(functor);
   search.parameters.xtol = search.parameters.ftol = 1e-12;
   search.parameters.maxfev = 400 * (residuals.parameters + 1);
-  Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(start.data(), residuals.parameters);
+  Eigen::VectorXd x = start;
   search.minimize(x);
   return x;
 }
@@ -121,10 +121,11 @@ std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t p
                                  const Residual& residual) {
   const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
   if (n == 0 || m <= n) return std::nullopt;
-  const Eigen::VectorXd x = minimum({residual, n, m}, start);
+  const Residuals residuals{residual, n, m};
+  const Eigen::VectorXd x = minimum(residuals, Eigen::Map<const Eigen::VectorXd>(start.data(), n));
   Eigen::VectorXd errors(m);
-  Residuals{residual, n, m}(x, errors);
-  return fit_at({residual, n, m}, x, errors.squaredNorm() / (m - n));
+  residuals(x, errors);
+  return fit_at(residuals, x, errors.squaredNorm() / (m - n));
 }
 
 std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
@@ -133,37 +134,27 @@ std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::s
   constexpr double kDeviationOfMad = 1.4826;  // of a normal distribution
   const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
   if (n == 0 || m <= n) return std::nullopt;
-  std::vector<double> x = start, weights(points, 1.0), errors(points);
-  double scale = 0;
+  const Residuals residuals{residual, n, m};
+  Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(start.data(), n), errors(m);
+  Eigen::ArrayXd weights = Eigen::ArrayXd::Ones(m);
+  const Residual weighted = [&](const std::vector<double>& p, std::size_t i) {
+    return std::sqrt(weights[static_cast<Eigen::Index>(i)]) * residual(p, i);
+  };
+  double most = 0;  // what an error counts
   for (int turn = 0; turn < 50; ++turn) {
-    const Residual weighted = [&](const std::vector<double>& p, std::size_t i) {
-      return std::sqrt(weights[i]) * residual(p, i);
-    };
-    const Eigen::VectorXd better = minimum({weighted, n, m}, x);
-    const double step =
-        (better - Eigen::Map<const Eigen::VectorXd>(x.data(), n)).lpNorm<Eigen::Infinity>();
-    x.assign(better.data(), better.data() + n);
-    std::vector<double> sizes(points);
-    for (std::size_t i = 0; i < points; ++i) {
-      errors[i] = residual(x, i);
-      sizes[i] = std::abs(errors[i]);
-    }
-    scale = kDeviationOfMad * median_of(sizes) * std::sqrt(double(m) / (m - n));
-    if (turn > 0 && step < 1e-9) break;
-    for (std::size_t i = 0; i < points; ++i) {
-      weights[i] = sizes[i] <= kHuber * scale ? 1.0 : kHuber * scale / sizes[i];
-    }
+    const Eigen::VectorXd before = x;
+    x = minimum({weighted, n, m}, before);
+    residuals(x, errors);
+    const Eigen::ArrayXd sizes = errors.cwiseAbs();
+    most = kHuber * kDeviationOfMad * std::sqrt(double(m) / (m - n)) *
+           median_of(std::vector<double>(sizes.data(), sizes.data() + m));
+    if (turn > 0 && (x - before).lpNorm<Eigen::Infinity>() < 1e-9) break;
+    weights = (sizes <= most).select(1.0, most / sizes);
   }
-  double squares = 0, within = 0;
-  for (const double error : errors) {
-    const double most = kHuber * scale;
-    squares += std::pow(std::clamp(error, -most, most), 2);
-    if (std::abs(error) <= most) ++within;
-  }
-  within /= m;
+  const double squares = errors.cwiseMax(-most).cwiseMin(most).squaredNorm();
+  const double within = (errors.array().abs() <= most).cast<double>().mean();
   const double correction = 1 + double(n) / m * (1 - within) / within;
-  return fit_at({residual, n, m}, Eigen::Map<const Eigen::VectorXd>(x.data(), n),
-                std::pow(correction / within, 2) * squares / (m - n));
+  return fit_at(residuals, x, std::pow(correction / within, 2) * squares / (m - n));
 }
 
 std::optional<Estimate> median_estimate(std::vector<double> values) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/launch.hpp"
 #include "core/timing.hpp"
 #include "io/units.hpp"
 #include "machine/bandwidth.hpp"

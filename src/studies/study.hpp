@@ -14,9 +14,6 @@
 
 namespace ridgeline::studies {
 
-/// Threads of a device that run one instruction, and wait for it, together.
-inline constexpr int kWarp = 32;
-
 /// How a study is run, whatever its question.
 struct Control {
   machine::Progress progress;     ///< told what was measured; may be empty
