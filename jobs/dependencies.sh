@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and none besides; quick where all are there.
 #
-#   jobs/dependencies.sh [cuda] [data] [lint]
+#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz]
 #
 # Always what a build with tests needs; `cuda` asks for the CUDA toolkit, which it does not install;
 # `data` tries to install Fashion-MNIST and the fortunes, which nothing depends on; `lint` is for
-# checking the format.
+# checking the format, `fuzz` for fuzzing with Clang.
 # Where it cannot install (no Debian, no root, no sudo), it names what the build would not find.
 set -euo pipefail
 
@@ -13,7 +13,7 @@ set -euo pipefail
 # and Debian's name.
 # Fortran: Kokkos Kernels compiles a few lines of it to learn how BLAS spells its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
-libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
+libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev xxHash:libxxhash-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
   tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev Eigen3:libeigen3-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
 modules=(h5py:python3-h5py) # a test reads checkpoints with it, and is left out without
@@ -34,8 +34,9 @@ for argument; do
           "(set CUDAToolkit_ROOT)"
       ;;
     data) optional+=(dataset-fashion-mnist fortunes) ;;
-    lint) commands+=(clang-format:clang-format shellcheck:shellcheck) ;;
-    *) fail "$argument: only cuda, data and lint are possible" ;;
+    lint) commands+=(clang-format:clang-format clang-tidy:clang-tidy shellcheck:shellcheck) ;;
+    fuzz) commands+=(clang++:clang) ;;
+    *) fail "$argument: only cuda, data, lint and fuzz are possible" ;;
   esac
 done
 
@@ -60,6 +61,7 @@ missing_libraries() {
   {
     echo "cmake_minimum_required(VERSION 3.22)"
     echo "project(probe C CXX)"
+    echo "list(APPEND CMAKE_MODULE_PATH \"$(realpath "$(dirname "${BASH_SOURCE[0]}")/../cmake")\")"
     for pair in "${libraries[@]}"; do
       echo "find_package(${pair%%:*} QUIET)"
       echo "if(NOT ${pair%%:*}_FOUND)"

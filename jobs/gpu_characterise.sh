@@ -55,7 +55,7 @@ if [[ -n $pack ]]; then
   trap 'rm -rf "$folder"' EXIT
   copy=$folder/ridgeline
   mkdir -p "$copy"/{jobs,inputs,tests/references} "$copy"/build/cuda/{bin,lib,tests}
-  cp "$self" "$copy/jobs/"
+  cp "$self" "$root/jobs/missing_data.sh" "$copy/jobs/"
   cp "$root"/inputs/*.{toml,h5} "$copy/inputs/"
   cp "$root"/tests/references/*.h5 "$copy/tests/references/"
   strip -o "$copy/build/cuda/bin/ridgeline" "$ridgeline"
@@ -122,11 +122,8 @@ done
 step machine 120 "$ridgeline" machine --output machine.json "${quick[@]}"
 
 # Where a deck's data are missing, data of the same shape take their place: times do not depend on it.
-if [[ -f $root/inputs/diabetes.h5 ]]; then cp "$root/inputs/diabetes.h5" decks/; fi
-for deck in "$root"/inputs/*.toml; do
-  name=$(basename "$deck" .toml)
-  cp "$deck" "decks/$name.toml"
-  if "$ridgeline" train "decks/$name.toml" --dry-run >/dev/null 2>&1; then continue; fi
+replace_data() {
+  local deck=$1 name=$2 target
   if grep -q '^kind = "text"' "$deck"; then
     cat "$root"/inputs/*.toml "$self" >decks/text.txt
     sed -i '/^\[data\]/,/^\[network\]/ {/^path = \[/,/\]/d; /^path/d; s/^kind = "text"/&\npath = "text.txt"/}' \
@@ -140,6 +137,18 @@ for deck in "$root"/inputs/*.toml; do
     sed -i 's/"binary_cross_entropy"/"mse"/' "decks/$name.toml"
   fi
   echo "note: $name has no data here; data of the same shape take their place" | tee -a notes.txt
+}
+if [[ -f $root/inputs/diabetes.h5 ]]; then cp "$root/inputs/diabetes.h5" decks/; fi
+for deck in "$root"/inputs/*.toml; do
+  name=$(basename "$deck" .toml)
+  cp "$deck" "decks/$name.toml"
+  if [[ -n $("$root/jobs/missing_data.sh" "decks/$name.toml") ]]; then replace_data "$deck" "$name"; fi
+  # A deck with another fault is left out, and the job fails.
+  if ! reason=$("$ridgeline" train "decks/$name.toml" --dry-run --quiet 2>&1 >/dev/null); then
+    echo "note: $name is left out: ${reason#ridgeline: }" | tee -a notes.txt
+    rm "decks/$name.toml"
+    failed=1
+  fi
 done
 
 decks=()

@@ -73,19 +73,18 @@ for deck in "${decks[@]}"; do
   name=$(basename "$deck" .toml)
   [[ ! -v seen[$name] ]] || fail "$deck: another deck has the same name, and their results would meet"
   seen[$name]=1
-  if ! reason=$(ridgeline train "$deck" --space "$space" --dry-run 2>&1 >/dev/null); then
-    # Data that is not there (Debian's dataset-fashion-mnist, fortunes) leaves a deck out; whatever
-    # else is wrong with one ends the job.
-    case $reason in
-      *"there is no fo"* | *"there is no fi"* | *"has neither"*) ;;
-      *) printf '%s\n' "$reason" >&2 && exit 2 ;;
-    esac
-    printf 'note: leaving out %s: %s\n' "$name" "${reason#ridgeline: }"
-    if ((chosen == 1)); then exit 2; fi
+  # Data that are not there (Debian's dataset-fashion-mnist, fortunes) leave a deck out; whatever else is
+  # wrong with one ends the job.
+  missing=$(jobs/missing_data.sh "$deck")
+  if [[ -n $missing ]]; then
+    missing="there is no ${missing%%$'\n'*}"
+    ((chosen != 1)) || fail "$deck: $missing"
+    echo "note: leaving out $name: $missing"
     if ((chosen > 1)); then continue; fi
     deck=inputs/synthetic_mlp.toml name=synthetic_mlp
     echo "note: training $deck, on data made here, instead"
   fi
+  ridgeline train "$deck" --space "$space" --dry-run --quiet >/dev/null || exit
   step "Training $name"
   ridgeline train "$deck" --space "$space" --output "$results/$name" || { failed=1 && continue; }
 

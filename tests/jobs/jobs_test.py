@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""The jobs, in a folder of their own with programs that stand in for Slurm's and for Ridgeline.
+
+    RIDGELINE=build/openmp/bin/ridgeline python3 tests/jobs/jobs_test.py
+
+What needs a real `ridgeline` skips where the environment variable names none.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RIDGELINE = os.environ.get("RIDGELINE")
+
+DECK = """[data]
+{data}
+[network]
+[[network.layer]]
+kind = "dense"
+units = 3
+[train]
+epochs = {epochs}
+batch = 10
+loss = "cross_entropy"
+optimizer = {{ kind = "sgd", learning_rate = 0.1 }}
+"""
+SYNTHETIC = 'kind = "synthetic"\nshape = [8]\nclasses = 3\nsamples = 60'
+# Notes how it was called, and fails where a deck says so.
+STAND_IN = """#!/bin/bash
+echo "$*" >>"$CALLS"
+if [[ $* == "info --json" ]]; then echo '{"spaces": ["serial", "openmp"]}'; fi
+if [[ $1 == train && -f $2 ]] && grep -q 'is = "faulty"' "$2"; then echo "ridgeline: $2: no" >&2; exit 2; fi
+exit "${STATUS:-0}"
+"""
+
+
+class Jobs(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        shutil.copytree(ROOT / "jobs", self.folder / "jobs")
+        for name in ("build/openmp/bin", "bin", "inputs"):
+            (self.folder / name).mkdir(parents=True)
+        self.ridgeline = self.folder / "build/openmp/bin/ridgeline"
+        self.program("build/openmp/bin/ridgeline", STAND_IN)
+        self.program("bin/srun", '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
+        self.program("bin/scontrol", '#!/bin/bash\necho "scontrol $*" >>"$CALLS"\n')
+        self.program("bin/cmake", "#!/bin/bash\n")
+        self.program("jobs/dependencies.sh", "#!/bin/bash\n")
+
+    def program(self, name, text):
+        (self.folder / name).write_text(text)
+        (self.folder / name).chmod(0o755)
+
+    def deck(self, name, data=SYNTHETIC, epochs=2):
+        (self.folder / name).write_text(DECK.format(data=data, epochs=epochs))
+
+    def run_job(self, job, *arguments, **variables):
+        environment = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+                       "CALLS": str(self.folder / "calls"), "SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "7",
+                       "SLURM_ARRAY_TASK_ID": "0", "SLURM_CPUS_PER_TASK": "1", **variables}
+        return subprocess.run(["bash", f"jobs/{job}", *arguments], cwd=self.folder, env=environment,
+                              check=False, capture_output=True, encoding="utf-8", timeout=300)
+
+    def calls(self):
+        calls = self.folder / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []
+
+
+@unittest.skipIf(RIDGELINE is None, "the environment variable RIDGELINE names no ridgeline")
+class ThreadsArray(Jobs):
+    @classmethod
+    def setUpClass(cls):
+        info = subprocess.run([RIDGELINE, "info", "--json"], capture_output=True, check=True)
+        if "openmp" not in json.loads(info.stdout)["spaces"]:
+            raise unittest.SkipTest("this build has no OpenMP")
+
+    def setUp(self):
+        super().setUp()
+        self.ridgeline.unlink()
+        self.ridgeline.symlink_to(pathlib.Path(RIDGELINE).resolve())
+
+    def table(self, epochs, **variables):
+        """The last lines of the job's log."""
+        self.deck("deck.toml", epochs=epochs)
+        result = self.run_job("threads_array.slurm", "deck.toml", "--quiet", **variables)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout[result.stdout.index("So far:"):].splitlines()[1:]
+
+    def test_a_run_too_short_for_a_timing_has_a_dash(self):
+        self.assertEqual([line.split() for line in self.table(epochs=2)][1:], [["1", "-", "0"]])
+
+    def test_the_median_of_a_run_is_in_the_table(self):
+        threads, median, repeats = self.table(epochs=20)[1].split()
+        self.assertEqual(threads, "1")
+        self.assertGreater(float(median), 0)
+        self.assertGreater(int(repeats), 0)
+
+    def test_the_table_has_a_line_per_finished_task_in_order_of_threads(self):
+        for threads, step in ((2, {"median": 0.5, "repeats": 9}), (16, None)):
+            folder = self.folder / f"build/results/threads_array-7/{threads:04}-threads"
+            folder.mkdir(parents=True)
+            (folder / "deck.train.json").write_text(json.dumps(
+                {"machine": {"threads": threads} if step else {}, "step_seconds": step}))
+        self.assertEqual([line.split() for line in self.table(epochs=2)][1:],
+                         [["1", "-", "0"], ["2", "500.0000", "9"], ["-", "-", "0"]])
+
+    def test_without_python_the_job_says_where_the_values_are(self):
+        self.program("bin/python3", "#!/bin/bash\necho 'python3: command not found' >&2\nexit 127\n")
+        self.assertEqual(self.table(epochs=2), ["there is no table; its values are step_seconds.median in "
+                                                "build/results/threads_array-7/*/*train.json"])
+
+    def test_the_status_is_that_of_ridgeline(self):
+        self.assertEqual(self.run_job("threads_array.slurm", "no.toml").returncode, 2)
+
+
+class Train(Jobs):
+    def test_only_a_run_that_a_signal_stopped_is_requeued(self):
+        for job in ("train_openmp.slurm", "train_cuda.slurm"):
+            space = job[len("train_"):-len(".slurm")]
+            (self.folder / f"build/{space}/bin").mkdir(parents=True, exist_ok=True)
+            self.program(f"build/{space}/bin/ridgeline", STAND_IN)
+            for status in (0, 1, 2, 75):
+                (self.folder / "calls").unlink(missing_ok=True)
+                result = self.run_job(job, "deck.toml", STATUS=str(status))
+                self.assertEqual(result.returncode, status, result.stderr)
+                self.assertEqual("scontrol requeue 7" in self.calls(), status == 75)
+
+    def test_a_job_that_starts_again_resumes_from_its_checkpoint(self):
+        self.run_job("train_openmp.slurm", "deck.toml")
+        self.assertNotIn("--resume", self.calls()[0])
+        checkpoint = "build/results/train_openmp-7/checkpoint.h5"
+        (self.folder / checkpoint).touch()
+        self.run_job("train_openmp.slurm", "deck.toml")
+        self.assertIn(f"--resume {checkpoint}", self.calls()[1])
+
+
+class MissingData(Jobs):
+    def missing(self, data):
+        self.deck("inputs/deck.toml", data)
+        result = self.run_job("missing_data.sh", "inputs/deck.toml")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout.splitlines()
+
+    def test_paths_start_in_the_folder_of_the_deck(self):
+        (self.folder / "inputs/here.h5").touch()
+        self.assertEqual(self.missing('path = "here.h5"'), [])
+        self.assertEqual(self.missing('path="there.h5" # not "here.h5"'), ["inputs/there.h5"])
+        self.assertEqual(self.missing(f'path = "{self.folder}"'), [])
+        self.assertEqual(self.missing('path = "/no where"'), ["/no where"])
+
+    def test_every_member_of_a_list_counts(self):
+        (self.folder / "inputs/a").touch()
+        self.assertEqual(self.missing('path = ["a", "b"]'), ["inputs/b"])
+        self.assertEqual(self.missing('path = [\n  "a", "b",\n# "x"\n  "c" ]\nlength = 3\ntitle = "d"'),
+                         ["inputs/b", "inputs/c"])
+
+    def test_other_paths_are_no_data(self):
+        self.assertEqual(self.missing(SYNTHETIC + '\n[checkpoint]\npath = "no.h5"'), [])
+
+    def test_a_form_that_is_not_read_is_left_to_ridgeline(self):
+        for path in ("path = 'no.h5'", 'path = """no.h5"""', 'path = "no\\u002eh5"'):
+            self.assertEqual(self.missing(path), [])
+
+
+class Workstation(Jobs):
+    def setUp(self):
+        super().setUp()
+        self.deck("inputs/synthetic_mlp.toml")
+        self.deck("inputs/fashion_mlp.toml", 'kind = "idx"\npath = "/no/where"')
+        self.deck("faulty.toml", SYNTHETIC + '\nis = "faulty"')
+
+    def test_missing_data_leave_out_a_deck_of_many(self):
+        result = self.run_job("workstation.sh", "--all-decks")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note: leaving out fashion_mlp: there is no /no/where", result.stdout)
+        self.assertIn("Training synthetic_mlp", result.stdout)
+        self.assertNotIn("Training fashion_mlp", result.stdout)
+
+    def test_missing_data_of_the_default_deck_have_a_substitute(self):
+        result = self.run_job("workstation.sh")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note: training inputs/synthetic_mlp.toml, on data made here, instead", result.stdout)
+
+    def test_missing_data_of_the_only_deck_are_an_error(self):
+        result = self.run_job("workstation.sh", "--deck", "inputs/fashion_mlp.toml")
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, r"\Aworkstation.sh: .*fashion_mlp.toml: there is no /no/where\n\Z")
+
+    def test_another_fault_ends_the_job_with_the_status_and_line_of_ridgeline(self):
+        result = self.run_job("workstation.sh", "--deck", "faulty.toml", "--all-decks")
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, r"\Aridgeline: .*faulty.toml: no\n\Z")
+        self.assertNotIn("Training", result.stdout)
+
+
+class Characterise(Jobs):
+    def test_data_are_replaced_only_where_they_are_missing(self):
+        self.deck("inputs/made.toml")
+        self.deck("inputs/absent.toml", 'kind = "idx"\npath = "/no/where"')
+        self.deck("inputs/fables.toml", 'kind = "text"\npath = [\n  "/no/where",\n]\nlength = 8')
+        results = self.folder / "build/results/characterise"
+        job = ("gpu_characterise.sh", "--quick", "--build", str(self.folder / "build/openmp"))
+        result = self.run_job(*job)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn('kind = "synthetic"', (results / "decks/absent.toml").read_text())
+        self.assertIn('path = "text.txt"', (results / "decks/fables.toml").read_text())
+        self.assertEqual((results / "decks/made.toml").read_text(), DECK.format(data=SYNTHETIC, epochs=2))
+        self.assertNotIn("left out", result.stdout)
+
+        self.deck("inputs/faulty.toml", SYNTHETIC + '\nis = "faulty"')
+        result = self.run_job(*job)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("note: faulty is left out: decks/faulty.toml: no", (results / "notes.txt").read_text())
+        self.assertFalse((results / "decks/faulty.toml").exists())
+        self.assertTrue((results / "decks/made.toml").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
