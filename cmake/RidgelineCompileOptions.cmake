@@ -17,6 +17,13 @@ function(ridgeline_compile_options target)
   if(RIDGELINE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${RIDGELINE_SANITIZE}
       -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    if(RIDGELINE_SANITIZE MATCHES "address")
+      # The address sanitizer finds the accesses themselves, and these checks take a fifth of the
+      # time to compile.
+      target_compile_options(${target} PRIVATE -fno-sanitize=null,object-size,vptr)
+    endif()
+    # A sanitizer's shadow memory takes terabytes of addresses, and it replaces malloc.
+    target_compile_definitions(${target} PRIVATE RIDGELINE_SANITIZED)
     # Public, because whoever links the library has to link the sanitizers.
     target_link_options(${target} PUBLIC -fsanitize=${RIDGELINE_SANITIZE})
   endif()

@@ -21,3 +21,4 @@ option(RIDGELINE_PRECOMPILED_HEADER "Precompile Kokkos's header (never in a CUDA
 option(RIDGELINE_WARNINGS_AS_ERRORS "Treat the compiler's warnings as errors" OFF)
 option(RIDGELINE_BOUNDS_CHECKS "Check every View access in our own code" OFF)
 set(RIDGELINE_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, such as address,undefined")
+option(RIDGELINE_FUZZ "Build the fuzz targets, with Clang's libFuzzer" OFF)

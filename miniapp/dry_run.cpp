@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <map>
 
 #include "io/table.hpp"
 #include "network/trainer.hpp"
@@ -24,21 +25,22 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                    {"bytes a step", "bytes"}});
   const std::vector<network::StepPart> parts = plan.parts(true);
   const std::vector<std::size_t> record_of = network::record_numbers(parts);
+  std::vector<layers::Counts> counts_of(parts.size());  // by record
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    counts_of[record_of[i]] += plan.counts(parts[i], batch, scalar);
+  }
+  std::map<std::string, std::size_t> trained;
+  for (const network::ParameterSlot& slot : plan.parameters) {
+    if (slot.plan.trained) trained[slot.layer] += slot.size;
+  }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const network::StepPart& part = parts[i];
     if (part.join) continue;
-    layers::Counts counts;
-    for (std::size_t j = 0; j < parts.size(); ++j) {
-      if (record_of[j] == record_of[i]) counts += plan.counts(parts[j], batch, scalar);
-    }
+    const layers::Counts& counts = counts_of[record_of[i]];
     io::Cell shape, parameters;
     if (part.index < plan.layers.size() && part.phase == layers::Phase::forward) {
       shape = io::Cell(to_string(plan.layers[part.index]->output));
-      std::size_t count = 0;
-      for (const network::ParameterSlot& slot : plan.parameters) {
-        if (slot.layer == part.layer && slot.plan.trained) count += slot.size;
-      }
-      parameters = io::Cell(count);
+      parameters = io::Cell(trained[part.layer]);
     }
     table.add_row({io::Cell(part.layer), io::Cell(part.kind),
                    io::Cell(layers::to_string(part.phase)), shape, parameters,
@@ -47,27 +49,27 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   }
   table.print(std::cout, format);
   if (format != io::TableFormat::table) return;
-  std::cout.flush();
   const layers::Target target{space == SpaceKind::cuda, network::gemm_backend(deck), scalar,
                               space == SpaceKind::openmp ? host_threads : 1};
   const network::Memory memory = plan.memory(target, batch, true);
   const layers::Counts total = plan.step_counts(true, batch, scalar);
   const data::Dataset& data = session.dataset;
   const network::Schedule schedule = network::make_schedule(deck, data.train.samples);
-  fmt::print("\n{}: {} training and {} test samples of {}, {} on the host\n", deck.title,
-             data.train.samples, data.test.samples, to_string(data.sample_shape),
-             show_bytes(double(data.memory_bytes())));
-  fmt::print("{} parameters in {}, {} epochs of {} steps with {} samples, on {}\n",
-             plan.trained_count(), config::to_string(deck.network.precision), deck.train.epochs,
-             schedule.total_steps / std::max<std::int64_t>(1, deck.train.epochs), batch,
-             to_string(space));
-  fmt::print("a step: {}, {} of compulsory traffic, {:.1f} FLOPs a byte\n", show_flops(total.flops),
-             show_bytes(total.bytes), total.flops / total.bytes);
-  fmt::print(
+  print(fmt::format("\n{}: {} training and {} test samples of {}, {} on the host\n", deck.title,
+                    data.train.samples, data.test.samples, to_string(data.sample_shape),
+                    show_bytes(double(data.memory_bytes()))));
+  print(fmt::format("{} parameters in {}, {} epochs of {} steps with {} samples, on {}\n",
+                    plan.trained_count(), config::to_string(deck.network.precision),
+                    deck.train.epochs,
+                    schedule.total_steps / std::max<std::int64_t>(1, deck.train.epochs), batch,
+                    to_string(space)));
+  print(fmt::format("a step: {}, {} of compulsory traffic, {:.1f} FLOPs a byte\n",
+                    show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
+  print(fmt::format(
       "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})\n",
       show_bytes(double(memory.total())), show_bytes(double(memory.parameters)),
       show_bytes(double(memory.gradients)), show_bytes(double(memory.optimizer)),
-      show_bytes(double(memory.activations)), show_bytes(double(memory.workspace)));
+      show_bytes(double(memory.activations)), show_bytes(double(memory.workspace))));
 }
 
 }  // namespace ridgeline::miniapp

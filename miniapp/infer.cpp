@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <cmath>
 #include <iostream>
-#include <limits>
 #include <optional>
 
 #include "data/load.hpp"
@@ -28,8 +27,9 @@ struct InferOptions {
 
 template <class Space, class T>
 network::Network<Space, T> trained_network(const Space& instance, const Session& session,
-                                           const std::string& checkpoint, std::size_t batch) {
-  const std::vector<T> parameters = network::load_parameters<T>(checkpoint, *session.plan);
+                                           const network::CheckpointFile& checkpoint,
+                                           std::size_t batch) {
+  const std::vector<T> parameters = checkpoint.parameters<T>(*session.plan);
   typename network::Network<Space, T>::Options options;
   options.gemm = network::gemm_backend(session.deck);
   options.batch = batch;
@@ -61,53 +61,94 @@ std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Datas
 }
 
 // The vocabulary of a text deck: the checkpoint's, or else that of the deck's text.
-data::Vocabulary text_vocabulary(const config::Deck& deck, const std::string& checkpoint) {
+data::Vocabulary text_vocabulary(const config::Deck& deck,
+                                 const network::CheckpointFile& checkpoint) {
   data::Vocabulary vocabulary = vocabulary_of(checkpoint);
   return vocabulary.empty() ? data::load_dataset(deck.data).vocabulary : vocabulary;
 }
 
-// --input to --output: needs the deck's network and not its data.
-void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceKind space,
-                   std::size_t batch, const CommonOptions& common) {
-  Session session{deck, {}, nullptr};
+// What a network has to fit to read /inputs of a file.
+network::SampleShape input_shape(const std::string& input) {
+  const io::Hdf5Reader file(input, {"/inputs"});
+  if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
   network::SampleShape sample;
-  {
-    const io::Hdf5Reader file(options.input);
-    if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
-    sample.input = file.shape("/inputs");
-    sample.tokens = file.element_class("/inputs") == io::ElementClass::integer;
-  }
+  sample.input = file.shape("/inputs");
+  sample.tokens = file.element_class("/inputs") == io::ElementClass::integer;
   if (sample.input.empty()) {
-    throw RequestError(options.input +
-                       ": /inputs is a scalar; its first dimension must be the "
-                       "sample");
+    file.fail("/inputs", "is a scalar; its first dimension must be the sample");
   }
   sample.input.erase(sample.input.begin());
   if (sample.input.empty()) sample.input = {1};
-  if (deck.data.kind == config::DataKind::text) {
-    sample.vocabulary = text_vocabulary(deck, options.checkpoint).size();
-  }
   sample.has_targets = false;
-  session.plan = std::make_shared<network::NetworkPlan>(deck, sample);
+  return sample;
+}
+
+// The plan for samples of a file, whose shape the deck's network and the checkpoint's weights must
+// fit: an error that names the file.
+std::shared_ptr<const network::NetworkPlan> plan_for_input(const config::Deck& deck,
+                                                           const network::SampleShape& sample,
+                                                           const std::string& input,
+                                                           const network::CheckpointFile& weights) {
+  const std::string what =
+      input + ": /inputs: samples are " + to_string(sample.input) + ", which " + deck.name;
+  std::shared_ptr<const network::NetworkPlan> plan;
+  try {
+    plan = std::make_shared<network::NetworkPlan>(deck, sample);
+  } catch (const RequestError& error) {
+    throw RequestError(what + " cannot take: " + error.what());
+  }
+  try {
+    weights.require_shapes(*plan);
+  } catch (const RequestError& error) {
+    throw RequestError(what + " would take with other weights: " + error.what());
+  }
+  return plan;
+}
+
+// --input to --output: needs the deck's network and not its data.
+void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceKind space,
+                   std::size_t batch, const CommonOptions& common,
+                   const network::CheckpointFile& checkpoint) {
+  Session session{deck, {}, nullptr};
+  network::SampleShape sample = input_shape(options.input);
+  if (deck.data.kind == config::DataKind::text) {
+    sample.vocabulary = text_vocabulary(deck, checkpoint).size();
+  }
+  session.plan = plan_for_input(deck, sample, options.input, checkpoint);
   const data::Dataset inputs = data::load_inputs(options.input, deck.data, sample.input);
   if (sample.tokens) inputs.require_tokens_below(session.plan->token_limit());
+  io::require_memory(
+      double(inputs.test.samples) * double(session.plan->output_size()) *
+          (deck.network.precision == config::Precision::float32 ? 2.0 * sizeof(float)
+                                                                : 2.0 * sizeof(double)),
+      options.output, "what the network gives for " + options.input);
   compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
     using Space = std::decay_t<decltype(instance)>;
     using T = decltype(scalar);
-    auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
+    auto network = trained_network<Space, T>(instance, session, checkpoint, batch);
     const std::vector<T> outputs = outputs_of(network, inputs, batch);
+    const auto bad = std::count_if(outputs.begin(), outputs.end(),
+                                   [](T value) { return !std::isfinite(value); });
+    if (bad > 0) warn(fmt::format("{} of {} output values are not finite", bad, outputs.size()));
     Shape shape = session.plan->layers.back()->output;
     shape.insert(shape.begin(), inputs.test.samples);
     io::Hdf5Writer file;
     file.write("/outputs", shape, outputs.data());
     file.save(options.output);
   });
+  const io::TableFormat format = io::parse_table_format(common.format);
+  if (format != io::TableFormat::table) {
+    io::Table table({{"samples", "samples"}, {"output", "output", io::Align::left}});
+    table.add_row({io::Cell(inputs.test.samples), io::Cell(options.output)});
+    table.print(std::cout, format);
+  }
   note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
 }
 
-void print_test_set(const config::Deck& deck, const InferOptions& options, SpaceKind space,
-                    std::size_t batch, const CommonOptions& common, io::TableFormat format) {
-  const Session session = open_session(deck, vocabulary_of(options.checkpoint));
+void print_test_set(const config::Deck& deck, SpaceKind space, std::size_t batch,
+                    const CommonOptions& common, io::TableFormat format,
+                    const network::CheckpointFile& checkpoint) {
+  const Session session = open_session(deck, vocabulary_of(checkpoint));
   const data::Split& test = session.dataset.test;
   if (test.samples == 0) {
     throw RequestError(deck.name + ": the data has no test set; give --input and --output");
@@ -116,9 +157,10 @@ void print_test_set(const config::Deck& deck, const InferOptions& options, Space
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
         using Space = std::decay_t<decltype(instance)>;
         using T = decltype(scalar);
-        auto network = trained_network<Space, T>(instance, session, options.checkpoint, batch);
+        auto network = trained_network<Space, T>(instance, session, checkpoint, batch);
         return network::evaluate<Space, T>(network, session.dataset, test, batch);
       });
+  if (!std::isfinite(sums.mean_loss())) warn("the test loss is not finite");
   io::Table table(
       {{"samples", "samples"}, {"test loss", "test_loss"}, {"test accuracy", "test_accuracy"}});
   table.add_row({io::Cell(test.samples), io::Cell(sums.mean_loss(), "{:.4f}"),
@@ -128,11 +170,11 @@ void print_test_set(const config::Deck& deck, const InferOptions& options, Space
 
 // --prompt: the network writes on.
 void write_text(const config::Deck& deck, const InferOptions& options, SpaceKind space,
-                const CommonOptions& common) {
+                const CommonOptions& common, const network::CheckpointFile& checkpoint) {
   if (deck.data.kind != config::DataKind::text) {
     deck.data.table.fail("kind", "--prompt needs data.kind = \"text\"; this deck writes no text");
   }
-  const data::Vocabulary vocabulary = text_vocabulary(deck, options.checkpoint);
+  const data::Vocabulary vocabulary = text_vocabulary(deck, checkpoint);
   const std::vector<std::int32_t> prompt = vocabulary.encode(*options.prompt, "--prompt");
   if (prompt.empty())
     throw RequestError("--prompt: must have at least one character to go on from");
@@ -144,15 +186,31 @@ void write_text(const config::Deck& deck, const InferOptions& options, SpaceKind
   sample.target = sample.input;
   sample.tokens = true;
   session.plan = std::make_shared<network::NetworkPlan>(deck, sample);
+  for (const std::int32_t token : prompt) {
+    if (static_cast<std::size_t>(token) < session.plan->token_limit()) continue;
+    throw RequestError("--prompt: the character \"" + vocabulary.decode(token) + "\" is token " +
+                       std::to_string(token) + ", and the network of " + deck.name +
+                       " has tokens 0 to " + std::to_string(session.plan->token_limit() - 1));
+  }
   compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
     using Space = std::decay_t<decltype(instance)>;
     using T = decltype(scalar);
-    auto network = trained_network<Space, T>(instance, session, options.checkpoint, 1);
-    std::cout << *options.prompt;
+    auto network = trained_network<Space, T>(instance, session, checkpoint, 1);
+    const io::TableFormat format = io::parse_table_format(common.format);
+    std::string text;
+    if (format == io::TableFormat::table) print(*options.prompt);
     network::generate<Space, T>(network, prompt, options.generate, [&](std::int32_t token) {
-      std::cout << vocabulary.decode(token) << std::flush;
+      if (format != io::TableFormat::table) {
+        text += vocabulary.decode(token);
+        return;
+      }
+      print(vocabulary.decode(token));
+      flush_output();
     });
-    std::cout << std::endl;
+    if (format == io::TableFormat::table) return print("\n");
+    io::Table table({{"prompt", "prompt", io::Align::left}, {"text", "text", io::Align::left}});
+    table.add_row({io::Cell(*options.prompt), io::Cell(text)});
+    table.print(std::cout, format);
   });
 }
 
@@ -165,21 +223,27 @@ Status run(const InferOptions& options, const CommonOptions& common) {
         "infer: --input and --output go together: outputs of the deck's own test set "
         "are not written");
   }
-  if (std::isnan(options.generate.temperature)) {
-    throw RequestError("--temperature: must be a number of 0 or more");
-  }
-  if (!options.output.empty()) require_writable(options.output);
-  if (!std::filesystem::exists(options.checkpoint)) {
+  if (!io::exists(options.checkpoint)) {
     throw RequestError(options.checkpoint + ": no such file; train writes one");
   }
+  io::RunFiles files;
+  files.input("the deck", deck.name);
+  files.input("--checkpoint", options.checkpoint);
+  if (!options.input.empty()) files.input("--input", options.input);
+  if (!options.output.empty()) {
+    // The deck's data are not read, and yet not to be lost.
+    for (const std::string& file : data::data_files(deck.data)) files.input("data.path", file);
+    add_output("--output", options.output, "choose another --output", files);
+  }
+  const network::CheckpointFile checkpoint(options.checkpoint);
   const std::size_t batch =
       static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
   if (options.prompt) {
-    write_text(deck, options, space, common);
+    write_text(deck, options, space, common, checkpoint);
   } else if (!options.input.empty()) {
-    write_outputs(deck, options, space, batch, common);
+    write_outputs(deck, options, space, batch, common, checkpoint);
   } else {
-    print_test_set(deck, options, space, batch, common, format);
+    print_test_set(deck, space, batch, common, format, checkpoint);
   }
   return Status::done;
 }
@@ -197,21 +261,21 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--input", options->input, "HDF5 file with /inputs");
   verb->add_option("--output", options->output, "HDF5 file for /outputs");
   verb->add_option("--batch", options->batch, "Samples at a time (default: the deck's batch)")
-      ->check(CLI::Range(1, 1 << 20));
+      ->transform(integer(1, 1 << 20));
   auto* prompt =
       verb->add_option("--prompt", options->prompt, "Text that a text deck goes on from");
   prompt->excludes("--input")->excludes("--output");
   verb->add_option("--length", options->generate.length, "Characters to write after the prompt")
-      ->check(CLI::Range(1, 100000000))
+      ->transform(integer(1, 100000000))
       ->needs(prompt)
       ->capture_default_str();
   verb->add_option("--temperature", options->generate.temperature,
                    "Below 1 more certain, above less; 0: always the likeliest character")
-      ->check(CLI::Range(0.0, 1e6))
+      ->transform(real(0, 1e6))
       ->needs(prompt)
       ->capture_default_str();
-  verb->add_option("--seed", options->generate.seed, "What chance writes")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1))
+  verb->add_option("--seed", options->generate.seed, "Random seed")
+      ->transform(integer(0, kMostSeed))
       ->needs(prompt)
       ->capture_default_str();
   verb->footer("Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5");

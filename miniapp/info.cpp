@@ -6,6 +6,7 @@
 #include "core/build_info.hpp"
 #include "core/runtime.hpp"
 #include "io/json.hpp"
+#include "io/table.hpp"
 #include "machine/description.hpp"
 #include "verbs.hpp"
 
@@ -17,24 +18,37 @@ std::string shown(const io::Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-Status run(bool as_json) {
+Status run(const std::string& format) {
   io::Json info = machine::new_result("ridgeline-info");
   info["spaces"] = io::Json::array();
   for (const SpaceKind kind : built_spaces()) info["spaces"].push_back(to_string(kind));
   std::string reason;
   info["cuda_devices"] = cuda_device_count(&reason);
   if (!reason.empty()) info["cuda_devices_note"] = reason;
-  if (as_json) {
-    std::cout << io::to_text(info);
+  if (format == "json") {
+    print(io::to_text(info));
     return Status::done;
   }
-  fmt::print("ridgeline {} ({})\n", build_info().version, build_info().git_commit);
-  fmt::print("{:<26}", "spaces");
-  for (const auto& space : info["spaces"]) fmt::print("{} ", space.get<std::string>());
-  fmt::print("\n{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
-             reason.empty() ? "" : " (" + reason + ")");
+  if (format == "csv") {
+    io::Table table({{"key", "key"}, {"value", "value"}});
+    table.add_row({io::Cell("version"), io::Cell(build_info().version)});
+    table.add_row({io::Cell("git_commit"), io::Cell(build_info().git_commit)});
+    for (const char* key : {"spaces", "cuda_devices"}) {
+      table.add_row({io::Cell(key), io::Cell(shown(info[key]))});
+    }
+    for (const auto& [key, value] : info["machine"].items()) {
+      table.add_row({io::Cell(key), io::Cell(shown(value))});
+    }
+    table.print(std::cout, io::TableFormat::csv);
+    return Status::done;
+  }
+  print(fmt::format("ridgeline {} ({})\n", build_info().version, build_info().git_commit));
+  print(fmt::format("{:<26}", "spaces"));
+  for (const auto& space : info["spaces"]) print(fmt::format("{} ", space.get<std::string>()));
+  print(fmt::format("\n{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
+                    reason.empty() ? "" : " (" + reason + ")"));
   for (const auto& [key, value] : info["machine"].items()) {
-    fmt::print("{:<26}{}\n", key, shown(value));
+    print(fmt::format("{:<26}{}\n", key, shown(value)));
   }
   return Status::done;
 }
@@ -47,7 +61,7 @@ void add_info(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_flag("--json", *as_json, "As JSON");
   verb->footer("Example:\n  ridgeline info --json");
   verb->callback([=, &common, &action] {
-    action = [=, &common] { return run(*as_json || common.format == "json"); };
+    action = [=, &common] { return run(*as_json ? "json" : common.format); };
   });
 }
 

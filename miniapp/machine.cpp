@@ -12,6 +12,8 @@
 #include "io/table.hpp"
 #include "machine/pages.hpp"
 #include "progress.hpp"
+#include "session.hpp"
+#include "signals.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -170,19 +172,18 @@ void print_figures(const MachineMeasurement& measurement, io::TableFormat format
 void print_summary(const MachineMeasurement& measurement, io::TableFormat format) {
   if (format == io::TableFormat::table) {
     print_levels(measurement);
-    std::cout << '\n';
+    print("\n");
     print_costs(measurement);
   } else {
     print_figures(measurement, format);
   }
-  if (!std::cout.flush()) throw RunError("standard output: cannot write");
 }
 
 }  // namespace
 
 MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool quick) {
   const HostThreads& threads = Runtime::host_threads();
-  if (!threads.bound && threads.count > 1) {
+  if (!threads.bound && !threads.share_processors() && threads.count > 1) {
     warn("host threads are not bound to processors (" + threads.binding +
          "): figures with several threads may be low and will vary");
   }
@@ -190,6 +191,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
                    quick ? 20 : 90));
   machine::MachineOptions options = machine::MachineOptions::standard(quick);
   options.spaces = spaces;
+  options.stop_when(stop_requested);
   MachineMeasurement measurement;
   {
     const ProgressLine progress;
@@ -202,11 +204,15 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
 }
 
 Status run_machine(const MachineRequest& request) {
-  const io::TableFormat format = io::parse_table_format(request.format);
+  const io::TableFormat format = io::parse_table_format(request.common.format);
   std::vector<SpaceKind> spaces;
   if (request.space != "auto") spaces = {resolve_space(request.space)};
-  if (!request.output.empty()) io::check_writable(request.output);
-  const Runtime runtime(request.threads, request.kokkos_flags);
+  io::RunFiles files;
+  if (!request.output.empty()) {
+    add_output("--output", request.output, "choose another --output", files);
+  }
+  const ComputeRuntime runtime(request.common);
+  defer_stop_signals();
   const MachineMeasurement measurement = measure_machine(spaces, request.quick);
   // The summary first: it is there even if the disk has filled up in the meantime.
   print_summary(measurement, format);
@@ -214,7 +220,9 @@ Status run_machine(const MachineRequest& request) {
     io::write_json(request.output, machine::to_json(measurement));
     note("written to " + request.output);
   }
-  return Status::done;
+  if (measurement.complete) return Status::done;
+  warn("stopped before its end: what was measured is marked incomplete");
+  return Status::stopped;
 }
 
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
@@ -230,9 +238,7 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->footer("Example:\n  ridgeline machine --output machine.json");
   verb->callback([=, &common, &action] {
     action = [=, &common] {
-      request->threads = common.threads;
-      request->format = common.format;
-      request->kokkos_flags = common.kokkos_flags;
+      request->common = common;
       return run_machine(*request);
     };
   });

@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/runtime.hpp"
 #include "machine/machine.hpp"
+#include "verbs.hpp"
 
 namespace ridgeline::miniapp {
 
@@ -14,9 +15,7 @@ struct MachineRequest {
   std::string output;          ///< machine.json; empty: none is written
   std::string space = "auto";  ///< auto: every space of the build
   bool quick = false;
-  int threads = 0;                        ///< 0: OMP_NUM_THREADS, or else every core
-  std::string format = "table";           ///< table, csv or json
-  std::vector<std::string> kokkos_flags;  ///< `--kokkos-…`
+  CommonOptions common;
 };
 
 /// Measures the machine's ceilings, prints a summary on standard output and, where asked, writes

@@ -1,13 +1,14 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
-#include <iostream>
+#include <algorithm>
 #include <new>
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
+#include "core/host_threads.hpp"
 #include "io/table.hpp"
+#include "signals.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -23,12 +24,9 @@ std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) 
   return flags;
 }
 
-int fail(const Status status, std::string message) {
-  for (char& c : message) {
-    if (c == '\n') c = ' ';
-  }
-  std::fflush(stdout);
-  fmt::print(stderr, "ridgeline: {}\n", message);
+int fail(Status status, const std::string& message) {
+  flush_output();
+  report_error(message);
   return static_cast<int>(status);
 }
 
@@ -57,7 +55,7 @@ int run(std::vector<std::string> arguments) {
   for (CLI::App* verb : verbs) {
     verb->add_option("--threads", common.threads,
                      "Host threads (default: OMP_NUM_THREADS, or every core)")
-        ->check(CLI::Range(1, 65536));
+        ->transform(integer(1, kMostHostThreads));
     verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
         ->check(CLI::IsMember({"table", "csv", "json"}));
   }
@@ -65,7 +63,9 @@ int run(std::vector<std::string> arguments) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
+    app.exit(success);
+    if (!flush_output()) throw RunError("standard output: cannot write");
+    return static_cast<int>(Status::done);
   } catch (const CLI::RequiredError& error) {
     // Where the verb is unknown, CLI11 only says that there is none.
     const std::vector<std::string> unknown = app.remaining(true);
@@ -74,13 +74,13 @@ int run(std::vector<std::string> arguments) {
                                   : std::string(error.what())) +
                     "; see ridgeline --help");
   } catch (const CLI::ParseError& error) {
-    return fail(Status::request_wrong, std::string(error.what()) + "; see ridgeline --help");
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return fail(Status::request_wrong, message + "; see ridgeline --help");
   }
   const Status status = action();
   // What a full disk behind standard output swallows must not pass for success.
-  if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    throw RunError("standard output: cannot write");
-  }
+  if (!flush_output()) throw RunError("standard output: cannot write");
   return static_cast<int>(status);
 }
 
@@ -90,6 +90,7 @@ int run(std::vector<std::string> arguments) {
 int main(int argc, char** argv) {
   using ridgeline::Status;
   using ridgeline::miniapp::fail;
+  ridgeline::miniapp::prepare_process();
   try {
     return ridgeline::miniapp::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const ridgeline::Error& error) {

@@ -1,12 +1,30 @@
-#include <fmt/format.h>
+#include <iostream>
 
-#include <cstdio>
-
+#include "core/text.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
+namespace {
 
-void warn(const std::string& message) { fmt::print(stderr, "warning: {}\n", message); }
-void note(const std::string& message) { fmt::print(stderr, "{}\n", message); }
+// A message that cannot be written (a full disk, a closed terminal) must not end a run.
+void write_line(const std::string& line) {
+  std::cerr.clear();
+  std::cerr << line << std::endl;
+}
+
+}  // namespace
+
+void report_error(const std::string& message) { write_line("ridgeline: " + printable(message)); }
+void warn(const std::string& message) { write_line("warning: " + printable(message)); }
+void note(const std::string& message) { write_line(printable(message)); }
+
+void show_progress(const std::string& text) {
+  std::cerr.clear();
+  std::cerr << '\r' << printable(text) << "\033[K" << std::flush;
+}
+
+void print(const std::string& text) { std::cout << text; }
+
+bool flush_output() { return static_cast<bool>(std::cout.flush()); }
 
 }  // namespace ridgeline::miniapp

@@ -1,20 +1,19 @@
 #include "progress.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "verbs.hpp"
 
 namespace ridgeline::miniapp {
 
 ProgressLine::ProgressLine() : shown_(isatty(STDERR_FILENO) != 0) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_) fmt::print(stderr, "\r\033[K");
+  if (shown_) show_progress("");
 }
 
 void ProgressLine::operator()(const std::string& what) const {
-  if (shown_) fmt::print(stderr, "\rmeasured {}\033[K", what);
+  if (shown_) show_progress("measured " + what);
 }
 
 }  // namespace ridgeline::miniapp

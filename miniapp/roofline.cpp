@@ -12,6 +12,7 @@
 #include "machine/description.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
+#include "signals.hpp"
 
 namespace ridgeline::miniapp {
 namespace {
@@ -43,7 +44,7 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
             : io::Cell("-")});
 }
 
-void print(const model::Roofline& roofline, io::TableFormat format) {
+void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   io::Table table({{"layer", "layer", io::Align::left},
                    {"phase", "phase", io::Align::left},
                    {"FLOPs", "flops"},
@@ -60,14 +61,18 @@ void print(const model::Roofline& roofline, io::TableFormat format) {
   }
   add_row(table, "total", "end to end", roofline.counts, roofline.total, roofline.placement);
   table.print(std::cout, format);
-  std::cout.flush();
 }
 
 Status run(const RooflineOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
   const SpaceKind space = resolve_space(options.deck.space);
-  if (!options.output.empty()) require_writable(options.output);
+  io::RunFiles files;
+  add_inputs(deck, files);
+  if (!options.machine.empty()) files.input("--machine", options.machine);
+  if (!options.output.empty()) {
+    add_output("--output", options.output, "choose another --output", files);
+  }
   io::Json machine_file;
   std::string machine_name = options.machine;
   if (!options.machine.empty()) machine_file = io::read_json(options.machine, "ridgeline-machine");
@@ -78,18 +83,25 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   measuring.batch = static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
   measuring.training = options.phase == "train";
   measuring.repeats = options.repeats;
+  measuring.stopped = stop_requested;
   const std::string precision = config::to_string(deck.network.precision);
   io::Json json;
   const model::Roofline roofline =
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
         using Space = std::decay_t<decltype(instance)>;
         using T = decltype(scalar);
+        json = machine::new_result("ridgeline-roofline");
+        const layers::Target target =
+            layers::target_of<Space, T>(instance, network::gemm_backend(deck));
+        require_host_memory(space, deck,
+                            session.plan->memory(target, measuring.batch, measuring.training));
+        defer_stop_signals();
         if (options.machine.empty()) {
           note("no --machine file: measuring this machine first (under 20 s)");
           machine_file = machine::to_json(measure_machine({space}, true));
           machine_name = "this machine";
         }
-        json = machine::new_result("ridgeline-roofline");
+        if (stop_requested()) return model::Roofline();
         const std::string difference =
             machine::machine_difference(machine_file["machine"], json["machine"]);
         if (!difference.empty()) {
@@ -108,24 +120,26 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
     json["precision"] = precision;
     json["gemm"] = config::to_string(deck.network.gemm);
     json["machine_file"] = machine_name;
+    json["complete"] = !stop_requested();
     io::Json measured;
     model::to_json(measured, roofline);
     json.update(measured);
     io::write_json(options.output, json);
   }
   if (format == io::TableFormat::table) {
-    fmt::print("{}, batch {}, {} on {}\n\n", deck.title, measuring.batch, precision,
-               to_string(space));
-    std::fflush(stdout);
+    print(fmt::format("{}, batch {}, {} on {}\n\n", deck.title, measuring.batch, precision,
+                      to_string(space)));
   }
-  print(roofline, format);
+  print_roofline(roofline, format);
   for (const model::LayerRecord& record : roofline.records) {
     if (record.placement.above_roof) {
       warn(fmt::format("{}/{} is above its roof: a fault of the ceilings or of the counts",
                        record.part.layer, layers::to_string(record.part.phase)));
     }
   }
-  return Status::done;
+  if (!stop_requested()) return Status::done;
+  warn("stopped before its end: what was measured is marked incomplete");
+  return Status::stopped;
 }
 
 }  // namespace
@@ -137,13 +151,13 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
   options->deck.add_to(*verb);
   verb->add_option("--machine", options->machine, "Machine file (measured first if absent)");
   verb->add_option("--batch", options->batch, "Samples a step (default: the deck's batch)")
-      ->check(CLI::Range(1, 1 << 20));
+      ->transform(integer(1, 1 << 20));
   verb->add_option("--phase", options->phase, "train or infer")
       ->check(CLI::IsMember({"train", "infer"}))
       ->capture_default_str();
   verb->add_option("--output", options->output, "Result file (JSON)");
   verb->add_option("--repeats", options->repeats, "Steps to time, at least")
-      ->check(CLI::Range(1, 1000000))
+      ->transform(integer(1, 1000000))
       ->capture_default_str();
   verb->footer("Example:\n  ridgeline roofline inputs/fashion_mlp.toml --machine machine.json");
   verb->callback(

@@ -1,10 +1,11 @@
 #include "session.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "data/load.hpp"
 #include "io/file.hpp"
-#include "network/checkpoint.hpp"
 #include "network/trainer.hpp"
 
 namespace ridgeline::miniapp {
@@ -41,33 +42,63 @@ Session open_session(const config::Deck& deck, const data::Vocabulary& vocabular
   return session;
 }
 
-data::Vocabulary vocabulary_of(const std::string& checkpoint) {
+data::Vocabulary vocabulary_of(const network::CheckpointFile& checkpoint) {
   std::string joined;
-  for (const std::string& character : network::load_vocabulary(checkpoint)) joined += character;
+  for (const std::string& character : checkpoint.vocabulary()) joined += character;
   if (joined.empty()) return {};
-  return data::Vocabulary::from_joined(joined, checkpoint + ": /vocabulary");
+  return data::Vocabulary::from_joined(joined, checkpoint.path() + ": /vocabulary");
 }
 
-void require_writable(const std::string& file) {
+void add_inputs(const config::Deck& deck, io::RunFiles& files) {
+  files.input("the deck", deck.name);
+  for (const std::string& file : data::data_files(deck.data)) files.input("data.path", file);
+}
+
+void add_output(const std::string& what, const std::string& file, const std::string& advice,
+                io::RunFiles& files) {
+  files.output(what, file, advice);
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+  if (!folder.empty() && !io::is_folder(folder.string())) {
     throw RequestError(file + ": the folder " + folder.string() + " does not exist");
   }
   io::check_writable(file);
 }
 
-void make_folder(const std::string& folder) {
+MadeFolders::MadeFolders(const std::string& folder) {
   if (folder.empty()) return;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error || !std::filesystem::is_directory(folder)) {
-    throw RequestError(folder +
-                       ": cannot create the folder: " + (error ? error.message() : "it is a file"));
+  io::check_path(folder);
+  std::filesystem::path path;
+  for (const std::filesystem::path& part : std::filesystem::path(folder)) {
+    path /= part;
+    std::error_code error;
+    if (std::filesystem::create_directory(path, error)) made_.push_back(path.string());
+    if (error || !std::filesystem::is_directory(path)) {
+      const std::string reason = error ? error.message() : "it is a file";
+      remove();
+      throw RequestError(folder + ": cannot create the folder: " + reason);
+    }
+  }
+}
+
+void MadeFolders::remove() {
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
+    rmdir(folder->c_str());  // fails, as it should, for one that is no longer empty
   }
 }
 
 std::string inside(const std::string& folder, const std::string& file) {
   return (std::filesystem::path(folder) / file).string();
+}
+
+ComputeRuntime::ComputeRuntime(const CommonOptions& common)
+    : runtime_(common.threads, common.kokkos_flags) {
+  for (const std::string& warning : Runtime::host_threads().warnings) warn(warning);
+}
+
+void require_host_memory(SpaceKind space, const config::Deck& deck, const network::Memory& memory) {
+  if (space == SpaceKind::cuda) return;
+  io::require_memory(static_cast<double>(memory.total()), deck.name,
+                     "this network with a batch of " + std::to_string(deck.train.batch));
 }
 
 }  // namespace ridgeline::miniapp

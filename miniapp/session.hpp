@@ -9,6 +9,8 @@
 #include "core/spaces.hpp"
 #include "data/dataset.hpp"
 #include "data/vocabulary.hpp"
+#include "io/run_files.hpp"
+#include "network/checkpoint.hpp"
 #include "network/plan.hpp"
 #include "verbs.hpp"
 
@@ -35,22 +37,56 @@ struct Session {
 Session open_session(const config::Deck& deck, const data::Vocabulary& vocabulary = {});
 
 /// The vocabulary that a checkpoint keeps; empty where it keeps none.
-data::Vocabulary vocabulary_of(const std::string& checkpoint);
+data::Vocabulary vocabulary_of(const network::CheckpointFile& checkpoint);
 
-/// FILE in a folder that exists and can be written: RequestError before any work otherwise.
-void require_writable(const std::string& file);
+/// What a deck's run reads, as `files`: the deck and its data.
+void add_inputs(const config::Deck& deck, io::RunFiles& files);
 
-/// `mkdir -p`; RequestError where it cannot be made.
-void make_folder(const std::string& folder);
+/// FILE in a folder that exists and can be written, and that is none of the run's other files:
+/// RequestError before any work otherwise, with `advice`.
+void add_output(const std::string& what, const std::string& file, const std::string& advice,
+                io::RunFiles& files);
+
+/// Folders that are made for a run, and removed again, if they are empty, when the request proves
+/// wrong.
+class MadeFolders {
+ public:
+  /// `mkdir -p`; RequestError where it cannot be made.
+  explicit MadeFolders(const std::string& folder);
+  ~MadeFolders() { remove(); }
+  MadeFolders(const MadeFolders&) = delete;
+  MadeFolders& operator=(const MadeFolders&) = delete;
+
+  /// The run begins: they stay.
+  void keep() { made_.clear(); }
+
+ private:
+  void remove();
+
+  std::vector<std::string> made_;  ///< the innermost last
+};
 
 /// FOLDER/FILE, or FILE where it is absolute.
 std::string inside(const std::string& folder, const std::string& file);
+
+/// Kokkos from its start to its end, with warnings of how the host's threads are placed.
+class ComputeRuntime {
+ public:
+  explicit ComputeRuntime(const CommonOptions& common);
+
+ private:
+  Runtime runtime_;
+};
+
+/// Throws RequestError if the network does not fit into the host's memory. A device's memory is
+/// checked by its allocation.
+void require_host_memory(SpaceKind space, const config::Deck& deck, const network::Memory& memory);
 
 /// Runs `body(instance, T())` on the space and in the precision of the deck, inside a Runtime.
 template <class Body>
 decltype(auto) compute(SpaceKind space, config::Precision precision, const CommonOptions& common,
                        const Body& body) {
-  const Runtime runtime(common.threads, common.kokkos_flags);
+  const ComputeRuntime runtime(common);
   return with_space(space, [&](const auto& instance) {
     return precision == config::Precision::float32 ? body(instance, float())
                                                    : body(instance, double());

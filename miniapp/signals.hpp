@@ -2,11 +2,19 @@
 
 namespace ridgeline::miniapp {
 
-/// From here on SIGTERM, SIGINT and SIGUSR1 (what Slurm sends before a job's limit) ask for a stop
-/// instead of ending the process.
-void catch_stop_signals();
+/// Puts the process into a known state, whoever started it: standard streams that are closed are
+/// opened, so that no file takes their place; a reader of standard output that goes away and a
+/// limit of file sizes become errors of writing; SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 end
+/// the process at once with status 75, except those that are ignored already (nohup).
+void prepare_process();
+
+/// From here on these signals only request a stop.
+void defer_stop_signals();
 
 /// Whether one of them came.
 bool stop_requested();
+
+/// Seconds since prepare_process().
+double seconds_since_start();
 
 }  // namespace ridgeline::miniapp

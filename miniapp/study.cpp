@@ -34,6 +34,7 @@ using studies::Study;
 struct StudyOptions {
   std::string output, space = "auto";
   bool quick = false;
+  std::function<void(io::RunFiles&)> add_inputs;  ///< the files that it reads; may be empty
 };
 
 // Which spaces `--space` asks for: auto is every one of the build.
@@ -45,25 +46,25 @@ std::vector<SpaceKind> spaces_of(const std::string& name) {
   return {resolve_space(name)};
 }
 
-void print(const Study& study, io::TableFormat format) {
-  if (format == io::TableFormat::table) fmt::print("The claim: {}.\n\n", study.claim);
-  std::fflush(stdout);
+void print_study(const Study& study, io::TableFormat format) {
+  if (format == io::TableFormat::table) print(fmt::format("The claim: {}.\n\n", study.claim));
   study.table.print(std::cout, format);
-  std::cout.flush();
   if (format != io::TableFormat::table) return;
-  if (!study.answers.empty()) fmt::print("\n");
-  for (const std::string& answer : study.answers) fmt::print("- {}\n", answer);
-  std::fflush(stdout);
+  if (!study.answers.empty()) print(fmt::format("\n"));
+  for (const std::string& answer : study.answers) print(fmt::format("- {}\n", answer));
 }
 
 template <class Measure>
 Status run(const StudyOptions& options, const CommonOptions& common, const Measure& measure) {
   const io::TableFormat format = io::parse_table_format(common.format);
-  if (!options.output.empty()) require_writable(options.output);
+  io::RunFiles files;
+  if (options.add_inputs) options.add_inputs(files);
+  if (!options.output.empty()) {
+    add_output("--output", options.output, "choose another --output", files);
+  }
   const std::vector<SpaceKind> spaces = spaces_of(options.space);
-  const Runtime runtime(common.threads, common.kokkos_flags);
-  studies::require_processors();
-  catch_stop_signals();
+  const ComputeRuntime runtime(common);
+  defer_stop_signals();
   Study study;
   {
     const ProgressLine progress;
@@ -76,7 +77,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
   // The file first: whoever reads the table may close the pipe.
   if (!options.output.empty()) io::write_json(options.output, studies::to_json(study));
   for (const std::string& text : study.notes) note("note: " + text);
-  print(study, format);
+  print_study(study, format);
   if (!options.output.empty()) note("written to " + options.output);
   if (study.complete) return Status::done;
   warn("stopped before its end: what was measured is marked incomplete");
@@ -86,7 +87,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
 // Sizes in bytes: "64KiB", "1GiB", "4096".
 CLI::Option* add_size(CLI::App& study, const std::string& name, std::size_t& bytes,
                       const std::string& what) {
-  return study.add_option(name, bytes, what)->transform(CLI::AsSizeValue(false))->type_name("SIZE");
+  return study.add_option(name, bytes, what)->transform(size())->type_name("SIZE");
 }
 
 // A study's place on the command line, with what every one of them takes.
@@ -108,12 +109,13 @@ void add_thread_counts(CLI::App& study, std::vector<int>& counts) {
   study
       .add_option("--thread-counts", counts,
                   "Host threads, such as 1,2,4 (default: powers of two up to all)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->transform(integer(1, kMostHostThreads));
 }
 
 void add_per_octave(CLI::App& study, int& per_octave, const std::string& defaults) {
-  study.add_option("--per-octave", per_octave, "Points a doubling (default: " + defaults + ")")
-      ->check(CLI::Range(1, 32));
+  study.add_option("--per-octave", per_octave, "Points per octave (default: " + defaults + ")")
+      ->transform(integer(1, 32));
 }
 
 // `measure(spaces, control)` gives the study.
@@ -165,8 +167,11 @@ void add_concurrency(CLI::App& verb, const CommonOptions& common, Action& action
   auto bounds = std::make_shared<studies::ConcurrencyBounds>();
   add_size(*study, "--working-set", bounds->working_set,
            "Bytes that the loads are scattered over (default: four times the last cache)");
-  study->add_option("--loads", bounds->loads, "Independent loads in flight a thread, such as 1,2,4")
-      ->delimiter(',');
+  study
+      ->add_option("--loads", bounds->loads,
+                   "Independent loads in flight per thread, such as 1,2,4")
+      ->delimiter(',')
+      ->transform(integer(1, 1 << 20));
   add_thread_counts(*study, bounds->threads);
   set_action(*study, options, common, action, bounds, studies::study_concurrency);
 }
@@ -186,9 +191,10 @@ void add_divergence(CLI::App& verb, const CommonOptions& common, Action& action)
       verb, "divergence", "The same FLOPs in up to 32 paths; regular, gathered, dependent access");
   auto bounds = std::make_shared<studies::DivergenceBounds>();
   study->add_option("--paths", bounds->paths, "Numbers of paths (default: 1,2,4,8,16,32)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->transform(integer(1, 1 << 20));
   study->add_option("--iterations", bounds->iterations, "Iterations a launch (default: 1048576)")
-      ->check(CLI::Range(std::size_t{32}, std::size_t{1} << 31));
+      ->transform(integer(32, std::int64_t{1} << 31));
   add_size(*study, "--array", bounds->array_bytes,
            "Bytes of the array that is read (default: 256 MiB, quick 64 MiB)");
   set_action(*study, options, common, action, bounds, studies::study_divergence);
@@ -208,19 +214,35 @@ struct DeckChoice {
         ->take_all();
   }
 
+  // The decks with their data, as files that are read.
+  void add_inputs(io::RunFiles& files) const {
+    for (const std::string& file : chosen()) {
+      files.input("a deck", file);
+      try {
+        miniapp::add_inputs(config::Deck::load(file, sets), files);
+      } catch (const RequestError&) {  // load() says what is wrong with it
+      }
+    }
+  }
+
+  std::vector<std::string> chosen() const {
+    std::vector<std::string> list = decks;
+    if (none) return {};
+    if (list.empty() && std::filesystem::is_directory("inputs")) {
+      for (const auto& entry : std::filesystem::directory_iterator("inputs")) {
+        if (entry.path().extension() == ".toml") list.push_back(entry.path().string());
+      }
+      std::sort(list.begin(), list.end());
+    }
+    return list;
+  }
+
   // Loads them; `decks` becomes those that could be.
   std::vector<studies::DeckCase> load() {
     std::vector<studies::DeckCase> cases;
-    if (none) return cases;
     const bool asked = !decks.empty();
-    if (!asked && std::filesystem::is_directory("inputs")) {
-      for (const auto& entry : std::filesystem::directory_iterator("inputs")) {
-        if (entry.path().extension() == ".toml") decks.push_back(entry.path().string());
-      }
-      std::sort(decks.begin(), decks.end());
-    }
     std::vector<std::string> loaded;
-    for (const std::string& file : decks) {
+    for (const std::string& file : chosen()) {
       try {
         const std::string name = std::filesystem::path(file).stem().string();
         for (const studies::DeckCase& other : cases) {
@@ -289,9 +311,16 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
       ->excludes(two);
   add_kinds(*study, bounds->kinds);
   study->add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")
-      ->delimiter(',');
-  study->add_option("--batches", bounds->batches, "Batches, such as 1,8,64")->delimiter(',');
+      ->delimiter(',')
+      ->transform(integer(1, 1 << 30));
+  study->add_option("--batches", bounds->batches, "Batches, such as 1,8,64")
+      ->delimiter(',')
+      ->transform(integer(1, 1 << 20));
   decks->add_to(*study);
+  options->add_inputs = [=](io::RunFiles& files) {
+    if (!machine_file->empty()) files.input("--machine", *machine_file);
+    decks->add_inputs(files);
+  };
   set_action(*study, options, common, action, [=](const auto& all, const auto& control) {
     if (machine_file->empty()) {
       std::tie(bounds->first, bounds->second) = two_spaces(all, *spaces);
@@ -342,10 +371,11 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
   study
       ->add_option("--turns", bounds->turns,
                    "Turns through all thread counts (default: 5, quick 3)")
-      ->check(CLI::Range(1, 1000));
+      ->transform(integer(1, 1000));
   add_kinds(*study, bounds->kinds);
   decks->add_to(*study);
-  // What the study calls itself with, once a number of threads.
+  options->add_inputs = [=](io::RunFiles& files) { decks->add_inputs(files); };
+  // What the study calls itself with, once per number of threads.
   study->add_option("--worker", *most)->group("");
   study->callback([=, &common, &action, options = options] {
     if (*most > 0) {
@@ -354,7 +384,7 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
         studies::ScalingBounds mine = *bounds;
         mine.decks = cases;
         const Runtime runtime(common.threads, common.kokkos_flags);
-        std::cout << io::to_text(studies::measure_scaling(mine, *most, options->quick));
+        print(io::to_text(studies::measure_scaling(mine, *most, options->quick)));
         return Status::done;
       };
       return;

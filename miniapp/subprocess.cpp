@@ -1,7 +1,6 @@
 #include "subprocess.hpp"
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/processors.hpp"
 #include "signals.hpp"
 
 namespace ridgeline::miniapp {
@@ -69,14 +69,12 @@ ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vec
   std::vector<char*> argv = {path};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  for (const int cpu : cpus) CPU_SET(cpu, &mask);
+  const ProcessorMask mask(cpus);
   Pipe out, err;
   const pid_t child = fork();
   if (child < 0) throw RunError(std::string("cannot start a process: ") + std::strerror(errno));
   if (child == 0) {
-    if (!cpus.empty()) sched_setaffinity(0, sizeof mask, &mask);
+    if (!mask.empty()) mask.bind_this_thread();
     dup2(out.ends[1], STDOUT_FILENO);
     dup2(err.ends[1], STDERR_FILENO);
     for (const int end : {out.ends[0], out.ends[1], err.ends[0], err.ends[1]}) close(end);

@@ -3,13 +3,16 @@
 
 #include <filesystem>
 #include <iostream>
-#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "config/duration.hpp"
 #include "io/file.hpp"
 #include "io/json.hpp"
+#include "io/lock.hpp"
+#include "io/run_files.hpp"
 #include "io/table.hpp"
 #include "machine/description.hpp"
+#include "network/checkpoint_writer.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 #include "signals.hpp"
@@ -23,17 +26,19 @@ namespace {
 
 struct TrainOptions {
   DeckOptions deck;
-  std::string output, checkpoint, resume, init;
+  std::string output, checkpoint, resume, init, stop_after;
   std::optional<std::int64_t> seed;
-  bool quiet = false, dry_run = false;
+  bool quiet = false, dry_run = false, no_lock = false;
 };
 
-// Prints epochs as they end, and progress where somebody watches.
+// Prints epochs as they end, and progress if standard error is a terminal; ends training on a
+// signal or when its time is over.
 class Console : public network::TrainingEvents {
  public:
-  Console(io::TableFormat format, bool quiet)
+  Console(io::TableFormat format, bool quiet, std::optional<double> stop_after)
       : format_(format),
         quiet_(quiet),
+        stop_after_(stop_after),
         progress_(!quiet && isatty(STDERR_FILENO) != 0),
         table_({{"epoch", "epoch"},
                 {"train loss", "train_loss"},
@@ -54,16 +59,16 @@ class Console : public network::TrainingEvents {
     if (format_ != io::TableFormat::table) return;
     if (report.epoch == 1 || !header_printed_) {
       header_printed_ = true;
-      fmt::print("{:>5}  {:>10}  {:>9}  {:>13}  {:>8}  {:>10}\n", "epoch", "train loss",
-                 "test loss", "test accuracy", "time", "samples/s");
+      print(fmt::format("{:>5}  {:>10}  {:>9}  {:>13}  {:>8}  {:>10}\n", "epoch", "train loss",
+                        "test loss", "test accuracy", "time", "samples/s"));
     }
     const auto text = [](const std::optional<double>& value) {
       return value ? fmt::format("{:.4f}", *value) : std::string("-");
     };
-    fmt::print("{:>5}  {:>10.4f}  {:>9}  {:>13}  {:>8}  {:>10.0f}\n", report.epoch,
-               report.train_loss, text(report.test_loss), text(report.test_accuracy),
-               show_seconds(report.seconds), report.samples_per_second);
-    std::fflush(stdout);
+    print(fmt::format("{:>5}  {:>10.4f}  {:>9}  {:>13}  {:>8}  {:>10.0f}\n", report.epoch,
+                      report.train_loss, text(report.test_loss), text(report.test_accuracy),
+                      show_seconds(report.seconds), report.samples_per_second));
+    flush_output();
   }
 
   void progress(std::int64_t epoch, std::int64_t step, std::int64_t steps,
@@ -74,31 +79,41 @@ class Console : public network::TrainingEvents {
     shown_ = now;
     constexpr int kWidth = 30;
     const int done = static_cast<int>(kWidth * step / steps);
-    fmt::print(stderr, "\repoch {} [{:=<{}}{:<{}}] {}/{} loss {:.4f}\033[K", epoch, "", done, "",
-               kWidth - done, step, steps, loss());
+    show_progress(fmt::format("epoch {} [{:=<{}}{:<{}}] {}/{} loss {:.4f}", epoch, "", done, "",
+                              kWidth - done, step, steps, loss()));
     drawn_ = true;
   }
 
-  bool stop_requested() override { return miniapp::stop_requested(); }
+  /// `action` is for the moment when training begins.
+  void on_begin(std::function<void()> action) { on_begin_ = std::move(action); }
+  void begin() override { on_begin_(); }
 
+  bool stop_requested() override { return miniapp::stop_requested() || time_is_over(); }
+  bool time_is_over() const { return stop_after_ && seconds_since_start() >= *stop_after_; }
+
+  // The one table for programs.
   void finish() {
     clear();
-    if (format_ != io::TableFormat::table && !table_.empty()) table_.print(std::cout, format_);
+    if (format_ != io::TableFormat::table) table_.print(std::cout, format_);
   }
-  void say(const std::string& message) {
+  void say(const std::string& message) const {
     clear();
     if (!quiet_) note(message);
   }
 
  private:
-  void clear() {
-    if (drawn_) fmt::print(stderr, "\r\033[K");
+  void clear() const {
+    if (drawn_) show_progress("");
     drawn_ = false;
   }
 
   const io::TableFormat format_;
-  const bool quiet_, progress_;
-  bool header_printed_ = false, drawn_ = false;
+  const bool quiet_;
+  const std::optional<double> stop_after_;
+  const bool progress_;
+  std::function<void()> on_begin_;
+  bool header_printed_ = false;
+  mutable bool drawn_ = false;
   double shown_ = 0;
   io::Table table_;
 };
@@ -129,9 +144,8 @@ io::Json history_json(const network::History& history) {
   return json;
 }
 
-void print_shares(const network::TrainingResult& result, io::TableFormat format) {
-  fmt::print("\n");
-  std::fflush(stdout);
+void print_shares(const network::TrainingResult& result, std::int64_t batch) {
+  print("\n");
   io::Table table(
       {{"layer", "layer", io::Align::left}, {"time a step", "seconds"}, {"share", "share"}});
   for (const network::LayerShare& share : result.shares) {
@@ -139,58 +153,194 @@ void print_shares(const network::TrainingResult& result, io::TableFormat format)
                    io::Cell::shown_as(share.seconds, show_seconds(share.seconds)),
                    io::Cell::shown_as(share.share, fmt::format("{:.1f} %", 100 * share.share))});
   }
-  table.print(std::cout, format);
-  std::cout.flush();
+  table.print(std::cout, io::TableFormat::table);
+  print(fmt::format("a step of {} samples takes {} (median of {})\n", batch,
+                    show_seconds(result.step_seconds.median), result.step_seconds.repeats));
 }
 
-// Checks what a resume needs before any work.
-void check_resume(const config::Deck& deck, const std::string& file) {
-  const std::string name = file + ": /deck";
-  const config::Deck before = config::Deck::parse(
-      network::load_deck_text(file), name, std::filesystem::path(deck.name).parent_path().string());
-  if (const auto difference = deck.difference_that_forbids_resume(before)) {
-    throw RequestError(*difference);
+// Why a checkpoint's run cannot go on as this deck says; nothing if it can.
+std::optional<std::string> refusal(const config::Deck& deck,
+                                   const network::CheckpointFile& checkpoint) {
+  const config::Deck before =
+      config::Deck::parse(checkpoint.deck_text(), checkpoint.path() + ": /deck",
+                          std::filesystem::path(deck.name).parent_path().string());
+  return deck.difference_that_forbids_resume(before);
+}
+
+// The files of a run. None is written before all are known to be possible.
+class Files {
+ public:
+  Files(const config::Deck& deck, const TrainOptions& options)
+      : deck_(deck),
+        options_(options),
+        checkpoint_(options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
+                                               : options.checkpoint),
+        record_(inside(options.output, "train.json")) {
+    add_inputs(deck, files_);
+    if (!options.init.empty()) files_.input("--init", options.init);
+    const bool is_folder = !options.resume.empty() && io::is_folder(options.resume);
+    if (!options.resume.empty() && !is_folder) files_.input("--resume", options.resume);
+    add_outputs();
   }
+
+  const std::string& checkpoint() const { return checkpoint_; }
+  const std::string& record() const { return record_; }
+
+  // Holds the checkpoint, as soon as there is a folder for it.
+  void lock() {
+    if (lock_ || options_.no_lock || !io::is_folder(folder_of_checkpoint())) return;
+    lock_.emplace(checkpoint_);
+    if (!lock_->warning().empty()) warn(lock_->warning());
+    io::remove_stale_partials(checkpoint_);
+  }
+
+  // The checkpoint to go on from, with notes of those that were skipped.
+  std::unique_ptr<network::CheckpointFile> open_resumed(const Console& console) {
+    if (options_.resume.empty()) return {};
+    if (!io::is_folder(options_.resume)) {
+      auto file = std::make_unique<network::CheckpointFile>(options_.resume);
+      if (const auto reason = refusal(deck_, *file)) throw RequestError(*reason);
+      return file;
+    }
+    const network::ResumePoint point = network::newest_checkpoint(
+        options_.resume, [&](const network::CheckpointFile& file) { return refusal(deck_, file); });
+    for (const std::string& skipped : point.skipped) warn("skipped " + skipped);
+    console.say("going on from " + point.file);
+    files_.input("--resume", point.file);
+    return std::make_unique<network::CheckpointFile>(point.file);
+  }
+
+  // Makes what is missing, once nothing else can be wrong.
+  void make() {
+    folders_.emplace(options_.output);
+    lock();
+    for (const std::string& file : {checkpoint_, record_}) io::check_writable(file);
+    if (deck_.checkpoint.keep && options_.resume.empty()) {
+      network::require_no_numbered_checkpoints(checkpoint_);
+    }
+  }
+  void keep() { folders_->keep(); }
+
+ private:
+  std::string folder_of_checkpoint() const {
+    const std::string folder = std::filesystem::path(checkpoint_).parent_path().string();
+    return folder.empty() ? "." : folder;
+  }
+
+  void add_outputs() {
+    const bool by_deck = deck_.checkpoint.table.has("path");
+    const std::string advice = !options_.checkpoint.empty() ? "choose another --checkpoint"
+                               : by_deck ? "change checkpoint.path, or give --checkpoint"
+                                         : "set checkpoint.path in the deck, or give --checkpoint";
+    const std::string what = !options_.checkpoint.empty() || by_deck
+                                 ? "the checkpoint"
+                                 : "the checkpoint, which is named after the deck by default,";
+    // A resumed run may replace the checkpoint that it continues.
+    files_.output(what, checkpoint_, advice, "--resume");
+    if (deck_.checkpoint.keep) {
+      files_.numbered_outputs("a numbered checkpoint", checkpoint_, advice, "--resume");
+    }
+    if (!options_.no_lock) {
+      files_.output("the checkpoint's lock", io::FileLock::name_of(checkpoint_), advice);
+    }
+    files_.output("train.json", record_, "choose another --output");
+    if (!options_.checkpoint.empty() && !io::is_folder(folder_of_checkpoint())) {
+      throw RequestError(checkpoint_ + ": the folder " + folder_of_checkpoint() +
+                         " does not exist");
+    }
+  }
+
+  const config::Deck& deck_;
+  const TrainOptions& options_;
+  const std::string checkpoint_, record_;
+  io::RunFiles files_;
+  std::optional<MadeFolders> folders_;  // the lock goes before its folder
+  std::optional<io::FileLock> lock_;
+};
+
+std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& options) {
+  if (options.stop_after.empty()) return deck.run.stop_after;
+  const std::optional<double> seconds = config::parse_duration(options.stop_after);
+  if (!seconds) {
+    throw RequestError("--stop-after: must be " + std::string(config::kDurationDescription) +
+                       ", not \"" + options.stop_after + "\"");
+  }
+  return seconds;
+}
+
+io::Json record_of(const config::Deck& deck, const Session& session, SpaceKind space,
+                   const network::TrainingResult& result) {
+  // While the Runtime is there to describe.
+  io::Json json = machine::new_result("ridgeline-training");
+  json["deck"] = deck.name;
+  json["title"] = deck.title;
+  json["space"] = to_string(space);
+  json["precision"] = config::to_string(deck.network.precision);
+  json["gemm"] = config::to_string(deck.network.gemm);
+  json["history"] = history_json(result.state.history);
+  json["parameters"] = session.plan->trained_count();
+  json["batch"] = deck.train.batch;
+  json["steps"] = result.state.step;
+  json["skipped_steps"] = result.state.skipped.total;
+  json["step_seconds"] = result.step_seconds;
+  json["shares"] = io::Json::array();
+  for (const network::LayerShare& share : result.shares) {
+    json["shares"].push_back(
+        {{"layer", share.layer}, {"seconds", share.seconds}, {"share", share.share}});
+  }
+  return json;
+}
+
+Files files_of(const config::Deck& deck, const TrainOptions& options) {
+  try {
+    return Files(deck, options);
+  } catch (const RequestError&) {
+    // Errors in the data come before conflicts of file names.
+    open_session(deck);
+    throw;
+  }
+}
+
+// The space that a dry run plans for: a device even where there is none, for nothing is computed.
+SpaceKind planned_space(const std::string& name) {
+  const std::vector<SpaceKind> built = built_spaces();
+  if (built.back() != SpaceKind::cuda || cuda_device_count() > 0) return resolve_space(name);
+  if (name == "cuda") return SpaceKind::cuda;
+  return name == "auto" ? built[built.size() - 2] : resolve_space(name);
 }
 
 Status run(const TrainOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets, options.seed);
+  const std::optional<double> stop_after = time_limit(deck, options);
+  Files files = files_of(deck, options);
+  const SpaceKind space =
+      options.dry_run ? planned_space(options.deck.space) : resolve_space(options.deck.space);
+  Console console(format, options.quiet, stop_after);
+  if (!options.dry_run) files.lock();
+  network::TrainingFiles training;
+  training.checkpoint = files.checkpoint();
+  std::unique_ptr<network::CheckpointFile> weights = files.open_resumed(console);
+  if (weights) training.resume = weights->path();
+  if (!options.init.empty()) {
+    training.init = options.init;
+    weights = std::make_unique<network::CheckpointFile>(options.init);
+  }
+  // A text's tokens mean what they meant when the weights were trained.
+  const Session session =
+      open_session(deck, weights ? vocabulary_of(*weights) : data::Vocabulary());
+  if (weights) weights->require_shapes(*session.plan);
   if (options.dry_run) {
-    // Plans for a device even where there is none: nothing is computed.
-    const std::vector<SpaceKind> built = built_spaces();
-    const bool planned_device = options.deck.space == "cuda" && built.back() == SpaceKind::cuda;
-    const bool no_device = built.back() == SpaceKind::cuda && cuda_device_count() == 0;
-    const SpaceKind space = planned_device ? SpaceKind::cuda
-                            : no_device && options.deck.space == "auto"
-                                ? built[built.size() - 2]
-                                : resolve_space(options.deck.space);
-    print_dry_run(open_session(deck), space, planned_threads(common.threads), format);
+    print_dry_run(session, space, planned_threads(common.threads, common.kokkos_flags), format);
     return Status::done;
   }
-  // Before the data is read, so that a signal meanwhile ends in a checkpoint too.
-  catch_stop_signals();
-  const SpaceKind space = resolve_space(options.deck.space);
-  network::TrainingFiles files;
-  if (!options.checkpoint.empty()) require_writable(options.checkpoint);
-  if (!options.resume.empty()) {
-    files.resume = options.resume;
-    check_resume(deck, options.resume);
-  }
-  if (!options.init.empty()) files.init = options.init;
-  // A text's tokens mean what they meant when the weights were trained.
-  const std::string& weights = options.resume.empty() ? options.init : options.resume;
-  const Session session =
-      open_session(deck, weights.empty() ? data::Vocabulary() : vocabulary_of(weights));
-  // Last, so that a wrong request leaves no folder behind; before anything is computed.
-  make_folder(options.output);
-  files.checkpoint = options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
-                                                : options.checkpoint;
-  const std::string record = inside(options.output, "train.json");
-  require_writable(files.checkpoint);
-  require_writable(record);
+  weights.reset();
+  // Last, so that a wrong request leaves no folder behind; before anything is computed. From here
+  // on a signal ends the run after its first step, with a checkpoint.
+  defer_stop_signals();
+  files.make();
+  console.on_begin([&] { files.keep(); });
 
-  Console console(format, options.quiet);
   io::Json json;
   const network::TrainingResult result =
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
@@ -200,77 +350,63 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
             layers::target_of<Space, T>(instance, network::gemm_backend(deck));
         const network::Memory memory =
             session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
-        console.say(
-            fmt::format("{}: {} parameters, {}, {} threads ({}), {} of memory on the space, "
-                        "{} of data on the host",
-                        deck.title, session.plan->trained_count(), to_string(space),
-                        Runtime::host_threads().count, Runtime::host_threads().binding,
-                        show_bytes(double(memory.total())),
-                        show_bytes(double(session.dataset.memory_bytes()))));
-        const auto done =
-            network::train<Space, T>(instance, session.plan, deck, session.dataset, files, console);
-        json = machine::new_result("ridgeline-training");  // while the Runtime is there to describe
+        require_host_memory(space, deck, memory);
+        console.say(fmt::format(
+            "{}: {} parameters, {}, {} ({}), {} of memory on the space, {} of data on the host",
+            deck.title, session.plan->trained_count(), to_string(space),
+            Runtime::host_threads().count == 1
+                ? "1 thread"
+                : fmt::format("{} threads", Runtime::host_threads().count),
+            Runtime::host_threads().binding, show_bytes(double(memory.total())),
+            show_bytes(double(session.dataset.memory_bytes()))));
+        auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
+                                             training, console);
+        json = record_of(deck, session, space, done);
         return done;
       });
   console.finish();
 
   using network::Outcome;
+  if (result.outcome == Outcome::already_finished) {
+    console.say(fmt::format("{} has finished already, after {} epochs; nothing to do",
+                            *training.resume, result.state.epoch));
+  }
   const bool ended = result.outcome == Outcome::finished ||
                      result.outcome == Outcome::stopped_early ||
                      result.outcome == Outcome::already_finished;
   const std::optional<std::string> failure =
       result.outcome == Outcome::diverged
-          ? std::optional<std::string>("training diverged: the loss is not finite")
+          ? std::optional<std::string>(result.failure)
           : (ended ? missed(deck, result.state.history) : std::nullopt);
-  if (result.outcome == Outcome::already_finished) {
-    console.say(fmt::format("{} has finished already, after {} epochs; nothing to do",
-                            options.resume, result.state.epoch));
-  } else {
-    json["deck"] = deck.name;
-    json["title"] = deck.title;
-    json["space"] = to_string(space);
-    json["precision"] = config::to_string(deck.network.precision);
-    json["gemm"] = config::to_string(deck.network.gemm);
-    json["history"] = history_json(result.state.history);
-    json["parameters"] = session.plan->trained_count();
-    json["batch"] = deck.train.batch;
-    json["steps"] = result.state.step;
-    json["step_seconds"] = result.step_seconds;
-    json["shares"] = io::Json::array();
-    for (const network::LayerShare& share : result.shares) {
-      json["shares"].push_back(
-          {{"layer", share.layer}, {"seconds", share.seconds}, {"share", share.share}});
-    }
+  if (result.state.skipped.total > 0) {
+    warn(fmt::format("{} of {} steps were left out: their loss or gradients were not finite",
+                     result.state.skipped.total, result.state.step));
+  }
+  const bool as_table = format == io::TableFormat::table;
+  if (result.outcome != Outcome::already_finished) {
     if (ended) json["verified"] = !failure;
+    if (result.outcome == Outcome::diverged) json["verified"] = false;
     if (ended && !failure) json["figure_of_merit"] = result.samples_per_second;
-    io::write_json(record, json);
-    if (result.step_seconds.repeats > 0) {
-      print_shares(result, format);
-      if (format == io::TableFormat::table) {
-        fmt::print("a step of {} samples takes {} (median of {})\n", deck.train.batch,
-                   show_seconds(result.step_seconds.median), result.step_seconds.repeats);
-      }
-    }
+    io::write_json(files.record(), json);
+    if (as_table && result.step_seconds.repeats > 0) print_shares(result, deck.train.batch);
   }
-  if (failure) {
-    std::fflush(stdout);
-    throw RunError(*failure + "; the figure of merit is withheld");
-  }
+  if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
   if (result.outcome == Outcome::stopped_early) {
     console.say(
         fmt::format("stopped early, after {} epochs, as the deck asks: {} no longer improves",
                     result.state.epoch, config::to_string(deck.train.early_stop->metric)));
   }
-  if (ended && result.outcome != Outcome::already_finished && format == io::TableFormat::table) {
-    fmt::print("figure of merit: {:.0f} samples/s\n", result.samples_per_second);
+  if (as_table && ended && result.outcome != Outcome::already_finished) {
+    print(fmt::format("figure of merit: {:.0f} samples/s\n", result.samples_per_second));
   }
-  std::fflush(stdout);
-  if (result.outcome == Outcome::stopped_by_signal) {
-    console.say("stopped by a signal; go on with --resume " + files.checkpoint);
+  if (result.outcome == Outcome::stopped) {
+    console.say(
+        std::string(stop_requested() ? "stopped by a signal" : "stopped because its time is over") +
+        "; go on with --resume " + files.checkpoint());
     return Status::stopped;
   }
   if (result.outcome == Outcome::stopped_after_steps) {
-    console.say(fmt::format("stopped after {} steps, as the deck asks", result.state.step));
+    console.say(fmt::format("stopped at step {}, as the deck asks", result.state.step));
   }
   return Status::done;
 }
@@ -283,12 +419,17 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   options->deck.add_to(*verb);
   verb->add_option("--output", options->output, "Folder for train.json and the checkpoint");
   verb->add_option("--checkpoint", options->checkpoint, "Checkpoint file, instead of the deck's");
-  auto* resume = verb->add_option("--resume", options->resume, "Continue from a checkpoint");
+  auto* resume = verb->add_option("--resume", options->resume,
+                                  "Continue from a checkpoint, or from the newest in a folder");
   verb->add_option("--init", options->init, "Begin with the weights of a checkpoint")
       ->excludes(resume);
-  // CLI11 turns a number that is too large into the largest, which is refused for that.
   verb->add_option("--seed", options->seed, "Instead of the deck's train.seed")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1));
+      ->transform(integer(0, kMostSeed));
+  verb->add_option("--stop-after", options->stop_after,
+                   "Write a checkpoint and exit with 75 after so long, such as 23h50m")
+      ->type_name("DURATION");
+  verb->add_flag("--no-lock", options->no_lock,
+                 "Do not lock the checkpoint against a second run that writes it");
   verb->add_flag("--quiet", options->quiet, "No notes and no progress");
   verb->add_flag("--dry-run", options->dry_run,
                  "Check deck, data and shapes, print what would run, compute nothing");

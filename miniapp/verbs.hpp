@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "io/units.hpp"
+#include "options.hpp"
 
 namespace ridgeline::miniapp {
 
@@ -29,10 +30,21 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action);
 void add_study(CLI::App& app, const CommonOptions& common, Action& action);
 void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 
+// Nothing of the following throws; what cannot be written is lost on standard error, and makes
+// flush_output() false on standard output.
+
+/// One line on standard error: "ridgeline: …".
+void report_error(const std::string& message);
 /// One line on standard error: "warning: …".
 void warn(const std::string& message);
 /// One line on standard error.
 void note(const std::string& message);
+/// A line on standard error that the next one overwrites; empty clears it.
+void show_progress(const std::string& text);
+/// On standard output.
+void print(const std::string& text);
+/// Whether everything on standard output was written.
+bool flush_output();
 
 using io::show_bytes;
 using io::show_flops;

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "config/document.hpp"
+#include "config/duration.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/file.hpp"
 
 namespace ridgeline::config {
@@ -15,6 +17,7 @@ constexpr std::int64_t kMostSamples = std::int64_t{1} << 31;
 constexpr std::int64_t kMostClasses = 1 << 16;
 constexpr std::int64_t kMostLength = 1 << 24;
 constexpr std::int64_t kMostCrop = 1 << 15;
+constexpr std::int64_t kMostKept = 1000000;
 
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
@@ -32,11 +35,19 @@ std::string resolved(const std::string& path, const std::string& folder) {
   return folder.back() == '/' ? folder + path : folder + "/" + path;
 }
 
+/// A path that names a file.
+std::string plain_path(const OptionTable& table, const std::string& key, const std::string& path) {
+  if (path.empty()) table.fail(key, table.path(key) + " must not be empty");
+  if (has_control_character(path)) {
+    table.fail(key, table.path(key) + " must not hold control characters, unlike \"" + path + "\"");
+  }
+  return path;
+}
+
 /// A path of the deck against the deck's folder.
 std::string checked_path(const OptionTable& table, const std::string& path,
                          const std::string& folder) {
-  if (path.empty()) table.fail("path", table.path("path") + " must not be empty");
-  return resolved(path, folder);
+  return resolved(plain_path(table, "path", path), folder);
 }
 
 OptionTable require_section(const OptionTable& root, const std::string& key,
@@ -196,6 +207,8 @@ TrainOptions read_train(const OptionTable& table) {
   if (table.has("stop_after_steps")) {
     train.stop_after_steps = table.integer("stop_after_steps", 1, kMost);
   }
+  train.on_nonfinite = table.choice<OnNonfinite>(
+      "on_nonfinite", {{"stop", OnNonfinite::stop}, {"skip", OnNonfinite::skip}}, "stop");
   train.optimizer = read_optimizer(table.table("optimizer"));
   if (const auto schedule = table.optional_table("schedule")) {
     train.schedule = read_schedule(*schedule);
@@ -213,13 +226,29 @@ CheckpointOptions read_checkpoint(const std::optional<OptionTable>& table,
   CheckpointOptions checkpoint;
   checkpoint.path = stem + ".h5";
   if (!table) return checkpoint;
-  checkpoint.path = table->string("path", checkpoint.path);
-  if (checkpoint.path.empty()) table->fail("path", "checkpoint.path must not be empty");
+  checkpoint.table = *table;
+  checkpoint.path = plain_path(*table, "path", table->string("path", checkpoint.path));
   checkpoint.every_steps = table->integer("every_steps", 0, kMost, 0);
   checkpoint.every_epochs =
       table->integer("every_epochs", 0, kMost, checkpoint.every_steps > 0 ? 0 : 1);
+  if (table->has("keep")) checkpoint.keep = table->integer("keep", 1, kMostKept);
   table->finish();
   return checkpoint;
+}
+
+RunOptions read_run(const std::optional<OptionTable>& table) {
+  RunOptions run;
+  if (!table) return run;
+  if (table->has("stop_after")) {
+    const std::string text = table->string("stop_after");
+    run.stop_after = parse_duration(text);
+    if (!run.stop_after) {
+      table->fail("stop_after", table->path("stop_after") + " must be " + kDurationDescription +
+                                    ", not \"" + text + "\"");
+    }
+  }
+  table->finish();
+  return run;
 }
 
 VerifyOptions read_verify(const OptionTable& table, Loss loss) {
@@ -269,7 +298,7 @@ void check_together(const Deck& deck) {
 
 Deck Deck::load(const std::string& path, const std::vector<std::string>& sets,
                 std::optional<std::uint64_t> seed) {
-  return parse(io::read_text(path), path, folder_of(path), sets, seed);
+  return parse(io::read_text(path, kMostDeckBytes), path, folder_of(path), sets, seed);
 }
 
 Deck Deck::parse(const std::string& text, const std::string& name, const std::string& folder,
@@ -283,17 +312,23 @@ Deck Deck::parse(const std::string& text, const std::string& name, const std::st
   deck.text_ = document->overrides.empty() ? text : to_toml(*document);
   const OptionTable root = root_table(document);
   deck.title = root.string("title", stem_of(name));
-  for (const char* section : {"data", "network", "train", "checkpoint", "verify"})
+  if (root.has("title") && has_control_character(deck.title)) {
+    root.fail("title", "title must not hold control characters, unlike \"" + deck.title + "\"");
+  }
+  for (const char* section : {"data", "network", "train", "checkpoint", "run", "verify"}) {
     root.has(section);
+  }
   root.finish();
   deck.data = read_data(
       require_section(root, "data", "kind = \"idx\", \"hdf5\", \"text\" or \"synthetic\""), folder);
   deck.network = read_network(require_section(root, "network", "at least one [[network.layer]]"));
   deck.train = read_train(require_section(root, "train", "epochs, batch, loss and optimizer"));
   deck.checkpoint = read_checkpoint(root.optional_table("checkpoint"), stem_of(name));
+  deck.run = read_run(root.optional_table("run"));
   if (const auto verify = root.optional_table("verify")) {
     deck.verify = read_verify(*verify, deck.train.loss);
   }
+  deck.data.precision = deck.network.precision;
   deck.data.targets_are_probabilities = deck.train.loss == Loss::binary_cross_entropy;
   check_together(deck);
   return deck;

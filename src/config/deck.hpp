@@ -17,6 +17,7 @@ enum class Initialization { standard, kaiming_normal, xavier_uniform };
 enum class Loss { cross_entropy, mse, binary_cross_entropy };
 enum class OptimizerKind { sgd, adam, adamw, rmsprop };
 enum class ScheduleKind { constant, step, cosine };
+enum class OnNonfinite { stop, skip };
 enum class Metric { test_accuracy, test_loss, train_loss };
 
 /// The deck's spelling of each.
@@ -51,8 +52,9 @@ struct DataOptions {
   std::int64_t length = 0;         ///< text: characters of a sample
   double validation = 0.0;         ///< text: the share of each file that is the test set
   bool shuffle = true;
-  bool target_is_input = false;            ///< target = "input": an autoencoder
-  bool targets_are_probabilities = false;  ///< loss = "binary_cross_entropy": all in [0, 1]
+  bool target_is_input = false;              ///< target = "input": an autoencoder
+  Precision precision = Precision::float32;  ///< of the network, which values must fit
+  bool targets_are_probabilities = false;    ///< loss = "binary_cross_entropy": all in [0, 1]
   std::optional<Normalization> normalize;
   Augmentation augment;
   Shape shape;               ///< synthetic: of one sample
@@ -106,8 +108,9 @@ struct TrainOptions {
   Loss loss = Loss::cross_entropy;
   double label_smoothing = 0.0;  ///< cross_entropy
   std::uint64_t seed = 1;
-  std::uint64_t shuffle_seed = 1;  ///< the seed unless given
-  std::optional<std::int64_t> stop_after_steps;
+  std::uint64_t shuffle_seed = 1;                ///< the seed unless given
+  std::optional<std::int64_t> stop_after_steps;  ///< of this run, resumed or not
+  OnNonfinite on_nonfinite = OnNonfinite::stop;  ///< loss or gradients that are not finite
   Optimizer optimizer;
   ScheduleOptions schedule;
   std::optional<double> clip_norm;  ///< the largest norm of all gradients together
@@ -120,6 +123,13 @@ struct CheckpointOptions {
   std::string path;  ///< as in the deck: relative to --output
   std::int64_t every_epochs = 1;
   std::int64_t every_steps = 0;
+  std::optional<std::int64_t> keep;  ///< how many are kept, each numbered by its step; else one
+  OptionTable table;                 ///< of no deck where it has no [checkpoint]
+};
+
+/// [run]: what belongs to one run, and not to what is trained.
+struct RunOptions {
+  std::optional<double> stop_after;  ///< seconds from the start of the process to a checkpoint
 };
 
 /// [verify]: one of the bounds is set.
@@ -150,14 +160,15 @@ class Deck {
   NetworkOptions network;
   TrainOptions train;
   CheckpointOptions checkpoint;
+  RunOptions run;
   std::optional<VerifyOptions> verify;
 
   /// The deck as it ran, as TOML: the original text where nothing was overridden.
   const std::string& text() const { return text_; }
 
   /// Why a run of `checkpoint_deck` cannot be resumed with this deck, "FILE:LINE: train.batch is
-  /// 64, but 128 in …"; nothing where only `epochs`, `stop_after_steps`, paths, the title,
-  /// [checkpoint] and [verify] differ.
+  /// 64, but 128 in …"; nothing where only `epochs`, `stop_after_steps`, `on_nonfinite`, paths, the
+  /// title, [checkpoint], [run] and [verify] differ.
   std::optional<std::string> difference_that_forbids_resume(const Deck& checkpoint_deck) const;
 
  private:

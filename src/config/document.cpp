@@ -7,17 +7,90 @@
 #include <sstream>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::config {
 namespace {
 
+/// Limits keys in keys, and lists and tables in each other: toml++ destroys, copies and prints
+/// documents recursively.
+constexpr std::size_t kDeepest = 32;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 /// toml++ describes some errors over several lines; ours are one.
 std::string one_line(std::string_view text) {
   std::string line(text);
-  std::replace_if(
-      line.begin(), line.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+  std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
 }
+
+/// What is wrong with a TOML text, and where.
+struct Fault {
+  std::size_t at;
+  std::string reason;
+};
+
+/// Walks over TOML text outside strings and comments, for what toml++ must not be given: deep
+/// nesting, and characters beyond ASCII, some of which lead its version 3.3 into undefined
+/// behaviour.
+class Outline {
+ public:
+  explicit Outline(std::string_view text) : text_(text) {}
+
+  std::optional<Fault> fault() {
+    if (text_.substr(0, kByteOrderMark.size()) == kByteOrderMark) at_ = kByteOrderMark.size();
+    for (; at_ < text_.size(); ++at_) {
+      const char c = text_[at_];
+      if (c == '#') {
+        at_ = std::min(text_.find('\n', at_), text_.size());
+        dots_ = 0;
+      } else if (c == '"' || c == '\'') {
+        skip_string(c);
+      } else if (c == '[' || c == '{') {
+        dots_ = 0;
+        ++brackets_;
+      } else if (c == ']' || c == '}') {
+        dots_ = 0;
+        if (brackets_ > 0) --brackets_;
+      } else if (c == ',' || c == '=' || c == '\n') {
+        dots_ = 0;
+      } else if (c == '.') {
+        ++dots_;
+      } else if (static_cast<unsigned char>(c) >= 0x80) {
+        return Fault{at_, "a character beyond ASCII that is in no text and no comment"};
+      }
+      if (dots_ > kDeepest || brackets_ > kDeepest) {
+        return Fault{
+            at_, "nested deeper than " + std::to_string(kDeepest) + " levels, which no deck is"};
+      }
+    }
+    return {};
+  }
+
+ private:
+  /// Moves to the last character of a string that begins here, of one line or, in three quotes, of
+  /// several; the parser reports one that does not end.
+  void skip_string(char quote) {
+    const bool is_long = text_.compare(at_, 3, std::string(3, quote)) == 0;
+    at_ += is_long ? 3 : 1;
+    int own = 0;
+    for (; at_ < text_.size(); ++at_) {
+      if (text_[at_] == '\\' && quote == '"') {
+        ++at_;
+      } else if (is_long ? text_.compare(at_, 3, std::string(3, quote)) == 0
+                         : text_[at_] == quote || text_[at_] == '\n') {
+        if (!is_long) return;
+        // A string may end in one or two quotes of its own before the three that close it.
+        for (at_ += 2; at_ + 1 < text_.size() && text_[at_ + 1] == quote && own < 2; ++at_) ++own;
+        return;
+      }
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0, dots_ = 0, brackets_ = 0;
+};
 
 /// Splits `a.b."c.d"` at its dots.
 std::vector<std::string> split_key(const std::string& key, const std::string& spelled) {
@@ -25,6 +98,9 @@ std::vector<std::string> split_key(const std::string& key, const std::string& sp
     throw RequestError(spelled + ": " + reason + "; expected key=value, such as train.epochs=2");
   };
   std::vector<std::string> segments(1);
+  if (static_cast<std::size_t>(std::count(key.begin(), key.end(), '.')) > kDeepest) {
+    fail("the key has more than " + std::to_string(kDeepest) + " parts");
+  }
   bool quoted = false;
   for (const char c : key) {
     if (c == '"') {
@@ -46,11 +122,14 @@ std::vector<std::string> split_key(const std::string& key, const std::string& sp
 
 /// Holds one key, "value", with no place in a file.
 toml::table parse_value(const std::string& text) {
-  try {
-    toml::table parsed = toml::parse("value = " + text);
-    // A copy forgets lines, which would be those of this text and not of the deck.
-    if (parsed.size() == 1 && parsed.contains("value")) return toml::table(parsed);
-  } catch (const toml::parse_error&) {
+  if (!Outline(text).fault()) {
+    try {
+      toml::table parsed = toml::parse("value = " + text);
+      // A copy forgets lines, which would be those of this text and not of the deck.
+      if (parsed.size() == 1 && parsed.contains("value")) return toml::table(parsed);
+    } catch (const toml::parse_error&) {
+    } catch (const TomlAssertion&) {
+    }
   }
   toml::table bare;
   bare.insert("value", text);
@@ -100,6 +179,15 @@ void flatten_into(std::map<std::string, std::string>& out, const std::string& pa
 }  // namespace
 
 Document parse_document(const std::string& text, const std::string& name) {
+  if (text.size() > kMostDeckBytes) {
+    throw RequestError(name + ": is larger than " +
+                       io::show_bytes(static_cast<double>(kMostDeckBytes)) +
+                       ", which no deck needs");
+  }
+  if (const auto fault = Outline(text).fault()) {
+    throw RequestError(name + ":" + std::to_string(line_of(text, fault->at)) + ": " +
+                       fault->reason);
+  }
   Document document;
   document.name = name;
   try {
@@ -107,6 +195,8 @@ Document parse_document(const std::string& text, const std::string& name) {
   } catch (const toml::parse_error& error) {
     throw RequestError(name + ":" + std::to_string(error.source().begin.line) +
                        ": not valid TOML: " + one_line(error.description()));
+  } catch (const TomlAssertion&) {
+    throw RequestError(name + ": not valid TOML");
   }
   return document;
 }
@@ -216,7 +306,11 @@ std::map<std::string, std::string> flatten(const OptionTable& table) {
 std::string show_value(const toml::node& node) {
   if (node.is_table()) return "a table";
   if (node.is_array()) return "a list";
-  if (const auto* text = node.as_string()) return "\"" + one_line(text->get()) + "\"";
+  if (const auto* text = node.as_string()) {
+    constexpr std::size_t kShown = 60;
+    const std::string line = one_line(text->get());
+    return "\"" + line.substr(0, kShown) + (line.size() > kShown ? "…\"" : "\"");
+  }
   if (const auto* value = node.as_boolean()) return value->get() ? "true" : "false";
   if (const auto* value = node.as_integer()) return std::to_string(value->get());
   if (const auto* value = node.as_floating_point()) return fmt::format("{}", value->get());

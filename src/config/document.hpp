@@ -2,11 +2,28 @@
 
 // Private to this folder: the only header that shows toml++.
 
+#include <stdexcept>
+
+namespace ridgeline::config {
+/// An assertion of toml++ that does not hold. Some fail for texts that are not valid TOML, and
+/// without them its version 3.3 goes on with undefined behaviour.
+struct TomlAssertion : std::logic_error {
+  TomlAssertion() : std::logic_error("an assertion of toml++ failed") {}
+};
+[[noreturn]] inline void fail_toml_assertion() { throw TomlAssertion(); }
+}  // namespace ridgeline::config
+
+// toml++ has no assertions where NDEBUG is defined.
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(condition) \
+  ((condition) ? static_cast<void>(0) : ::ridgeline::config::fail_toml_assertion())
 #if __has_include(<toml++/toml.hpp>)
 #include <toml++/toml.hpp>
 #else
 #include <toml++/toml.h>
 #endif
+#pragma pop_macro("NDEBUG")
 
 #include <map>
 #include <memory>
@@ -18,6 +35,9 @@
 #include "config/option_table.hpp"
 
 namespace ridgeline::config {
+
+/// The largest deck. A value of one or two bytes takes about 90 in toml++.
+inline constexpr std::size_t kMostDeckBytes = std::size_t{4} << 20;
 
 /// A parsed deck with the values that --set put into it.
 struct Document {

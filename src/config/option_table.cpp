@@ -7,6 +7,7 @@
 
 #include "config/document.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace ridgeline::config {
 namespace {
@@ -59,10 +60,19 @@ std::int64_t checked_integer(const OptionTable& table, const std::string& key,
                              const std::string& description, const toml::node& node,
                              std::int64_t minimum, std::int64_t maximum) {
   const auto* value = node.as_integer();
-  if (value == nullptr || value->get() < minimum || value->get() > maximum) {
-    refuse(table, key, description, node);
+  if (value != nullptr && value->get() >= minimum && value->get() <= maximum) return value->get();
+  // "1e3" is a real number in TOML.
+  const auto* real = node.as_floating_point();
+  const bool is_whole =
+      real != nullptr && std::floor(real->get()) == real->get() && std::fabs(real->get()) < 1e15;
+  if (is_whole) {
+    const auto whole = static_cast<std::int64_t>(real->get());
+    if (whole >= minimum && whole <= maximum) {
+      table.fail(key, fmt::format("{} must be {}, not the real number {}; write {}",
+                                  table.path(key), description, show_value(node), whole));
+    }
   }
-  return value->get();
+  refuse(table, key, description, node);
 }
 
 OptionTable child(const OptionTable::State& parent, const toml::table& table,
@@ -94,6 +104,7 @@ std::string header_of(const OptionTable::State& state, const std::string& key) {
   std::string header;
   const toml::node* node = state.document ? &state.document->root : nullptr;
   for (const std::string& segment : state.path) {
+    if (node == nullptr) break;
     const auto* array = node->as_array();
     node = array != nullptr ? array->get(std::stoul(segment)) : node->as_table()->get(segment);
     if (array == nullptr) header += segment + ".";
@@ -318,6 +329,7 @@ std::string OptionTable::path(const std::string& key) const {
   std::string text;
   const toml::node* node = state_->document ? &state_->document->root : nullptr;
   for (const std::string& segment : state_->path) {
+    if (node == nullptr) break;
     const auto* array = node->as_array();
     node = array != nullptr ? array->get(std::stoul(segment)) : node->as_table()->get(segment);
     text += array != nullptr ? element_name(node->as_table(), segment) : segment;
@@ -385,6 +397,7 @@ std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::
 
 std::vector<std::string> layer_names(const std::vector<OptionTable>& siblings) {
   std::vector<std::string> names;
+  std::set<std::string> taken;
   std::map<std::string, int> of_kind;
   for (const OptionTable& layer : siblings) {
     const std::string kind = layer.string("kind");
@@ -396,10 +409,13 @@ std::vector<std::string> layer_names(const std::vector<OptionTable>& siblings) {
                                   "unlike \"{}\"",
                                   name));
     }
+    if (has_control_character(name)) {
+      layer.fail(key, "a layer's name must not hold control characters, unlike \"" + name + "\"");
+    }
     if (name == "shortcut" || name == "loss" || name == "optimizer") {
       layer.fail(key, fmt::format("\"{}\" is a reserved name; call the layer otherwise", name));
     }
-    if (std::find(names.begin(), names.end(), name) != names.end()) {
+    if (!taken.insert(name).second) {
       layer.fail(key,
                  fmt::format("two layers are called \"{}\"; names of siblings must differ", name));
     }

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/text.hpp"
+
 namespace ridgeline {
 
 /// Exit statuses of the command, also carried by every error.
@@ -13,11 +15,13 @@ enum class Status {
   stopped = 75,       ///< stopped by a signal after writing a checkpoint
 };
 
-/// What every failure in Ridgeline is thrown as; `what()` is one line without a trailing stop or
-/// newline, `FILE:LINE: what is wrong, and what would be right` where there is a place to name.
+/// What every failure in Ridgeline is thrown as; `what()` is one printable line, whatever names are
+/// in it, without a trailing stop or newline, `FILE:LINE: what is wrong, and what would be right`
+/// where there is a place to name.
 class Error : public std::runtime_error {
  public:
-  Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  Error(Status status, const std::string& message)
+      : std::runtime_error(printable(message)), status_(status) {}
   Status status() const { return status_; }
 
  private:

@@ -2,103 +2,42 @@
 
 #include <Kokkos_Core.hpp>
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <set>
 
 #if defined(KOKKOS_ENABLE_CUDA)
 #include <cuda_runtime.h>
 #endif
-#if defined(KOKKOS_ENABLE_OPENMP)
-#include <omp.h>
-#endif
 
 #include "core/isa.hpp"
 #include "core/kokkos_bridge.hpp"
+#include "core/text.hpp"
 
 namespace ridgeline {
 namespace {
 
 HostThreads placed;
 
-// What the calling thread is bound to.
-cpu_set_t own_mask() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  sched_getaffinity(0, sizeof(mask), &mask);
-  return mask;
+// Takes `--kokkos-threads=N`, in either spelling, off the flags; 0 if it is not among them.
+int take_threads(std::vector<std::string>& flags) {
+  int threads = 0;
+  const auto is_threads = [&](const std::string& flag) {
+    const std::size_t end = std::min(flag.find('='), flag.size());
+    const std::string name = flag.substr(0, end);
+    if (name != "--kokkos-threads" && name != "--kokkos-num-threads") return false;
+    const std::string value = flag.substr(std::min(end + 1, flag.size()));
+    const bool digits = !value.empty() && value.size() <= 9 &&
+                        value.find_first_not_of("0123456789") == std::string::npos;
+    threads = digits ? std::atoi(value.c_str()) : 0;
+    if (threads < 1 || threads > kMostHostThreads) {
+      throw RequestError(printable(flag) + ": must be from 1 to " +
+                         std::to_string(kMostHostThreads));
+    }
+    return true;
+  };
+  flags.erase(std::remove_if(flags.begin(), flags.end(), is_threads), flags.end());
+  return threads;
 }
-
-// The processors of an affinity mask, one of every core first, their siblings (SMT) after them.
-std::vector<int> cpus_of(const cpu_set_t& mask) {
-  std::vector<int> first, siblings;
-  std::set<std::string> cores;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &mask)) continue;
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                       "/topology/thread_siblings_list");
-    std::string core = std::to_string(cpu);
-    std::getline(file, core);
-    (cores.insert(core).second ? first : siblings).push_back(cpu);
-  }
-  first.insert(first.end(), siblings.begin(), siblings.end());
-  return first;
-}
-
-#if defined(KOKKOS_ENABLE_OPENMP)
-// What each thread of the pool was bound to, together: this one's own mask is a part of it.
-cpu_set_t mask_of_all_threads(int count) {
-  cpu_set_t all;
-  CPU_ZERO(&all);
-#pragma omp parallel num_threads(count)
-  {
-    const cpu_set_t mask = own_mask();
-#pragma omp critical
-    CPU_OR(&all, &all, &mask);
-  }
-  return all;
-}
-
-// Pins each thread of the pool to a processor of its own, as far apart as can be. libgomp reads
-// OMP_PROC_BIND before main, so that setting it here would come too late.
-void bind_threads(HostThreads& threads) {
-  if (omp_get_proc_bind() != omp_proc_bind_false) {
-    const char* bind = std::getenv("OMP_PROC_BIND");
-    const char* places = std::getenv("OMP_PLACES");
-    threads.bound = true;
-    threads.binding = std::string("OMP_PROC_BIND=") + (bind ? bind : "(default)") +
-                      " OMP_PLACES=" + (places ? places : "(default)");
-    threads.cpus = cpus_of(mask_of_all_threads(threads.count));
-    return;
-  }
-  const char* asked = std::getenv("OMP_PROC_BIND");
-  if (asked) {
-    threads.binding = std::string("unbound: OMP_PROC_BIND=") + asked;
-    return;
-  }
-  const int cpus = static_cast<int>(threads.cpus.size());
-  if (threads.count > cpus) {
-    threads.binding = "unbound: more threads than processors";
-    return;
-  }
-  std::vector<int> failed(threads.count, 0);
-#pragma omp parallel num_threads(threads.count)
-  {
-    const int thread = omp_get_thread_num();
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    CPU_SET(threads.cpus[static_cast<std::size_t>(thread)], &mask);
-    failed[thread] = pthread_setaffinity_np(pthread_self(), sizeof(mask), &mask);
-  }
-  threads.bound = std::all_of(failed.begin(), failed.end(), [](int error) { return error == 0; });
-  threads.binding = threads.bound ? "pinned by ridgeline, one processor a thread"
-                                  : "unbound: pinning was refused";
-}
-#endif
 
 }  // namespace
 
@@ -165,13 +104,16 @@ SpaceKind resolve_space(const std::string& name) {
   return chosen;
 }
 
-int planned_threads(int threads) {
+int planned_threads(int threads, const std::vector<std::string>& kokkos_flags) {
+  std::vector<std::string> flags = kokkos_flags;
+  const int by_flag = take_threads(flags);
+  check_thread_environment();
 #if defined(KOKKOS_ENABLE_OPENMP)
-  if (threads > 0) return threads;
-  return std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : omp_get_num_procs();
+  return requested_threads(threads > 0 ? threads : by_flag);
 #else
-  return 1;
   (void)threads;
+  (void)by_flag;
+  return 1;
 #endif
 }
 
@@ -184,27 +126,30 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
     throw RequestError("no CUDA device: " + reason + "; a build that holds CUDA computes only " +
                        "where there is one, the build of preset openmp runs anywhere");
   }
-  placed = HostThreads();
-  placed.cpus = cpus_of(own_mask());
-  std::vector<std::string> flags;
-  for (const std::string& flag : kokkos_flags) flags.push_back(bridge::kokkos_flag(flag));
+  const int requested = planned_threads(threads, kokkos_flags);
+  std::vector<std::string> warnings;
 #if defined(KOKKOS_ENABLE_OPENMP)
-  const bool by_flag = std::any_of(flags.begin(), flags.end(), [](const std::string& flag) {
-    return flag.find("threads") != std::string::npos;
-  });
-  if (!by_flag) threads = planned_threads(threads);
-  if (threads > bridge::kMostThreads) {
-    throw RequestError(std::to_string(threads) + " host threads; Kokkos has " +
-                       std::to_string(bridge::kMostThreads) + " at most");
-  }
-#endif
-  bridge::initialize_kokkos(threads, flags);
-#if defined(KOKKOS_ENABLE_OPENMP)
-  placed.count = Kokkos::OpenMP().concurrency();
-  bind_threads(placed);
+  const int count = allowed_threads(requested, warnings);
 #else
-  placed.binding = "one thread";
+  const int count = requested;
 #endif
+  std::vector<std::string> flags = kokkos_flags;
+  take_threads(flags);
+  // Kokkos compares it with the number that it is given, and throws if they differ.
+  unsetenv("KOKKOS_NUM_THREADS");
+  try {
+    bridge::initialize_kokkos(count, flags);
+  } catch (const std::exception& error) {
+    const std::string message = error.what();
+    throw RequestError("Kokkos refuses a flag or a variable of the environment: " +
+                       message.substr(0, message.find('\n')));
+  }
+#if defined(KOKKOS_ENABLE_OPENMP)
+  placed = place_threads(Kokkos::OpenMP().concurrency());
+#else
+  placed = place_threads(count);
+#endif
+  placed.warnings.insert(placed.warnings.begin(), warnings.begin(), warnings.end());
 }
 
 Runtime::~Runtime() {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/host_threads.hpp"
 
 // Spaces by name, and Kokkos from its start to its end; nothing here needs Kokkos's headers.
 
@@ -27,23 +28,17 @@ int cuda_device_count(std::string* reason = nullptr);
 /// and a device that is not there.
 SpaceKind resolve_space(const std::string& name);
 
-/// How the host's threads were placed, for the record.
-struct HostThreads {
-  int count = 1;
-  bool bound = false;
-  std::string binding;    ///< what was set, by whom
-  std::vector<int> cpus;  ///< processors that the threads may use
-};
-
-/// Host threads that a Runtime asked for `threads` would have: those, or OMP_NUM_THREADS, or every
-/// core that the process may use.
-int planned_threads(int threads);
+/// Returns the host threads that a Runtime requested with `threads` and `kokkos_flags` would have
+/// if the environment sets no limit; errors as Runtime.
+int planned_threads(int threads, const std::vector<std::string>& kokkos_flags = {});
 
 /// Starts Kokkos, pins the host's threads where the environment says nothing, and ends Kokkos
-/// again. At most one at a time. Throws RequestError where the build's device is missing.
+/// again. At most one at a time. Throws RequestError if the build's device is missing, for a number
+/// of threads that cannot be, and for a variable of the environment or a flag that Kokkos refuses.
 class Runtime {
  public:
-  /// `threads` = 0: OMP_NUM_THREADS, or else every core that the process may use.
+  /// `threads` = 0: what `--kokkos-num-threads` says, else OMP_NUM_THREADS, else
+  /// KOKKOS_NUM_THREADS, else every processor that the process may use.
   explicit Runtime(int threads = 0, const std::vector<std::string>& kokkos_flags = {});
   ~Runtime();
   Runtime(const Runtime&) = delete;

@@ -83,7 +83,7 @@ BatchLoader<T>::~BatchLoader() {
 template <class T>
 void BatchLoader<T>::run() {
   // Failing leaves the thread where its maker is bound: slower, and nothing worse.
-  if (options_.cpus) sched_setaffinity(0, sizeof(cpu_set_t), &*options_.cpus);
+  if (!options_.processors.empty()) options_.processors.bind_this_thread();
   try {
     for (;;) {
       std::unique_lock<std::mutex> lock(mutex_);

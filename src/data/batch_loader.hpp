@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sched.h>
-
 #include <array>
 #include <condition_variable>
 #include <cstddef>
@@ -12,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/processors.hpp"
 #include "data/dataset.hpp"
 
 namespace ridgeline::data {
@@ -44,9 +43,9 @@ struct LoaderOptions {
   config::Augmentation augment;  ///< for training alone
   std::size_t epoch = 0;         ///< where to begin: the epoch,
   std::size_t sample = 0;        ///< and the samples of it that are done
-  /// The CPUs that the loader's thread may use: those of the process at its start. Without it the
-  /// thread would inherit the one CPU that its maker is bound to, and compete with it.
-  std::optional<cpu_set_t> cpus;
+  /// Processors that the loader's thread may use: those of the process at its start. If empty, the
+  /// thread inherits the one processor that its creator is bound to, and competes with it.
+  ProcessorMask processors;
 };
 
 /// Collects batches in a thread of its own, one ahead of the caller, epoch after epoch without end.

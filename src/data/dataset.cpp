@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace ridgeline::data {
 namespace {
@@ -98,31 +102,83 @@ void Dataset::require_probabilities() const {
   }
 }
 
-template <class T>
-void require_finite(const std::vector<T>& values, std::size_t size, const std::string& source) {
-  const auto found =
-      std::find_if_not(values.begin(), values.end(), [](T x) { return std::isfinite(x); });
-  if (found == values.end()) return;
-  const auto at = static_cast<std::size_t>(found - values.begin());
-  throw RequestError(source + ": value " + std::to_string(at % size) + " of sample " +
-                     std::to_string(at / size) + " is " + std::to_string(*found) +
-                     "; every value must be finite");
+namespace {
+
+/// Returns the first i whose value(i) is not finite or exceeds T's range; `count` if there is none.
+template <class T, class Value>
+std::size_t first_unrepresentable(std::size_t count, const Value& value) {
+  for (std::size_t i = 0; i < count; ++i) {
+    // Also false for what is not a number.
+    if (!(std::fabs(value(i)) <= static_cast<double>(std::numeric_limits<T>::max()))) return i;
+  }
+  return count;
 }
 
-std::vector<std::int32_t> checked_labels(const std::vector<std::int64_t>& values, std::size_t size,
-                                         const std::string& source) {
-  // The number of classes, one more, must fit too.
-  constexpr std::int64_t kMostLabel = (std::int64_t{1} << 31) - 2;
-  std::vector<std::int32_t> labels;
-  labels.reserve(values.size());
-  for (const std::int64_t value : values) {
-    if (value < 0 || value > kMostLabel) {
-      throw RequestError(source + ": " + place_in(labels.size(), size, "label") + " is " +
-                         std::to_string(value) + "; labels count the classes from 0");
-    }
-    labels.push_back(static_cast<std::int32_t>(value));
+std::string shown_value(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+/// Throws for the first of `values`, `size` a sample, that does not become a finite T.
+template <class T, class Stored>
+void require_finite_as(const std::vector<Stored>& values, std::size_t size,
+                       const config::Normalization* normalization, const std::string& source) {
+  const auto given = [&](std::size_t i) { return static_cast<double>(values[i]); };
+  const auto used = [&](std::size_t i) {
+    return (given(i) - normalization->mean) / normalization->standard_deviation;
+  };
+  const std::size_t at = normalization != nullptr ? first_unrepresentable<T>(values.size(), used)
+                                                  : first_unrepresentable<T>(values.size(), given);
+  if (at == values.size()) return;
+  const std::string place = source + ": " + place_in(at, size, "value") + " is ";
+  if (!std::isfinite(given(at))) {
+    throw RequestError(place + shown_value(given(at)) + "; every value must be finite");
   }
-  return labels;
+  throw RequestError(place + shown_value(given(at)) +
+                     (normalization != nullptr ? ", normalised " + shown_value(used(at)) : "") +
+                     ", which " + (sizeof(T) == 4 ? "float32" : "float64") + " cannot hold");
+}
+
+}  // namespace
+
+void Dataset::require_representable(config::Precision precision) const {
+  const config::Normalization* const normalization = is_normalized_ ? &normalization_ : nullptr;
+  const auto check = [&](const auto& stored, std::size_t size, const auto* by,
+                         const std::string& source) {
+    using Stored = typename std::decay_t<decltype(stored)>::value_type;
+    if constexpr (std::is_floating_point_v<Stored>) {
+      if (precision == config::Precision::float32) {
+        require_finite_as<float>(stored, size, by, source);
+      } else {
+        require_finite_as<double>(stored, size, by, source);
+      }
+    }
+  };
+  const config::Normalization* const none = nullptr;
+  for (const Split* split : {&train, &test}) {
+    std::visit(
+        [&](const auto& inputs) {
+          check(inputs, sample_size(), normalization, split->inputs_source);
+        },
+        split->inputs);
+    std::visit(
+        [&](const auto& targets) {
+          check(targets, std::max<std::size_t>(1, target_size()), none, split->targets_source);
+        },
+        split->targets);
+  }
+  // Checks the normalised values of bytes.
+  const auto finite = [](const auto& table) {
+    return std::all_of(table.begin(), table.end(), [](auto x) { return std::isfinite(x); });
+  };
+  const bool bytes_fit =
+      precision == config::Precision::float32 ? finite(float_table_) : finite(double_table_);
+  if (tokens == 0 && std::holds_alternative<std::vector<std::uint8_t>>(train.inputs) &&
+      !bytes_fit) {
+    throw RequestError(train.inputs_source + ": a byte, normalised by data.normalize, is " +
+                       "beyond what the network's precision can hold");
+  }
 }
 
 std::size_t count_classes(const std::vector<std::int32_t>& train,
@@ -131,10 +187,7 @@ std::size_t count_classes(const std::vector<std::int32_t>& train,
   for (const auto* labels : {&train, &test}) {
     for (const std::int32_t label : *labels) most = std::max(most, label);
   }
-  return static_cast<std::size_t>(most + 1);
+  return static_cast<std::size_t>(std::int64_t{most} + 1);
 }
-
-template void require_finite<float>(const std::vector<float>&, std::size_t, const std::string&);
-template void require_finite<double>(const std::vector<double>&, std::size_t, const std::string&);
 
 }  // namespace ridgeline::data

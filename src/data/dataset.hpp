@@ -76,6 +76,10 @@ class Dataset {
   /// does not know.
   void require_tokens_below(std::size_t vocabulary) const;
 
+  /// Throws RequestError naming dataset, sample and position of the first value, input or target,
+  /// that is not finite, or that a network of this precision cannot hold as it comes (normalised).
+  void require_representable(config::Precision precision) const;
+
   /// Throws RequestError naming the first target that is not in [0, 1].
   void require_probabilities() const;
 
@@ -91,16 +95,6 @@ class Dataset {
   std::array<float, 256> float_table_{};
   std::array<double, 256> double_table_{};
 };
-
-/// Throws RequestError "SOURCE: value M of sample N is nan; …" for a value that is not finite,
-/// where `values` are samples of `size` scalars each.
-template <class T>
-void require_finite(const std::vector<T>& values, std::size_t size, const std::string& source);
-
-/// Turns integers, `size` a sample, into labels. Throws RequestError for one that is negative or
-/// above 2^31 - 2.
-std::vector<std::int32_t> checked_labels(const std::vector<std::int64_t>& values, std::size_t size,
-                                         const std::string& source);
 
 /// One more than the largest label of both.
 std::size_t count_classes(const std::vector<std::int32_t>& train,

@@ -1,10 +1,10 @@
 #include "data/hdf5_data.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/error.hpp"
 #include "data/tokens.hpp"
+#include "io/file.hpp"
 #include "io/hdf5.hpp"
 
 namespace ridgeline::data {
@@ -12,18 +12,37 @@ namespace {
 
 /// Reads a dataset of real numbers as float64 where it is stored so, as float32 otherwise.
 template <class Variant>
-void read_reals(const io::Hdf5Reader& reader, const std::string& path, std::size_t size,
-                Variant& out) {
-  const std::string source = reader.file() + ": " + path;
+void read_reals(const io::Hdf5Reader& reader, const std::string& path, Variant& out) {
   if (reader.element_size(path) == sizeof(double)) {
-    auto values = reader.read<double>(path);
-    require_finite(values, size, source);
-    out = std::move(values);
+    out = reader.read<double>(path);
   } else {
-    auto values = reader.read<float>(path);
-    require_finite(values, size, source);
-    out = std::move(values);
+    out = reader.read<float>(path);
   }
+}
+
+/// Calls `take(sample, place, value)` for every integer of a dataset, `size` of which are a
+/// sample's, about a million at a time.
+template <class Take>
+void for_integers(const io::Hdf5Reader& reader, const std::string& path, std::size_t samples,
+                  std::size_t size, const Take& take) {
+  constexpr std::size_t kChunk = std::size_t{1} << 20;
+  const std::size_t rows = std::max<std::size_t>(1, kChunk / size);
+  io::require_memory(8.0 * static_cast<double>(rows) * static_cast<double>(size),
+                     reader.file() + ": " + path, "a sample");
+  std::vector<std::int64_t> chunk;
+  for (std::size_t first = 0; first < samples; first += rows) {
+    const std::size_t count = std::min(rows, samples - first);
+    chunk.resize(count * size);
+    reader.read_rows(path, first, count, chunk.data());
+    for (std::size_t i = 0; i < chunk.size(); ++i) take(first + i / size, i % size, chunk[i]);
+  }
+}
+
+/// "token 3 of sample 7", or "the label of sample 7" where a sample has one.
+std::string place_of(const std::string& what, std::size_t sample, std::size_t place,
+                     std::size_t size) {
+  const std::string of_sample = " of sample " + std::to_string(sample);
+  return size == 1 ? "the " + what + of_sample : what + " " + std::to_string(place) + of_sample;
 }
 
 /// Reads tokens, `size` a sample, and returns one more than the largest.
@@ -31,28 +50,41 @@ std::size_t read_tokens(const io::Hdf5Reader& reader, const std::string& path, s
                         Split& split) {
   // Every token is exact as a float32.
   constexpr std::int64_t kMostToken = (std::int64_t{1} << 24) - 1;
-  constexpr std::size_t kChunk = std::size_t{1} << 20;
-  const std::size_t rows = std::max<std::size_t>(1, kChunk / size);
-  std::vector<std::uint32_t> tokens(split.samples * size);
-  std::vector<std::int64_t> chunk;
-  std::size_t most = 0;
-  for (std::size_t first = 0; first < split.samples; first += rows) {
-    const std::size_t count = std::min(rows, split.samples - first);
-    chunk.resize(count * size);
-    reader.read_rows(path, first, count, chunk.data());
-    for (std::size_t i = 0; i < chunk.size(); ++i) {
-      const std::size_t at = first * size + i;
-      if (chunk[i] < 0 || chunk[i] > kMostToken) {
-        reader.fail(path, "token " + std::to_string(at % size) + " of sample " +
-                              std::to_string(at / size) + " is " + std::to_string(chunk[i]) +
-                              "; tokens count from 0 to at most " + std::to_string(kMostToken));
-      }
-      tokens[at] = static_cast<std::uint32_t>(chunk[i]);
-      most = std::max(most, static_cast<std::size_t>(chunk[i]) + 1);
-    }
-  }
-  store_tokens(std::move(tokens), most, split);
-  return most;
+  TokenStore tokens;
+  tokens.reserve(split.samples * size, reader.file() + ": " + path);
+  for_integers(reader, path, split.samples, size,
+               [&](std::size_t sample, std::size_t place, std::int64_t value) {
+                 if (value < 0 || value > kMostToken) {
+                   reader.fail(path, place_of("token", sample, place, size) + " is " +
+                                         std::to_string(value) +
+                                         "; tokens count from 0 to at most " +
+                                         std::to_string(kMostToken));
+                 }
+                 tokens.add(static_cast<std::uint32_t>(value));
+               });
+  const std::size_t limit = tokens.limit();
+  tokens.move_into(split);
+  return limit;
+}
+
+/// Reads labels, `size` a sample.
+std::vector<std::int32_t> read_labels(const io::Hdf5Reader& reader, const std::string& path,
+                                      std::size_t samples, std::size_t size) {
+  // The number of classes, one more, must fit too.
+  constexpr std::int64_t kMostLabel = (std::int64_t{1} << 31) - 2;
+  io::require_memory(4.0 * static_cast<double>(samples) * static_cast<double>(size),
+                     reader.file() + ": " + path, "its content");
+  std::vector<std::int32_t> labels;
+  labels.reserve(samples * size);
+  for_integers(
+      reader, path, samples, size, [&](std::size_t sample, std::size_t place, std::int64_t value) {
+        if (value < 0 || value > kMostLabel) {
+          reader.fail(path, place_of("label", sample, place, size) + " is " +
+                                std::to_string(value) + "; labels count the classes from 0");
+        }
+        labels.push_back(static_cast<std::int32_t>(value));
+      });
+  return labels;
 }
 
 /// What a dataset of inputs holds a sample.
@@ -81,7 +113,7 @@ Inputs read_inputs(const io::Hdf5Reader& reader, const std::string& path, Split&
   if (element == io::ElementClass::integer) {
     return {shape, true, read_tokens(reader, path, size_of(shape), split)};
   }
-  read_reals(reader, path, size_of(shape), split.inputs);
+  read_reals(reader, path, split.inputs);
   return {shape, false, 0};
 }
 
@@ -111,8 +143,7 @@ Targets read_targets(const io::Hdf5Reader& reader, const std::string& path, Spli
         reader.fail(path, "holds integers of shape " + to_string(shape) +
                               " a sample; labels are one a sample or a list of them, one a token");
       }
-      split.labels =
-          checked_labels(reader.read<std::int64_t>(path), size_of(shape), split.targets_source);
+      split.labels = read_labels(reader, path, split.samples, size_of(shape));
       return {shape, true};
     case io::ElementClass::real:
       break;
@@ -121,7 +152,7 @@ Targets read_targets(const io::Hdf5Reader& reader, const std::string& path, Spli
   }
   if (shape.empty()) shape = {1};
   if (size_of(shape) == 0) reader.fail(path, "has empty targets of shape " + to_string(shape));
-  read_reals(reader, path, size_of(shape), split.targets);
+  read_reals(reader, path, split.targets);
   return {shape, false};
 }
 
@@ -154,6 +185,9 @@ void read_group(const io::Hdf5Reader& reader, const std::string& group, Dataset&
   (target.are_labels ? dataset.label_shape : dataset.target_shape) = target.shape;
 }
 
+const std::vector<std::string> kDatasets = {"/train/inputs", "/train/targets", "/test/inputs",
+                                            "/test/targets"};
+
 void require_normalizable(const Dataset& dataset, const Split& split,
                           const config::DataOptions& options) {
   if (dataset.tokens == 0 || !options.normalize) return;
@@ -164,7 +198,7 @@ void require_normalizable(const Dataset& dataset, const Split& split,
 }  // namespace
 
 Dataset load_hdf5(const config::DataOptions& options) {
-  const io::Hdf5Reader reader(options.path);
+  const io::Hdf5Reader reader(options.path, kDatasets);
   Dataset dataset;
   dataset.target_is_input = options.target_is_input;
   read_group(reader, "/train", dataset, dataset.train);
@@ -180,7 +214,7 @@ Dataset load_hdf5(const config::DataOptions& options) {
 
 Dataset load_inputs(const std::string& file, const config::DataOptions& options,
                     const Shape& sample_shape) {
-  const io::Hdf5Reader reader(file);
+  const io::Hdf5Reader reader(file, {"/inputs"});
   Dataset dataset;
   const Inputs inputs = read_inputs(reader, "/inputs", dataset.test);
   dataset.sample_shape = inputs.shape;
@@ -191,7 +225,12 @@ Dataset load_inputs(const std::string& file, const config::DataOptions& options,
   }
   require_normalizable(dataset, dataset.test, options);
   dataset.normalize(options.normalize);
+  dataset.require_representable(options.precision);
   return dataset;
+}
+
+std::vector<std::string> hdf5_sources(const config::DataOptions& options) {
+  return io::Hdf5Reader(options.path, kDatasets).source_files();
 }
 
 }  // namespace ridgeline::data

@@ -1,34 +1,32 @@
 #include "data/load.hpp"
 
-#include <sys/stat.h>
-
 #include "core/error.hpp"
 #include "data/hdf5_data.hpp"
 #include "data/idx.hpp"
 #include "data/synthetic.hpp"
 #include "data/text.hpp"
 #include "data/tokens.hpp"
+#include "io/file.hpp"
 
 namespace ridgeline::data {
 namespace {
 
-bool is_folder(const std::string& path) {
-  struct stat status;
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool exists(const std::string& path) {
-  struct stat status;
-  return ::stat(path.c_str(), &status) == 0;
-}
-
 /// The plain file of that name, or else the gzipped one.
 std::string find_idx_file(const config::DataOptions& options, const std::string& name) {
-  const std::string plain = options.path + "/" + name;
-  if (exists(plain)) return plain;
-  if (exists(plain + ".gz")) return plain + ".gz";
+  std::string plain = options.path + "/" + name;
+  if (io::exists(plain)) return plain;
+  if (io::exists(plain + ".gz")) return plain + ".gz";
+  // As some unpacking programs name them: train-images.idx3-ubyte.
+  std::string dotted = name;
+  dotted[dotted.rfind("-idx")] = '.';
+  std::string hint;
+  for (const std::string& other : {dotted, dotted + ".gz"}) {
+    if (io::exists(options.path + "/" + other)) {
+      hint = "; it has " + other + ", which must be renamed, \"-idx\" for \".idx\"";
+    }
+  }
   options.table.fail("path", "data.path: the folder " + options.path + " has neither " + name +
-                                 " nor " + name + ".gz");
+                                 " nor " + name + ".gz" + hint);
 }
 
 Split read_idx_split(const config::DataOptions& options, const std::string& prefix, Shape& shape) {
@@ -46,18 +44,17 @@ Split read_idx_split(const config::DataOptions& options, const std::string& pref
   split.samples = images.count;
   split.inputs = std::move(images.pixels);
   if (options.target_is_input) return split;
-  const std::vector<std::uint8_t> labels = read_idx_labels(split.targets_source);
-  if (labels.size() != split.samples) {
-    throw RequestError(split.targets_source + ": has " + std::to_string(labels.size()) +
+  split.labels = read_idx_labels(split.targets_source);
+  if (split.labels.size() != split.samples) {
+    throw RequestError(split.targets_source + ": has " + std::to_string(split.labels.size()) +
                        " labels, but " + split.inputs_source + " has " +
                        std::to_string(split.samples) + " images");
   }
-  split.labels.assign(labels.begin(), labels.end());
   return split;
 }
 
 Dataset load_idx(const config::DataOptions& options) {
-  if (!is_folder(options.path)) {
+  if (!io::is_folder(options.path)) {
     options.table.fail("path", "data.path: there is no folder " + options.path +
                                    "; it must hold MNIST's four files, train-images-idx3-ubyte "
                                    "and so on, gzipped or not");
@@ -74,7 +71,7 @@ Dataset read(const config::DataOptions& options, const Vocabulary* vocabulary) {
     case config::DataKind::idx:
       return load_idx(options);
     case config::DataKind::hdf5:
-      if (!exists(options.path)) {
+      if (!io::exists(options.path)) {
         options.table.fail("path", "data.path: there is no file " + options.path +
                                        "; it must be an HDF5 file with /train/inputs and "
                                        "/train/targets");
@@ -116,8 +113,42 @@ Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocab
   }
   if (options.augment.any()) require_images(dataset, options);
   dataset.normalize(options.normalize);
+  if (options.kind != config::DataKind::synthetic) {
+    dataset.require_representable(options.precision);
+  }
   if (options.targets_are_probabilities) dataset.require_probabilities();
   return dataset;
+}
+
+std::vector<std::string> data_files(const config::DataOptions& options) {
+  switch (options.kind) {
+    case config::DataKind::idx: {
+      std::vector<std::string> files;
+      for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                               "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+        for (const char* ending : {"", ".gz"}) {
+          const std::string file = options.path + "/" + name + ending;
+          if (io::exists(file)) files.push_back(file);
+        }
+      }
+      return files;
+    }
+    case config::DataKind::hdf5: {
+      if (!io::exists(options.path)) return {};
+      std::vector<std::string> files = {options.path};
+      try {
+        const std::vector<std::string> sources = hdf5_sources(options);
+        files.insert(files.end(), sources.begin(), sources.end());
+      } catch (const RequestError&) {  // whoever reads it says what is wrong with it
+      }
+      return files;
+    }
+    case config::DataKind::text:
+      return options.paths;
+    case config::DataKind::synthetic:
+      break;
+  }
+  return {};
 }
 
 }  // namespace ridgeline::data

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config/deck.hpp"
 #include "data/dataset.hpp"
@@ -12,6 +13,10 @@ namespace ridgeline::data {
 /// a missing path with the deck's line of `path`, a broken file with its name, dataset and
 /// position.
 Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocabulary = nullptr);
+
+/// Returns the files that load_dataset reads, as far as they are there; files that are missing or
+/// damaged are errors of load_dataset alone.
+std::vector<std::string> data_files(const config::DataOptions& options);
 
 /// `/inputs` [samples, sample_shape] of an HDF5 file, values or tokens, as the test split of a
 /// dataset without targets, normalised as the deck's own data is; values of an idx deck are those

@@ -1,12 +1,11 @@
 #include "data/synthetic.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 
+#include "core/memory.hpp"
 #include "core/random.hpp"
 
 namespace ridgeline::data {
@@ -134,20 +133,18 @@ Split make_split(const config::DataOptions& options, const std::vector<float>& p
   return split;
 }
 
-/// Throws where the set is larger than the machine's memory, before anything is allocated.
+/// Throws where the set is larger than the memory that is free, before anything is allocated.
 void require_memory(const config::DataOptions& options) {
   double size = sizeof(float);
   for (const std::size_t extent : options.shape) size *= static_cast<double>(extent);
   const double rows =
       1.2 * static_cast<double>(options.samples) +
       static_cast<double>(kPrototypesOfClass) * static_cast<double>(options.classes);
-  const double memory =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (rows * size <= memory) return;
+  if (rows * size <= static_cast<double>(free_memory_bytes())) return;
   options.table.fail("samples", std::to_string(options.samples) + " samples and " +
                                     std::to_string(options.classes) + " classes of shape " +
                                     to_string(options.shape) +
-                                    " do not fit into this machine's memory; ask for less");
+                                    " do not fit into the memory that is free; ask for less");
 }
 
 }  // namespace

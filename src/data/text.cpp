@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "data/tokens.hpp"
 #include "io/file.hpp"
 
@@ -36,27 +38,31 @@ std::string read_file(const config::DataOptions& options, const std::string& pat
   return text;
 }
 
-/// The tokens of a file's characters.
-std::vector<std::uint32_t> encode(const std::string& text, const std::string& path,
-                                  const Vocabulary& vocabulary) {
-  std::vector<std::uint32_t> tokens;
-  tokens.reserve(text.size());
-  std::size_t line_start = 0;
-  for (std::size_t at = 0; at < text.size();) {
+/// How many characters a text, which is valid UTF-8, has.
+std::size_t count_characters(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+/// Calls `take(i, token)` for each character of a file, in order.
+template <class Take>
+void for_tokens(const std::string& text, const std::string& path, const Vocabulary& vocabulary,
+                const Take& take) {
+  std::size_t count = 0, line_start = 0;
+  for (std::size_t at = 0; at < text.size(); ++count) {
+    const std::size_t begin = at;
     const char32_t character = *next_character(text, at);
     const auto token = vocabulary.token(character);
     if (!token) {
-      const std::string place = std::to_string(tokens.size() - line_start + 1);
-      throw RequestError(path + ":" +
-                         std::to_string(line_of(text, at - to_utf8(character).size())) +
-                         ": character " + place + " of the line, " + show_character(character) +
-                         ", is not among the " + std::to_string(vocabulary.size()) +
-                         " characters that the network knows");
+      throw RequestError(path + ":" + std::to_string(line_of(text, begin)) + ": character " +
+                         std::to_string(count - line_start + 1) + " of the line, " +
+                         show_character(character) + ", is not among the " +
+                         std::to_string(vocabulary.size()) + " characters that the network knows");
     }
-    tokens.push_back(static_cast<std::uint32_t>(*token));
-    if (character == U'\n') line_start = tokens.size();
+    take(count, static_cast<std::uint32_t>(*token));
+    if (character == U'\n') line_start = count + 1;
   }
-  return tokens;
 }
 
 /// Collects the characters of one half of the files and where its samples begin.
@@ -64,22 +70,21 @@ class HalfOfText {
  public:
   explicit HalfOfText(std::size_t length) : length_(length) {}
 
-  /// Adds characters of one file, and the samples in them; whether there is any.
-  bool add(const std::uint32_t* first, const std::uint32_t* last) {
+  /// Makes room for the samples in the next `characters` of one file; how many of those are to be
+  /// added: none if there is no sample in them.
+  std::size_t begin_file(std::size_t characters) {
     const std::size_t begin = tokens_.size();
-    const auto characters = static_cast<std::size_t>(last - first);
     const std::size_t samples = characters > 0 ? (characters - 1) / length_ : 0;
-    if (samples == 0) return false;
-    tokens_.insert(tokens_.end(), first, first + samples * length_ + 1);
     for (std::size_t i = 0; i < samples; ++i) windows_.push_back(begin + i * length_);
-    return true;
+    return samples > 0 ? samples * length_ + 1 : 0;
   }
+  void add(std::uint32_t token) { tokens_.add(token); }
 
-  Split split(std::size_t vocabulary, const std::string& source) {
+  Split split(const std::string& source) {
     Split split;
     split.samples = windows_.size();
     require_sample_count(split.samples, source);
-    store_tokens(std::move(tokens_), vocabulary, split);
+    tokens_.move_into(split);
     split.windows = std::move(windows_);
     split.inputs_source = split.targets_source = source;
     return split;
@@ -87,7 +92,7 @@ class HalfOfText {
 
  private:
   std::size_t length_;
-  std::vector<std::uint32_t> tokens_;
+  TokenStore tokens_;
   std::vector<std::size_t> windows_;
 };
 
@@ -109,19 +114,23 @@ Dataset load_text(const config::DataOptions& options, const Vocabulary* vocabula
   bool has_test = false;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::string& path = options.paths[i];
-    const auto tokens = encode(texts[i], path, dataset.vocabulary);
-    const auto held_out = static_cast<std::size_t>(
-        std::floor(options.validation * static_cast<double>(tokens.size())));
-    const std::uint32_t* const end = tokens.data() + tokens.size();
-    const std::uint32_t* const middle = end - held_out;
-    if (!train.add(tokens.data(), middle)) {
-      throw RequestError(path + ": is too short: " + characters(tokens.size() - held_out) +
+    const std::size_t count = count_characters(texts[i]);
+    const auto held_out =
+        static_cast<std::size_t>(std::floor(options.validation * static_cast<double>(count)));
+    const std::size_t middle = count - held_out;
+    const std::size_t trained = train.begin_file(middle), tested = test.begin_file(held_out);
+    if (trained == 0) {
+      throw RequestError(path + ": is too short: " + characters(middle) +
                          (held_out > 0 ? " without the last " + std::to_string(held_out) +
                                              ", which are the test set"
                                        : "") +
                          needs);
     }
-    has_test = test.add(middle, end) || has_test;
+    has_test = has_test || tested > 0;
+    for_tokens(texts[i], path, dataset.vocabulary, [&](std::size_t at, std::uint32_t token) {
+      if (at < trained) train.add(token);
+      if (at >= middle && at < middle + tested) test.add(token);
+    });
     std::string().swap(texts[i]);
   }
   std::string source = options.paths[0];
@@ -135,8 +144,8 @@ Dataset load_text(const config::DataOptions& options, const Vocabulary* vocabula
   }
   dataset.sample_shape = dataset.label_shape = {length};
   dataset.classes = dataset.tokens = dataset.vocabulary.size();
-  dataset.train = train.split(dataset.tokens, source);
-  dataset.test = test.split(dataset.tokens, source);
+  dataset.train = train.split(source);
+  dataset.test = test.split(source);
   return dataset;
 }
 

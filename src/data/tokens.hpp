@@ -2,14 +2,40 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <variant>
 #include <vector>
 
 #include "data/dataset.hpp"
 
 namespace ridgeline::data {
 
-/// Puts tokens below `limit` into `split.inputs` as the smallest integers that hold them.
-void store_tokens(std::vector<std::uint32_t> tokens, std::size_t limit, Split& split);
+/// Stores tokens in the smallest integer type that holds the largest of them; widens when a larger
+/// token is added.
+class TokenStore {
+ public:
+  /// Reserves memory for `count` tokens. Throws RequestError "SOURCE: …" if memory is short, here
+  /// and when add() widens.
+  void reserve(std::size_t count, const std::string& source);
+  void add(std::uint32_t token);
+
+  /// One more than the largest.
+  std::size_t limit() const { return limit_; }
+  std::size_t size() const;
+
+  /// Moves the tokens into `split.inputs`.
+  void move_into(Split& split);
+
+ private:
+  template <class Wide, class Narrow>
+  void widen(const std::vector<Narrow>& tokens);
+
+  std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<std::uint32_t>>
+      tokens_;
+  std::size_t limit_ = 0;
+  std::size_t expected_ = 0;
+  std::string source_;
+};
 
 /// Throws RequestError where there are more samples than an order of them can number.
 void require_sample_count(std::size_t samples, const std::string& source);

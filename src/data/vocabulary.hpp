@@ -9,19 +9,8 @@
 
 namespace ridgeline::data {
 
-/// The character, a Unicode code point, at byte `at` of a UTF-8 text, and moves `at` behind it.
-/// Nothing, and `at` as it was, where no valid UTF-8 begins (truncated, overlong, a surrogate,
-/// beyond U+10FFFF) or a NUL, which no plain text holds.
-std::optional<char32_t> next_character(std::string_view text, std::size_t& at);
-
-/// A code point as UTF-8.
-std::string to_utf8(char32_t character);
-
 /// A character for a message of one line: `"é" (U+00E9)`, or `U+000A` where it does not print.
 std::string show_character(char32_t character);
-
-/// The line of byte `at` of a text, counted from 1.
-std::size_t line_of(std::string_view text, std::size_t at);
 
 /// The characters that a text network knows; a character's token is its place among them.
 class Vocabulary {

@@ -1,22 +1,29 @@
 #include "io/file.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <string>
 
 #include "core/error.hpp"
+#include "core/memory.hpp"
+#include "core/text.hpp"
+#include "io/lock.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::io {
 namespace {
+
+constexpr const char* kPartial = ".partial";
 
 /// A file descriptor that closes itself.
 class Descriptor {
@@ -42,27 +49,33 @@ class Descriptor {
   int number_;
 };
 
-/// Keeps SIGXFSZ from ending the process, so that a file size limit is an error like a full disk.
-class FileSizeSignalBlocked {
+/// Holds back signals while a file is written: one that ends the process would leave a temporary
+/// file behind, and SIGXFSZ is dropped, so that a limit of file sizes is an error like a full disk.
+class SignalsBlocked {
  public:
-  FileSizeSignalBlocked() {
-    sigemptyset(&signal_);
-    sigaddset(&signal_, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+  SignalsBlocked() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGXFSZ, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
+      sigaddset(&signals, signal);
+    }
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
   }
-  ~FileSizeSignalBlocked() {
+  ~SignalsBlocked() {
     const int saved = errno;
+    sigset_t dropped;
+    sigemptyset(&dropped);
+    sigaddset(&dropped, SIGXFSZ);
     const timespec no_wait{};
-    while (sigtimedwait(&signal_, nullptr, &no_wait) == SIGXFSZ) {
+    while (sigtimedwait(&dropped, nullptr, &no_wait) == SIGXFSZ) {
     }
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     errno = saved;
   }
-  FileSizeSignalBlocked(const FileSizeSignalBlocked&) = delete;
-  FileSizeSignalBlocked& operator=(const FileSizeSignalBlocked&) = delete;
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
  private:
-  sigset_t signal_;
   sigset_t before_;
 };
 
@@ -90,109 +103,292 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-/// The file that `path` leads to: through symbolic links where it exists.
-std::string target_of(const std::string& path) {
-  char* resolved = ::realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) return path;
-  const std::string target = resolved;
-  std::free(resolved);
-  return target;
+/// "a folder", "a FIFO"; empty for a regular file.
+std::string special_kind(mode_t mode) {
+  if (S_ISREG(mode)) return {};
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
 }
 
-/// True for what exists and is neither a regular file nor a folder, like /dev/null or a pipe.
-bool is_special(const std::string& path) {
-  struct stat status;
-  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+constexpr int kAttempts = 100;
+
+/// A name for a temporary file that no other process chooses: TARGET.PID-8HEX.partial.
+std::string partial_name(const std::string& target) {
+  std::uint32_t random = 0;
+  if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {
+    random = static_cast<std::uint32_t>(std::time(nullptr));
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, ".%ld-%08x", static_cast<long>(getpid()), random);
+  return target + text + kPartial;
+}
+
+/// A temporary file of this process's own, created exclusively; nobody else writes to it. It is
+/// removed unless it was renamed.
+class PartialFile {
+ public:
+  /// `target` is the file that it will become; is_open() is false, with errno set, on failure.
+  explicit PartialFile(const std::string& target) : file_(create(target, path_)) {}
+  ~PartialFile() {
+    if (file_.is_open() || closed_) ::unlink(path_.c_str());
+  }
+
+  bool is_open() const { return file_.is_open(); }
+  int descriptor() const { return file_.number(); }
+  bool close() {
+    closed_ = true;
+    return file_.close();
+  }
+  bool rename_to(const std::string& target) {
+    if (::rename(path_.c_str(), target.c_str()) != 0) return false;
+    closed_ = false;
+    return true;
+  }
+
+ private:
+  static int create(const std::string& target, std::string& path) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      path = partial_name(target);
+      const int file =
+          ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+      if (file < 0 && errno != EEXIST) return -1;
+      if (file < 0) continue;
+      // Who removes files that killed runs left locks them first. The lock is lost with the
+      // process.
+      try_lock(file);
+      if (is_named(file, path)) return file;
+      ::close(file);
+    }
+    errno = EEXIST;
+    return -1;
+  }
+  std::string path_;
+  Descriptor file_;
+  bool closed_ = false;
+};
+
+/// The new name outlives a power failure only once the folder is on the disk. The file itself is
+/// complete and in place, so a file system that cannot flush folders is no failure.
+void flush_folder_of(const std::string& path) {
+  const Descriptor folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.is_open()) ::fsync(folder.number());
+}
+
+/// output_target() during a run: it was checked before, and has changed since.
+std::string target_in_run(const std::string& path) {
+  try {
+    return output_target(path);
+  } catch (const RequestError& error) {
+    throw RunError(error.what());
+  }
 }
 
 [[noreturn]] void fail_write(const std::string& path, int error) {
   throw RunError(path + ": cannot write: " + std::strerror(error));
 }
 
-void write_in_place(const std::string& path, std::string_view bytes) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.is_open() || !write_all(file.number(), bytes) || !file.close()) {
-    fail_write(path, errno);
+}  // namespace
+
+InputFile::InputFile(const std::string& path) : path_(path), descriptor_(-1), size_(0) {
+  check_path(path);
+  // Opening a FIFO without a writer would wait, and a terminal could become the controlling one.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (descriptor_ < 0) fail(std::strerror(errno));
+  struct stat status;
+  std::string reason;
+  if (::fstat(descriptor_, &status) != 0) {
+    reason = std::strerror(errno);
+  } else if (const std::string kind = special_kind(status.st_mode); !kind.empty()) {
+    reason = "it is " + kind + ", not a file";
+  }
+  if (!reason.empty()) {
+    ::close(descriptor_);
+    fail(reason);
+  }
+  size_ = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::fail(const std::string& reason) const {
+  throw RequestError(path_ + ": cannot read: " + reason);
+}
+
+std::size_t InputFile::stored_bytes() const {
+  const off_t here = ::lseek(descriptor_, 0, SEEK_CUR);
+  std::size_t stored = 0;
+  off_t at = 0;
+  for (;;) {
+    const off_t data = ::lseek(descriptor_, at, SEEK_DATA);
+    if (data < 0) {
+      if (errno != ENXIO) stored = size_;  // the file system has no SEEK_DATA
+      break;
+    }
+    at = ::lseek(descriptor_, data, SEEK_HOLE);
+    if (at < 0) at = static_cast<off_t>(size_);
+    stored += static_cast<std::size_t>(at - data);
+  }
+  ::lseek(descriptor_, here, SEEK_SET);
+  return stored;
+}
+
+std::size_t InputFile::read(char* to, std::size_t count) {
+  for (;;) {
+    const ssize_t found = ::read(descriptor_, to, count);
+    if (found >= 0) return static_cast<std::size_t>(found);
+    if (errno != EINTR) fail(std::strerror(errno));
   }
 }
 
-}  // namespace
-
-std::string read_text(const std::string& path) {
-  const auto fail = [&](const std::string& reason) -> std::string {
-    throw RequestError(path + ": cannot read: " + reason);
+std::string read_text(const std::string& path, std::size_t most) {
+  InputFile file(path);
+  const auto refuse_above = [&](std::size_t size) {
+    if (size > most) {
+      throw RequestError(path + ": is larger than " + show_bytes(static_cast<double>(most)) +
+                         ", which no such file needs");
+    }
   };
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) return fail(std::strerror(errno));
-  struct stat status;
-  if (::fstat(file.number(), &status) != 0) return fail(std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) return fail("it is a folder, not a file");
+  refuse_above(file.size());
+  if (file.size() > kAlwaysAllowedBytes && file.stored_bytes() < file.size()) {
+    file.fail("it has holes: " + show_bytes(static_cast<double>(file.stored_bytes())) +
+              " are stored of " + show_bytes(static_cast<double>(file.size())));
+  }
+  require_memory(static_cast<double>(file.size()), path, "its content");
 
   // One byte more than the size, so that the end of the file is seen without growing.
-  std::string text(static_cast<std::size_t>(std::max<off_t>(status.st_size, 0)) + 1, '\0');
+  std::string text(file.size() + 1, '\0');
   std::size_t used = 0;
-  for (;;) {
-    if (used == text.size()) text.resize(2 * text.size());
-    const ssize_t count = ::read(file.number(), text.data() + used, text.size() - used);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail(std::strerror(errno));
-    }
-    if (count == 0) break;
-    used += static_cast<std::size_t>(count);
+  while (const std::size_t count = file.read(text.data() + used, text.size() - used)) {
+    used += count;
+    refuse_above(used);
+    if (used < text.size()) continue;
+    require_memory(2.0 * static_cast<double>(used), path, "its content, which grows,");
+    text.resize(2 * text.size());
   }
   text.resize(used);
   return text;
 }
 
-void write_file_atomically(const std::string& path, std::string_view bytes) {
-  const FileSizeSignalBlocked no_signal;
-  if (is_special(path)) return write_in_place(path, bytes);
+void require_memory(double bytes, const std::string& who, const std::string& what) {
+  // Below 1 MiB, reading the system's files costs more than the check gains.
+  if (bytes < 1 << 20) return;
+  const auto free = static_cast<double>(free_memory_bytes());
+  if (bytes <= free) return;
+  throw RequestError(who + ": " + what + " takes " + show_bytes(bytes) + " of memory, and " +
+                     show_bytes(free) + " are free for this process");
+}
 
-  const std::string target = target_of(path);
-  const std::string partial = target + ".partial";
-  struct stat status;
-  const bool exists = ::stat(target.c_str(), &status) == 0;
-
-  Descriptor file(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file.is_open()) fail_write(path, errno);
-  const bool done = (!exists || ::fchmod(file.number(), status.st_mode & 07777) == 0) &&
-                    write_all(file.number(), bytes) && ::fsync(file.number()) == 0 &&
-                    file.close() && ::rename(partial.c_str(), target.c_str()) == 0;
-  if (!done) {
-    const int error = errno;
-    ::unlink(partial.c_str());
-    fail_write(path, error);
+void check_path(const std::string& path) {
+  if (path.empty()) throw RequestError("a path is empty: there is no file without a name");
+  if (has_control_character(path)) {
+    throw RequestError(path + ": a path must not hold control characters");
   }
-  // The new name outlives a power failure only once the folder is on the disk; the file itself is
-  // complete and in place, so a file system that cannot flush folders is no failure.
-  const Descriptor folder(::open(folder_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.is_open()) ::fsync(folder.number());
+}
+
+std::string output_target(const std::string& path) {
+  check_path(path);
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) return path;
+  std::string target = path;
+  if (S_ISLNK(status.st_mode)) {
+    char* const resolved = ::realpath(path.c_str(), nullptr);
+    if (resolved == nullptr) {
+      throw RequestError(path + ": cannot write: it is a symbolic link that leads nowhere");
+    }
+    target = resolved;
+    std::free(resolved);
+    if (::stat(target.c_str(), &status) != 0) return target;
+  }
+  if (const std::string kind = special_kind(status.st_mode); !kind.empty()) {
+    throw RequestError(path + ": cannot write: it is " + kind + ", not a file");
+  }
+  return target;
+}
+
+void write_file_atomically(const std::string& path, std::string_view bytes) {
+  const SignalsBlocked no_signal;
+  const std::string target = target_in_run(path);
+  struct stat status;
+  const bool is_there = ::stat(target.c_str(), &status) == 0;
+  PartialFile file(target);
+  if (!file.is_open()) fail_write(path, errno);
+  const bool done = (!is_there || ::fchmod(file.descriptor(), status.st_mode & 07777) == 0) &&
+                    write_all(file.descriptor(), bytes) && ::fsync(file.descriptor()) == 0 &&
+                    file.close() && file.rename_to(target);
+  if (!done) fail_write(path, errno);
+  flush_folder_of(target);
+}
+
+void replace_by_link(const std::string& path, const std::string& alias) {
+  const SignalsBlocked no_signal;
+  const std::string target = target_in_run(alias);
+  // link() does not replace, so the new name is made first and renamed.
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::string name = partial_name(target);
+    if (::link(path.c_str(), name.c_str()) != 0) {
+      if (errno == EEXIST) continue;
+      break;
+    }
+    const bool renamed = ::rename(name.c_str(), target.c_str()) == 0;
+    const int error = errno;
+    // Also after success: rename() leaves both names if they are of one file already.
+    ::unlink(name.c_str());
+    if (!renamed && error == ENOENT) continue;  // removed as if a killed run had left it
+    if (!renamed) fail_write(alias, error);
+    flush_folder_of(target);
+    return;
+  }
+  std::string bytes;
+  try {
+    bytes = read_text(path);
+  } catch (const RequestError& error) {
+    throw RunError(error.what());
+  }
+  write_file_atomically(alias, bytes);
+}
+
+std::string target_of_partial(const std::string& name) {
+  constexpr std::size_t kRandom = 8;
+  const std::size_t tail = std::strlen(kPartial);
+  if (name.size() <= tail || name.compare(name.size() - tail, tail, kPartial) != 0) return {};
+  const std::string rest = name.substr(0, name.size() - tail);
+  const std::size_t dot = rest.find_last_of('.'), dash = rest.find_last_of('-');
+  const bool shaped = dot != std::string::npos && dot > 0 && dash != std::string::npos &&
+                      dash > dot + 1 && rest.size() - dash - 1 == kRandom &&
+                      rest.find_first_not_of("0123456789", dot + 1) == dash &&
+                      rest.find_first_not_of("0123456789abcdef", dash + 1) == std::string::npos;
+  return shaped ? rest.substr(0, dot) : std::string();
 }
 
 void check_writable(const std::string& path) {
   const auto fail = [&](const std::string& reason) {
     throw RequestError(path + ": cannot write: " + reason);
   };
+  const std::string target = output_target(path), folder = folder_of(target);
   struct stat status;
-  if (path.empty()) throw RequestError("cannot write to a file without a name");
-  if (::stat(path.c_str(), &status) == 0) {
-    if (S_ISDIR(status.st_mode)) fail("it is a folder, not a file");
-    if (::access(path.c_str(), W_OK) != 0) fail(std::strerror(errno));
-    if (!S_ISREG(status.st_mode)) return;
+  if (::stat(target.c_str(), &status) == 0 && ::access(target.c_str(), W_OK) != 0) {
+    fail(std::strerror(errno));
   }
-  const std::string target = target_of(path);
-  const std::string folder = folder_of(target);
   if (::stat(folder.c_str(), &status) != 0) {
     fail("folder " + folder + ": " + std::strerror(errno));
   }
   if (!S_ISDIR(status.st_mode)) fail(folder + " is not a folder");
-
-  const std::string partial = target + ".partial";
-  const bool existed = ::access(partial.c_str(), F_OK) == 0;
-  const Descriptor probe(::open(partial.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+  const PartialFile probe(target);
   if (!probe.is_open()) fail(std::strerror(errno));
-  if (!existed) ::unlink(partial.c_str());
+}
+
+bool exists(const std::string& path) {
+  check_path(path);
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+bool is_folder(const std::string& path) {
+  check_path(path);
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 }  // namespace ridgeline::io

@@ -4,83 +4,138 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "core/error.hpp"
 #include "io/file.hpp"
 
 namespace ridgeline::io {
-namespace {
 
-bool is_gzip(const std::string& bytes, std::size_t at) {
-  return bytes.size() >= at + 2 && bytes[at] == '\x1f' && bytes[at + 1] == '\x8b';
-}
+struct MaybeGzipInput::State {
+  static constexpr std::size_t kBlock = std::size_t{1} << 16;
 
-/// zlib's state for one member of a gzip file, with its header, checksum and length checked.
-struct Inflation {
+  InputFile file;
+  std::vector<std::uint8_t> block = std::vector<std::uint8_t>(kBlock);
+  std::size_t begin = 0, end = 0;  ///< of what is left in the block
+  bool at_end = false;             ///< of the file
+  bool is_gzip = false;
+  bool in_member = false;  ///< between a gzip member's beginning and its end
   z_stream stream{};
-  bool ready;
 
-  Inflation() {
+  explicit State(const std::string& path) : file(path) {
+    refill(2);
+    is_gzip = begins_member();
+  }
+  ~State() {
+    if (in_member) inflateEnd(&stream);
+  }
+
+  std::size_t left() const { return end - begin; }
+
+  /// Reads on until the block holds `least` bytes or the file ends.
+  void refill(std::size_t least) {
+    if (left() >= least) return;
+    std::copy(block.begin() + static_cast<std::ptrdiff_t>(begin),
+              block.begin() + static_cast<std::ptrdiff_t>(end), block.begin());
+    end -= begin;
+    begin = 0;
+    while (!at_end && end < least) {
+      const std::size_t count =
+          file.read(reinterpret_cast<char*>(block.data()) + end, block.size() - end);
+      at_end = count == 0;
+      end += count;
+    }
+  }
+
+  bool begins_member() const {
+    return left() >= 2 && block[begin] == 0x1f && block[begin + 1] == 0x8b;
+  }
+
+  std::size_t read_plain(std::uint8_t* to, std::size_t count) {
+    std::size_t done = 0;
+    while (done < count) {
+      refill(1);
+      if (left() == 0) break;
+      const std::size_t part = std::min(count - done, left());
+      std::copy_n(block.data() + begin, part, to + done);
+      begin += part;
+      done += part;
+    }
+    return done;
+  }
+
+  void begin_member() {
     constexpr int kGzipAlone = 16;
-    ready = inflateInit2(&stream, MAX_WBITS + kGzipAlone) == Z_OK;
+    stream = z_stream{};
+    if (inflateInit2(&stream, MAX_WBITS + kGzipAlone) != Z_OK) {
+      throw RunError(file.path() + ": no memory to unpack it");
+    }
+    in_member = true;
   }
-  ~Inflation() {
-    if (ready) inflateEnd(&stream);
+
+  std::size_t read_packed(std::uint8_t* to, std::size_t count) {
+    std::size_t done = 0;
+    while (done < count) {
+      if (!in_member) {
+        refill(2);
+        if (!begins_member()) {
+          require_padding();
+          break;
+        }
+        begin_member();
+      }
+      refill(1);
+      stream.next_in = block.data() + begin;
+      stream.avail_in = static_cast<uInt>(left());
+      stream.next_out = to + done;
+      stream.avail_out = static_cast<uInt>(
+          std::min<std::size_t>(count - done, std::numeric_limits<uInt>::max() / 2));
+      const uInt room = stream.avail_out;
+      const int result = inflate(&stream, Z_NO_FLUSH);
+      begin = end - stream.avail_in;
+      done += room - stream.avail_out;
+      if (result == Z_STREAM_END) {
+        inflateEnd(&stream);
+        in_member = false;
+      } else if (result == Z_MEM_ERROR) {
+        throw RunError(file.path() + ": no memory to unpack it");
+      } else if (result != Z_OK && result != Z_BUF_ERROR) {
+        throw RequestError(file.path() + ": damaged gzip file: " +
+                           (stream.msg != nullptr ? stream.msg : "invalid data"));
+      } else if (at_end && left() == 0 && stream.avail_out > 0) {
+        throw RequestError(file.path() +
+                           ": truncated gzip file: it ends in the middle of its data");
+      }
+    }
+    return done;
   }
-  Inflation(const Inflation&) = delete;
-  Inflation& operator=(const Inflation&) = delete;
+
+  /// Accepts zeros after the last member (tapes pad with them). Other data there are an error.
+  void require_padding() {
+    for (refill(1); left() > 0; refill(1)) {
+      const bool zeros = std::all_of(block.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     block.begin() + static_cast<std::ptrdiff_t>(end),
+                                     [](std::uint8_t byte) { return byte == 0; });
+      if (!zeros) {
+        throw RequestError(file.path() + ": damaged gzip file: unknown data after its end");
+      }
+      begin = end;
+    }
+  }
 };
 
-/// Appends the member of `packed` that begins at `at` to `bytes`, and returns where it ends.
-std::size_t inflate_member(const std::string& path, const std::string& packed, std::size_t at,
-                           std::string& bytes) {
-  Inflation inflation;
-  z_stream& stream = inflation.stream;
-  if (!inflation.ready) throw RunError(path + ": no memory to unpack it");
-  constexpr std::size_t kMost = std::numeric_limits<uInt>::max() / 2;
-  std::size_t used = bytes.size();
-  for (;;) {
-    // Twice as much as before, from about what images of clothes unpack to.
-    if (used == bytes.size()) bytes.resize(std::max(2 * bytes.size(), 2 * packed.size() + 4096));
-    const std::size_t in = std::min(packed.size() - at, kMost);
-    const std::size_t out = std::min(bytes.size() - used, kMost);
-    // zlib's interface is older than const; it does not write here.
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + at));
-    stream.avail_in = static_cast<uInt>(in);
-    stream.next_out = reinterpret_cast<Bytef*>(bytes.data() + used);
-    stream.avail_out = static_cast<uInt>(out);
-    const int result = inflate(&stream, Z_NO_FLUSH);
-    at += in - stream.avail_in;
-    used += out - stream.avail_out;
-    if (result == Z_STREAM_END) {
-      bytes.resize(used);
-      return at;
-    }
-    if (result == Z_MEM_ERROR) throw RunError(path + ": no memory to unpack it");
-    const bool out_of_input = at == packed.size() && stream.avail_out > 0;
-    if (out_of_input && (result == Z_OK || result == Z_BUF_ERROR)) {
-      throw RequestError(path + ": truncated gzip file: it ends in the middle of its data");
-    }
-    if (result != Z_OK && result != Z_BUF_ERROR) {
-      throw RequestError(
-          path + ": damaged gzip file: " + (stream.msg != nullptr ? stream.msg : "invalid data"));
-    }
-  }
+MaybeGzipInput::MaybeGzipInput(const std::string& path) : state_(std::make_unique<State>(path)) {}
+MaybeGzipInput::~MaybeGzipInput() = default;
+
+std::size_t MaybeGzipInput::read(std::uint8_t* to, std::size_t count) {
+  return state_->is_gzip ? state_->read_packed(to, count) : state_->read_plain(to, count);
 }
 
-}  // namespace
-
-std::string read_maybe_gzip(const std::string& path) {
-  std::string packed = read_text(path);
-  if (!is_gzip(packed, 0)) return packed;
-  std::string bytes;
-  std::size_t at = 0;
-  while (is_gzip(packed, at)) at = inflate_member(path, packed, at, bytes);
-  // Tapes pad with zeros; anything else is a member whose beginning is lost.
-  if (packed.find_first_not_of('\0', at) != std::string::npos) {
-    throw RequestError(path + ": damaged gzip file: unknown data after its end");
-  }
-  return bytes;
+double MaybeGzipInput::most_bytes() const {
+  constexpr double kMostCompression = 1032;
+  const InputFile& file = state_->file;
+  const std::size_t stored = file.size() > kAlwaysAllowedBytes ? file.stored_bytes() : file.size();
+  return static_cast<double>(stored) * (state_->is_gzip ? kMostCompression : 1);
 }
 
 }  // namespace ridgeline::io

@@ -4,11 +4,45 @@
 
 #include <hdf5.h>
 
+#include <mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace ridgeline::io {
+
+/// What is said of a file that HDF5 cannot read.
+inline constexpr const char* kDamaged = "cannot be read: the file is truncated or damaged";
+
+/// What is said of a link into another file, and of one that leads there.
+inline constexpr const char* kLeadsOut =
+    "leads into another file, which is not followed; copy its data";
+
+/// Held by every caller of HDF5: not every HDF5 is built for several threads, and a child process
+/// must not be forked while another thread is inside it.
+class Hdf5Lock {
+ public:
+  // A recursive mutex knows its owner by a number that differs in a child process.
+  Hdf5Lock() {
+    if (depth()++ == 0) mutex().lock();
+  }
+  ~Hdf5Lock() {
+    if (--depth() == 0) mutex().unlock();
+  }
+  Hdf5Lock(const Hdf5Lock&) = delete;
+  Hdf5Lock& operator=(const Hdf5Lock&) = delete;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex one;
+    return one;
+  }
+  static int& depth() {
+    thread_local int of_this_thread = 0;
+    return of_this_thread;
+  }
+};
 
 /// An HDF5 identifier with the function that closes it.
 class Hdf5Handle {
@@ -46,13 +80,36 @@ hid_t native_type() {
   }
 }
 
-/// A type for a text of any length, UTF-8.
-inline Hdf5Handle text_type() {
+/// A type for texts of `length` bytes, UTF-8, padded with zeros; HDF5 has none of length 0.
+inline Hdf5Handle text_type(std::size_t length) {
   Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_size(type, length > 0 ? length : 1);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
   H5Tset_cset(type, H5T_CSET_UTF8);
   return type;
 }
+
+/// Appends the names in a group, sorted; false if HDF5 cannot read them.
+inline bool names_in(hid_t group, std::vector<std::string>& names) {
+  const auto append = [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
+    static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+    return 0;
+  };
+  return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, append, &names) >= 0;
+}
+
+/// Appends the names of an object's attributes; false if HDF5 cannot read them.
+inline bool attributes_of(hid_t object, std::vector<std::string>& names) {
+  const auto append = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
+    static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+    return 0;
+  };
+  return H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, append, &names) >= 0;
+}
+
+/// Returns the digest of an open file; see Hdf5Reader::digest. Throws std::runtime_error "PATH:
+/// REASON" for what cannot be read or has no place in a checkpoint.
+std::string digest_of(hid_t file);
 
 /// Our errors are exceptions of one line; HDF5 prints none.
 inline void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }

@@ -1,24 +1,20 @@
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <limits>
+#include <stdexcept>
 
 #include "core/error.hpp"
+#include "io/file.hpp"
 #include "io/hdf5.hpp"
 #include "io/hdf5_handle.hpp"
 
 namespace ridgeline::io {
 namespace {
 
-constexpr std::size_t kMostElements = std::numeric_limits<std::ptrdiff_t>::max() / 8;
-
-Hdf5Handle open_dataset(const Hdf5Reader& reader, hid_t file, const std::string& path) {
-  Hdf5Handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose);
-  if (!dataset.is_valid()) {
-    reader.fail(path, reader.has(path) ? "is not a readable dataset" : "is missing");
-  }
+Hdf5Handle open_dataset(const Hdf5Reader& reader, hid_t file, hid_t access,
+                        const std::string& path) {
+  if (!reader.has(path)) reader.fail(path, "is missing");
+  Hdf5Handle dataset(H5Dopen2(file, path.c_str(), access), H5Dclose);
+  if (!dataset.is_valid()) reader.fail(path, "is not a readable dataset");
   return dataset;
 }
 
@@ -35,50 +31,34 @@ ElementClass class_of(hid_t type) {
   }
 }
 
-/// Texts shorter than a fixed length are padded with zeros (C, HDF5's default) or with spaces
-/// (Fortran).
-void trim_padding(hid_t stored_type, std::string& text) {
-  if (H5Tget_strpad(stored_type) == H5T_STR_SPACEPAD) text.erase(text.find_last_not_of(' ') + 1);
-  text.resize(std::min(text.size(), text.find('\0')));
-}
-
-/// Reads one text, of fixed or variable length, with `read(memory_type, destination)`.
-template <class Read>
-bool read_one_text(hid_t stored_type, hid_t space, const Read& read, std::string& text) {
-  if (H5Tget_class(stored_type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
-    return false;
-  }
-  const Hdf5Handle type(H5Tcopy(stored_type), H5Tclose);
-  if (H5Tis_variable_str(stored_type) > 0) {
-    char* pointer = nullptr;
-    if (read(type, &pointer) < 0) return false;
-    if (pointer != nullptr) text = pointer;
-    H5Dvlen_reclaim(type, space, H5P_DEFAULT, &pointer);
-    return true;
-  }
-  text.assign(H5Tget_size(stored_type), '\0');
-  if (read(type, text.data()) < 0) return false;
-  trim_padding(stored_type, text);
-  return true;
-}
-
-herr_t append_name(hid_t, const char* name, const H5L_info_t*, void* names) {
-  static_cast<std::vector<std::string>*>(names)->emplace_back(name);
-  return 0;
+herr_t refuse_external_link(const char*, const char*, const char*, const char*, unsigned*, hid_t,
+                            void* reached) {
+  *static_cast<bool*>(reached) = true;
+  return -1;
 }
 
 }  // namespace
 
-Hdf5Reader::Hdf5Reader(const std::string& file) : name_(file), file_(-1) {
+bool is_hdf5(const std::string& file) {
+  InputFile(file).size();  // throws unless it is a regular file
+  const Hdf5Lock lock;
   silence_hdf5();
-  struct stat status;
-  if (::stat(file.c_str(), &status) != 0) {
-    throw RequestError(file + ": cannot read: " + std::strerror(errno));
-  }
-  if (S_ISDIR(status.st_mode)) {
-    throw RequestError(file + ": is a folder; an HDF5 file is expected");
-  }
-  if (H5Fis_hdf5(file.c_str()) <= 0) throw RequestError(file + ": is not an HDF5 file");
+  return H5Fis_hdf5(file.c_str()) > 0;
+}
+
+Hdf5Reader::Hdf5Reader(const std::string& file) : Hdf5Reader(file, {}, inspected(file, {})) {}
+
+Hdf5Reader::Hdf5Reader(const std::string& file, const std::vector<std::string>& datasets)
+    : Hdf5Reader(file, datasets, inspected(file, datasets)) {}
+
+Hdf5Reader::Hdf5Reader(const std::string& file, const std::vector<std::string>& datasets,
+                       Texts texts)
+    : name_(file), datasets_(datasets), texts_(std::move(texts)) {
+  const Hdf5Lock lock;
+  silence_hdf5();
+  const InputFile input(file);
+  size_ = input.size() > kAlwaysAllowedBytes ? input.stored_bytes() : input.size();
+  if (!is_hdf5(file)) throw RequestError(file + ": is not an HDF5 file");
   const Hdf5Handle properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)
   // Files here are written whole and renamed, so locks guard nothing; some file systems lack them.
@@ -88,56 +68,88 @@ Hdf5Reader::Hdf5Reader(const std::string& file) : name_(file), file_(-1) {
   if (file_ < 0) {
     throw RequestError(file + ": cannot be opened as HDF5: the file is truncated or damaged");
   }
+  access_ = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_elink_cb(access_, refuse_external_link, &reached_external_link_);
 }
 
-Hdf5Reader::~Hdf5Reader() { H5Fclose(file_); }
+Hdf5Reader::~Hdf5Reader() {
+  const Hdf5Lock lock;
+  if (access_ >= 0) H5Pclose(access_);
+  if (file_ >= 0) H5Fclose(file_);
+}
 
 void Hdf5Reader::fail(const std::string& object, const std::string& message) const {
   throw RequestError(name_ + ": " + object + ": " + message);
 }
 
 bool Hdf5Reader::has(const std::string& path) const {
+  const Hdf5Lock lock;
+  if (found_.count(path) > 0) return true;
   // HDF5 answers only for the last name of a path; those before it must be asked for in turn.
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
-    if (part != "/" && H5Lexists(file_, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (part != "/" && found_.count(part) == 0) {
+      const htri_t found = H5Lexists(file_, part.c_str(), access_);
+      if (found < 0 && is_below_dataset(part)) return false;
+      if (found < 0) fail(part, kDamaged);
+      if (found == 0) return false;
+      check_link(file_, part, part);
+    }
     if (end == std::string::npos) break;
   }
-  return H5Oexists_by_name(file_, path.c_str(), H5P_DEFAULT) > 0;
+  reached_external_link_ = false;
+  const htri_t found = H5Oexists_by_name(file_, path.c_str(), access_);
+  if (found < 0) fail(path, reached_external_link_ ? kLeadsOut : kDamaged);
+  if (found == 0 && path != "/") fail(path, "is a link that leads nowhere");
+  if (found > 0) found_.insert(path);
+  return found > 0;
+}
+
+bool Hdf5Reader::is_below_dataset(const std::string& path) const {
+  const Hdf5Handle above(H5Oopen(file_, path.substr(0, path.rfind('/')).c_str(), access_),
+                         H5Oclose);
+  return above.is_valid() && H5Iget_type(above) == H5I_DATASET;
 }
 
 bool Hdf5Reader::is_dataset(const std::string& path) const {
-  const Hdf5Handle object(H5Oopen(file_, path.c_str(), H5P_DEFAULT), H5Oclose);
-  return object.is_valid() && H5Iget_type(object) == H5I_DATASET;
+  const Hdf5Lock lock;
+  if (!has(path)) return false;
+  const Hdf5Handle object(H5Oopen(file_, path.c_str(), access_), H5Oclose);
+  if (!object.is_valid()) fail(path, kDamaged);
+  return H5Iget_type(object) == H5I_DATASET;
 }
 
 std::vector<std::string> Hdf5Reader::children(const std::string& group) const {
-  const Hdf5Handle opened(H5Gopen2(file_, group.c_str(), H5P_DEFAULT), H5Gclose);
-  if (!opened.is_valid()) fail(group, has(group) ? "is not a readable group" : "is missing");
+  const Hdf5Lock lock;
+  if (!has(group)) fail(group, "is missing");
+  const Hdf5Handle opened(H5Gopen2(file_, group.c_str(), access_), H5Gclose);
+  if (!opened.is_valid()) fail(group, "is not a readable group");
   std::vector<std::string> names;
-  if (H5Literate(opened, H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name, &names) < 0) {
-    fail(group, "cannot be read: the file is truncated or damaged");
-  }
+  if (!names_in(opened, names)) fail(group, kDamaged);
   return names;
 }
 
 Shape Hdf5Reader::shape(const std::string& path) const {
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+  const Hdf5Lock lock;
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
   const int rank = H5Sget_simple_extent_ndims(space);
   if (rank < 0) fail(path, "has no readable shape: the file is damaged");
+  if (H5Sget_simple_extent_type(space) == H5S_NULL) fail(path, "holds nothing, not even a shape");
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
   if (rank > 0) H5Sget_simple_extent_dims(space, extents.data(), nullptr);
   return Shape(extents.begin(), extents.end());
 }
 
 ElementClass Hdf5Reader::element_class(const std::string& path) const {
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+  const Hdf5Lock lock;
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   return class_of(Hdf5Handle(H5Dget_type(dataset), H5Tclose));
 }
 
 std::size_t Hdf5Reader::element_size(const std::string& path) const {
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+  const Hdf5Lock lock;
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   return H5Tget_size(Hdf5Handle(H5Dget_type(dataset), H5Tclose));
 }
 
@@ -146,50 +158,35 @@ void Hdf5Reader::check_numbers(const std::string& path) const {
   if (found != ElementClass::integer && found != ElementClass::real) {
     fail(path, "does not hold numbers");
   }
-  // A damaged header can claim any size; what cannot be in the file is not allocated for.
-  std::size_t elements = 1;
-  for (const std::size_t extent : shape(path)) {
-    if (extent != 0 && elements > kMostElements / extent) {
-      fail(path, "claims more elements than memory can hold: the file is damaged");
-    }
-    elements *= extent;
-  }
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
-  const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
-  hsize_t file_size = 0;
-  if (H5Pget_layout(properties) == H5D_CONTIGUOUS && H5Pget_external_count(properties) == 0 &&
-      H5Fget_filesize(file_, &file_size) >= 0 &&
-      elements > file_size / H5Tget_size(Hdf5Handle(H5Dget_type(dataset), H5Tclose))) {
-    fail(path, "claims more elements than the file can hold: the file is truncated or damaged");
-  }
+  if (checked_.insert(path).second) check_dataset(path);
 }
 
 template <class T>
 std::vector<T> Hdf5Reader::read(const std::string& path) const {
+  const Hdf5Lock lock;
   check_numbers(path);
-  std::vector<T> values;
-  try {
-    values.resize(size_of(shape(path)));
-  } catch (const std::bad_alloc&) {
-    fail(path, "does not fit into memory with its shape " + to_string(shape(path)));
-  }
+  const std::size_t size = size_of(shape(path));
+  require_memory(static_cast<double>(size) * sizeof(T), name_ + ": " + path, "its content");
+  std::vector<T> values(size);
   read(path, values.data());
   return values;
 }
 
 template <class T>
 void Hdf5Reader::read(const std::string& path, T* values) const {
+  const Hdf5Lock lock;
   check_numbers(path);
   if (size_of(shape(path)) == 0) return;
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   if (H5Dread(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
-    fail(path, "cannot be read: the file is truncated or damaged");
+    fail(path, kDamaged);
   }
 }
 
 template <class T>
 void Hdf5Reader::read_rows(const std::string& path, std::size_t first, std::size_t count,
                            T* values) const {
+  const Hdf5Lock lock;
   check_numbers(path);
   const Shape extents = shape(path);
   if (extents.empty() || first > extents[0] || count > extents[0] - first) {
@@ -201,89 +198,101 @@ void Hdf5Reader::read_rows(const std::string& path, std::size_t first, std::size
   counts[0] = count;
   starts[0] = first;
   if (std::find(counts.begin(), counts.end(), hsize_t{0}) != counts.end()) return;
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   const Hdf5Handle stored(H5Dget_space(dataset), H5Sclose);
   const Hdf5Handle memory(H5Screate_simple(static_cast<int>(counts.size()), counts.data(), nullptr),
                           H5Sclose);
   if (H5Sselect_hyperslab(stored, H5S_SELECT_SET, starts.data(), nullptr, counts.data(), nullptr) <
           0 ||
       H5Dread(dataset, native_type<T>(), memory, stored, H5P_DEFAULT, values) < 0) {
-    fail(path, "cannot be read: the file is truncated or damaged");
+    fail(path, kDamaged);
   }
 }
 
-std::string Hdf5Reader::read_text(const std::string& path) const {
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
+namespace {
+
+/// Reads texts of fixed length with `read(memory_type, destination)`; false if that fails. They are
+/// padded with zeros (C, HDF5's default) or with spaces (Fortran).
+template <class Read>
+bool read_fixed_texts(hid_t stored_type, std::size_t count, const Read& read,
+                      std::vector<std::string>& texts) {
+  const std::size_t length = H5Tget_size(stored_type);
+  std::string all(count * length, '\0');
+  if (count > 0 && read(Hdf5Handle(H5Tcopy(stored_type), H5Tclose), all.data()) < 0) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string text = all.substr(i * length, length);
+    if (H5Tget_strpad(stored_type) == H5T_STR_SPACEPAD) text.erase(text.find_last_not_of(' ') + 1);
+    text.resize(std::min(text.size(), text.find('\0')));
+    texts.push_back(text);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::string> Hdf5Reader::read_texts(const std::string& path) const {
+  const Hdf5Lock lock;
+  const auto known = texts_.find(path);
+  if (known != texts_.end()) return known->second;
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
-  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
-  std::string text;
+  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0) {
+    fail(path, "is not a list of texts");
+  }
+  check_dataset(path);
+  std::vector<std::string> texts;
   const auto read = [&](hid_t memory_type, void* destination) {
     return H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, destination);
   };
-  if (!read_one_text(type, space, read, text)) fail(path, "is not a readable text");
-  return text;
-}
-
-std::vector<std::string> Hdf5Reader::read_texts(const std::string& path) const {
-  const Shape extents = shape(path);
-  const Hdf5Handle dataset = open_dataset(*this, file_, path);
-  const Hdf5Handle stored(H5Dget_type(dataset), H5Tclose);
-  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
-  if (extents.size() != 1 || H5Tget_class(stored) != H5T_STRING) {
-    fail(path, "is not a list of texts");
-  }
-  const std::size_t count = extents[0];
-  std::vector<std::string> texts(count);
-  if (count == 0) return texts;
-  const Hdf5Handle type(H5Tcopy(stored), H5Tclose);
-  const char* const damaged = "cannot be read: the file is truncated or damaged";
-  if (H5Tis_variable_str(stored) > 0) {
-    std::vector<char*> pointers(count, nullptr);
-    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0) {
-      fail(path, damaged);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      if (pointers[i] != nullptr) texts[i] = pointers[i];
-    }
-    H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
-    return texts;
-  }
-  const std::size_t length = H5Tget_size(stored);
-  std::string all(count * length, '\0');
-  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all.data()) < 0) fail(path, damaged);
-  for (std::size_t i = 0; i < count; ++i) {
-    texts[i] = all.substr(i * length, length);
-    trim_padding(stored, texts[i]);
-  }
+  if (!read_fixed_texts(type, size_of(shape(path)), read, texts)) fail(path, kDamaged);
   return texts;
 }
 
+std::string Hdf5Reader::read_text(const std::string& path) const {
+  const Hdf5Lock lock;
+  if (element_class(path) != ElementClass::text || size_of(shape(path)) != 1) {
+    fail(path, "is not a readable text");
+  }
+  const std::vector<std::string> texts = read_texts(path);
+  if (texts.size() != 1) fail(path, "is not a readable text");
+  return texts.front();
+}
+
 bool Hdf5Reader::has_attribute(const std::string& object, const std::string& name) const {
-  return has(object) && H5Aexists_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+  const Hdf5Lock lock;
+  if (!has(object)) return false;
+  const htri_t found = H5Aexists_by_name(file_, object.c_str(), name.c_str(), access_);
+  if (found < 0) fail(object, kDamaged);
+  return found > 0;
 }
 
 std::string Hdf5Reader::text_attribute(const std::string& object, const std::string& name) const {
+  const Hdf5Lock lock;
   if (!has_attribute(object, name)) fail(object, "has no attribute \"" + name + "\"");
+  const auto known = texts_.find(object + "@" + name);
+  if (known != texts_.end() && known->second.size() == 1) return known->second.front();
   const Hdf5Handle attribute(
-      H5Aopen_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+      H5Aopen_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT, access_), H5Aclose);
   const Hdf5Handle type(H5Aget_type(attribute), H5Tclose);
   const Hdf5Handle space(H5Aget_space(attribute), H5Sclose);
-  std::string text;
+  std::vector<std::string> texts;
   const auto read = [&](hid_t memory_type, void* destination) {
     return H5Aread(attribute, memory_type, destination);
   };
-  if (!read_one_text(type, space, read, text)) {
+  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0 ||
+      H5Sget_simple_extent_npoints(space) != 1 || !read_fixed_texts(type, 1, read, texts)) {
     fail(object, "attribute \"" + name + "\" is not a text");
   }
-  return text;
+  return texts.front();
 }
 
 template <class T>
 T Hdf5Reader::number_attribute(const std::string& object, const std::string& name,
                                std::int64_t memory_type) const {
+  const Hdf5Lock lock;
   if (!has_attribute(object, name)) fail(object, "has no attribute \"" + name + "\"");
   const Hdf5Handle attribute(
-      H5Aopen_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+      H5Aopen_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT, access_), H5Aclose);
   const Hdf5Handle type(H5Aget_type(attribute), H5Tclose);
   const Hdf5Handle space(H5Aget_space(attribute), H5Sclose);
   const ElementClass found = class_of(type);
@@ -305,6 +314,15 @@ std::int64_t Hdf5Reader::integer_attribute(const std::string& object,
 
 double Hdf5Reader::real_attribute(const std::string& object, const std::string& name) const {
   return number_attribute<double>(object, name, H5T_NATIVE_DOUBLE);
+}
+
+std::string Hdf5Reader::digest() const {
+  const Hdf5Lock lock;
+  try {
+    return digest_of(file_);
+  } catch (const std::runtime_error& error) {
+    throw RequestError(name_ + ": " + error.what());
+  }
 }
 
 #define RIDGELINE_INSTANTIATE(T)                                         \

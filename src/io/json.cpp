@@ -3,21 +3,87 @@
 #include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/file.hpp"
 
 namespace ridgeline::io {
 namespace {
 
 constexpr int kNewestVersion = 1;
+constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+// With at most 64 bytes each, values take no more than kAlwaysAllowedBytes.
+constexpr std::size_t kMostValues = kAlwaysAllowedBytes / 64;
+constexpr std::size_t kDeepest = 64;
 
-/// Line, from 1, of the byte at `position`, from 1.
-std::size_t line_of(const std::string& text, std::size_t position) {
-  const std::size_t before = std::min(position == 0 ? 0 : position - 1, text.size());
-  return 1 + static_cast<std::size_t>(std::count(
-                 text.begin(), text.begin() + static_cast<std::ptrdiff_t>(before), '\n'));
-}
+/// Reads JSON without keeping it, and throws RequestError for what must not be kept: invalid text,
+/// deep nesting (whose values would be destroyed recursively), numbers that no double holds, and
+/// more values than memory is meant for.
+class Check : public nlohmann::json_sax<Json> {
+ public:
+  Check(const std::string& path, const std::string& text, const std::string& expected)
+      : path_(path), text_(text), expected_(expected) {}
+
+  bool null() override { return value(); }
+  bool boolean(bool) override { return value(); }
+  bool number_integer(number_integer_t) override { return value(); }
+  bool number_unsigned(number_unsigned_t) override { return value(); }
+  bool number_float(number_float_t, const string_t&) override { return value(); }
+  bool string(string_t&) override { return value(); }
+  bool binary(binary_t&) override { return value(); }
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    keys_.back() = name;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::detail::exception& error) override {
+    constexpr int kOutOfRange = 406;
+    if (error.id == kOutOfRange) fail(position, where() + token + " is too large for a number");
+    fail(position, "not valid JSON; a " + expected_ + " file is expected");
+  }
+
+ private:
+  [[noreturn]] void fail(std::size_t position, const std::string& message) const {
+    throw RequestError(path_ + ":" + std::to_string(line_of(text_, position)) + ": " + message);
+  }
+  /// "spaces.openmp.bandwidth: "; empty at the top.
+  std::string where() const {
+    std::string path;
+    for (const std::string& name : keys_)
+      path += name.empty() ? "" : (path.empty() ? "" : ".") + name;
+    return path.empty() ? path : path + ": ";
+  }
+  bool value() {
+    if (++values_ > kMostValues) {
+      throw RequestError(path_ + ": holds more than " + std::to_string(kMostValues) +
+                         " values, which no " + expected_ + " file needs");
+    }
+    return true;
+  }
+  bool open() {
+    if (keys_.size() == kDeepest) {
+      throw RequestError(path_ + ": is nested deeper than " + std::to_string(kDeepest) +
+                         " levels, which no " + expected_ + " file is");
+    }
+    keys_.emplace_back();
+    return value();
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  const std::string &path_, &text_, &expected_;
+  std::vector<std::string> keys_;  ///< of the objects that are open; empty for lists
+  std::size_t values_ = 0;
+};
 
 }  // namespace
 
@@ -30,14 +96,10 @@ void write_json(const std::string& path, const Json& json) {
 }
 
 Json read_json(const std::string& path, const std::string& expected_format) {
-  const std::string text = read_text(path);
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    throw RequestError(path + ":" + std::to_string(line_of(text, error.byte)) +
-                       ": not valid JSON; a " + expected_format + " file is expected");
-  }
+  const std::string text = read_text(path, kMostBytes);
+  Check check(path, text, expected_format);
+  Json::sax_parse(text, &check);
+  Json json = Json::parse(text);
   const auto format = json.is_object() ? json.find("format") : json.end();
   if (!json.is_object() || format == json.end() || !format->is_string()) {
     throw RequestError(path + ": has no \"format\"; a " + expected_format + " file is expected");

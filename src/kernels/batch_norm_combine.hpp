@@ -71,6 +71,8 @@ struct CombineStatistics {
     inverse_deviation[channel] = static_cast<T>(1 / std::sqrt(squares / count + epsilon));
     // One value has no unbiased variance; its biased one, 0, stands in.
     const double unbiased = squares / (count > 1 ? count - 1 : 1);
+    // A batch that overflowed leaves no trace: its step may be left out, and training go on.
+    if (!std::isfinite(static_cast<T>(middle)) || !std::isfinite(static_cast<T>(unbiased))) return;
     running_mean[channel] =
         static_cast<T>((1 - momentum) * running_mean[channel] + momentum * middle);
     running_var[channel] =

@@ -110,13 +110,17 @@ struct DeviceCrossEntropy {
     const std::size_t first = team.team_rank(), at = row * n;
     const std::size_t target = static_cast<std::size_t>(label[row]);
     const T target_logit = z[at + target];
-    T own = first < n ? z[at + first] : z[at], total = T(0);
+    T own = first < n ? z[at + first] : z[at];
     for (std::size_t i = first; i < n; i += Threads) {
       if (z[at + i] > own) own = z[at + i];
-      total += z[at + i];
     }
     const T largest = Rows::team_largest(team, values, own);
-    if (smoothing != T(0)) total = team_sum<1, Threads>(team, values, total);
+    // Relative to the largest, since a mean of large logits would round what tells them apart.
+    T total = T(0);
+    if (smoothing != T(0)) {
+      for (std::size_t i = first; i < n; i += Threads) total += z[at + i] - largest;
+      total = team_sum<1, Threads>(team, values, total);
+    }
     // How many logits before the label's are as large: none, if its own is the first largest.
     T before = T(0), sum = T(0);
     for (std::size_t i = first; i < n; i += Threads) {
@@ -133,11 +137,11 @@ struct DeviceCrossEntropy {
       }
     }
     if (first == 0) {
-      T wanted = target_logit;
+      T expected = target_logit - largest;
       if (smoothing != T(0)) {
-        wanted = (T(1) - smoothing) * wanted + smoothing * total / static_cast<T>(n);
+        expected = (T(1) - smoothing) * expected + smoothing * total / static_cast<T>(n);
       }
-      loss[row] = std::log(sum) + (largest - wanted);
+      loss[row] = std::log(sum) - expected;
       correct[row] = target_logit == largest && before == T(0) ? T(1) : T(0);
     }
   }

@@ -86,8 +86,8 @@ void transpose_step(Vector<T>* rows) {
   for (int i = 0; i < kLanes<T>; ++i) {
     if (i & Step) continue;
     const Vector<T> a = rows[i], b = rows[i + Step];
-    rows[i] = __builtin_shuffle(a, b, upper);
-    rows[i + Step] = __builtin_shuffle(a, b, lower);
+    rows[i] = shuffled(a, b, upper);
+    rows[i + Step] = shuffled(a, b, lower);
   }
 }
 
@@ -99,7 +99,7 @@ void add_step(Vector<T>* rows) {
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes<T> / (2 * Step); ++i) {
     const Vector<T> a = rows[2 * i], b = rows[2 * i + 1];
-    rows[i] = __builtin_shuffle(a, b, upper) + __builtin_shuffle(a, b, lower);
+    rows[i] = shuffled(a, b, upper) + shuffled(a, b, lower);
   }
 }
 

@@ -99,7 +99,7 @@ template <class T>
 inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first) {
   Indices<T> at;
   for (int i = 0; i < kLanes<T>; ++i) at[i] = 2 * i + first;
-  return __builtin_shuffle(a, b, at);
+  return shuffled(a, b, at);
 }
 
 /// a and b in turn, from their `first` value on.
@@ -107,7 +107,7 @@ template <class T>
 inline Vector<T> interleaved(const Vector<T>& a, const Vector<T>& b, int first) {
   Indices<T> at;
   for (int i = 0; i < kLanes<T>; ++i) at[i] = first + i / 2 + i % 2 * kLanes<T>;
-  return __builtin_shuffle(a, b, at);
+  return shuffled(a, b, at);
 }
 
 /// Copies every `step`th of `count` values, and may write up to a vector more. `end` is where the

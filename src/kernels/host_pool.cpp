@@ -30,13 +30,13 @@ struct Pairs {
   static Lanes every_second(Lanes low, Lanes high, int first) {
     Mask at;
     for (int i = 0; i < L; ++i) at[i] = 2 * i + first;
-    return __builtin_shuffle(low, high, at);
+    return shuffled(low, high, at);
   }
   // Values of both in turn: the first or the second L of them.
   static Lanes in_turn(Lanes a, Lanes b, int half) {
     Mask at;
     for (int i = 0; i < L; ++i) at[i] = half * (L / 2) + i / 2 + i % 2 * L;
-    return __builtin_shuffle(a, b, at);
+    return shuffled(a, b, at);
   }
 
   struct Window {

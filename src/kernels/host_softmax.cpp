@@ -82,11 +82,12 @@ CrossEntropyRow<T> cross_entropy_row(std::size_t n, const T* z, std::size_t targ
   const T most = largest_of(n, z);
   std::size_t best = 0;
   while (best + 1 < n && !(z[best] == most)) ++best;
-  T wanted = z[target];
+  // Relative to the largest, since a mean of large logits would round what tells them apart.
+  T expected = z[target] - most;
   if (smoothing != T(0)) {
     T total = T(0);
-    for (std::size_t i = 0; i < n; ++i) total += z[i];
-    wanted = (T(1) - smoothing) * wanted + smoothing * total / static_cast<T>(n);
+    for (std::size_t i = 0; i < n; ++i) total += z[i] - most;
+    expected = (T(1) - smoothing) * expected + smoothing * total / static_cast<T>(n);
   }
   const T sum = sum_of_exponentials(n, z, most, gradient);
   if (gradient) {
@@ -94,7 +95,7 @@ CrossEntropyRow<T> cross_entropy_row(std::size_t n, const T* z, std::size_t targ
     for (std::size_t i = 0; i < n; ++i) gradient[i] = gradient[i] * factor - rest;
     gradient[target] -= scale * (T(1) - smoothing);
   }
-  return {std::log(sum) + (most - wanted), best == target};
+  return {std::log(sum) - expected, best == target};
 }
 
 #define RIDGELINE_HOST_SOFTMAX(T)                                             \

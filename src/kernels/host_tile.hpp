@@ -42,6 +42,19 @@ void store(T* p, const Vector<T>& v) {
   *reinterpret_cast<Vector<T>*>(p) = v;
 }
 
+/// Lane `at[i]` of the 2 L lanes of `a` and `b` in lane i.
+template <class Lanes, class Indices>
+Lanes shuffled(Lanes a, Lanes b, Indices at) {
+#if defined(__clang__)
+  constexpr int kCount = sizeof(Indices) / sizeof(at[0]);
+  Lanes lanes = a;
+  for (int i = 0; i < kCount; ++i) lanes[i] = at[i] < kCount ? a[at[i]] : b[at[i] - kCount];
+  return lanes;
+#else
+  return __builtin_shuffle(a, b, at);
+#endif
+}
+
 // tile[R][kColumns] = sum over k of a[i, k] · b[k, :], with a[i, k] at i · a_outer + k · a_k and a
 // whole row of kColumns values read at b + k · b_k.
 template <class T, int R>

@@ -91,6 +91,18 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
 
 namespace {
 
+// What a batch's sums become in those of the epoch.
+KOKKOS_FUNCTION inline void add_batch(double loss, double correct, std::size_t rows, double* sums,
+                                      std::int64_t* health) {
+  if (health && !std::isfinite(loss)) {
+    health[kBadNow] = 1;
+    return;
+  }
+  sums[kLossTotal] += loss;
+  sums[kCorrect] += correct;
+  sums[kSamples] += static_cast<double>(rows);
+}
+
 // One team adds up the rows: the same order whatever else the device does.
 template <class Space, class T>
 struct AddLosses {
@@ -98,6 +110,7 @@ struct AddLosses {
   const T* correct;
   std::size_t rows;
   double* sums;
+  std::int64_t* health;
 
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
   KOKKOS_FUNCTION void operator()(const Member& team) const {
@@ -112,11 +125,8 @@ struct AddLosses {
           Kokkos::TeamThreadRange(team, rows),
           [&](std::size_t row, double& sum) { sum += row_correct[row]; }, correct_sum);
     }
-    Kokkos::single(Kokkos::PerTeam(team), [&] {
-      sums[kLossTotal] += loss_sum;
-      sums[kCorrect] += correct_sum;
-      sums[kSamples] += static_cast<double>(rows);
-    });
+    Kokkos::single(Kokkos::PerTeam(team),
+                   [&] { add_batch(loss_sum, correct_sum, rows, sums, health); });
   }
 };
 
@@ -125,7 +135,9 @@ struct AddLosses {
 template <class Space, class T>
 void add_losses(const Space& instance, const std::string& label,
                 const Vector<Space, const T>& row_loss, const Vector<Space, const T>& row_correct,
-                std::size_t rows, const Vector<Space, double>& sums) {
+                std::size_t rows, const Vector<Space, double>& sums,
+                const HealthView<Space>& health_view) {
+  std::int64_t* const health = data_or_null(health_view);
   const T* loss = row_loss.data();
   const T* correct = row_correct.size() > 0 ? row_correct.data() : nullptr;
   double* total = sums.data();
@@ -136,14 +148,12 @@ void add_losses(const Space& instance, const std::string& label,
       if (correct) {
         for (std::size_t row = 0; row < rows; ++row) correct_sum += correct[row];
       }
-      total[kLossTotal] += loss_sum;
-      total[kCorrect] += correct_sum;
-      total[kSamples] += static_cast<double>(rows);
+      add_batch(loss_sum, correct_sum, rows, total, health);
     });
   } else {
     ++launch_count.parallel;
     Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, 1, 256),
-                         AddLosses<Space, T>{loss, correct, rows, total});
+                         AddLosses<Space, T>{loss, correct, rows, total, health});
   }
 }
 
@@ -160,7 +170,8 @@ void add_losses(const Space& instance, const std::string& label,
       const Matrix<Space, const T>&, const Matrix<Space, T>&, const Vector<Space, T>&);            \
   template void add_losses<Space, T>(const Space&, const std::string&,                             \
                                      const Vector<Space, const T>&, const Vector<Space, const T>&, \
-                                     std::size_t, const Vector<Space, double>&);
+                                     std::size_t, const Vector<Space, double>&,                    \
+                                     const HealthView<Space>&);
 RIDGELINE_FOR_SPACES(RIDGELINE_LOSS)
 
 }  // namespace ridgeline::kernels

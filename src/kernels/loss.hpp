@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/views.hpp"
+#include "kernels/health.hpp"
 
 namespace ridgeline::kernels {
 
@@ -15,7 +16,7 @@ enum LossSum { kLossTotal, kCorrect, kSamples, kLossSums };
 
 /// Softmax with cross-entropy of logits z [rows, classes] and labels [rows], with smoothing s of
 /// the labels q = (1 - s) onehot + s / classes:
-///   loss = log(sum exp(z - max)) + max - sum(q z),  gradient = (softmax(z) - q) / rows.
+///   loss = log(sum exp(z - max)) - sum(q (z - max)),  gradient = (softmax(z) - q) / rows.
 /// Writes `gradient` [rows, classes] unless it is empty (it may be `logits` itself), each row's
 /// loss and whether its largest logit is the label's into `row_loss` and `row_correct` [rows].
 template <class Space, class T>
@@ -44,10 +45,12 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Vector<Space, T>& row_loss);
 
 /// Adds a batch's rows to `sums` [kLossSums] in an order that depends on their number alone.
-/// `row_correct` may be empty.
+/// `row_correct` may be empty. With `health` (else empty), a batch whose loss is not finite is
+/// noted there and not added.
 template <class Space, class T>
 void add_losses(const Space& instance, const std::string& label,
                 const Vector<Space, const T>& row_loss, const Vector<Space, const T>& row_correct,
-                std::size_t rows, const Vector<Space, double>& sums);
+                std::size_t rows, const Vector<Space, double>& sums,
+                const HealthView<Space>& health);
 
 }  // namespace ridgeline::kernels

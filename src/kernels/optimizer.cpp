@@ -85,6 +85,15 @@ struct Update {
   }
 };
 
+// The same unless the step is not to be applied, which a device knows and its host does not.
+template <class Body>
+struct Applied {
+  Body body;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    if (body.numbers[kApply] != 0) body(i);
+  }
+};
+
 template <OptimizerKind Kind, bool Momentum, class Space, class T>
 void launch(const Space& instance, const std::string& label, const config::Optimizer& options,
             bool clipped, const OptimizerArguments<Space, T>& arguments) {
@@ -93,6 +102,10 @@ void launch(const Space& instance, const std::string& label, const config::Optim
                         : Kind == OptimizerKind::rmsprop                            ? 1 + Momentum
                                                                                     : Momentum;
   const double decay_of_squares = Kind == OptimizerKind::rmsprop ? options.alpha : options.beta2;
+  // A host space is done with what decides, and reads it once; a device reads it with the rest.
+  if constexpr (kIsHost<Space>) {
+    if (arguments.numbers.data()[kApply] == 0) return;
+  }
   const Update<Kind, Momentum, T> body{arguments.parameters.data(),
                                        arguments.gradients.data(),
                                        arguments.state[0].data(),
@@ -107,8 +120,12 @@ void launch(const Space& instance, const std::string& label, const config::Optim
                                        static_cast<T>(options.epsilon),
                                        options.nesterov,
                                        clipped};
-  for_elements(instance, label, size,
-               {update_flops(options) * size, (3 + 2 * states) * sizeof(T) * size}, body);
+  const Cost cost = {update_flops(options) * size, (3 + 2 * states) * sizeof(T) * size};
+  if constexpr (kIsHost<Space>) {
+    for_elements(instance, label, size, cost, body);
+  } else {
+    for_elements(instance, label, size, cost, Applied<Update<Kind, Momentum, T>>{body});
+  }
 }
 
 }  // namespace
@@ -168,9 +185,11 @@ struct ScaleFromSquares {
   std::size_t blocks;
   double most;
   double* scale;
+  std::int64_t* health;
   KOKKOS_FUNCTION void operator()(std::size_t) const {
     double sum = 0;
     for (std::size_t block = 0; block < blocks; ++block) sum += partial[block];
+    if (health && !std::isfinite(sum)) health[kBadNow] = 1;
     const double factor = most / (std::sqrt(sum) + 1e-6);
     *scale = factor > 1.0 ? 1.0 : factor;  // keeps a NaN
   }
@@ -199,7 +218,8 @@ std::size_t clip_partials(std::size_t n) { return (n + kClipBlock - 1) / kClipBl
 template <class Space, class T>
 void clip_scale(const Space& instance, const std::string& label, const std::string& label_scale,
                 double most, const Vector<Space, const T>& gradients,
-                const Vector<Space, double>& partials, const Vector<Space, double>& numbers) {
+                const Vector<Space, double>& partials, const Vector<Space, double>& numbers,
+                const HealthView<Space>& health) {
   const std::size_t size = gradients.size(), blocks = clip_partials(size);
   const T* gradient = gradients.data();
   double* partial = partials.data();
@@ -215,8 +235,9 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
     Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, static_cast<int>(blocks), 256),
                          SquaresOfBlock<Space, T>{gradient, partial, size});
   }
-  for_elements(instance, label_scale, 1, {double(blocks), 8.0 * blocks},
-               ScaleFromSquares{partial, blocks, most, scale});
+  for_elements(
+      instance, label_scale, 1, {double(blocks), 8.0 * blocks},
+      ScaleFromSquares{partial, blocks, most, scale, health.size() > 0 ? health.data() : nullptr});
 }
 
 #define RIDGELINE_OPTIMIZER(Space, T)                                                              \
@@ -224,7 +245,7 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
                                  const OptimizerArguments<Space, T>&);                             \
   template void clip_scale<Space, T>(const Space&, const std::string&, const std::string&, double, \
                                      const Vector<Space, const T>&, const Vector<Space, double>&,  \
-                                     const Vector<Space, double>&);
+                                     const Vector<Space, double>&, const HealthView<Space>&);
 RIDGELINE_FOR_SPACES(RIDGELINE_OPTIMIZER)
 
 }  // namespace ridgeline::kernels

@@ -9,6 +9,7 @@
 #include "config/deck.hpp"
 #include "core/function.hpp"
 #include "core/views.hpp"
+#include "kernels/health.hpp"
 
 namespace ridgeline::kernels {
 
@@ -32,10 +33,11 @@ enum StepNumber {
   kCorrection,     ///< adam: η / (1 - β₁ᵗ)
   kRootScale,      ///< adam: 1 / sqrt(1 - β₂ᵗ)
   kGradientScale,  ///< what every gradient is multiplied with: 1, or less where its norm is clipped
+  kApply,          ///< 1, or 0 where nothing is updated
   kStepNumbers
 };
 
-/// The numbers of step `step`, counted from 0, at this rate; but for kGradientScale.
+/// The numbers of step `step`, counted from 0, at this rate, except kGradientScale and kApply.
 RIDGELINE_FUNCTION void set_step_numbers(const config::Optimizer& options, double rate,
                                          std::int64_t step, double* numbers) {
   numbers[kRate] = rate;
@@ -52,7 +54,8 @@ struct OptimizerArguments {
   Vector<Space, const double> numbers;  ///< [kStepNumbers]
 };
 
-/// `clipped` is whether gradients are to be multiplied by kGradientScale.
+/// Updates nothing if numbers[kApply] is 0. `clipped` is whether gradients are to be multiplied by
+/// kGradientScale.
 template <class Space, class T>
 void update(const Space& instance, const std::string& label, const config::Optimizer& options,
             bool clipped, const OptimizerArguments<Space, T>& arguments);
@@ -61,11 +64,12 @@ void update(const Space& instance, const std::string& label, const config::Optim
 std::size_t clip_partials(std::size_t n);
 
 /// numbers[kGradientScale] = min(1, most / (‖g‖ + 1e-6)), the norm that of all gradients together
-/// (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone. Labels: `label`
-/// and `label_scale`.
+/// (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone. A norm that is not
+/// finite is noted in `health` unless that is empty. Labels: `label` and `label_scale`.
 template <class Space, class T>
 void clip_scale(const Space& instance, const std::string& label, const std::string& label_scale,
                 double most, const Vector<Space, const T>& gradients,
-                const Vector<Space, double>& partials, const Vector<Space, double>& numbers);
+                const Vector<Space, double>& partials, const Vector<Space, double>& numbers,
+                const HealthView<Space>& health);
 
 }  // namespace ridgeline::kernels

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.hpp"
+#include "core/memory.hpp"
+#include "core/processors.hpp"
 #include "core/runtime.hpp"
 #include "machine/system.hpp"
 
@@ -93,10 +95,13 @@ Json describe_machine() {
   machine["cores"] = physical_cores();
   // Once its threads are pinned, the mask of this one no longer says what the process may use.
   machine["processors_usable"] =
-      threads.cpus.empty() ? usable_processors() : static_cast<int>(threads.cpus.size());
+      static_cast<int>(threads.cpus.empty() ? ProcessorMask::of_this_thread().processors().size()
+                                            : threads.cpus.size());
   machine["threads"] = threads.count;
   machine["thread_binding"] = threads.binding.empty() ? "unbound" : threads.binding;
   machine["threads_bound"] = threads.bound;
+  machine["threads_share_processors"] = threads.share_processors();
+  machine["thread_warnings"] = threads.warnings;
   machine["memory_bytes"] = total_memory_bytes();
   Json caches = Json::array();
   for (const Cache& cache : host_caches()) {

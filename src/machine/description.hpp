@@ -10,10 +10,11 @@ namespace ridgeline::machine {
 /// whether Kokkos is running or not; `threads` and `thread_binding` are the running Runtime's.
 ///
 /// Keys: `hostname`, `cpu_model`, `cores` (physical, of the machine), `processors_usable`,
-/// `threads`, `thread_binding`, `threads_bound`, `memory_bytes`, `caches`, `gpu_model` (null where
-/// there is none), `gpu_memory_bytes`, `compiler`, `flags`, `build_type`, `isa`, `cuda_arch`,
-/// `kokkos_version`, `kokkos_origin`, `kokkos_kernels_version`, `kokkos_configuration`,
-/// `page_bytes`, `transparent_huge_pages`, `clock_source`.
+/// `threads`, `thread_binding`, `threads_bound`,
+/// `threads_share_processors` (more of them than processors), `thread_warnings`, `memory_bytes`,
+/// `caches`, `gpu_model` (null where there is none), `gpu_memory_bytes`, `compiler`, `flags`,
+/// `build_type`, `isa`, `cuda_arch`, `kokkos_version`, `kokkos_origin`, `kokkos_kernels_version`,
+/// `kokkos_configuration`, `page_bytes`, `transparent_huge_pages`, `clock_source`.
 io::Json describe_machine();
 
 /// What the first keys of every result file are: `format`, `version` 1, `created`,

@@ -55,12 +55,13 @@ class CacheFlush {
   CacheFlush() {
     for (const Cache& cache : host_caches()) cache_bytes_ = std::max(cache_bytes_, cache.bytes);
   }
-  /// Size of the last cache, in bytes.
+  /// Size of the last cache, in bytes; 0 if the system does not say.
   std::size_t cache_bytes() const { return cache_bytes_; }
 
   void operator()(std::size_t working_set) {
     if (working_set <= cache_bytes_) return;
-    other_.resize(2 * cache_bytes_ / sizeof(double), 1.0);
+    const std::size_t cache = cache_bytes_ > 0 ? cache_bytes_ : kUnknownCacheBytes;
+    other_.resize(2 * cache / sizeof(double), 1.0);
     other_[0] +=
         host::stream(StreamKernel::read, nullptr, other_.data(), nullptr, 0, other_.size(), 1);
   }

@@ -166,6 +166,11 @@ MachineOptions MachineOptions::standard(bool quick) {
   return options;
 }
 
+void MachineOptions::stop_when(const std::function<bool()>& stopped) {
+  latency.stopped = bandwidth.stopped = bandwidth_one_thread.stopped = transfer.stopped = stopped;
+  peak.stopped = dispatch.stopped = stopped;
+}
+
 MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress) {
   const double begin = host_seconds();
   MachineMeasurement measurement;
@@ -209,6 +214,10 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
       transfer.largest = std::min(transfer.largest, memory_share(SpaceKind::serial));
       space.transfer = transfer_ladder(kind, transfer, tell, &measurement.notes);
     }
+    if (options.peak.should_stop()) {
+      measurement.complete = false;
+      break;
+    }
     const std::size_t largest = space.latency.empty() ? 0 : space.latency.back().working_set_bytes;
     space.levels = memory_levels(caches_of(kind), largest);
     measurement.spaces.push_back(std::move(space));
@@ -224,6 +233,7 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
 
 Json to_json(const MachineMeasurement& measurement) {
   Json file = new_result("ridgeline-machine");
+  file["complete"] = measurement.complete;
   file["measuring_seconds"] = measurement.seconds;
   Json spaces = Json::object();
   for (const SpaceMeasurement& space : measurement.spaces) {

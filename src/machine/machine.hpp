@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct MachineOptions {
   /// Bounds from this machine's caches and free memory, and from the budget: 90 s on two cores, or
   /// 20 s where `quick`.
   static MachineOptions standard(bool quick);
+
+  /// Ends measuring when `stopped`, called before each point, returns true.
+  void stop_when(const std::function<bool()>& stopped);
 };
 
 /// The ceilings of one space.
@@ -47,6 +51,7 @@ struct MachineMeasurement {
   std::vector<SpaceMeasurement> spaces;
   std::vector<std::string> notes;  ///< what could not be measured as asked, and what looks odd
   double seconds = 0;              ///< that measuring took
+  bool complete = true;            ///< false if it was stopped: the space under way is left out
 };
 
 /// Measures the ceilings of each space, the machine otherwise at rest. One thread of a host is the

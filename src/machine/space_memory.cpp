@@ -8,6 +8,8 @@
 #include <cuda_runtime.h>
 #endif
 
+#include "core/memory.hpp"
+
 namespace ridgeline::machine {
 
 std::size_t free_memory_bytes(SpaceKind space) {
@@ -16,7 +18,7 @@ std::size_t free_memory_bytes(SpaceKind space) {
   if (!is_host(space) && cudaMemGetInfo(&free, &total) == cudaSuccess) return free;
 #endif
   (void)space;
-  return free_memory_bytes();
+  return ridgeline::free_memory_bytes();
 }
 
 std::size_t memory_share(SpaceKind space) {
@@ -24,7 +26,10 @@ std::size_t memory_share(SpaceKind space) {
 }
 
 std::size_t all_cache_bytes(SpaceKind space) {
-  if (is_host(space)) return last_caches_bytes(Runtime::host_threads().cpus);
+  if (is_host(space)) {
+    const std::size_t bytes = last_caches_bytes(Runtime::host_threads().cpus);
+    return bytes > 0 ? bytes : kUnknownCacheBytes;
+  }
   const std::vector<Cache> caches = caches_of(space);
   return caches.empty() ? 0 : caches.back().bytes;
 }

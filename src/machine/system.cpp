@@ -1,6 +1,5 @@
 #include "machine/system.hpp"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,24 +85,6 @@ std::string value_of(const std::string& path, const std::string& key) {
   return "";
 }
 
-std::size_t memory_value(const std::string& key) {
-  return parse_size(value_of("/proc/meminfo", key)) << 10;  // in kB
-}
-
-// What the control group still allows, or SIZE_MAX; version 2, then version 1.
-std::size_t group_allowance() {
-  const char* files[][2] = {{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-                            {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
-                             "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
-  for (const auto& [limit_file, used_file] : files) {
-    const std::string limit = first_line(limit_file);
-    if (limit.empty() || limit == "max") continue;
-    const std::size_t bytes = parse_size(limit), used = parse_size(first_line(used_file));
-    return bytes > used ? bytes - used : 0;
-  }
-  return static_cast<std::size_t>(-1);
-}
-
 }  // namespace
 
 std::vector<Cache> host_caches() {
@@ -159,18 +140,6 @@ int physical_cores() {
   }
   return cores.empty() ? static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))
                        : static_cast<int>(cores.size());
-}
-
-int usable_processors() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  return sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : 1;
-}
-
-std::size_t total_memory_bytes() { return memory_value("MemTotal"); }
-
-std::size_t free_memory_bytes() {
-  return std::min(memory_value("MemAvailable"), group_allowance());
 }
 
 std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }

@@ -16,6 +16,10 @@ struct Cache {
   int shared_by = 1;  ///< processors that share it
 };
 
+/// What a host's last caches are taken to hold if the system says nothing of them, as in many
+/// containers and virtual machines: enough to get beyond those of most.
+inline constexpr std::size_t kUnknownCacheBytes = std::size_t{64} << 20;
+
 /// The caches of processor 0, innermost first.
 std::vector<Cache> host_caches();
 
@@ -31,15 +35,6 @@ std::string cpu_model();
 
 /// Physical cores of the machine, whatever this process may use.
 int physical_cores();
-
-/// Processors that this process may use (its affinity mask).
-int usable_processors();
-
-/// Memory of the machine, in bytes.
-std::size_t total_memory_bytes();
-
-/// Memory that can be taken now without swapping, within the control group's limit, in bytes.
-std::size_t free_memory_bytes();
 
 /// Size of an ordinary page, in bytes.
 std::size_t page_bytes();

@@ -61,6 +61,10 @@ std::string to_string(Bound bound) {
 Ceilings::Ceilings(const Json& file, const std::string& name, const std::string& space,
                    const std::string& precision) {
   const Node root{file, name + ":"};
+  if (file.contains("complete") && file["complete"] == false) {
+    throw RequestError(name + ": is incomplete, since measuring was stopped; measure the machine " +
+                       "anew with `ridgeline machine`");
+  }
   Node spaces = child(root, "spaces");
   spaces.path = name + ": spaces";
   const Node here =
@@ -122,6 +126,8 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
 void Ceilings::read_transfers(const Json& space, const std::string& path) {
   const auto transfer = space.find("transfer");
   if (transfer == space.end()) return;
+  if (!transfer->is_array())
+    throw RequestError(path + ".transfer must be a list of measured points");
   for (const bool to_space : {true, false}) {
     std::vector<double> bytes, seconds;
     for (std::size_t i = 0; i < transfer->size(); ++i) {

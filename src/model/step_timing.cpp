@@ -64,6 +64,7 @@ StepTiming time_step(const Space& instance, std::shared_ptr<const network::Netwo
   measuring.min_seconds = options.min_seconds;
   measuring.warm_up_seconds = 0;
   measuring.clock = Clock::host;
+  measuring.stopped = options.stopped;
   const double warm_seconds = kIsHost<Space> ? options.warm_up_seconds : 1.0;
   for (const double begin = host_seconds(); host_seconds() - begin < warm_seconds;) {
     step.run();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct StepOptions {
   int repeats = 10;               ///< at least
   double min_seconds = 0.2;       ///< at least
   double warm_up_seconds = 0.05;  ///< on a host; a device is warmed for a second
+  std::function<bool()> stopped;  ///< called after each repeat; true ends them; may be empty
 };
 
 /// Times every part of a step in situ: the step runs in its order, and each part finds the caches

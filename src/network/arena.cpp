@@ -1,13 +1,117 @@
 #include "network/arena.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <numeric>
+#include <set>
+#include <utility>
 
 #include "core/views.hpp"
 
 namespace ridgeline::network {
 
+namespace {
+
+/// Memory as gaps between what is alive, for tenants that come and go in the order of time.
+class Gaps {
+ public:
+  /// Takes `size` scalars from the smallest gap that holds them, or from the end.
+  std::size_t take(std::size_t size) {
+    const auto gap = by_size_.lower_bound({size, 0});
+    if (gap == by_size_.end()) return extend(size);
+    const std::size_t at = gap->second, left = gap->first - size;
+    remove(at);
+    if (left > 0) add(at + size, left);
+    return at;
+  }
+
+  void give_back(std::size_t at, std::size_t size) {
+    auto after = by_place_.lower_bound(at);
+    if (after != by_place_.end() && after->first == at + size) {
+      size += after->second;
+      remove(after->first);
+    }
+    const auto before = by_place_.lower_bound(at);
+    if (before != by_place_.begin()) {
+      const auto [begin, length] = *std::prev(before);
+      if (begin + length == at) {
+        remove(begin);
+        at = begin;
+        size += length;
+      }
+    }
+    add(at, size);
+  }
+
+  std::size_t end() const { return end_; }
+
+ private:
+  std::size_t extend(std::size_t size) {
+    std::size_t at = end_;
+    // A gap at the end need only grow.
+    if (!by_place_.empty()) {
+      const auto [begin, length] = *by_place_.rbegin();
+      if (begin + length == end_) {
+        remove(begin);
+        at = begin;
+      }
+    }
+    end_ = at + size;
+    return at;
+  }
+  void add(std::size_t at, std::size_t size) {
+    by_place_[at] = size;
+    by_size_.insert({size, at});
+  }
+  void remove(std::size_t at) {
+    by_size_.erase({by_place_.at(at), at});
+    by_place_.erase(at);
+  }
+
+  std::size_t end_ = 0;
+  std::map<std::size_t, std::size_t> by_place_;            // size by beginning
+  std::set<std::pair<std::size_t, std::size_t>> by_size_;  // size, beginning
+};
+
+Placement place_by_time(const std::vector<Tenant>& tenants, std::size_t alignment) {
+  std::vector<std::size_t> by_begin(tenants.size());
+  std::iota(by_begin.begin(), by_begin.end(), std::size_t{0});
+  std::vector<std::size_t> by_end = by_begin;
+  const auto rounded = [&](std::size_t tenant) {
+    return (tenants[tenant].size + alignment - 1) / alignment * alignment;
+  };
+  std::stable_sort(by_begin.begin(), by_begin.end(), [&](std::size_t a, std::size_t b) {
+    return tenants[a].first < tenants[b].first;
+  });
+  std::stable_sort(by_end.begin(), by_end.end(),
+                   [&](std::size_t a, std::size_t b) { return tenants[a].last < tenants[b].last; });
+  Placement placement;
+  placement.offsets.assign(tenants.size(), 0);
+  Gaps gaps;
+  auto ending = by_end.begin();
+  for (const std::size_t mine : by_begin) {
+    for (; ending != by_end.end() && tenants[*ending].last < tenants[mine].first; ++ending) {
+      // One that is never alive, last before first, takes nothing and gives nothing back.
+      const Tenant& over = tenants[*ending];
+      if (over.size > 0 && over.first <= over.last) {
+        gaps.give_back(placement.offsets[*ending], rounded(*ending));
+      }
+    }
+    const Tenant& tenant = tenants[mine];
+    if (tenant.size > 0 && tenant.first <= tenant.last) {
+      placement.offsets[mine] = gaps.take(rounded(mine));
+    }
+  }
+  placement.size = gaps.end();
+  return placement;
+}
+
+}  // namespace
+
 Placement place(const std::vector<Tenant>& tenants, std::size_t alignment) {
+  constexpr std::size_t kMostBySize = 4096;
+  if (tenants.size() > kMostBySize) return place_by_time(tenants, alignment);
   std::vector<std::size_t> order(tenants.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),

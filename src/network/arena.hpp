@@ -15,7 +15,9 @@ struct Tenant {
 
 /// Where each tenant begins, so that none that are alive together overlap, and the scalars that all
 /// of them need. Each begins at a multiple of `alignment` scalars. Large ones are placed first,
-/// each as low as it fits: not the least memory there is, which is hard to find, but near it.
+/// each as low as it fits: not the least memory there is, which is hard to find, but near it. The
+/// time for that grows with the square of their number, so many are placed in the order of time,
+/// each into the smallest gap that holds it.
 struct Placement {
   std::vector<std::size_t> offsets;
   std::size_t size = 0;

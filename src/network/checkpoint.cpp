@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
+#include "kernels/health.hpp"
 #include "kernels/optimizer.hpp"
 
 namespace ridgeline::network {
 namespace {
 
 constexpr const char* kFormat = "ridgeline-checkpoint";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 constexpr const char* kVocabulary = "/vocabulary";
 
 std::string model_path(const ParameterSlot& slot) {
@@ -24,23 +26,7 @@ std::string state_path(const ParameterSlot& slot, const std::string& state) {
   return "/optimizer/" + slot.layer + "/" + slot.plan.name + "/" + state;
 }
 
-// Refuses a file that says it is something else; one with /model alone says nothing.
-void check_format(const io::Hdf5Reader& file, bool must_say) {
-  if (!file.has_attribute("/", "format")) {
-    if (must_say) file.fail("/", "is no checkpoint: it has no attribute \"format\"");
-    return;
-  }
-  const std::string format = file.text_attribute("/", "format");
-  if (format != kFormat) file.fail("/", "is no checkpoint: its format is \"" + format + "\"");
-  const std::int64_t version = file.integer_attribute("/", "version");
-  if (version < 1 || version > kVersion) {
-    file.fail("/", "has version " + std::to_string(version) + ", and this build reads 1");
-  }
-}
-
-template <class T>
-void read_parameter(const io::Hdf5Reader& file, const std::string& path, const ParameterSlot& slot,
-                    std::vector<T>& buffer) {
+void require_shape(const io::Hdf5Reader& file, const std::string& path, const ParameterSlot& slot) {
   if (!file.has(path)) {
     file.fail(path, "is missing: the file is of another network, or damaged");
   }
@@ -49,12 +35,25 @@ void read_parameter(const io::Hdf5Reader& file, const std::string& path, const P
     file.fail(path, "has shape " + to_string(shape) + ", and this network needs " +
                         to_string(slot.plan.shape));
   }
+}
+
+template <class T>
+void read_parameter(const io::Hdf5Reader& file, const std::string& path, const ParameterSlot& slot,
+                    std::vector<T>& buffer) {
+  require_shape(file, path, slot);
   file.read(path, buffer.data() + slot.offset);
   for (std::size_t i = 0; i < slot.size; ++i) {
     if (!std::isfinite(buffer[slot.offset + i])) {
-      file.fail(path, "holds a value that is not finite, at position " + std::to_string(i));
+      file.fail(path, "holds a value that is not finite" +
+                          std::string(sizeof(T) == 4 ? " in float32" : "") + ", at position " +
+                          std::to_string(i));
     }
   }
+}
+
+// Means of squares, of which an update takes the root.
+bool is_of_squares(const std::string& state) {
+  return state == "exp_avg_sq" || state == "square_avg";
 }
 
 // Refuses layers and parameters below `group` that are none of `known`: what would silently be left
@@ -77,12 +76,17 @@ void refuse_unknown(const io::Hdf5Reader& file, const std::string& group,
   }
 }
 
-template <class T>
-std::vector<T> read_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
+void require_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
   if (!file.has("/model")) file.fail("/model", "is missing: the file holds no network");
   std::set<std::string> known;
   for (const ParameterSlot& slot : plan.parameters) known.insert(model_path(slot));
   refuse_unknown(file, "/model", known);
+  for (const ParameterSlot& slot : plan.parameters) require_shape(file, model_path(slot), slot);
+}
+
+template <class T>
+std::vector<T> read_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
+  require_model(file, plan);
   std::vector<T> values(plan.parameter_buffer_size, T(0));
   for (const ParameterSlot& slot : plan.parameters) {
     read_parameter(file, model_path(slot), slot, values);
@@ -90,27 +94,62 @@ std::vector<T> read_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
   return values;
 }
 
-std::vector<double> read_history(const io::Hdf5Reader& file, const std::string& metric) {
+bool all_in(const std::vector<double>& values, double least, double most) {
+  return std::all_of(values.begin(), values.end(),
+                     [&](double x) { return x >= least && x <= most; });
+}
+
+// One number an epoch; may be missing unless it is `required`.
+std::vector<double> read_history(const io::Hdf5Reader& file, const std::string& metric,
+                                 std::int64_t epochs, bool required, double least, double most) {
   const std::string path = "/history/" + metric;
-  return file.has(path) ? file.read<double>(path) : std::vector<double>();
+  if (!required && !file.has(path)) return {};
+  const std::vector<double> values = file.read<double>(path);
+  if (static_cast<std::int64_t>(values.size()) != epochs) {
+    file.fail(path, "has " + std::to_string(values.size()) + " values, and /state has " +
+                        std::to_string(epochs) + " epochs");
+  }
+  if (!all_in(values, least, most)) file.fail(path, "holds a value that no epoch gives");
+  return values;
+}
+
+// The first value that is not finite.
+template <class T>
+std::optional<NonFiniteParameter> first_nonfinite(const NetworkPlan& plan,
+                                                  const std::vector<T>& values, bool trained) {
+  for (const ParameterSlot& slot : plan.parameters) {
+    if (trained && !slot.plan.trained) continue;
+    for (std::size_t i = 0; i < slot.size; ++i) {
+      if (!std::isfinite(values[slot.offset + i])) {
+        return NonFiniteParameter{slot.layer, slot.plan.name, i};
+      }
+    }
+  }
+  return {};
 }
 
 }  // namespace
 
 template <class T>
+std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
+                                                      const Checkpoint<T>& checkpoint) {
+  auto bad = first_nonfinite(plan, checkpoint.parameters, false);
+  for (const std::vector<T>& state : checkpoint.optimizer_state) {
+    if (!bad) bad = first_nonfinite(plan, state, true);
+  }
+  return bad;
+}
+
+template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
                      const Checkpoint<T>& checkpoint) {
-  const auto finite = [](T value) { return std::isfinite(value); };
-  const auto all_finite = [&](const std::vector<T>& values) {
-    return std::all_of(values.begin(), values.end(), finite);
-  };
-  if (!all_finite(checkpoint.parameters) ||
-      !std::all_of(checkpoint.optimizer_state.begin(), checkpoint.optimizer_state.end(),
-                   all_finite)) {
-    throw RunError(path + ": not written: the network's parameters are no longer finite; lower " +
-                   "train.optimizer.learning_rate");
+  if (const auto bad = nonfinite_parameter(plan, checkpoint)) {
+    throw RunError(path + ": not written: after step " + std::to_string(checkpoint.state.step) +
+                   " the network's parameters are no longer finite: " + bad->layer + "/" +
+                   bad->name + " at position " + std::to_string(bad->position) +
+                   "; lower train.optimizer.learning_rate");
   }
-  io::Hdf5Writer file;
+  io::Hdf5Writer file(io::Hdf5Writer::Checks::fletcher32);
   file.attribute("/", "format", kFormat);
   file.attribute("/", "version", kVersion);
   file.attribute("/", "ridgeline_version",
@@ -137,75 +176,166 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   file.attribute("/state", "epoch_correct_sum", state.sums.correct);
   file.attribute("/state", "epoch_sample_sum", state.sums.samples);
   file.attribute("/state", "epoch_seconds", state.seconds);
+  file.attribute("/state", "skipped_in_a_row", state.skipped.in_a_row);
+  file.attribute("/state", "skipped_steps", state.skipped.total);
+  if (checkpoint.data) {
+    const data::Fingerprint& data = *checkpoint.data;
+    file.attribute("/data", "train_samples", data.train_samples);
+    file.attribute("/data", "test_samples", data.test_samples);
+    file.attribute("/data", "sample_shape", data.sample_shape);
+    file.attribute("/data", "target_shape", data.target_shape);
+    file.attribute("/data", "first_sample", data.first_sample);
+    file.attribute("/data", "last_sample", data.last_sample);
+  }
   file.write("/history/train_loss", state.history.train_loss);
   file.write("/history/seconds", state.history.seconds);
   if (!state.history.test_loss.empty()) file.write("/history/test_loss", state.history.test_loss);
   if (!state.history.test_accuracy.empty()) {
     file.write("/history/test_accuracy", state.history.test_accuracy);
   }
+  file.attribute("/", "digest", file.digest());
   file.save(path);
 }
 
+CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
+  // A file with /model alone says nothing of itself.
+  if (file_.has_attribute("/", "format")) {
+    const std::string format = file_.text_attribute("/", "format");
+    if (format != kFormat) file_.fail("/", "is no checkpoint: its format is \"" + format + "\"");
+    version_ = file_.integer_attribute("/", "version");
+    if (version_ < 1 || version_ > kVersion) {
+      file_.fail("/", "has version " + std::to_string(version_) + ", and this build reads 1 to " +
+                          std::to_string(kVersion));
+    }
+  }
+  const bool has_digest = file_.has_attribute("/", "digest");
+  if (version_ < 2 && !has_digest) return;
+  if (!has_digest) file_.fail("/", "has no digest: the file is damaged");
+  if (file_.text_attribute("/", "digest") != file_.digest()) {
+    file_.fail("/", "its content is not what its digest says: the file is damaged, or was changed");
+  }
+}
+
+void CheckpointFile::require_whole() const {
+  if (version_ == 0) file_.fail("/", "is no checkpoint: it has no attribute \"format\"");
+}
+
+std::string CheckpointFile::deck_text() const {
+  require_whole();
+  return file_.read_text("/deck");
+}
+
+std::int64_t CheckpointFile::step() const {
+  require_whole();
+  return file_.integer_attribute("/state", "step");
+}
+
+std::vector<std::string> CheckpointFile::vocabulary() const {
+  return file_.has(kVocabulary) ? file_.read_texts(kVocabulary) : std::vector<std::string>();
+}
+
+void CheckpointFile::require_shapes(const NetworkPlan& plan) const { require_model(file_, plan); }
+
 template <class T>
-Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan) {
-  const io::Hdf5Reader file(path);
-  check_format(file, true);
+std::vector<T> CheckpointFile::parameters(const NetworkPlan& plan) const {
+  return read_model<T>(file_, plan);
+}
+
+TrainingState CheckpointFile::state(const NetworkPlan& plan) const {
+  TrainingState state;
+  state.epoch = file_.integer_attribute("/state", "epoch");
+  state.step = file_.integer_attribute("/state", "step");
+  state.sample = file_.integer_attribute("/state", "sample");
+  state.sums.loss = file_.real_attribute("/state", "epoch_loss_sum");
+  state.sums.correct = file_.real_attribute("/state", "epoch_correct_sum");
+  state.sums.samples = file_.real_attribute("/state", "epoch_sample_sum");
+  state.seconds = file_.real_attribute("/state", "epoch_seconds");
+  if (version_ >= 2) {
+    state.skipped.in_a_row = file_.integer_attribute("/state", "skipped_in_a_row");
+    state.skipped.total = file_.integer_attribute("/state", "skipped_steps");
+  }
+  const auto require = [&](bool holds, const char* what) {
+    if (!holds) file_.fail("/state", std::string("has ") + what + " that no run has");
+  };
+  require(state.epoch >= 0 && state.step >= state.epoch && state.sample >= 0,
+          "an epoch, step or sample");
+  const double rows = static_cast<double>(plan.loss_rows()) * static_cast<double>(state.sample);
+  require(state.sums.samples >= 0 && state.sums.samples <= rows, "an epoch_sample_sum");
+  require(state.sums.correct >= 0 && state.sums.correct <= state.sums.samples,
+          "an epoch_correct_sum");
+  require(std::isfinite(state.sums.loss), "an epoch_loss_sum");
+  require(std::isfinite(state.seconds) && state.seconds >= 0, "an epoch_seconds");
+  require(state.skipped.in_a_row >= 0 && state.skipped.in_a_row < kernels::kMostSkippedSteps &&
+              state.skipped.total >= state.skipped.in_a_row && state.skipped.total <= state.step,
+          "numbers of skipped steps");
+  constexpr double kMost = std::numeric_limits<double>::max();
+  History& history = state.history;
+  history.train_loss = read_history(file_, "train_loss", state.epoch, true, -kMost, kMost);
+  history.seconds = read_history(file_, "seconds", state.epoch, true, 0, kMost);
+  history.test_loss = read_history(file_, "test_loss", state.epoch, false, -kMost, kMost);
+  history.test_accuracy = read_history(file_, "test_accuracy", state.epoch, false, 0, 1);
+  return state;
+}
+
+std::optional<data::Fingerprint> CheckpointFile::data() const {
+  if (!file_.has("/data")) return {};
+  data::Fingerprint data;
+  data.train_samples = file_.integer_attribute("/data", "train_samples");
+  data.test_samples = file_.integer_attribute("/data", "test_samples");
+  data.sample_shape = file_.text_attribute("/data", "sample_shape");
+  data.target_shape = file_.text_attribute("/data", "target_shape");
+  data.first_sample = file_.text_attribute("/data", "first_sample");
+  data.last_sample = file_.text_attribute("/data", "last_sample");
+  return data;
+}
+
+template <class T>
+Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   Checkpoint<T> checkpoint;
-  checkpoint.deck = file.read_text("/deck");
-  checkpoint.parameters = read_model<T>(file, plan);
+  checkpoint.deck = deck_text();
+  checkpoint.parameters = parameters<T>(plan);
   for (const std::string& name : kernels::state_names(plan.optimizer)) {
     std::vector<T> values(plan.trained_size, T(0));
     for (const ParameterSlot& slot : plan.parameters) {
-      if (slot.plan.trained) read_parameter(file, state_path(slot, name), slot, values);
+      if (!slot.plan.trained) continue;
+      const std::string path = state_path(slot, name);
+      read_parameter(file_, path, slot, values);
+      const auto begin = values.begin() + static_cast<std::ptrdiff_t>(slot.offset);
+      if (is_of_squares(name) && std::any_of(begin, begin + static_cast<std::ptrdiff_t>(slot.size),
+                                             [](T value) { return value < 0; })) {
+        file_.fail(path, "holds a negative mean of squares");
+      }
     }
     checkpoint.optimizer_state.push_back(std::move(values));
   }
-  if (file.has(kVocabulary)) checkpoint.vocabulary = file.read_texts(kVocabulary);
-  TrainingState& state = checkpoint.state;
-  state.epoch = file.integer_attribute("/state", "epoch");
-  state.step = file.integer_attribute("/state", "step");
-  state.sample = file.integer_attribute("/state", "sample");
-  checkpoint.seed = static_cast<std::uint64_t>(file.integer_attribute("/state", "seed"));
-  state.sums.loss = file.real_attribute("/state", "epoch_loss_sum");
-  state.sums.correct = file.real_attribute("/state", "epoch_correct_sum");
-  state.sums.samples = file.real_attribute("/state", "epoch_sample_sum");
-  state.seconds = file.real_attribute("/state", "epoch_seconds");
-  if (state.epoch < 0 || state.step < 0 || state.sample < 0) {
-    file.fail("/state", "has a negative epoch, step or sample");
-  }
-  state.history.train_loss = read_history(file, "train_loss");
-  state.history.test_loss = read_history(file, "test_loss");
-  state.history.test_accuracy = read_history(file, "test_accuracy");
-  state.history.seconds = read_history(file, "seconds");
+  checkpoint.vocabulary = vocabulary();
+  const std::int64_t seed = file_.integer_attribute("/state", "seed");
+  if (seed < 0) file_.fail("/state", "has a negative seed");
+  checkpoint.seed = static_cast<std::uint64_t>(seed);
+  checkpoint.state = state(plan);
+  checkpoint.data = data();
   return checkpoint;
 }
 
 template <class T>
+Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan) {
+  return CheckpointFile(path).load<T>(plan);
+}
+
+template <class T>
 std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan) {
-  const io::Hdf5Reader file(path);
-  check_format(file, false);
-  return read_model<T>(file, plan);
+  return CheckpointFile(path).parameters<T>(plan);
 }
 
-std::vector<std::string> load_vocabulary(const std::string& path) {
-  const io::Hdf5Reader file(path);
-  check_format(file, false);
-  return file.has(kVocabulary) ? file.read_texts(kVocabulary) : std::vector<std::string>();
-}
-
-std::string load_deck_text(const std::string& path) {
-  const io::Hdf5Reader file(path);
-  check_format(file, true);
-  return file.read_text("/deck");
-}
-
-template void save_checkpoint<float>(const std::string&, const NetworkPlan&,
-                                     const Checkpoint<float>&);
-template void save_checkpoint<double>(const std::string&, const NetworkPlan&,
-                                      const Checkpoint<double>&);
-template Checkpoint<float> load_checkpoint<float>(const std::string&, const NetworkPlan&);
-template Checkpoint<double> load_checkpoint<double>(const std::string&, const NetworkPlan&);
-template std::vector<float> load_parameters<float>(const std::string&, const NetworkPlan&);
-template std::vector<double> load_parameters<double>(const std::string&, const NetworkPlan&);
+#define RIDGELINE_CHECKPOINT(T)                                                                   \
+  template std::optional<NonFiniteParameter> nonfinite_parameter<T>(const NetworkPlan&,           \
+                                                                    const Checkpoint<T>&);        \
+  template void save_checkpoint<T>(const std::string&, const NetworkPlan&, const Checkpoint<T>&); \
+  template std::vector<T> CheckpointFile::parameters<T>(const NetworkPlan&) const;                \
+  template Checkpoint<T> CheckpointFile::load<T>(const NetworkPlan&) const;                       \
+  template Checkpoint<T> load_checkpoint<T>(const std::string&, const NetworkPlan&);              \
+  template std::vector<T> load_parameters<T>(const std::string&, const NetworkPlan&);
+RIDGELINE_CHECKPOINT(float)
+RIDGELINE_CHECKPOINT(double)
 
 }  // namespace ridgeline::network

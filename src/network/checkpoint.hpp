@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/fingerprint.hpp"
+#include "io/hdf5.hpp"
 #include "network/network.hpp"
 #include "network/plan.hpp"
 
@@ -21,6 +24,7 @@ struct TrainingState {
   std::int64_t sample = 0;  ///< cursor in the epoch under way
   LossSums sums;            ///< of the epoch under way
   double seconds = 0;       ///< of the epoch under way
+  SkippedSteps skipped;
   History history;
 };
 
@@ -33,29 +37,69 @@ struct Checkpoint {
   std::vector<T> parameters;
   /// The optimizer's, as kernels::state_names has it; each laid out as the trained parameters are.
   std::vector<std::vector<T>> optimizer_state;
-  std::vector<std::string> vocabulary;  ///< a text network's characters; else empty
+  std::vector<std::string> vocabulary;    ///< a text network's characters; else empty
+  std::optional<data::Fingerprint> data;  ///< of what it was trained on; version 1 has none
 };
 
-/// Writes the file atomically; see io::write_file_atomically. Throws RunError, also for parameters
-/// that are not finite, which no checkpoint may hold.
+/// Where a network's parameters, or an optimizer's state of one, are not finite.
+struct NonFiniteParameter {
+  std::string layer, name;
+  std::size_t position;
+};
+
+/// Returns the first of a checkpoint's parameters and optimizer state that is not finite.
+template <class T>
+std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
+                                                      const Checkpoint<T>& checkpoint);
+
+/// Writes the file atomically, in format version 2; see io::write_file_atomically. Throws RunError,
+/// also for parameters that are not finite, which no checkpoint may hold.
 template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
                      const Checkpoint<T>& checkpoint);
 
-/// Reads a checkpoint of this very network. Throws RequestError naming file and object for a file
-/// that is missing, no HDF5, truncated, of another format or version, of another network, or not
-/// finite.
+/// A checkpoint, or a file with a network alone, open for reading. Everything throws RequestError
+/// naming file and object: missing, no HDF5, truncated, of another format or version, of another
+/// network, not finite, and states that no run has. In a file of version 2 all of its content was
+/// compared with its digest when it was opened.
+class CheckpointFile {
+ public:
+  explicit CheckpointFile(const std::string& path);
+
+  const std::string& path() const { return file_.file(); }
+
+  /// Throws unless it is a whole checkpoint, and not a network alone.
+  void require_whole() const;
+
+  /// The deck's text.
+  std::string deck_text() const;
+  /// Finished steps.
+  std::int64_t step() const;
+  /// The characters of a text network in the order of their tokens; empty where the file has none.
+  std::vector<std::string> vocabulary() const;
+  /// Throws unless `/model` has this network's parameters, in their shapes; reads no values.
+  void require_shapes(const NetworkPlan& plan) const;
+  /// `/model`, which must be of this very network, and which is all that --init and infer need.
+  template <class T>
+  std::vector<T> parameters(const NetworkPlan& plan) const;
+  /// All of it.
+  template <class T>
+  Checkpoint<T> load(const NetworkPlan& plan) const;
+
+ private:
+  TrainingState state(const NetworkPlan& plan) const;
+  std::optional<data::Fingerprint> data() const;
+
+  io::Hdf5Reader file_;
+  std::int64_t version_ = 0;  ///< 0: a network alone
+};
+
+/// CheckpointFile(path).load(plan).
 template <class T>
 Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan);
 
-/// Reads `/model` alone, which is all that --init and infer need; errors as load_checkpoint.
+/// CheckpointFile(path).parameters(plan).
 template <class T>
 std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan);
-
-/// The characters of a text network in the order of their tokens; empty where the file has none.
-std::vector<std::string> load_vocabulary(const std::string& path);
-
-/// The deck's text in a checkpoint; errors as load_checkpoint.
-std::string load_deck_text(const std::string& path);
 
 }  // namespace ridgeline::network

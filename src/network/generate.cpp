@@ -32,6 +32,11 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
   const Space& instance = network.instance();
   const std::size_t length = network.plan().input_size();
   const std::size_t vocabulary = network.plan().layers.back()->output.back();
+  // Logits beyond the text's characters belong to none, and what is drawn is read again.
+  std::size_t characters = std::min(vocabulary, network.plan().token_limit());
+  if (network.plan().sample.vocabulary > 0) {
+    characters = std::min(characters, network.plan().sample.vocabulary);
+  }
   std::vector<std::int32_t> seen = prompt;
   const auto inputs = allocate<T>(instance, "network/inputs", length);
   const auto tokens = Kokkos::create_mirror_view(inputs);
@@ -52,7 +57,7 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
     Kokkos::deep_copy(instance, host, last);
     network.wait();
     const Philox random(options.seed, stream::kGenerate, drawn);
-    seen.push_back(draw(logits.data(), vocabulary, options.temperature, random.uniform(0)));
+    seen.push_back(draw(logits.data(), characters, options.temperature, random.uniform(0)));
     emit(seen.back());
   }
 }

@@ -28,15 +28,6 @@ bool Graph::needs_input_gradient(std::size_t layer) const {
   return wanted(from.input) || wanted(from.shortcut);
 }
 
-std::size_t Graph::join_size(std::size_t residual) const {
-  for (const BackwardStep& step : backward) {
-    for (const BackwardStep::Join& join : step.joins) {
-      if (join.residual == residual) return gradient_sizes[join.sum];
-    }
-  }
-  return 0;
-}
-
 Graph::Position Graph::append(std::unique_ptr<LayerPlan> layer, const Operands& from) {
   const std::size_t at = layers.size();
   const std::vector<layers::ParameterPlan> parameters = layer->parameters();
@@ -106,6 +97,7 @@ Graph::Position Graph::residual(const OptionTable& table, const std::string& nam
 
 void Graph::plan_backward() {
   const std::size_t count = layers.size();
+  join_sizes_.assign(count, 0);
   // Which gradient says what is known of a layer's output so far; how many layers wait for each.
   std::vector<std::size_t> gradient_of(count, kNone);
   std::vector<std::size_t> waiting;
@@ -154,6 +146,7 @@ void Graph::plan_backward() {
         const std::size_t joined = free ? step.dx : new_gradient(gradient_sizes[step.dx]);
         ++join_count;
         step.joins.push_back({other, step.dx, joined, forks[to].front()});
+        join_sizes_[forks[to].front()] = gradient_sizes[joined];
         forks[to].erase(forks[to].begin());
         gradient_of[to] = joined;
         ++waiting[joined];

@@ -67,7 +67,7 @@ class Graph {
   std::vector<std::size_t> gradient_sizes;
 
   /// Scalars a sample of the gradients that are added up where a residual forked.
-  std::size_t join_size(std::size_t residual) const;
+  std::size_t join_size(std::size_t residual) const { return join_sizes_[residual]; }
 
  private:
   struct Position {
@@ -83,6 +83,7 @@ class Graph {
 
   std::size_t vocabulary_;
   std::vector<bool> wants_gradient_;
+  std::vector<std::size_t> join_sizes_;  ///< of each layer; 0 unless it is a residual that forked
 };
 
 }  // namespace ridgeline::network

@@ -1,5 +1,7 @@
 #include "network/network.hpp"
 
+#include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "core/random.hpp"
@@ -21,8 +23,11 @@ struct AdvanceSchedule {
   config::Optimizer optimizer;
   double* numbers;
   std::int64_t* step;
+  std::int64_t* health;
+  bool stop_when_bad;
   KOKKOS_FUNCTION void operator()(std::size_t) const {
     kernels::set_step_numbers(optimizer, schedule.rate(*step), *step, numbers);
+    numbers[kernels::kApply] = kernels::close_step(health, *step, stop_when_bad) ? 1 : 0;
     ++*step;
   }
 };
@@ -39,7 +44,10 @@ void end(StepObserver* observer, std::size_t part) {
 template <class Space, class T>
 Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                            const Options& options)
-    : instance_(instance), plan_(std::move(plan)), schedule_(options.schedule) {
+    : instance_(instance),
+      plan_(std::move(plan)),
+      schedule_(options.schedule),
+      skip_nonfinite_(options.skip_nonfinite) {
   const layers::Target target = layers::target_of<Space, T>(instance_, options.gemm);
   arena_plan_ = plan_arena<T>(*plan_, target, options.batch, options.training);
   parameters_ = allocate<T>(instance_, "network/parameters", plan_->parameter_buffer_size);
@@ -49,13 +57,14 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
     for (const std::string& name : kernels::state_names(plan_->optimizer)) {
       state_.push_back(allocate<T>(instance_, "optimizer/" + name, size));
     }
-    if (plan_->clip_norm) {
+    if (plan_->clip_norm || skip_nonfinite_) {
       clip_partials_ = allocate<double>(instance_, "optimizer/norm", kernels::clip_partials(size));
     }
   }
   arena_ = allocate<T>(instance_, "network/arena", arena_plan_.size);
   step_numbers_ = allocate<double>(instance_, "optimizer/numbers", kernels::kStepNumbers);
   step_ = allocate<std::int64_t>(instance_, "optimizer/step", 1);
+  health_ = allocate<std::int64_t>(instance_, "optimizer/health", kernels::kHealthNumbers);
   loss_sums_ = allocate<double>(instance_, "loss/sums", kernels::kLossSums);
   make_layers(options, target);
 }
@@ -130,12 +139,15 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
   const Vector<Space, T> row_loss(arena_.data() + arena_plan_.row_loss, rows);
   const Vector<Space, T> row_correct(arena_.data() + arena_plan_.row_correct, rows);
   const Vector<Space, double> sums(loss_sums_.data(), kernels::kLossSums);
+  // An evaluation adds what comes: its sum shows that it is not finite.
+  const kernels::HealthView<Space> noted =
+      gradient.data() ? health() : kernels::HealthView<Space>();
   switch (plan_->loss) {
     case config::Loss::cross_entropy:
       kernels::softmax_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.labels,
                                                plan_->label_smoothing, dy, row_loss, row_correct);
-      return kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, row_correct, rows,
-                                           sums);
+      return kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, row_correct, rows, sums,
+                                           noted);
     case config::Loss::mse:
       kernels::mean_squared_error<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss);
       break;
@@ -144,7 +156,7 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
                                               row_loss);
       break;
   }
-  kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, {}, rows, sums);
+  kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, {}, rows, sums, noted);
 }
 
 template <class Space, class T>
@@ -177,16 +189,19 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
 template <class Space, class T>
 void Network<Space, T>::update() {
   const config::Optimizer& optimizer = plan_->optimizer;
-  for_elements(instance_, kScheduleLabel, 1, {},
-               AdvanceSchedule{schedule_, optimizer, step_numbers_.data(), step_.data()});
   const std::size_t size = gradients_.size();
   const Vector<Space, const T> gradients(gradients_.data(), size);
-  if (plan_->clip_norm) {
+  if (clip_partials_.size() > 0) {
+    // The norm also tells whether all gradients are finite.
     kernels::clip_scale<Space, T>(
-        instance_, kNormLabel, kClipLabel, *plan_->clip_norm, gradients,
+        instance_, kNormLabel, kClipLabel,
+        plan_->clip_norm.value_or(std::numeric_limits<double>::infinity()), gradients,
         Vector<Space, double>(clip_partials_.data(), clip_partials_.size()),
-        Vector<Space, double>(step_numbers_.data(), step_numbers_.size()));
+        Vector<Space, double>(step_numbers_.data(), step_numbers_.size()), health());
   }
+  for_elements(instance_, kScheduleLabel, 1, {},
+               AdvanceSchedule{schedule_, optimizer, step_numbers_.data(), step_.data(),
+                               health_.data(), !skip_nonfinite_});
   kernels::OptimizerArguments<Space, T> arguments;
   arguments.parameters = Vector<Space, T>(parameters_.data(), size);
   arguments.gradients = gradients;
@@ -254,14 +269,130 @@ void Network<Space, T>::set_step(std::int64_t step) {
 }
 
 template <class Space, class T>
-std::vector<T> Network<Space, T>::read(const Buffer<Space, T>& buffer) const {
-  std::vector<T> values(buffer.size());
-  const Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
+template <class View>
+std::vector<typename View::non_const_value_type> Network<Space, T>::read(const View& view) const {
+  using Value = typename View::non_const_value_type;
+  std::vector<Value> values(view.size());
+  const Kokkos::View<Value*, Kokkos::LayoutRight, Kokkos::HostSpace,
                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>
       host(values.data(), values.size());
-  Kokkos::deep_copy(instance_, host, buffer);
+  Kokkos::deep_copy(instance_, host, Vector<Space, const Value>(view.data(), view.size()));
   instance_.fence();
   return values;
+}
+
+template <class Space, class T>
+std::vector<T> Network<Space, T>::read_parameters() const {
+  return read(parameters_);
+}
+
+template <class Space, class T>
+std::vector<T> Network<Space, T>::read_gradients() const {
+  return read(gradients_);
+}
+
+template <class Space, class T>
+std::int64_t Network<Space, T>::stopped_at() const {
+  if constexpr (kIsHost<Space>) {
+    return health_.data()[kernels::kStoppedAt];  // its kernels are over when a step returns
+  } else {
+    return read(health_)[kernels::kStoppedAt];
+  }
+}
+
+template <class Space, class T>
+SkippedSteps Network<Space, T>::skipped_steps() const {
+  const std::vector<std::int64_t> numbers = read(health_);
+  return {numbers[kernels::kBadInARow], numbers[kernels::kSkipped]};
+}
+
+template <class Space, class T>
+void Network<Space, T>::set_skipped_steps(const SkippedSteps& skipped) {
+  std::int64_t numbers[kernels::kHealthNumbers] = {};
+  numbers[kernels::kBadInARow] = skipped.in_a_row;
+  numbers[kernels::kSkipped] = skipped.total;
+  const Kokkos::View<const std::int64_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+      host(numbers, kernels::kHealthNumbers);
+  Kokkos::deep_copy(instance_, health_, host);
+  instance_.fence();
+}
+
+// Looks at what each part of a step wrote.
+template <class Space, class T>
+class Network<Space, T>::NonFiniteSearch : public StepObserver {
+ public:
+  NonFiniteSearch(const Network& network, const Batch<Space, T>& batch, bool training)
+      : network_(network), batch_(batch), parts_(network.plan_->parts(training)) {}
+
+  const std::optional<NonFinite>& found() const { return found_; }
+
+  void look_at_parameters() {
+    for (const ParameterSlot& slot : network_.plan_->parameters) {
+      look_at(slot.layer, "parameters", slot.plan.name,
+              Vector<Space, const T>(network_.parameters_.data() + slot.offset, slot.size));
+    }
+  }
+
+  void begin(std::size_t) override {}
+  void end(std::size_t index) override {
+    const StepPart& part = parts_[index];
+    if (found_ || part.join) return;
+    const std::size_t rows = batch_.inputs.extent(0), layers = network_.layers_.size();
+    if (part.phase == layers::Phase::forward) {
+      if (part.index < layers) {
+        look_at(part.layer, "forward", "output", network_.output(part.index, batch_.inputs));
+      } else {
+        look_at(part.layer, "forward", "loss by row",
+                Vector<Space, const T>(network_.arena_.data() + network_.arena_plan_.row_loss,
+                                       rows * network_.plan_->loss_rows()));
+      }
+      return;
+    }
+    for (const ParameterSlot& slot : network_.plan_->parameters) {
+      if (slot.layer != part.layer || !slot.plan.trained) continue;
+      look_at(part.layer, "backward", "gradient of " + slot.plan.name,
+              Vector<Space, const T>(network_.gradients_.data() + slot.offset, slot.size));
+    }
+    for (const BackwardStep& step : network_.plan_->graph.backward) {
+      if (step.layer != part.index || step.dx == kNone) continue;
+      look_at(part.layer, "backward", "gradient of its input", network_.gradient(step.dx, rows));
+    }
+  }
+
+ private:
+  template <class View>
+  void look_at(const std::string& layer, const char* phase, const std::string& tensor,
+               const View& view) {
+    if (found_) return;
+    const std::vector<T> values = network_.read(view);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values[i])) continue;
+      found_ = NonFinite{layer, phase, tensor, i, static_cast<double>(values[i])};
+      return;
+    }
+  }
+
+  const Network& network_;
+  const Batch<Space, T>& batch_;
+  const std::vector<StepPart> parts_;
+  std::optional<NonFinite> found_;
+};
+
+template <class Space, class T>
+std::optional<NonFinite> Network<Space, T>::find_nonfinite(const Batch<Space, T>& batch,
+                                                           std::optional<std::int64_t> step) {
+  NonFiniteSearch search(*this, batch, step.has_value());
+  search.look_at_parameters();
+  if (search.found()) return search.found();
+  if (!step) {
+    forward(batch.inputs, &search);
+  } else {
+    set_step(*step);
+    forward(batch.inputs, &search, layers::Mode::training);
+    backward(batch, &search);
+  }
+  return search.found();
 }
 
 template <class Space, class T>

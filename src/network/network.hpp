@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,21 @@ struct LossSums {
   double accuracy() const { return samples > 0 ? correct / samples : 0; }
 };
 
+/// Steps whose loss or gradients were not finite, and so were not applied.
+struct SkippedSteps {
+  std::int64_t in_a_row = 0;  ///< until now
+  std::int64_t total = 0;
+};
+
+/// The first value of a step that is not finite.
+struct NonFinite {
+  std::string layer;   ///< of the network, or "loss"
+  std::string phase;   ///< "forward", "backward"; "parameters" for what was so before the step
+  std::string tensor;  ///< "output", "gradient of weight"
+  std::size_t position = 0;
+  double value = 0;
+};
+
 /// Told where a part of a step begins and ends; see NetworkPlan::parts.
 class StepObserver {
  public:
@@ -53,6 +69,9 @@ class Network {
     bool training = false;
     Schedule schedule;
     std::uint64_t seed = 1;  ///< of what layers draw while they train
+    /// Leaves out a step whose loss or gradients are not finite, up to kMostSkippedSteps in a row,
+    /// after which nothing is updated; else the first one whose loss is not ends all updates.
+    bool skip_nonfinite = false;
   };
 
   Network(const Space& instance, std::shared_ptr<const NetworkPlan> plan, const Options& options);
@@ -60,7 +79,8 @@ class Network {
   const NetworkPlan& plan() const { return *plan_; }
   const Space& instance() const { return instance_; }
 
-  /// One step: forward, loss, backward, update. Adds the batch's loss to the sums.
+  /// One step: forward, loss, backward, update. Adds the batch's loss to the sums, unless it is not
+  /// finite: then the step is left out.
   void train_step(const Batch<Space, T>& batch, StepObserver* observer = nullptr);
   /// Forward; the output [batch, output] stays until the next call.
   Matrix<Space, const T> forward(const Matrix<Space, const T>& inputs,
@@ -77,36 +97,52 @@ class Network {
   LossSums read_losses() const;
   void reset_losses(const LossSums& begin = {});
   /// The whole buffers in host memory, laid out as NetworkPlan::parameters says.
-  std::vector<T> read_parameters() const { return read(parameters_); }
-  std::vector<T> read_gradients() const { return read(gradients_); }
+  std::vector<T> read_parameters() const;
+  std::vector<T> read_gradients() const;
   /// The optimizer's state, as kernels::state_names has it; laid out as the trained parameters.
   std::vector<std::vector<T>> read_state() const;
   void write_parameters(const std::vector<T>& values) { write(parameters_, values); }
   void write_state(const std::vector<std::vector<T>>& values);
   void set_step(std::int64_t step);
+  /// The step, counted from 1, from which on nothing was updated, because it was not finite; 0 for
+  /// none. On a host it costs a load, and may be asked after every step.
+  std::int64_t stopped_at() const;
+  SkippedSteps skipped_steps() const;
+  void set_skipped_steps(const SkippedSteps& skipped);
+  /// Repeats step `step`, counted from 0, or, if there is none, an evaluation, and returns its
+  /// first value that is not finite; nullopt if all are. Updates nothing but running statistics.
+  std::optional<NonFinite> find_nonfinite(const Batch<Space, T>& batch,
+                                          std::optional<std::int64_t> step);
   void wait() const { instance_.fence(); }
 
  private:
   using Gradient = Matrix<Space, T>;
 
-  std::vector<T> read(const Buffer<Space, T>& buffer) const;
+  class NonFiniteSearch;
+
+  template <class View>
+  std::vector<typename View::non_const_value_type> read(const View& view) const;
   void write(const Buffer<Space, T>& buffer, const std::vector<T>& values);
   void make_layers(const Options& options, const layers::Target& target);
   /// The output of a layer (or kNetworkInput's) for these inputs.
   Matrix<Space, T> output(std::size_t layer, const Matrix<Space, const T>& inputs) const;
   Gradient gradient(std::size_t number, std::size_t batch) const;
   void loss(const Batch<Space, T>& batch, const Gradient& gradient);
+  kernels::HealthView<Space> health() const {
+    return kernels::HealthView<Space>(health_.data(), health_.size());
+  }
   void backward(const Batch<Space, T>& batch, StepObserver* observer);
   void update();
 
   const Space instance_;
   const std::shared_ptr<const NetworkPlan> plan_;
   const Schedule schedule_;
+  const bool skip_nonfinite_;
   ArenaPlan arena_plan_;
   Buffer<Space, T> parameters_, gradients_, arena_;
   std::vector<Buffer<Space, T>> state_;  ///< the optimizer's
   Buffer<Space, double> step_numbers_, clip_partials_, loss_sums_;
-  Buffer<Space, std::int64_t> step_;
+  Buffer<Space, std::int64_t> step_, health_;
   std::vector<std::unique_ptr<layers::Layer<Space, T>>> layers_;
   std::vector<layers::ResidualSum<Space, T>*> sums_;  ///< the layers that are one, else null
   std::vector<std::string> join_labels_;              ///< by residual

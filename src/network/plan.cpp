@@ -1,6 +1,8 @@
 #include "network/plan.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "core/views.hpp"
 #include "kernels/optimizer.hpp"
@@ -50,15 +52,32 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
   const std::string name = config::to_string(loss);
   if (has_labels()) {
     if (sample.classes == 0) {
-      deck.train.table.fail("loss", name + " needs class labels, and the data has values; use mse");
+      const bool rows = sample.target.size() == 1 && sample.target[0] > 1;
+      deck.train.table.fail(
+          "loss", name + " needs class labels, and the data has values " +
+                      to_string(sample.target) + " per sample; " +
+                      (rows ? "if they are one-hot, store the classes' numbers instead, integers "
+                              "of shape [samples]; if not, use mse"
+                            : "use mse"));
     }
-    Shape wanted = sample.target;
-    wanted.push_back(sample.classes);
-    if (end != wanted) {
-      last.fail("units", "the network ends in " + to_string(end) + ", and the data has " +
-                             std::to_string(sample.classes) + " classes" +
-                             (sample.target.empty() ? "" : " for each token") +
-                             "; the last layer must give " + to_string(wanted));
+    // More logits than the data has classes are allowed: a subset may lack the last ones.
+    Shape labels = end;
+    labels.pop_back();
+    if (labels != sample.target || end.back() < sample.classes) {
+      Shape wanted = sample.target;
+      wanted.push_back(sample.classes);
+      const bool one_column = sample.target == Shape{1} && end.size() == 1;
+      const bool one_hot = sample.target == end && sample.classes == 2;
+      last.fail("units",
+                "the network ends in " + to_string(end) + ", and the data has " +
+                    std::to_string(sample.classes) + " classes" +
+                    (sample.target.empty() ? "" : " for each token") +
+                    "; the last layer must give " + to_string(wanted) + " or more logits" +
+                    (one_column ? "; labels of shape [samples, 1] are one per token: store them "
+                                  "as [samples], one per sample"
+                     : one_hot  ? "; if the labels are one-hot, store the classes' numbers "
+                                  "instead, integers of shape [samples]"
+                                : ""));
     }
     return;
   }
@@ -100,13 +119,9 @@ std::size_t NetworkPlan::token_limit() const {
 
 std::vector<std::size_t> record_numbers(const std::vector<StepPart>& parts) {
   std::vector<std::size_t> numbers;
-  std::size_t records = 0;
+  std::map<std::pair<std::string, Phase>, std::size_t> known;
   for (const StepPart& part : parts) {
-    const auto same = std::find_if(parts.begin(), parts.end(), [&](const StepPart& other) {
-      return other.layer == part.layer && other.phase == part.phase;
-    });
-    const auto first = static_cast<std::size_t>(same - parts.begin());
-    numbers.push_back(first < numbers.size() ? numbers[first] : records++);
+    numbers.push_back(known.insert({{part.layer, part.phase}, known.size()}).first->second);
   }
   return numbers;
 }

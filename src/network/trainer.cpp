@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
+#include "core/processors.hpp"
 #include "core/timing.hpp"
 #include "network/batch_feed.hpp"
+#include "network/checkpoint_writer.hpp"
 
 namespace ridgeline::network {
 namespace {
@@ -38,18 +41,15 @@ class PartTimes : public StepObserver {
 
   std::vector<LayerShare> shares(const NetworkPlan& plan) const {
     std::vector<LayerShare> list;
+    std::map<std::string, std::size_t> places;
     const std::vector<StepPart> parts = plan.parts(true);
     double total = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const double seconds = median_of(seconds_[i]);
       total += seconds;
-      const auto same = [&](const LayerShare& share) { return share.layer == parts[i].layer; };
-      const auto found = std::find_if(list.begin(), list.end(), same);
-      if (found == list.end()) {
-        list.push_back({parts[i].layer, seconds, 0});
-      } else {
-        found->seconds += seconds;
-      }
+      const auto [place, is_new] = places.insert({parts[i].layer, list.size()});
+      if (is_new) list.push_back({parts[i].layer, 0, 0});
+      list[place->second].seconds += seconds;
     }
     for (LayerShare& share : list) share.share = total > 0 ? share.seconds / total : 0;
     return list;
@@ -62,22 +62,22 @@ class PartTimes : public StepObserver {
   std::vector<double> steps_;
 };
 
+std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples) {
+  return (static_cast<std::int64_t>(samples) + deck.train.batch - 1) / deck.train.batch;
+}
+
 data::LoaderOptions loader_options(std::size_t batch) {
   data::LoaderOptions options;
   options.batch = batch;
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  for (const int cpu : Runtime::host_threads().cpus) CPU_SET(cpu, &cpus);
-  if (!Runtime::host_threads().cpus.empty()) options.cpus = cpus;
+  options.processors = ProcessorMask(Runtime::host_threads().cpus);
   return options;
 }
 
 }  // namespace
 
 Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
-  const std::int64_t batch = deck.train.batch;
   Schedule schedule;
-  const std::int64_t steps_an_epoch = (static_cast<std::int64_t>(samples) + batch - 1) / batch;
+  const std::int64_t steps_an_epoch = steps_per_epoch(deck, samples);
   switch (deck.train.schedule.kind) {
     case config::ScheduleKind::constant:
       schedule.kind = Schedule::Kind::constant;
@@ -142,13 +142,38 @@ LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
 
 namespace {
 
+// Whether a run of this deck on this data can stand where the state says.
+void require_resumable(const std::string& file, const TrainingState& state,
+                       const config::Deck& deck, const data::Dataset& dataset) {
+  const auto samples = static_cast<std::int64_t>(dataset.train.samples);
+  const std::int64_t batch = deck.train.batch;
+  const bool at_a_step = state.sample % batch == 0 && state.sample < samples;
+  const bool counted = state.step == state.epoch * steps_per_epoch(deck, dataset.train.samples) +
+                                         state.sample / batch;
+  if (at_a_step && counted) return;
+  throw RequestError(file + ": /state: no run of this deck on " + std::to_string(samples) +
+                     " samples stands at epoch " + std::to_string(state.epoch) + ", sample " +
+                     std::to_string(state.sample) + " and step " + std::to_string(state.step));
+}
+
 // Where a run begins: a checkpoint, given weights, or the deck's seed.
 template <class T>
 Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
                         const data::Dataset& dataset, const TrainingFiles& files) {
   Checkpoint<T> run;
+  const data::Fingerprint fingerprint = data::fingerprint_of(dataset);
   if (files.resume) {
     run = load_checkpoint<T>(*files.resume, plan);
+    require_resumable(*files.resume, run.state, deck, dataset);
+    if (run.seed != deck.train.seed) {
+      throw RequestError(*files.resume + ": /state has the seed " + std::to_string(run.seed) +
+                         ", and train.seed is " + std::to_string(deck.train.seed));
+    }
+    const std::string difference = run.data ? fingerprint.difference(*run.data) : std::string();
+    if (!difference.empty()) {
+      throw RequestError(*files.resume + ": /data: " + deck.name +
+                         "'s data have changed since: " + difference);
+    }
   } else {
     run.parameters = files.init ? load_parameters<T>(*files.init, plan)
                                 : initial_parameters<T>(plan, deck.train.seed);
@@ -157,6 +182,7 @@ Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
     throw RequestError(*files.resume + ": /vocabulary is another than that of " + deck.name +
                        "'s text; the text has changed since");
   }
+  run.data = fingerprint;
   run.vocabulary = dataset.vocabulary.characters();
   run.deck = deck.text();
   run.seed = deck.train.seed;
@@ -172,6 +198,7 @@ typename Network<Space, T>::Options network_options(const config::Deck& deck,
   options.training = true;
   options.schedule = make_schedule(deck, dataset.train.samples);
   options.seed = deck.train.seed;
+  options.skip_nonfinite = deck.train.on_nonfinite == config::OnNonfinite::skip;
   return options;
 }
 
@@ -198,37 +225,56 @@ class TrainingRun {
         events_(events),
         batch_(deck.train.batch),
         run_(std::move(begin)),
+        first_step_(run_.state.step),
         network_(instance, plan, network_options<Space, T>(deck, dataset)),
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
+        writer_(plan, files.checkpoint, deck.checkpoint.keep,
+                ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
     if (!run_.optimizer_state.empty()) network_.write_state(run_.optimizer_state);
     network_.set_step(state().step);
+    network_.set_skipped_steps(state().skipped);
     network_.reset_losses(state().sums);
+    // What is saved is read from the network.
+    run_.parameters = {};
+    run_.optimizer_state = {};
   }
 
   TrainingResult run() {
+    events_.begin();
     begin_ = host_seconds();
     std::optional<Outcome> outcome;
     while (!outcome) {
       const bool epoch_ended = step();
+      writer_.check();
       const bool stop = events_.stop_requested();
-      const bool enough =
-          deck_.train.stop_after_steps && state().step >= *deck_.train.stop_after_steps;
+      const bool enough = deck_.train.stop_after_steps &&
+                          state().step - first_step_ >= *deck_.train.stop_after_steps;
+      const bool due = stop || enough || every(deck_.checkpoint.every_steps, state().step);
+      // To ask a device waits for it; a checkpoint must never count steps that were not made.
+      if (epoch_ended || due || kIsHost<Space> || every(kObserveEvery, state().step)) {
+        if (network_.stopped_at() != 0) {
+          outcome = diverged(describe_bad_step());
+          break;
+        }
+      }
       if (epoch_ended) {
         outcome = end_epoch(stop || enough);
-      } else if (stop || enough || every(deck_.checkpoint.every_steps, state().step)) {
+      } else if (due) {
         state().sums = network_.read_losses();
         take_time();
-        if (!std::isfinite(state().sums.loss)) outcome = Outcome::diverged;
-        if (!outcome) save();
+        outcome = save();
       }
-      if (!outcome && stop) outcome = Outcome::stopped_by_signal;
+      if (!outcome && stop) outcome = Outcome::stopped;
       if (!outcome && enough) outcome = Outcome::stopped_after_steps;
     }
+    writer_.finish();
     TrainingResult result;
     result.outcome = *outcome;
+    result.failure = failure_;
     result.state = state();
+    result.state.skipped = network_.skipped_steps();
     result.step_seconds = times_.step_seconds();
     result.shares = times_.shares(network_.plan());
     result.samples_per_second = trained_seconds_ > 0 ? trained_samples_ / trained_seconds_ : 0;
@@ -266,6 +312,10 @@ class TrainingRun {
   std::optional<Outcome> end_epoch(bool stopping) {
     const LossSums sums = network_.read_losses();  // waits for the epoch's last step
     take_time();
+    if (sums.samples == 0) {
+      return diverged("no step of epoch " + std::to_string(state().epoch + 1) +
+                      " had a finite loss and finite gradients");
+    }
     EpochReport report{state().epoch + 1, sums.mean_loss(), {}, {}, state().seconds, 0};
     const double samples = sums.samples / double(network_.plan().loss_rows());
     report.samples_per_second = report.seconds > 0 ? samples / report.seconds : 0;
@@ -288,12 +338,12 @@ class TrainingRun {
     state().sums = {};
     state().seconds = 0;
     network_.reset_losses();
-    if (!std::isfinite(report.train_loss + report.test_loss.value_or(0))) return Outcome::diverged;
+    if (!std::isfinite(report.test_loss.value_or(0))) return diverged(describe_bad_evaluation());
     const bool early = deck_.train.early_stop && has_stalled(*deck_.train.early_stop, history);
     const bool last = early || state().epoch == deck_.train.epochs;
     if (last || stopping || every(deck_.checkpoint.every_epochs, state().epoch) ||
         every(deck_.checkpoint.every_steps, state().step)) {
-      save();
+      if (const auto outcome = save()) return outcome;
     }
     begin_ = host_seconds();  // evaluation and checkpoint are not training
     if (!last) return {};
@@ -308,11 +358,74 @@ class TrainingRun {
     begin_ = now;
   }
 
-  void save() {
-    run_.parameters = network_.read_parameters();
-    run_.optimizer_state = network_.read_state();
-    save_checkpoint(files_.checkpoint, network_.plan(), run_);
+  // Writes a checkpoint unless the last update made parameters that are not finite, which ends the
+  // run.
+  std::optional<Outcome> save() {
+    state().skipped = network_.skipped_steps();
+    Checkpoint<T> snapshot = run_;
+    snapshot.parameters = network_.read_parameters();
+    snapshot.optimizer_state = network_.read_state();
+    if (const auto bad = nonfinite_parameter(network_.plan(), snapshot)) {
+      return diverged("training diverged at step " + std::to_string(state().step) + ": " +
+                      bad->layer + ", backward or update: " + bad->name +
+                      " is not finite (at position " + std::to_string(bad->position) + ")");
+    }
+    writer_.write(std::move(snapshot));
     begin_ = host_seconds();
+    return {};
+  }
+
+  // Repeats the step from which on nothing was updated, with the parameters that it had.
+  std::string describe_bad_step() {
+    const std::int64_t stopped = network_.stopped_at();
+    const std::int64_t in_epoch = steps_per_epoch(deck_, dataset_.train.samples);
+    TrainingState at;
+    at.epoch = (stopped - 1) / in_epoch;
+    at.sample = (stopped - 1) % in_epoch * batch_;
+    BatchFeed<Space, T> feed(network_.instance(), dataset_, dataset_.train,
+                             training_order(deck_, at));
+    const auto found = network_.find_nonfinite(feed.next().batch, stopped - 1);
+    const SkippedSteps skipped = network_.skipped_steps();
+    return "training diverged at step " + std::to_string(stopped) +
+           (skipped.in_a_row > 1 ? ", the last of " + std::to_string(skipped.in_a_row) + " in a row"
+                                 : "") +
+           ": " + (found ? shown(*found) : "loss, forward: it is not finite");
+  }
+
+  std::string describe_bad_evaluation() {
+    BatchFeed<Space, T> feed(network_.instance(), dataset_, dataset_.test,
+                             loader_options(static_cast<std::size_t>(batch_)));
+    std::optional<NonFinite> found;
+    for (bool more = true; more && !found;) {
+      const auto item = feed.next();
+      found = network_.find_nonfinite(item.batch, std::nullopt);
+      more = !item.ends_epoch;
+    }
+    return "after step " + std::to_string(state().step) +
+           " the test loss is not finite: " + (found ? shown(*found) : "loss, forward");
+  }
+
+  static std::string shown(const NonFinite& found) {
+    const char* const value = std::isnan(found.value) ? "nan" : found.value > 0 ? "inf" : "-inf";
+    // The loss of the step before was finite, so its gradients or their update were not.
+    const bool before = found.phase == "parameters";
+    return found.layer + ", " + (before ? "backward or update of the step before" : found.phase) +
+           ": " + found.tensor + " is not finite (" + value + " at position " +
+           std::to_string(found.position) + ")";
+  }
+
+  // Ends the run; what was written before stays.
+  Outcome diverged(const std::string& what) {
+    writer_.finish();
+    std::string last = "no checkpoint was written before";
+    if (const auto step = writer_.newest_step()) {
+      last = "the last checkpoint is " + files_.checkpoint + ", of step " + std::to_string(*step);
+    } else if (files_.resume) {
+      last =
+          "the last checkpoint is " + *files_.resume + ", of step " + std::to_string(first_step_);
+    }
+    failure_ = what + "; " + last;
+    return Outcome::diverged;
   }
 
   const config::Deck& deck_;
@@ -321,10 +434,13 @@ class TrainingRun {
   TrainingEvents& events_;
   const std::int64_t batch_;
   Checkpoint<T> run_;
+  const std::int64_t first_step_;
   Network<Space, T> network_;
   BatchFeed<Space, T> feed_;
+  CheckpointWriter<T> writer_;
   PartTimes<Space> times_;
   double begin_ = 0, trained_seconds_ = 0, trained_samples_ = 0;
+  std::string failure_;
 };
 
 }  // namespace
@@ -337,6 +453,7 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
   const auto& early_stop = deck.train.early_stop;
   if (begin.state.epoch >= deck.train.epochs ||
       (early_stop && has_stalled(*early_stop, begin.state.history))) {
+    events.begin();
     TrainingResult result;
     result.outcome = Outcome::already_finished;
     result.state = begin.state;

@@ -28,12 +28,14 @@ struct EpochReport {
 class TrainingEvents {
  public:
   virtual ~TrainingEvents() = default;
+  /// Called when nothing that the run was given can be refused any more, before the first step.
+  virtual void begin() {}
   virtual void epoch(const EpochReport& report) = 0;
   /// After every step, cheap to ignore; `loss` waits for the space and gives the epoch's mean so
   /// far.
   virtual void progress(std::int64_t epoch, std::int64_t step, std::int64_t steps,
                         const std::function<double()>& loss) = 0;
-  /// Asked after every step: true ends training with a checkpoint.
+  /// Called after every step: true ends training with a checkpoint.
   virtual bool stop_requested() = 0;
 };
 
@@ -42,9 +44,9 @@ enum class Outcome {
   finished,
   stopped_early,  ///< finished, by train.early_stop
   already_finished,
-  stopped_by_signal,
+  stopped,  ///< because TrainingEvents::stop_requested said so
   stopped_after_steps,
-  diverged
+  diverged  ///< loss or gradients are not finite; nothing was written of it
 };
 
 /// Share of a step's time that a layer, the loss or the optimizer takes, all phases together.
@@ -56,6 +58,7 @@ struct LayerShare {
 
 struct TrainingResult {
   Outcome outcome = Outcome::finished;
+  std::string failure;  ///< of a run that diverged: step, layer, phase and the last checkpoint
   TrainingState state;
   Timing step_seconds;  ///< end to end, of the steps observed
   std::vector<LayerShare> shares;
@@ -71,7 +74,7 @@ struct TrainingFiles {
 
 /// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,
 /// and however often it was interrupted and resumed. Throws RequestError for files that do not fit
-/// and RunError where a checkpoint cannot be written.
+/// and RunError if a checkpoint cannot be written.
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset,

@@ -69,13 +69,6 @@ void require_memory(SpaceKind space, double bytes) {
       machine::readable_bytes(bytes), machine::readable_bytes(free), to_string(space)));
 }
 
-void require_processors() {
-  const HostThreads& threads = Runtime::host_threads();
-  if (threads.count <= static_cast<int>(threads.cpus.size())) return;
-  throw RequestError(fmt::format("{} threads on {} processors: a study needs a processor a thread",
-                                 threads.count, threads.cpus.size()));
-}
-
 SpaceKind host_among(const std::vector<SpaceKind>& spaces) {
   const bool openmp = std::find(spaces.begin(), spaces.end(), SpaceKind::openmp) != spaces.end();
   return openmp && Runtime::host_threads().count > 1 ? SpaceKind::openmp : SpaceKind::serial;

@@ -59,10 +59,6 @@ void require_threads(const std::vector<int>& counts);
 /// `bytes` fit into the memory that is free where the space's data lie.
 void require_memory(SpaceKind space, double bytes);
 
-/// The Runtime has no more threads than the process may use processors: what threads that share one
-/// take from each other says nothing about the machine.
-void require_processors();
-
 /// The space that stands for the host among these: openmp where it is one of them and the Runtime
 /// has several threads, serial otherwise.
 SpaceKind host_among(const std::vector<SpaceKind>& spaces);
@@ -82,7 +78,7 @@ bool reaches_memory(SpaceKind space, double largest, std::vector<std::string>& n
 /// Powers of two up to `threads`, and `threads` itself.
 std::vector<int> thread_counts(int threads);
 
-/// A note where the threads are not bound to processors; nothing otherwise.
+/// A note if the threads are not bound to processors; nothing otherwise.
 void note_binding(std::vector<std::string>& notes);
 
 }  // namespace ridgeline::studies

@@ -1,6 +1,7 @@
 #include "config/deck.hpp"
 
 #include "config/decks.hpp"
+#include "config/duration.hpp"
 
 namespace ridgeline {
 namespace {
@@ -185,6 +186,110 @@ TEST(Deck, OptionsThatContradictEachOtherAreRefused) {
                        "deck.toml:24: train.label_smoothing goes only with"));
   EXPECT_TRUE(contains(refusal(smoothed_mse + "[verify]\nmetric = 'test_accuracy'\nat_least = 1\n"),
                        "deck.toml:25: verify.metric = \"test_accuracy\" needs"));
+}
+
+TEST(Deck, BoundsTheDepthOfKeysAndValues) {
+  const auto dotted = [](std::size_t parts) {
+    std::string key = "a";
+    for (std::size_t i = 1; i < parts; ++i) key += i % 2 == 0 ? ".a" : " . \"b.c\"";
+    return key;
+  };
+  const std::string deep = "nested deeper than 32 levels, which no deck is";
+  for (const std::size_t parts : {34, 100000}) {
+    EXPECT_EQ(refusal(dotted(parts) + " = 1\n" + kDeck), "deck.toml:1: " + deep);
+    EXPECT_EQ(refusal("# a comment.with.dots\n[" + dotted(parts) + "]\nx = 1\n" + kDeck),
+              "deck.toml:2: " + deep);
+    EXPECT_TRUE(contains(refusal(kDeck, {dotted(parts) + "=1"}), "the key has more than 32 parts"));
+    const std::string brackets(parts, '['), closing(parts, ']');
+    EXPECT_EQ(refusal("x = " + brackets + closing + "\n" + kDeck), "deck.toml:1: " + deep);
+    EXPECT_TRUE(contains(refusal(kDeck, {"train.epochs=" + brackets}), "must be an integer"));
+    std::string tables;
+    for (std::size_t i = 0; i < parts; ++i) tables += "{ a = ";
+    EXPECT_EQ(refusal("x = " + tables + "\n" + kDeck), "deck.toml:1: " + deep);
+  }
+  // A long string may end in quotes of its own: they begin no other.
+  for (const char quote : {'"', '\''}) {
+    for (const std::size_t closing : {3, 4, 5}) {
+      const std::string text = std::string(3, quote) + "b" + std::string(closing, quote);
+      EXPECT_EQ(refusal("x = { a = " + text + ", " + dotted(40) + " = 1 }\n" + kDeck),
+                "deck.toml:1: " + deep);
+    }
+  }
+  // Dots and brackets in texts and in lists of numbers are no depth.
+  std::string dots, list = "[";
+  for (int i = 0; i < 100; ++i) {
+    dots += "a.b [[ { ";
+    list += "1.5, ";
+  }
+  EXPECT_EQ(parse(deck_with("A deck", dots)).title, dots);
+  EXPECT_TRUE(contains(refusal("x = " + list + "]\n" + kDeck), "unknown key \"x\""));
+  const std::string quotes(3, '\'');
+  EXPECT_TRUE(contains(refusal("x = " + quotes + dots + "\n" + dots + quotes + "\n" + kDeck),
+                       "unknown key \"x\""));
+  EXPECT_TRUE(contains(refusal(std::string(5 << 20, '\n') + kDeck), "is larger than 4.19 MB"));
+}
+
+TEST(Deck, RefusesWhatItsParserTakesForGranted) {
+  // Each led to undefined behaviour in toml++ 3.3 (found by tests/fuzz).
+  const std::string beyond = "a character beyond ASCII that is in no text and no comment";
+  EXPECT_EQ(refusal("# \xc3\xa9\nx\xc3\xa9 = 1\n" + kDeck), "deck.toml:2: " + beyond);
+  EXPECT_EQ(refusal("x = \xd1\x8c\n" + kDeck), "deck.toml:1: " + beyond);
+  for (const char* header :
+       {"[!data]", "[[!etwork.layer]]", " [ =]", "[[[a]]]", "[", "[.a]", "x = ]"}) {
+    EXPECT_TRUE(contains(refusal(header + std::string("\n") + kDeck), ": not valid TOML"))
+        << header;
+  }
+  EXPECT_EQ(parse(deck_with("A deck", "Un r\xc3\xa9seau")).title, "Un r\xc3\xa9seau");
+  EXPECT_EQ(parse("\xef\xbb\xbf" + kDeck).title, "A deck");
+  EXPECT_TRUE(contains(refusal("x = [\n [!\n" + kDeck), "not valid TOML"));
+}
+
+TEST(Deck, RefusesControlCharactersInNamesAndPaths) {
+  EXPECT_EQ(refusal(deck_with("\"images\"", "\"a\\u0000b\"")),
+            "deck.toml:5: data.path must not hold control characters, unlike \"a\\x00b\"");
+  EXPECT_EQ(refusal(deck_with("\"A deck\"", "\"a\\u001Bb\"")),
+            "deck.toml:1: title must not hold control characters, unlike \"a\\x1bb\"");
+  EXPECT_TRUE(contains(refusal(kDeck + "[checkpoint]\npath = \"a\\u0007\"\n"),
+                       "checkpoint.path must not hold control characters, unlike \"a\\x07\""));
+}
+
+TEST(Deck, ReadsHowManyCheckpointsAreKeptAndWhenARunEnds) {
+  const Deck deck = parse(kDeck + "[checkpoint]\nkeep = 3\n[run]\nstop_after = '23h50m'\n");
+  EXPECT_EQ(deck.checkpoint.keep, 3);
+  EXPECT_EQ(deck.run.stop_after, 23 * 3600.0 + 50 * 60);
+  EXPECT_FALSE(parse(kDeck).checkpoint.keep.has_value());
+  EXPECT_FALSE(parse(kDeck).run.stop_after.has_value());
+  EXPECT_TRUE(
+      contains(refusal(kDeck + "[checkpoint]\nkeep = 0\n"), "keep must be an integer from 1"));
+  EXPECT_TRUE(contains(refusal(kDeck + "[run]\nstop_after = '24'\n"),
+                       "run.stop_after must be a duration such as \"23h50m\", \"1d12h\" or "
+                       "\"90s\", not \"24\""));
+  EXPECT_TRUE(contains(refusal(kDeck + "[run]\nstop = 1\n"), "unknown key \"stop\" in [run]"));
+}
+
+TEST(Deck, StopsOrSkipsWhatIsNotFinite) {
+  EXPECT_EQ(parse(kDeck).train.on_nonfinite, config::OnNonfinite::stop);
+  EXPECT_EQ(parse(kDeck, {"train.on_nonfinite=skip"}).train.on_nonfinite,
+            config::OnNonfinite::skip);
+  EXPECT_TRUE(contains(refusal(kDeck, {"train.on_nonfinite=ignore"}),
+                       "train.on_nonfinite must be one of \"stop\", \"skip\""));
+}
+
+TEST(Deck, TakesNoRealNumberForAnInteger) {
+  EXPECT_TRUE(contains(refusal(deck_with("epochs = 10", "epochs = 1e3")),
+                       "train.epochs must be an integer from 1 to 1000000000, not the real number "
+                       "1000; write 1000"));
+  EXPECT_TRUE(contains(refusal(deck_with("epochs = 10", "epochs = 1.5")), ", not 1.5"));
+}
+
+TEST(Durations, AreDaysHoursMinutesAndSeconds) {
+  EXPECT_EQ(config::parse_duration("90s"), 90.0);
+  EXPECT_EQ(config::parse_duration("1d2h3m4s"), 86400 + 7200 + 184.0);
+  EXPECT_EQ(config::parse_duration("010m"), 600.0);
+  for (const char* wrong : {"", "0s", "90", "s", "1h1h", "1m1h", "-1s", "1.5h", "1 h", "1w", "1h5",
+                            "99999999999999999999d"}) {
+    EXPECT_EQ(config::parse_duration(wrong), std::nullopt) << wrong;
+  }
 }
 
 TEST(Deck, VerifyNeedsExactlyOneBound) {

@@ -82,7 +82,7 @@ TEST(OptionTable, WrongTypesNameKeyValueAndWhatWouldBeRight) {
   EXPECT_EQ(refusal("a = '5'", [](auto t) { t.integer("a", 1, 9); }),
             kPlace + "a must be an integer from 1 to 9, not \"5\"");
   EXPECT_EQ(refusal("a = 5.0", [](auto t) { t.integer("a", 1, 9); }),
-            kPlace + "a must be an integer from 1 to 9, not 5");
+            kPlace + "a must be an integer from 1 to 9, not the real number 5; write 5");
   EXPECT_EQ(refusal("a = true", [](auto t) { t.real("a", Range::any()); }),
             kPlace + "a must be a finite number, not true");
   EXPECT_EQ(refusal("a = 1", [](auto t) { t.boolean("a"); }),

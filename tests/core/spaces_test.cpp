@@ -109,20 +109,24 @@ TEST_F(HostThreadsOfTheRuntime, AreAsManyAsAskedForAndDescribed) {
   }
 }
 
-TEST(KokkosFlags, AreSpelledAsTheKokkosLinkedSpellsThem) {
-#if KOKKOS_VERSION >= 30700
-  const std::string threads = "--kokkos-num-threads", device = "--kokkos-device-id";
-#else
-  const std::string threads = "--kokkos-threads", device = "--kokkos-device";
-#endif
-  for (const std::string spelling : {"--kokkos-threads", "--kokkos-num-threads"}) {
-    EXPECT_EQ(bridge::kokkos_flag(spelling + "=3"), threads + "=3");
-    EXPECT_EQ(bridge::kokkos_flag(spelling), threads);
-  }
+TEST(KokkosFlags, AreSpelledAsKokkosDoesNotCallDeprecated) {
   for (const std::string spelling : {"--kokkos-device", "--kokkos-device-id"}) {
-    EXPECT_EQ(bridge::kokkos_flag(spelling + "=0"), device + "=0");
+    EXPECT_EQ(bridge::kokkos_flag(spelling + "=0"), "--kokkos-device-id=0");
+  }
+  for (const std::string spelling : {"--kokkos-ndevices", "--kokkos-num-devices"}) {
+    EXPECT_EQ(bridge::kokkos_flag(spelling + "=1,2"), "--kokkos-num-devices=1,2");
   }
   EXPECT_EQ(bridge::kokkos_flag("--kokkos-numa=1"), "--kokkos-numa=1");
+}
+
+TEST(KokkosFlags, OfThreadsAreCheckedInBothSpellings) {
+  for (const std::string flag : {"--kokkos-threads", "--kokkos-num-threads"}) {
+    for (const std::string value : {"", "=", "=0", "=513", "=600", "=abc", "=-1", "=2x"}) {
+      EXPECT_TRUE(contains(error_of([&] { planned_threads(0, {flag + value}); }),
+                           flag + value + ": must be from 1 to 512"));
+    }
+    EXPECT_EQ(planned_threads(0, {flag + "=3"}), built_spaces().size() > 1 ? 3 : 1);
+  }
 }
 
 TEST(Shapes, HaveASizeAndAText) {

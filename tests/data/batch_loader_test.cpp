@@ -230,10 +230,10 @@ TEST(BatchLoader, ItsThreadIsNotBoundWhereItsMakerIs) {
   while (!CPU_ISSET(first, &all)) ++first;
   CPU_ZERO(&one);
   CPU_SET(first, &one);
-  sched_setaffinity(0, sizeof one, &one);
   {
     LoaderOptions options = shuffled(4);
-    options.cpus = all;
+    options.processors = ProcessorMask::of_this_thread();
+    sched_setaffinity(0, sizeof one, &one);
     const auto threads = threads_of_this_process();
     BatchLoader<float> loader(dataset, dataset.train, options);
     loader.next();

@@ -143,7 +143,7 @@ TEST(Hdf5Data, TargetsThatAreNotFiniteAreRefused) {
   writer.write("/train/targets", std::vector<float>{3, kNan});
   writer.save(folder / "data.h5");
   EXPECT_TRUE(contains(error_of([&] { load(folder / "data.h5"); }),
-                       "/train/targets: value 0 of sample 1 is nan"));
+                       "/train/targets: the value of sample 1 is nan"));
 }
 
 TEST(Hdf5Data, ImpossibleLabelsAreRefusedWithTheirPlace) {

@@ -114,7 +114,7 @@ TEST(Text, IsStoredOnce) {
 TEST(Text, HoldsMoreCharactersThanAByteCounts) {
   const ScratchFolder folder;
   std::string text;
-  for (char32_t c = 0x100; c < 0x100 + 300; ++c) text += data::to_utf8(c);
+  for (char32_t c = 0x100; c < 0x100 + 300; ++c) text += to_utf8(c);
   const Dataset dataset = load({folder.write("a", text)}, "length = 299\nvalidation = 0");
   EXPECT_EQ(dataset.tokens, 300u);
   const auto only = sample(dataset, dataset.train, 0);

@@ -9,7 +9,6 @@
 namespace ridgeline {
 namespace {
 
-using data::next_character;
 using data::Vocabulary;
 using testing::error_of;
 
@@ -25,7 +24,7 @@ TEST(Utf8, IsReadCharacterByCharacter) {
     const auto character = next_character(text, at);
     ASSERT_TRUE(character.has_value()) << at;
     found.push_back(*character);
-    again += data::to_utf8(*character);
+    again += to_utf8(*character);
   }
   EXPECT_EQ(found, expected);
   EXPECT_EQ(again, text);

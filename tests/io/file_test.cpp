@@ -47,12 +47,14 @@ TEST(WriteFileAtomically, ReplacesAFileAndKeepsItsMode) {
   EXPECT_EQ(status.st_mode & 0777, 0640u);
 }
 
-TEST(WriteFileAtomically, ReplacesWhatAnInterruptedRunLeft) {
+TEST(WriteFileAtomically, LeavesFilesOfOthersAlone) {
   const ScratchFolder folder;
-  folder.write("out.partial", "the longer half of something");
+  folder.write("victim", "precious");
+  std::filesystem::create_symlink("victim", folder / "out.partial");
   io::write_file_atomically(folder / "out", "new");
   EXPECT_EQ(bytes_of_file(folder / "out"), "new");
-  EXPECT_EQ(folder.listing(), "out");
+  EXPECT_EQ(bytes_of_file(folder / "victim"), "precious");
+  EXPECT_EQ(folder.listing(), "out out.partial victim");
 }
 
 TEST(WriteFileAtomically, WritesThroughASymbolicLink) {
@@ -87,11 +89,22 @@ TEST(WriteFileAtomically, FailedWriteCreatesNothing) {
   EXPECT_EQ(folder.listing(), "");
 }
 
-TEST(WriteFileAtomically, FullDeviceIsAnErrorAndStaysADevice) {
-  EXPECT_EQ(error_of([] { io::write_file_atomically("/dev/full", "x"); }, Status::run_failed),
-            "/dev/full: cannot write: No space left on device");
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
-  EXPECT_FALSE(std::filesystem::exists("/dev/full.partial"));
+TEST(WriteFileAtomically, WritesNothingButFiles) {
+  const ScratchFolder folder;
+  mkfifo((folder / "fifo").c_str(), 0600);
+  std::filesystem::create_symlink("nowhere", folder / "dangling");
+  const std::pair<std::string, std::string> wrong[] = {
+      {"/dev/full", "it is a device"},
+      {folder / "fifo", "it is a FIFO"},
+      {folder.path(), "it is a folder"},
+      {folder / "dangling", "it is a symbolic link that leads nowhere"}};
+  for (const auto& [path, reason] : wrong) {
+    EXPECT_TRUE(
+        contains(error_of([&, p = path] { io::write_file_atomically(p, "x"); }, Status::run_failed),
+                 path + ": cannot write: " + reason));
+    EXPECT_TRUE(contains(error_of([&, p = path] { io::check_writable(p); }), reason));
+  }
+  EXPECT_EQ(folder.listing(), "dangling fifo");
 }
 
 TEST(WriteFileAtomically, MissingFolderIsAnError) {
@@ -107,7 +120,6 @@ TEST(CheckWritable, AcceptsAndAltersNothing) {
   io::check_writable(folder / "old");
   EXPECT_EQ(bytes_of_file(folder / "old"), "content");
   EXPECT_EQ(folder.listing(), "old");
-  io::check_writable("/dev/null");
 }
 
 TEST(CheckWritable, RefusesWhatCannotBeWritten) {
@@ -129,6 +141,65 @@ TEST(ReadText, ReadsEveryByte) {
   EXPECT_EQ(io::read_text(folder.write("in", bytes)), bytes);
   EXPECT_EQ(io::read_text(folder.write("empty", "")), "");
   EXPECT_TRUE(contains(io::read_text("/proc/self/status"), "Name:"));  // of size 0, and yet text
+}
+
+TEST(ReadText, ReadsFilesAloneAndNeverWaits) {
+  const ScratchFolder folder;
+  mkfifo((folder / "fifo").c_str(), 0600);
+  EXPECT_EQ(error_of([&] { io::read_text(folder / "fifo"); }),
+            folder / "fifo" + ": cannot read: it is a FIFO, not a file");
+  EXPECT_EQ(error_of([] { io::read_text("/dev/zero"); }),
+            "/dev/zero: cannot read: it is a device, not a file");
+  std::filesystem::create_symlink("nowhere", folder / "dangling");
+  EXPECT_TRUE(contains(error_of([&] { io::read_text(folder / "dangling"); }), "No such file"));
+  folder.write("target", "text");
+  std::filesystem::create_symlink("target", folder / "link");
+  EXPECT_EQ(io::read_text(folder / "link"), "text");
+}
+
+TEST(ReadText, RefusesPathsWithControlCharactersAndShowsThem) {
+  EXPECT_EQ(error_of([] { io::read_text(std::string("a\0b", 3)); }),
+            "a\\x00b: a path must not hold control characters");
+  EXPECT_EQ(error_of([] { io::check_writable("a\nb"); }),
+            "a\\x0ab: a path must not hold control characters");
+}
+
+TEST(ReadText, TakesNoMemoryThatTheFileDoesNotAccountFor) {
+  const ScratchFolder folder;
+  const std::string path = folder.write("sparse", "text");
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 40);
+  EXPECT_TRUE(contains(error_of([&] { io::read_text(path); }), "cannot read: it has holes: "));
+  EXPECT_TRUE(contains(error_of([&] { io::read_text(path, 1000); }), "is larger than 1.00 kB"));
+  std::filesystem::resize_file(path, 4);
+  EXPECT_EQ(io::read_text(path, 4), "text");
+  EXPECT_TRUE(contains(error_of([&] { io::read_text(path, 3); }), "is larger than 3 B"));
+}
+
+TEST(RequireMemory, SaysWhatTakesHowMuch) {
+  io::require_memory(1e6, "file", "its content");
+  const std::string error = error_of([] { io::require_memory(1e15, "file", "its content"); });
+  EXPECT_TRUE(contains(error, "file: its content takes 1000 TB of memory, and "));
+  EXPECT_TRUE(contains(error, " are free for this process"));
+}
+
+TEST(ReplaceByLink, GivesAFileASecondNameInPlaceOfAnother) {
+  const ScratchFolder folder;
+  folder.write("a", "one");
+  folder.write("b", "other");
+  io::replace_by_link(folder / "a", folder / "b");
+  EXPECT_EQ(bytes_of_file(folder / "b"), "one");
+  io::replace_by_link(folder / "a", folder / "b");  // again: they are one file already
+  io::write_file_atomically(folder / "a", "two");
+  EXPECT_EQ(bytes_of_file(folder / "b"), "one");
+  EXPECT_EQ(folder.listing(), "a b");
+}
+
+TEST(Partials, AreKnownByTheirNames) {
+  EXPECT_EQ(io::target_of_partial("a.h5.12-0123abcd.partial"), "a.h5");
+  for (const char* other : {"a.h5.partial", "a.h5.12-0123abc.partial", "a.h5.-0123abcd.partial",
+                            "a.h5.12-0123abcg.partial", ".12-0123abcd.partial", "partial", ""}) {
+    EXPECT_EQ(io::target_of_partial(other), "") << other;
+  }
 }
 
 TEST(ReadText, NamesAMissingFileAndAFolder) {

@@ -65,6 +65,32 @@ TEST(ReadJson, RefusesMissingOtherAndNewerFiles) {
                        "version 2, newer than this build"));
 }
 
+TEST(ReadJson, NamesTheKeyOfANumberThatIsTooLarge) {
+  const ScratchFolder folder;
+  const std::string path = folder.write("m.json", "{\"a\": {\n\"list\": [1, {\"b\": -2e999}]}}");
+  EXPECT_EQ(error_of([&] { io::read_json(path, "ridgeline-machine"); }),
+            path + ":2: a.list.b: -2e999 is too large for a number");
+}
+
+TEST(ReadJson, BoundsNestingAndTheNumberOfValues) {
+  const ScratchFolder folder;
+  const auto error_for = [&](const std::string& text) {
+    const std::string path = folder.write("m.json", text);
+    return error_of([&] { io::read_json(path, "ridgeline-machine"); });
+  };
+  // Deep values would be destroyed recursively.
+  const std::string deep(200000, '['), closed(200000, ']');
+  EXPECT_TRUE(contains(error_for(deep), "is nested deeper than 64 levels"));
+  EXPECT_TRUE(contains(error_for(deep + closed), "is nested deeper than 64 levels"));
+  std::string objects;
+  for (int i = 0; i < 100; ++i) objects += "{\"a\":";
+  EXPECT_TRUE(contains(error_for(objects), "is nested deeper than 64 levels"));
+  EXPECT_TRUE(contains(error_for(std::string(64, '[') + std::string(64, ']')), "no \"format\""));
+  std::string many = "[0";
+  for (int i = 0; i < 4200000; ++i) many += ",0";
+  EXPECT_TRUE(contains(error_for(many + "]"), "holds more than 4194304 values"));
+}
+
 TEST(NowUtc, IsIso8601) {
   EXPECT_TRUE(std::regex_match(
       io::now_utc(),

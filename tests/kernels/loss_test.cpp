@@ -144,6 +144,29 @@ TEST_F(CrossEntropy, SurvivesBigLogits) {
 }
 
 template <class Space, class T>
+void check_shared_offset() {
+  // Only differences count: an average of the logits themselves would lose them to rounding.
+  for (const double offset : {-1e6, 1e4, 1e6, 1e7}) {
+    for (const double difference : {1.0, 8.0, 20.0}) {
+      const std::vector<T> z = {T(offset - difference), T(offset), T(offset),
+                                T(offset + difference)};
+      for (const double smoothing : {0.0, 0.1}) {
+        const auto expected = cross_entropy_definition(z, {1, 0}, smoothing);
+        const auto found = cross_entropy<Space, T>(z, {1, 0}, smoothing);
+        EXPECT_LT(relative_error(found.loss, expected.loss), 10 * kTolerance<T>) << offset;
+        EXPECT_LT(relative_error(found.gradient, expected.gradient), 10 * kTolerance<T>) << offset;
+      }
+    }
+  }
+}
+
+TEST_F(CrossEntropy, DependsOnDifferencesOfLogitsAlone) {
+#define RIDGELINE_CHECK(Space, T) check_shared_offset<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+template <class Space, class T>
 void check_ties() {
   const std::vector<T> z = {T(1), T(3), T(3), T(2), T(0), T(0), T(0), T(0), T(1), T(3), T(3), T(2)};
   EXPECT_EQ((cross_entropy<Space, T>(z, {1, 0, 2}, 0).correct), (std::vector<T>{1, 1, 0}));
@@ -309,16 +332,20 @@ TEST_F(BinaryCrossEntropyLoss, MatchesTheDefinition) {
 #undef RIDGELINE_CHECK
 }
 
+// The sums with a batch added, and the health that is noted with it, if it is.
 template <class Space, class T>
 std::vector<double> added(const std::vector<T>& loss, const std::vector<T>& correct,
-                          std::vector<double> sums) {
+                          std::vector<double> sums, std::vector<std::int64_t>* health = nullptr) {
   const Space instance;
+  const auto health_view = on_space(instance, health ? *health : std::vector<std::int64_t>());
   const auto loss_view = on_space(instance, loss), correct_view = on_space(instance, correct);
   const auto sum_view = on_space(instance, sums);
   add_losses<Space, T>(instance, "test/sums", Vector<Space, const T>(loss_view.data(), loss.size()),
                        Vector<Space, const T>(correct_view.data(), correct.size()), loss.size(),
-                       Vector<Space, double>(sum_view.data(), kLossSums));
+                       Vector<Space, double>(sum_view.data(), kLossSums),
+                       HealthView<Space>(health_view.data(), health_view.size()));
   instance.fence();
+  if (health) *health = on_host(instance, health_view);
   return on_host(instance, sum_view);
 }
 
@@ -344,6 +371,27 @@ class AddLosses : public ridgeline::testing::Computing {};
 
 TEST_F(AddLosses, AddsABatchToWhatIsThereInFloat64) {
 #define RIDGELINE_CHECK(Space, T) check_add_losses<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+template <class Space, class T>
+void check_batches_that_are_not_finite() {
+  const std::vector<double> before = {0.25, 2, 9};
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    const std::vector<T> loss = {T(1), static_cast<T>(bad), T(2)}, correct(3, T(1));
+    std::vector<std::int64_t> health(kHealthNumbers, 0);
+    EXPECT_EQ((added<Space, T>(loss, correct, before, &health)), before);
+    EXPECT_EQ(health, (std::vector<std::int64_t>{1, 0, 0, 0}));
+    EXPECT_FALSE(std::isfinite(added<Space, T>(loss, correct, before)[kLossTotal]));
+  }
+  std::vector<std::int64_t> health(kHealthNumbers, 0);
+  EXPECT_EQ((added<Space, T>({T(1)}, {T(0)}, before, &health)[kLossTotal]), 1.25);
+  EXPECT_EQ(health, std::vector<std::int64_t>(kHealthNumbers, 0));
+}
+
+TEST_F(AddLosses, NotesABatchThatIsNotFiniteAndDoesNotAddIt) {
+#define RIDGELINE_CHECK(Space, T) check_batches_that_are_not_finite<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
 }

@@ -113,7 +113,8 @@ State<double> pytorch(const Optimizer& o, std::size_t size, double scale) {
 }
 
 template <class Space, class T>
-State<T> run(const Optimizer& optimizer, std::size_t size, bool clipped = false) {
+State<T> run(const Optimizer& optimizer, std::size_t size, bool clipped = false,
+             bool applied = true) {
   const Space instance;
   const auto p = on_space(instance, random_values<T>(size, 1));
   const std::size_t states = state_names(optimizer).size();
@@ -128,6 +129,7 @@ State<T> run(const Optimizer& optimizer, std::size_t size, bool clipped = false)
     const auto g = on_space(instance, gradients<T>(size, step));
     std::vector<double> host(kStepNumbers, clipped ? 0.25 : NAN);
     set_step_numbers(optimizer, rate_of(step), step, host.data());
+    host[kApply] = applied ? 1 : 0;
     const auto numbers = on_space(instance, host);
     arguments.gradients = Vector<Space, const T>(g.data(), size);
     arguments.numbers = Vector<Space, const double>(numbers.data(), numbers.size());
@@ -180,18 +182,62 @@ TEST_F(OptimizerKernels, GiveTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
+template <class Space, class T>
+void check_left_out() {
+  for (const Optimizer& optimizer : all_optimizers()) {
+    const State<T> found = run<Space, T>(optimizer, 4099, false, false);
+    EXPECT_EQ(found.parameters, random_values<T>(4099, 1)) << shown(optimizer);
+    for (const auto& state : found.state) EXPECT_EQ(state, std::vector<T>(4099, T(0)));
+  }
+}
+
+TEST_F(OptimizerKernels, UpdateNothingWhenTheStepIsLeftOut) {
+#define RIDGELINE_CHECK(Space, T) check_left_out<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
+
+TEST(StepHealth, CountsBadStepsAndEndsUpdates) {
+  std::int64_t health[kHealthNumbers] = {};
+  EXPECT_TRUE(close_step(health, 0, true));
+  health[kBadNow] = 1;
+  EXPECT_FALSE(close_step(health, 1, true));
+  EXPECT_EQ(health[kStoppedAt], 2);
+  EXPECT_FALSE(close_step(health, 2, true));  // also of a good step: it comes after a stop
+  EXPECT_EQ(health[kSkipped], 1);
+}
+
+TEST(StepHealth, AllowsTenBadStepsInARow) {
+  std::int64_t health[kHealthNumbers] = {};
+  std::int64_t step = 0;
+  const auto bad = [&] {
+    health[kBadNow] = 1;
+    return close_step(health, step++, false);
+  };
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(bad());
+  EXPECT_EQ(health[kStoppedAt], 0);
+  EXPECT_TRUE(close_step(health, step++, false));
+  EXPECT_EQ(health[kBadInARow], 0);
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(bad());
+  EXPECT_EQ(health[kStoppedAt], 20);
+  EXPECT_EQ(health[kSkipped], 19);
+}
+
 // The factor for these gradients, and the bits of it.
 template <class Space, class T>
-double clipped_scale(const std::vector<T>& values, double most) {
+double clipped_scale(const std::vector<T>& values, double most, bool* finite = nullptr) {
   const Space instance;
+  const auto health = on_space(instance, std::vector<std::int64_t>(kHealthNumbers, 0));
   const auto g = on_space(instance, values);
   const auto partials = on_space(instance, std::vector<double>(clip_partials(values.size()), NAN));
   const auto numbers = on_space(instance, std::vector<double>(kStepNumbers, NAN));
   clip_scale<Space, T>(instance, "test/norm", "test/clip", most,
                        Vector<Space, const T>(g.data(), values.size()),
                        Vector<Space, double>(partials.data(), partials.size()),
-                       Vector<Space, double>(numbers.data(), numbers.size()));
+                       Vector<Space, double>(numbers.data(), numbers.size()),
+                       HealthView<Space>(health.data(), finite ? health.size() : 0));
   instance.fence();
+  if (finite) *finite = on_host(instance, health)[kBadNow] == 0;
   return on_host(instance, numbers)[kGradientScale];
 }
 
@@ -207,6 +253,16 @@ void check_clipping() {
   }
   EXPECT_EQ((clipped_scale<Space, T>({T(0), T(0)}, 1.0)), 1.0);
   EXPECT_TRUE(std::isnan(clipped_scale<Space, T>({T(1), T(NAN)}, 1.0)));
+  // A norm without a limit only tells whether all are finite.
+  bool finite = false;
+  EXPECT_EQ((clipped_scale<Space, T>({T(1), T(-1e30)}, HUGE_VAL, &finite)), 1.0);
+  EXPECT_TRUE(finite);
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    std::vector<T> values(20000, T(1));
+    values[17000] = static_cast<T>(bad);
+    clipped_scale<Space, T>(values, HUGE_VAL, &finite);
+    EXPECT_FALSE(finite);
+  }
 }
 
 TEST_F(OptimizerKernels, ClipToTheGlobalNormAndLetNanThrough) {

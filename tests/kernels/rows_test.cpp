@@ -56,11 +56,11 @@ void check_softmax(std::size_t rows, std::size_t n) {
 }
 
 template <class T, int Threads>
-void check_cross_entropy(std::size_t rows, std::size_t n, double smoothing) {
+void check_cross_entropy(std::size_t rows, std::size_t n, double smoothing, double offset = 0) {
   const Space instance;
   std::vector<T> logits = random_values<T>(rows * n, 3);
   // Ties, so that which largest logit is the first matters.
-  for (T& z : logits) z = std::floor(z * 4);
+  for (T& z : logits) z = std::floor(z * 4) + T(offset);
   std::vector<std::int32_t> labels;
   for (std::size_t row = 0; row < rows; ++row) labels.push_back(std::int32_t(row * 7 % n));
   const auto z = on_space(instance, logits);
@@ -125,6 +125,7 @@ void check_all() {
       check_softmax<T, Threads>(rows, n);
       check_cross_entropy<T, Threads>(rows, n, 0.0);
       check_cross_entropy<T, Threads>(rows, n, 0.1);
+      check_cross_entropy<T, Threads>(rows, n, 0.1, 1e6);
       check_value_losses<T, Threads>(rows, n);
     }
   }

@@ -1,10 +1,7 @@
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include "miniapp/ridgeline.hpp"
 
@@ -156,35 +153,6 @@ TEST_F(TrainResumed, ASignalWritesACheckpointAndExits75) {
     ASSERT_EQ(train("whole", ends).status, 0);
     expect_same(out, "whole");
   }
-}
-
-// What tells one version of a file from the next: a renamed one is another file.
-ino_t identity(const std::string& path) {
-  struct stat status;
-  return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
-}
-
-TEST_F(TrainResumed, KilledAtAnyMomentGivesTheSameBits) {
-  const Lines steps = set("train.epochs=40") + set("checkpoint.every_steps=9");
-  ASSERT_EQ(train("whole", set("train.epochs=40") + set("checkpoint.every_epochs=0")).status, 0);
-  Lines resume;
-  int kills = 0;
-  for (int attempt = 0; attempt < 6; ++attempt) {
-    Command command(command_line(train_line("killed", steps + resume)));
-    // Some checkpoints on, and then at another moment of a step or of writing each time.
-    for (int checkpoints = 0; checkpoints < 3; ++checkpoints) {
-      const ino_t before = identity(checkpoint("killed"));
-      command.wait_until([&] { return identity(checkpoint("killed")) != before; });
-    }
-    std::this_thread::sleep_for(std::chrono::microseconds(900 * attempt));
-    command.send(SIGKILL);
-    kills += command.wait().signal == SIGKILL ? 1 : 0;
-    resume = {"--resume", checkpoint("killed")};
-  }
-  EXPECT_GE(kills, 3);
-  const CommandResult last = train("killed", steps + resume);
-  EXPECT_EQ(last.status, 0) << last.err;
-  expect_same("killed", "whole");
 }
 
 }  // namespace

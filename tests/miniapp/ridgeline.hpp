@@ -85,6 +85,19 @@ inline std::map<std::string, std::vector<double>> training_of(const std::string&
   return numbers;
 }
 
+/// A file or folder of tests/cases.
+inline std::string case_path(const std::string& name) {
+  return source_folder() + "/tests/cases/" + name;
+}
+
+/// A text for the shell.
+inline std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+/// Runs a line of the shell in which R stands for the executable under test.
+inline CommandResult shell(const std::string& line, const CommandOptions& options = {}) {
+  return run_command({"/bin/bash", "-c", "export R=" + quoted(kExecutable) + "; " + line}, options);
+}
+
 /// What `info --json` says.
 inline const io::Json& build() {
   static const io::Json info = io::Json::parse(ridgeline({"info", "--json"}).out);

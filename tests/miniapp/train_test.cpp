@@ -99,8 +99,8 @@ TEST_F(Train, TablesAreJsonOrCsvForPrograms) {
   const CommandResult json = train("out", {"--format", "json"});
   ASSERT_EQ(json.status, 0);
   const std::vector<std::string> tables = documents(json.out);
-  ASSERT_EQ(tables.size(), 2u) << json.out;  // epochs, and shares of a step
-  const io::Json epochs = io::Json::parse(tables[0]), shares = io::Json::parse(tables[1]);
+  ASSERT_EQ(tables.size(), 1u) << json.out;
+  const io::Json epochs = io::Json::parse(tables[0]);
   ASSERT_EQ(epochs.size(), 3u);
   const io::Json history = record("out").at("history");
   for (std::size_t i = 0; i < 3; ++i) {
@@ -108,11 +108,10 @@ TEST_F(Train, TablesAreJsonOrCsvForPrograms) {
     EXPECT_EQ(epochs[i].at("train_loss"), history.at("train_loss")[i]);
     EXPECT_EQ(epochs[i].at("test_accuracy"), history.at("test_accuracy")[i]);
   }
-  EXPECT_EQ(shares[0].at("layer"), "fc1");
 
   const CommandResult csv = train("out", {"--format", "csv"});
   const std::vector<std::string> csv_tables = documents(csv.out);
-  ASSERT_EQ(csv_tables.size(), 2u);
+  ASSERT_EQ(csv_tables.size(), 1u);
   std::vector<std::string> rows = split(csv_tables[0], '\n');  // lines end as RFC 4180 has it
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0], "epoch,train_loss,test_loss,test_accuracy,seconds,samples_per_second\r");
@@ -187,7 +186,9 @@ TEST_F(Train, ReportsDivergenceAndOverwritesNoCheckpoint) {
         train("out", {"--set", std::string("train.optimizer.learning_rate=") + rate, "--set",
                       "train.epochs=20"});
     if (result.status == 0) continue;  // a network of dead units is finite
-    expect_refused(result, "finite", 1);
+    expect_refused(result, "training diverged at step ", 1);
+    EXPECT_TRUE(contains(result.errors()[0], "forward: output is not finite"));
+    EXPECT_TRUE(contains(result.errors()[0], "no checkpoint was written before"));
     EXPECT_EQ(result.out.find("figure of merit"), std::string::npos);
     EXPECT_EQ(bytes_of_file(checkpoint("out")), before) << rate;
   }
@@ -219,7 +220,7 @@ TEST_F(Train, AFullDiskIsOneErrorAndHarmsNothing) {
     EXPECT_NE(entry.path().extension(), ".partial");
   }
   expect_refused(train("out", {"--checkpoint", "/dev/full"}),
-                 "/dev/full: cannot write: No space left on device", 1);
+                 "/dev/full: cannot write: it is a device, not a file");
 }
 
 }  // namespace

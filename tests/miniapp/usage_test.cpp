@@ -105,7 +105,7 @@ TEST_F(CommandLine, RefusesABadDeckByFileLineAndKey) {
   refused(deck_with("epochs = 3", "epochs = 3\nepoch = 4"), "19: ", "unknown key \"epoch\"");
   refused(deck_with("units = 96", "unit = 96"), "11: ", "did you mean \"units\"?");
   refused(deck_with("batch = 64", "batch = -64"), "19: ", "train.batch must be an integer");
-  refused(deck_with("units = 4", "units = 5"), "16: ", "the data has 4 classes");
+  refused(deck_with("units = 4", "units = 3"), "16: ", "the data has 4 classes");
   refused(deck_with("learning_rate = 0.02", "learning_rate = \"fast\""),
           "21: ", "train.optimizer.learning_rate must be");
   refused(deck_with("kind = \"dense\"", "kind = \"dens\""), "9: ", "must be one of");

@@ -32,20 +32,21 @@ Counts counts_of(const NetworkPlan& plan, const std::string& layer, std::size_t 
 void cross_entropy_row(Array& z, Array& gradient, std::size_t row, std::size_t classes,
                        bool smoothed) {
   const std::size_t first = row * classes;
-  Number largest{-1e300}, sum, z_sum;
+  Number largest{-1e300}, sum, total;
   for (std::size_t c = 0; c < classes; ++c) {
     const Number logit = z.read(first + c);
     if (logit > largest) largest = logit;
-    if (smoothed) z_sum = z_sum + logit;
   }
-  Number wanted = z.read(first);
-  if (smoothed) wanted = Number{0.9} * wanted + Number{0.1} * z_sum / Number{double(classes)};
+  Number expected = z.read(first) - largest;
   std::vector<Number> e;
   for (std::size_t c = 0; c < classes; ++c) {
-    e.push_back(exp(z.read(first + c) - largest));
+    const Number difference = z.read(first + c) - largest;
+    if (smoothed) total = total + difference;
+    e.push_back(exp(difference));
     sum = sum + e.back();
   }
-  const Number loss = log(sum) + (largest - wanted);
+  if (smoothed) expected = Number{0.9} * expected + Number{0.1} * total / Number{double(classes)};
+  const Number loss = log(sum) - expected;
   EXPECT_FALSE(std::isnan(loss.value));
   const Number factor = Number{0.25} / sum;  // one over the batch, by the sum of the exponentials
   const Number q{0.01};                      // of the smoothed label, over the batch

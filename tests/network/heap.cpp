@@ -8,7 +8,7 @@ thread_local long allocations = 0;
 }  // namespace
 
 // Apart from what uses them: a compiler that inlines one of the two calls them mismatched.
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(RIDGELINE_SANITIZED)
 void* operator new(std::size_t size) {
   ++allocations;
   if (void* const memory = std::malloc(size > 0 ? size : 1)) return memory;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,11 @@ std::vector<Line> lines_of(const fs::path& file) {
   return lines;
 }
 
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
 std::string place(const fs::path& file, const Line& line) {
   return fs::relative(file, kRoot).string() + ":" + std::to_string(line.number) + ": " + line.text;
 }
@@ -85,11 +92,12 @@ TEST(Structure, IncludesOfOurOwnNameTheFolder) {
 }
 
 // Lines of the library that match, but for those of one file.
-std::vector<std::string> matches(const std::string& pattern, const std::string& but_for = {}) {
+std::vector<std::string> matches(const std::string& pattern,
+                                 const std::vector<std::string>& exceptions = {}) {
   const std::regex regex(pattern);
   std::vector<std::string> found;
   for (const fs::path& file : sources_below(kRoot / "src")) {
-    if (!but_for.empty() && file.filename() == but_for) continue;
+    if (std::count(exceptions.begin(), exceptions.end(), file.filename()) > 0) continue;
     for (const Line& line : lines_of(file)) {
       if (std::regex_search(line.text, regex)) found.push_back(place(file, line));
     }
@@ -106,8 +114,10 @@ TEST(Structure, OnlyTheMiniappPrints) {
 }
 
 TEST(Structure, OnlyTheMiniappExits) {
-  // But for the check of the CPU, which runs before main and before anything could throw.
-  EXPECT_EQ(matches("\\b(exit|_exit|_Exit|quick_exit|abort|terminate)\\s*\\(", "isa_baseline.cpp"),
+  // Except the check of the CPU, which runs before main and before anything could throw, and a
+  // child process of the library's own.
+  EXPECT_EQ(matches("\\b(exit|_exit|_Exit|quick_exit|abort|terminate)\\s*\\(",
+                    {"isa_baseline.cpp", "child.cpp"}),
             Places());
 }
 
@@ -148,6 +158,30 @@ TEST(Structure, TestsMirrorTheSources) {
     EXPECT_TRUE(fs::is_directory(kRoot / "tests" / entry.path().filename()))
         << entry.path().filename() << " has no folder of tests";
   }
+}
+
+// Names of tests in the document are `Suite.Name`, `Suite.*`, or `…Name` after one of the same
+// suite.
+TEST(Structure, TheDocumentOnReliabilityNamesTestsThatAreThere) {
+  std::set<std::string> tests;
+  const std::regex test("\\bTEST(?:_F|_P)?\\(\\s*(\\w+),\\s*(\\w+)\\)");
+  for (const fs::path& file : sources_below(kRoot / "tests")) {
+    const std::string text = text_of(file);
+    for (std::sregex_iterator at(text.begin(), text.end(), test), end; at != end; ++at) {
+      tests.insert((*at)[1].str() + ".*");
+      tests.insert((*at)[1].str() + "." + (*at)[2].str());
+    }
+  }
+  const std::string text = text_of(kRoot / "docs/reliability.md");
+  const std::regex name("`(?:([A-Z]\\w*)\\.|…)([A-Z]\\w*|\\*)`");
+  std::string suite;
+  std::size_t names = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at, ++names) {
+    if ((*at)[1].matched) suite = (*at)[1];
+    const std::string whole = suite + "." + (*at)[2].str();
+    EXPECT_EQ(tests.count(whole), 1u) << whole;
+  }
+  EXPECT_GT(names, 50u);
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ Command::Command(const std::vector<std::string>& arguments, const CommandOptions
     dup2(err[1], STDERR_FILENO);
     sched_setaffinity(0, sizeof every_cpu, &every_cpu);
     sigprocmask(SIG_SETMASK, &no_signals, nullptr);
+    for (const int signal : options.ignored_signals) std::signal(signal, SIG_IGN);
     if (options.largest_file) {
       const rlimit limit = {*options.largest_file, *options.largest_file};
       setrlimit(RLIMIT_FSIZE, &limit);
@@ -128,8 +129,10 @@ void Command::collect(int milliseconds) {
 
 bool Command::has_ended() {
   int status = 0;
-  if (ended_ || waitpid(process_, &status, WNOHANG) != process_) return ended_;
+  rusage usage{};
+  if (ended_ || wait4(process_, &status, WNOHANG, &usage) != process_) return ended_;
   ended_ = true;
+  result_.peak_kilobytes = usage.ru_maxrss;
   if (WIFEXITED(status)) result_.status = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
   return true;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,15 @@ struct CommandOptions {
   std::map<std::string, std::string> environment;  ///< beside this program's, without OMP_…
   std::string folder;                              ///< current folder; empty: this program's
   std::optional<std::uint64_t> largest_file;       ///< bytes a file may have (RLIMIT_FSIZE)
+  std::set<int> ignored_signals;                   ///< at its start
   double seconds = 100;                            ///< killed after this long
 };
 
 /// How a command ended.
 struct CommandResult {
-  int status = -1;  ///< exit status, or -1
-  int signal = 0;   ///< that ended it, or 0
+  int status = -1;          ///< exit status, or -1
+  int signal = 0;           ///< that ended it, or 0
+  long peak_kilobytes = 0;  ///< of memory
   std::string out, err;
 
   /// Lines of `err` that begin with "ridgeline:".
@@ -41,6 +44,7 @@ class Command {
   /// Collects output until `condition` holds; false where the command ended first or took too long.
   bool wait_until(const std::function<bool()>& condition);
   void send(int signal) const;
+  pid_t process() const { return process_; }
   /// What it has written so far, as far as wait_until has looked.
   const std::string& out() const { return result_.out; }
   /// Waits for its end.

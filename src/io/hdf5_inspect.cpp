@@ -1,0 +1,293 @@
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/error.hpp"
+#include "io/child.hpp"
+#include "io/file.hpp"
+#include "io/hdf5.hpp"
+#include "io/hdf5_handle.hpp"
+#include "io/units.hpp"
+
+// Validates an HDF5 file before its content is used.
+
+namespace ridgeline::io {
+namespace {
+
+/// What deflate reaches at most, and what other filters that compress are taken to reach.
+constexpr double kMostCompression = 1032;
+constexpr int kDeepest = 64;                   ///< groups in groups
+constexpr std::size_t kMostObjects = 1000000;  ///< with attributes
+constexpr std::size_t kMostSources = 100000;   ///< of a virtual dataset
+constexpr double kMostElements = 9e15;         ///< counted exactly by a double
+
+Hdf5Handle creation_properties(hid_t dataset) { return {H5Dget_create_plist(dataset), H5Pclose}; }
+
+/// Bytes that a dataset claims to hold; false if its shape cannot be read.
+bool claimed_bytes(hid_t dataset, double& elements, double& bytes) {
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+  const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
+  const int rank = H5Sget_simple_extent_ndims(space);
+  if (rank < 0 || !type.is_valid()) return false;
+  std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
+  if (rank > 0 && H5Sget_simple_extent_dims(space, extents.data(), nullptr) < 0) return false;
+  elements = H5Sget_simple_extent_type(space) == H5S_NULL ? 0 : 1;
+  for (const hsize_t extent : extents) elements *= static_cast<double>(extent);
+  bytes = elements * static_cast<double>(H5Tget_size(type));
+  return true;
+}
+
+/// Whether one of a dataset's filters compresses.
+bool compresses(hid_t properties) {
+  const int count = H5Pget_nfilters(properties);
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    std::size_t values = 0;
+    const H5Z_filter_t filter = H5Pget_filter2(properties, static_cast<unsigned>(i), &flags,
+                                               &values, nullptr, 0, nullptr, nullptr);
+    if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32) return true;
+  }
+  return false;
+}
+
+/// Texts of variable length, read with `read(memory_type, destination)`; only in a child process.
+template <class Read>
+bool read_variable_texts(hid_t type, hid_t space, const Read& read,
+                         std::vector<std::string>& texts) {
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  if (count < 0 || static_cast<double>(count) > kMostObjects) return false;
+  std::vector<char*> pointers(static_cast<std::size_t>(count), nullptr);
+  if (count > 0 && read(type, pointers.data()) < 0) return false;
+  for (const char* pointer : pointers) texts.emplace_back(pointer != nullptr ? pointer : "");
+  H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
+  return true;
+}
+
+}  // namespace
+
+Hdf5Reader::Texts Hdf5Reader::inspected(const std::string& file,
+                                        const std::vector<std::string>& datasets) {
+  const Hdf5Lock lock;
+  ChildLimits limits;
+  const std::size_t size = InputFile(file).size();
+  // Half a million chunks of 64 bytes take a second for the 57 MiB of such a file, and 60,000
+  // objects, which fill 14 MiB, six.
+  const std::size_t seconds = datasets.empty() ? size >> 19 : size >> 24;
+  limits.processor_seconds = 2 + static_cast<unsigned>(std::min<std::size_t>(seconds, 120));
+  limits.memory_bytes = 4 * size + kAlwaysAllowedBytes;
+  const std::string found = run_in_child(
+      file, kDamaged, limits, [&] { return Hdf5Reader(file, datasets, Texts()).inspect(); });
+  return nlohmann::json::from_msgpack(found).get<Texts>();
+}
+
+std::string Hdf5Reader::inspect() {
+  if (datasets_.empty()) inspect_object(Hdf5Handle(H5Oopen(file_, "/", access_), H5Oclose), "/", 0);
+  for (const std::string& path : datasets_) {
+    if (has(path)) check_dataset(path);
+  }
+  const std::vector<std::uint8_t> packed = nlohmann::json::to_msgpack(nlohmann::json(texts_));
+  return std::string(packed.begin(), packed.end());
+}
+
+void Hdf5Reader::inspect_object(std::int64_t object, const std::string& path, int depth) {
+  if (depth > kDeepest || ++inspected_ > kMostObjects) {
+    fail(path, "lies too deep, or among too many objects, for a checkpoint");
+  }
+  H5O_info_t info;
+  if (object < 0 || H5Oget_info(object, &info) < 0) fail(path, kDamaged);
+  inspect_attributes(object, path);
+  // Groups with several names can contain themselves, and datasets be read once for each.
+  if (info.rc > 1) fail(path, "has more than one name");
+  if (info.type == H5O_TYPE_DATASET) {
+    // Datasets whose storage overlaps could each account for what they claim.
+    claimed_ += check_dataset(path, object);
+    if (claimed_ > kMostCompression * static_cast<double>(size_)) fail(path, kDamaged);
+    const Hdf5Handle type(H5Dget_type(object), H5Tclose);
+    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) == 0) return;
+    const auto read = [&](hid_t memory_type, void* destination) {
+      return H5Dread(object, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, destination);
+    };
+    if (!read_variable_texts(type, Hdf5Handle(H5Dget_space(object), H5Sclose), read,
+                             texts_[path])) {
+      fail(path, kDamaged);
+    }
+    return;
+  }
+  if (info.type != H5O_TYPE_GROUP) fail(path, "is neither a group nor a dataset");
+  std::vector<std::string> names;
+  if (!names_in(object, names)) fail(path, kDamaged);
+  for (const std::string& name : names) {
+    const std::string inside = (path == "/" ? path : path + "/") + name;
+    check_link(object, name, inside);
+    inspect_object(Hdf5Handle(H5Oopen(object, name.c_str(), access_), H5Oclose), inside, depth + 1);
+  }
+}
+
+void Hdf5Reader::inspect_attributes(std::int64_t object, const std::string& path) {
+  std::vector<std::string> names;
+  if (!attributes_of(object, names)) fail(path, kDamaged);
+  for (const std::string& name : names) {
+    if (++inspected_ > kMostObjects) fail(path, "has too many attributes");
+    const Hdf5Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
+    const Hdf5Handle type(H5Aget_type(attribute), H5Tclose);
+    const Hdf5Handle space(H5Aget_space(attribute), H5Sclose);
+    if (!attribute.is_valid() || !type.is_valid() || !space.is_valid()) fail(path, kDamaged);
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    if (count < 0 || static_cast<double>(count) * static_cast<double>(H5Tget_size(type)) >
+                         static_cast<double>(size_)) {
+      fail(path, kDamaged);
+    }
+    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) == 0) continue;
+    const auto read = [&](hid_t memory_type, void* destination) {
+      return H5Aread(attribute, memory_type, destination);
+    };
+    if (!read_variable_texts(type, space, read, texts_[path + "@" + name])) fail(path, kDamaged);
+  }
+}
+
+void Hdf5Reader::check_link(std::int64_t group, const std::string& name,
+                            const std::string& path) const {
+  H5L_info_t info;
+  if (H5Lget_info(group, name.c_str(), &info, access_) < 0) fail(path, kDamaged);
+  if (info.type == H5L_TYPE_HARD) return;
+  if (info.type == H5L_TYPE_SOFT && !datasets_.empty()) return;
+  fail(path,
+       info.type == H5L_TYPE_SOFT ? "is a soft link, which a checkpoint must not hold" : kLeadsOut);
+}
+
+void Hdf5Reader::check_filters(const std::string& path, std::int64_t properties) const {
+  const int count = H5Pget_nfilters(properties);
+  if (count < 0) fail(path, kDamaged);
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    std::size_t values = 0;
+    char name[64] = "";
+    const H5Z_filter_t filter = H5Pget_filter2(properties, static_cast<unsigned>(i), &flags,
+                                               &values, nullptr, sizeof name - 1, name, nullptr);
+    if (filter < 0) fail(path, kDamaged);
+    if (H5Zfilter_avail(filter) > 0) continue;
+    fail(path, "is stored with the filter " + (*name ? "\"" + std::string(name) + "\" " : "") +
+                   "(number " + std::to_string(filter) +
+                   "), which this HDF5 library lacks; store it with gzip, which every one has");
+  }
+}
+
+void Hdf5Reader::check_dataset(const std::string& path) const {
+  const Hdf5Handle dataset(H5Dopen2(file_, path.c_str(), access_), H5Dclose);
+  if (!dataset.is_valid()) fail(path, "is not a readable dataset");
+  check_dataset(path, dataset);
+}
+
+double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) const {
+  const Hdf5Handle properties = creation_properties(dataset);
+  double elements = 0, bytes = 0;
+  if (!properties.is_valid() || !claimed_bytes(dataset, elements, bytes)) fail(path, kDamaged);
+  if (H5Pget_external_count(properties) > 0) {
+    fail(path, "keeps its values in other files (raw external storage), which are not read");
+  }
+  check_filters(path, properties);
+  const bool is_virtual = H5Pget_layout(properties) == H5D_VIRTUAL;
+  if (is_virtual && datasets_.empty()) {
+    fail(path, "is a virtual dataset, which a checkpoint must not hold");
+  }
+  const double most =
+      is_virtual ? virtual_capacity(path, dataset, properties) : capacity(path, dataset);
+  if (elements > kMostElements || bytes > most) {
+    fail(path, "claims " + show_bytes(bytes) + ", and what is stored of it can hold " +
+                   show_bytes(most) + " at most: the file is truncated, damaged or incomplete");
+  }
+  return bytes;
+}
+
+double Hdf5Reader::capacity(const std::string& path, std::int64_t dataset) const {
+  const Hdf5Handle properties = creation_properties(dataset);
+  const double factor = compresses(properties) ? kMostCompression : 1;
+  const double stored =
+      std::min(static_cast<double>(H5Dget_storage_size(dataset)), static_cast<double>(size_));
+  if (H5Pget_layout(properties) == H5D_CHUNKED) {
+    // HDF5 unpacks whole chunks, whatever part of one the dataset has.
+    hsize_t extents[H5S_MAX_RANK];
+    const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, extents);
+    const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+    // HDF5 1.10 reads without end if they differ.
+    if (rank < 1 || rank != H5Sget_simple_extent_ndims(space)) fail(path, kDamaged);
+    double chunk = static_cast<double>(H5Tget_size(Hdf5Handle(H5Dget_type(dataset), H5Tclose)));
+    for (int i = 0; i < rank; ++i) chunk *= static_cast<double>(extents[i]);
+    if (chunk > std::max(factor * stored, static_cast<double>(kAlwaysAllowedBytes))) {
+      fail(path, "has chunks of " + show_bytes(chunk) + " each, and " + show_bytes(stored) +
+                     " are stored in all: the file is truncated or damaged");
+    }
+  }
+  return factor * stored;
+}
+
+std::string Hdf5Reader::path_of_source(const std::string& name) const {
+  if (name == ".") return name_;
+  const std::string folder = name_.substr(0, name_.find_last_of('/') + 1);
+  // Where HDF5 looks: beside the file, and where the name itself leads.
+  for (const std::string& path : {name[0] == '/' ? name : folder + name, name}) {
+    if (exists(path)) return path;
+  }
+  return name[0] == '/' ? name : folder + name;
+}
+
+double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t dataset,
+                                    std::int64_t properties) const {
+  std::size_t count = 0;
+  if (H5Pget_virtual_count(properties, &count) < 0) fail(path, kDamaged);
+  if (count > kMostSources) fail(path, "is a virtual dataset of too many sources");
+  double most = 0;
+  hssize_t mapped = 0;
+  std::set<std::pair<std::string, std::string>> counted;
+  for (std::size_t i = 0; i < count; ++i) {
+    char file[4096] = "", object[4096] = "";
+    if (H5Pget_virtual_filename(properties, i, file, sizeof file) < 0 ||
+        H5Pget_virtual_dsetname(properties, i, object, sizeof object) < 0) {
+      fail(path, kDamaged);
+    }
+    const Hdf5Handle selected(H5Pget_virtual_vspace(properties, i), H5Sclose);
+    mapped += H5Sget_select_npoints(selected);
+    if (!counted.insert({file, object}).second) continue;
+    const std::string source = path_of_source(file);
+    const std::string who = "is a virtual dataset whose source " + source + ", " + object + ", ";
+    if (!exists(source)) fail(path, who + "is missing");
+    const Hdf5Reader reader(source, {object}, Texts());
+    if (!reader.has(object)) fail(path, who + "is missing");
+    const Hdf5Handle opened(H5Dopen2(reader.file_, object, reader.access_), H5Dclose);
+    const Hdf5Handle how = creation_properties(opened);
+    if (!opened.is_valid() || H5Pget_layout(how) == H5D_VIRTUAL) {
+      fail(path, who + "is no dataset with values of its own");
+    }
+    reader.check_dataset(object);
+    most += reader.capacity(object, opened);
+  }
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+  if (mapped < H5Sget_simple_extent_npoints(space)) {
+    fail(path, "is a virtual dataset with parts that no source has");
+  }
+  return most;
+}
+
+std::vector<std::string> Hdf5Reader::source_files() const {
+  const Hdf5Lock lock;
+  std::set<std::string> files;
+  for (const std::string& path : datasets_) {
+    if (!has(path)) continue;
+    const Hdf5Handle dataset(H5Dopen2(file_, path.c_str(), access_), H5Dclose);
+    const Hdf5Handle properties = creation_properties(dataset);
+    std::size_t count = 0;
+    if (H5Pget_layout(properties) != H5D_VIRTUAL || H5Pget_virtual_count(properties, &count) < 0) {
+      continue;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      char file[4096] = "";
+      if (H5Pget_virtual_filename(properties, i, file, sizeof file) >= 0) {
+        files.insert(path_of_source(file));
+      }
+    }
+  }
+  return {files.begin(), files.end()};
+}
+
+}  // namespace ridgeline::io

@@ -1,0 +1,239 @@
+#include "network/checkpoint_writer.hpp"
+
+#include <csignal>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/memory.hpp"
+#include "io/file.hpp"
+#include "io/run_files.hpp"
+
+namespace ridgeline::network {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+/// The numbers of the checkpoints beside `path`, from the lowest.
+std::vector<long> numbers_beside(const std::string& path) {
+  std::vector<long> numbers;
+  std::error_code error;
+  fs::directory_iterator entries(folder_of(path), error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const long number =
+        io::number_of(entries->path().filename().string(), fs::path(path).filename().string());
+    if (number >= 0) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+/// Returns whether a file is the checkpoint of a step; false if it is damaged. Throws RequestError
+/// if the file is whole and no checkpoint of that step.
+bool is_checkpoint_of(const std::string& file, std::int64_t step) {
+  bool is_one = io::is_hdf5(file);
+  if (is_one) {
+    try {
+      const io::Hdf5Reader reader(file);
+      is_one = reader.has_attribute("/", "format") && reader.has_attribute("/state", "step") &&
+               reader.integer_attribute("/state", "step") == step;
+    } catch (const RequestError&) {
+      return false;
+    }
+  }
+  if (is_one) return true;
+  throw RequestError(file + ": is no checkpoint of step " + std::to_string(step) +
+                     ", which checkpoint.keep would replace; rename it, or choose another "
+                     "--checkpoint");
+}
+
+/// Blocks all signals of this thread, and so of threads that it starts.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+template <class T>
+std::size_t bytes_of(const Checkpoint<T>& checkpoint) {
+  std::size_t count = checkpoint.parameters.size();
+  for (const std::vector<T>& state : checkpoint.optimizer_state) count += state.size();
+  return count * sizeof(T);
+}
+
+}  // namespace
+
+template <class T>
+CheckpointWriter<T>::CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
+                                      std::optional<std::int64_t> keep, ProcessorMask processors)
+    : plan_(std::move(plan)),
+      path_(std::move(path)),
+      keep_(keep),
+      processors_(std::move(processors)) {
+  if (keep_) numbers_ = numbered_checkpoints(path_);
+}
+
+template <class T>
+CheckpointWriter<T>::~CheckpointWriter() {
+  if (thread_.joinable()) thread_.join();
+}
+
+template <class T>
+void CheckpointWriter<T>::write(Checkpoint<T> checkpoint) {
+  finish();
+  // The file is put together in memory.
+  if (3 * bytes_of(checkpoint) > free_memory_bytes()) return write_now(checkpoint);
+  // Shared, so that it is still there if no thread can be started.
+  const auto snapshot = std::make_shared<const Checkpoint<T>>(std::move(checkpoint));
+  try {
+    const AllSignalsBlocked in_the_thread;
+    thread_ = std::thread([this, snapshot] {
+      if (!processors_.empty()) processors_.bind_this_thread();
+      try {
+        write_now(*snapshot);
+      } catch (...) {
+        error_ = std::current_exception();
+        failed_.store(true, std::memory_order_release);
+      }
+    });
+    return;
+  } catch (const std::exception&) {  // such as a limit of threads
+  }
+  write_now(*snapshot);
+}
+
+template <class T>
+void CheckpointWriter<T>::check() {
+  if (failed_.load(std::memory_order_acquire)) finish();
+}
+
+template <class T>
+void CheckpointWriter<T>::finish() {
+  if (thread_.joinable()) thread_.join();
+  failed_ = false;
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+template <class T>
+std::optional<std::int64_t> CheckpointWriter<T>::newest_step() const {
+  const std::int64_t step = newest_;
+  return step < 0 ? std::nullopt : std::optional<std::int64_t>(step);
+}
+
+template <class T>
+void CheckpointWriter<T>::write_now(const Checkpoint<T>& checkpoint) {
+  const std::int64_t step = checkpoint.state.step;
+  if (keep_) {
+    const std::string numbered = io::numbered_path(path_, step);
+    save_checkpoint(numbered, *plan_, checkpoint);
+    io::replace_by_link(numbered, path_);
+    remove_old(step);
+  } else {
+    save_checkpoint(path_, *plan_, checkpoint);
+  }
+  newest_ = step;
+}
+
+template <class T>
+void CheckpointWriter<T>::remove_old(std::int64_t newest) {
+  numbers_.insert(newest);
+  // What lies ahead of a run that was resumed from an older one will be written again.
+  auto kept = numbers_.upper_bound(newest);
+  for (std::int64_t i = 0; i < *keep_ && kept != numbers_.begin(); ++i) --kept;
+  for (auto number = numbers_.begin(); number != kept; number = numbers_.erase(number)) {
+    std::error_code ignored;
+    fs::remove(io::numbered_path(path_, *number), ignored);
+  }
+}
+
+void require_no_numbered_checkpoints(const std::string& path) {
+  const std::vector<long> numbers = numbers_beside(path);
+  if (numbers.empty()) return;
+  throw RequestError(io::numbered_path(path, numbers.back()) +
+                     ": there are numbered checkpoints of an earlier run; go on with --resume " +
+                     folder_of(path) + ", or choose another --output");
+}
+
+std::set<std::int64_t> numbered_checkpoints(const std::string& path) {
+  std::set<std::int64_t> numbers;
+  for (const long number : numbers_beside(path)) {
+    if (is_checkpoint_of(io::numbered_path(path, number), number)) numbers.insert(number);
+  }
+  return numbers;
+}
+
+ResumePoint newest_checkpoint(
+    const std::string& folder,
+    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal) {
+  struct Candidate {
+    std::int64_t step;
+    std::string file;
+  };
+  std::vector<Candidate> candidates;
+  ResumePoint point;
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  if (error) throw RequestError(folder + ": cannot read: " + error.message());
+  std::vector<std::string> names;
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename().string();
+    // Another run may be writing a temporary file.
+    if (entries->is_regular_file(error) && io::target_of_partial(name).empty()) {
+      names.push_back(entries->path().string());
+    }
+    if (error) error.clear();
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    try {
+      if (!io::is_hdf5(name)) continue;
+      const io::Hdf5Reader file(name);
+      // Other files may lie beside checkpoints.
+      if (!file.has_attribute("/", "format") || !file.has_attribute("/state", "step")) continue;
+      candidates.push_back({file.integer_attribute("/state", "step"), name});
+    } catch (const RequestError& damage) {
+      point.skipped.emplace_back(damage.what());
+    }
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.step > b.step; });
+  for (const Candidate& candidate : candidates) {
+    try {
+      const CheckpointFile file(candidate.file);
+      const std::optional<std::string> reason = refusal(file);
+      if (!reason) {
+        point.file = candidate.file;
+        return point;
+      }
+      point.skipped.push_back(candidate.file + ": " + *reason);
+    } catch (const RequestError& damage) {
+      point.skipped.emplace_back(damage.what());
+    }
+  }
+  std::string reasons;
+  for (const std::string& reason : point.skipped) reasons += "; " + reason;
+  throw RequestError(folder + ": holds no checkpoint to go on from" + reasons);
+}
+
+template class CheckpointWriter<float>;
+template class CheckpointWriter<double>;
+
+}  // namespace ridgeline::network

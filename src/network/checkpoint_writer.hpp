@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/processors.hpp"
+#include "network/checkpoint.hpp"
+
+namespace ridgeline::network {
+
+/// Writes a run's checkpoints in a thread of its own, so that training goes on while one is put
+/// together, checked and brought to the disk; in the caller's thread where there is no memory for a
+/// second copy. One is under way at a time.
+template <class T>
+class CheckpointWriter {
+ public:
+  /// Checkpoints go to `path`; with `keep`, to STEM-STEP.EXTENSION, of which that many stay, and
+  /// the newest has the name `path` too. Removes none but those and numbered_checkpoints(). The
+  /// thread may use `processors`.
+  CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
+                   std::optional<std::int64_t> keep, ProcessorMask processors);
+  /// Waits for the one under way.
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+  /// Begins to write, after the one before, whose error it throws; writes in the caller's thread if
+  /// memory or threads are short.
+  void write(Checkpoint<T> checkpoint);
+  /// Throws what went wrong since the last call, if anything did; costs a load.
+  void check();
+  /// Waits for the one under way, and throws what went wrong.
+  void finish();
+
+  /// The step of the newest checkpoint that is on the disk; nullopt if there is none yet.
+  std::optional<std::int64_t> newest_step() const;
+
+ private:
+  void write_now(const Checkpoint<T>& checkpoint);
+  void remove_old(std::int64_t newest);
+
+  const std::shared_ptr<const NetworkPlan> plan_;
+  const std::string path_;
+  const std::optional<std::int64_t> keep_;
+  const ProcessorMask processors_;
+  std::set<std::int64_t> numbers_;  ///< of this run's numbered checkpoints
+  std::thread thread_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;  ///< of the thread; read once it was joined
+  std::atomic<std::int64_t> newest_{-1};
+};
+
+/// Throws RequestError if there are numbered checkpoints of an earlier run beside `path`: a run
+/// that begins anew would mix its own with them.
+void require_no_numbered_checkpoints(const std::string& path);
+
+/// Returns the numbers of the numbered checkpoints beside `path` that a resumed run goes on with.
+/// Throws RequestError if a file has such a name and is no checkpoint of that step. Damaged ones
+/// are left out.
+std::set<std::int64_t> numbered_checkpoints(const std::string& path);
+
+/// Where a run goes on: the newest checkpoint of a folder that is whole and fits.
+struct ResumePoint {
+  std::string file;
+  std::vector<std::string> skipped;  ///< newer ones, each with the reason, one line each
+};
+
+/// Looks at every HDF5 file of `folder`, the highest step first. `refusal` says why a checkpoint
+/// does not fit the run, and nothing if it does. Throws RequestError with all reasons if none is
+/// left.
+ResumePoint newest_checkpoint(
+    const std::string& folder,
+    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal);
+
+}  // namespace ridgeline::network

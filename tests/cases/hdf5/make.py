@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Makes the HDF5 files beside it: data as strangers send them, with what must be refused.
+
+Each has /train/inputs [20, 4] and /train/targets [20] with three classes, stored in an unusual way.
+Needs h5py (Debian: python3-h5py).
+"""
+import os
+
+import h5py
+import numpy
+
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+INPUTS = (numpy.arange(80).reshape(20, 4) % 7).astype("f4")
+TARGETS = (numpy.arange(20) % 3).astype("i8")
+
+
+def new(name):
+    return h5py.File(name, "w", libver=("earliest", "v110"))
+
+
+def with_targets(name):
+    file = new(name)
+    file["train/targets"] = TARGETS
+    return file
+
+
+# What external links and virtual datasets lead to.
+with new("source.h5") as file:
+    file["inputs"] = INPUTS
+    file["train/inputs"] = INPUTS
+
+with with_targets("external_link.h5") as file:
+    file["train/inputs"] = h5py.ExternalLink("source.h5", "/inputs")
+with with_targets("soft_to_external.h5") as file:
+    file["elsewhere"] = h5py.ExternalLink("source.h5", "/")
+    file["train/inputs"] = h5py.SoftLink("/elsewhere/inputs")
+with with_targets("soft_link.h5") as file:
+    file["values"] = INPUTS
+    file["train/inputs"] = h5py.SoftLink("/values")
+with with_targets("dangling_link.h5") as file:
+    file["train/inputs"] = h5py.SoftLink("/nowhere")
+with with_targets("external_storage.h5") as file:
+    file.create_dataset("train/inputs", INPUTS.shape, "f4",
+                        external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[:] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)
+with with_targets("virtual.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[:] = h5py.VirtualSource("nowhere.h5", "inputs", shape=INPUTS.shape)
+with with_targets("virtual_without_file.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[:] = h5py.VirtualSource("source.h5", "nothing", shape=INPUTS.shape)
+with with_targets("virtual_without_dataset.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[:10] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[:10]
+with with_targets("virtual_with_gap.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+
+with with_targets("gzip.h5") as file:
+    file.create_dataset("train/inputs", data=INPUTS, chunks=(5, 4), compression="gzip",
+                        shuffle=True, fletcher32=True)
+with with_targets("lzf.h5") as file:
+    file.create_dataset("train/inputs", data=INPUTS, chunks=(20, 4), compression="lzf")
+
+# 13 GiB that nothing is stored of, chunk by chunk and in one piece, and with little stored.
+with new("never_written.h5") as file:
+    file.create_dataset("train/inputs", (1 << 30, 4), "f4", chunks=(1 << 18, 4))
+    file.create_dataset("train/targets", (1 << 30,), "u1", chunks=(1 << 20,))
+with new("never_written_contiguous.h5") as file:
+    file.create_dataset("train/inputs", (1 << 20, 4), "f4")
+    file["train/targets"] = TARGETS
+with new("mostly_unwritten.h5") as file:
+    inputs = file.create_dataset("train/inputs", (1 << 30, 4), "f4", chunks=(64, 4),
+                                 compression="gzip")
+    inputs[:64] = 1
+    file.create_dataset("train/targets", (1 << 30,), "u1", chunks=(1 << 20,), compression="gzip")
+with with_targets("huge_chunk.h5") as file:
+    inputs = file.create_dataset("train/inputs", (20, 4), "f4", chunks=(1 << 26, 4),
+                                 maxshape=(None, 4))
+
+# The chunk's rank, one more than the dataset's, is stored in its layout message.
+with with_targets("chunk_rank.h5") as file:
+    file.create_dataset("train/inputs", data=INPUTS, chunks=(20, 4))
+with open("chunk_rank.h5", "rb") as file:
+    raw = file.read()
+message = bytes([3, 2, 3])  # version 3, chunked, 3 dimensions
+at = raw.index(message + b"", raw.index(b"inputs"))
+with open("chunk_rank.h5", "wb") as file:
+    file.write(raw[:at + 2] + bytes([2]) + raw[at + 3:])
+
+with with_targets("float64_too_large.h5") as file:
+    inputs = INPUTS.astype("f8")
+    inputs[10, 1] = 1e39
+    file["train/inputs"] = inputs
+with with_targets("column_of_labels.h5") as file:
+    file["train/inputs"] = INPUTS
+    del file["train/targets"]
+    file["train/targets"] = TARGETS.reshape(20, 1)
+with new("one_hot.h5") as file:
+    file["train/inputs"] = INPUTS
+    file["train/targets"] = numpy.eye(3, dtype="f4")[TARGETS]
+
+# Checkpoints.
+def checkpoint(name):
+    file = new(name)
+    file["model/fc/weight"] = numpy.ones((3, 4), "f4")
+    return file
+
+
+with checkpoint("model_soft_link.h5") as file:
+    file["model/fc/bias"] = h5py.SoftLink("/model/fc/weight")
+with checkpoint("model_external_link.h5") as file:
+    file["model/fc/bias"] = h5py.ExternalLink("source.h5", "/inputs")
+layout = h5py.VirtualLayout(shape=(3,), dtype="f4")
+layout[:] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[:3, 0]
+with checkpoint("model_virtual.h5") as file:
+    file.create_virtual_dataset("model/fc/bias", layout)
+with checkpoint("model_cycle.h5") as file:
+    file["model/fc/bias"] = numpy.zeros(3, "f4")
+    file["model/again"] = file["model"]
+with checkpoint("model_two_names.h5") as file:
+    file["model/fc/bias"] = file["model/fc/weight"]
+# Texts of variable length without a value.
+EMPTY = h5py.Empty(h5py.string_dtype())
+with checkpoint("model_null_attribute.h5") as file:
+    file.attrs["format"] = EMPTY
+with checkpoint("model_null_text.h5") as file:
+    file.attrs["format"] = "ridgeline-checkpoint"
+    file.attrs["version"] = 1
+    file["deck"] = EMPTY
+# A sample that takes 1024 times what is stored of it.
+with new("../hostile/long_sample.h5") as file:
+    inputs = file.create_dataset("train/inputs", (1, 1 << 26), "u1", chunks=(1, 1 << 22),
+                                 compression="gzip", compression_opts=9)
+    for first in range(0, 1 << 26, 1 << 22):
+        inputs[0, first:first + (1 << 22)] = 0
+    file["train/targets"] = TARGETS[:1]

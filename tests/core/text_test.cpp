@@ -1,0 +1,44 @@
+#include "core/text.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+
+namespace ridgeline {
+namespace {
+
+TEST(Printable, EscapesWhatATerminalWouldActOn) {
+  EXPECT_EQ(printable("plain, Größe, 日本"), "plain, Größe, 日本");
+  EXPECT_EQ(printable("a\nb\tc"), "a\\x0ab\\x09c");
+  EXPECT_EQ(printable(std::string("a\0b", 3)), "a\\x00b");
+  EXPECT_EQ(printable("\x1b[2J\x7f"), "\\x1b[2J\\x7f");
+  EXPECT_EQ(printable("\xC2\x85"), "\\xc2\\x85");           // C1
+  EXPECT_EQ(printable("\xE2\x80\xA8"), "\\xe2\\x80\\xa8");  // a separator of lines
+  EXPECT_EQ(printable("\xE2\x80\xAE"), "\\xe2\\x80\\xae");  // reverses the direction of writing
+  EXPECT_EQ(printable("caf\xE9 \xC3\xA9"), "caf\\xe9 \xC3\xA9");  // Latin-1 among UTF-8
+  EXPECT_EQ(printable(""), "");
+}
+
+TEST(HasControlCharacter, FindsThoseAlone) {
+  for (const std::string text : {"", "a b", "Größe", "caf\xE9", "日本"}) {
+    EXPECT_FALSE(has_control_character(text)) << text;
+  }
+  for (const std::string& text :
+       {std::string("a\0b", 3), std::string("a\n"), std::string("\x1b"), std::string("\x7f"),
+        std::string("\xC2\x85"), std::string("\xE2\x80\xA8"), std::string("\xE2\x81\xA6")}) {
+    EXPECT_TRUE(has_control_character(text)) << printable(text);
+  }
+}
+
+TEST(LineOf, CountsFromOne) {
+  EXPECT_EQ(line_of("a\nb\n", 0), 1u);
+  EXPECT_EQ(line_of("a\nb\n", 2), 2u);
+  EXPECT_EQ(line_of("a\nb\n", 99), 3u);
+}
+
+TEST(Errors, AreOnePrintableLine) {
+  EXPECT_STREQ(RequestError(std::string("x\0y\nz", 5)).what(), "x\\x00y\\x0az");
+}
+
+}  // namespace
+}  // namespace ridgeline

@@ -1,0 +1,335 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "miniapp/ridgeline.hpp"
+
+// What surrounds a run: streams, signals, limits, variables, processors.
+
+namespace ridgeline::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Lines = std::vector<std::string>;
+
+class Environment : public CommandLineThatComputes {
+ protected:
+  // A line of the shell in the scratch folder; R is the executable.
+  CommandResult line(const std::string& text, const CommandOptions& options = {}) const {
+    CommandOptions here = options;
+    here.folder = folder.path();
+    return shell(text, here);
+  }
+  CommandResult train_with(const std::map<std::string, std::string>& variables,
+                           const Lines& more = {}) {
+    CommandOptions options;
+    options.environment = variables;
+    Lines all = {"--quiet"};
+    all.insert(all.end(), more.begin(), more.end());
+    return train("out", all, options);
+  }
+  int threads() const { return record("out").at("machine").at("threads"); }
+};
+
+TEST_F(Environment, StandardErrorMayBeClosedOrFull) {
+  for (const char* to : {"2>&-", "2>/dev/full"}) {
+    const std::string end = " " + std::string(to);
+    EXPECT_EQ(line("$R train deck.toml --output out" + end).status, 0) << to;
+    EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "epoch"), 3) << to;
+    EXPECT_EQ(line("$R train none.toml" + end).status, 2) << to;
+    fs::remove_all(folder / "out");
+  }
+}
+
+TEST_F(Environment, StandardOutputThatCannotBeWrittenFailsAtTheEnd) {
+  // The results go nowhere, and the checkpoint is there all the same.
+  for (const char* to : {">&-", ">/dev/full"}) {
+    const CommandResult result = line("$R train deck.toml --output out --quiet " + std::string(to));
+    expect_refused(result, "standard output: cannot write", 1);
+    EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "epoch"), 3) << to;
+    EXPECT_TRUE(fs::exists(folder / "out/train.json"));
+    fs::remove_all(folder / "out");
+  }
+  expect_refused(line("$R --help >/dev/full"), "standard output: cannot write", 1);
+}
+
+TEST_F(Environment, AReaderThatGoesAwayDoesNotEndTraining) {
+  const CommandResult result = line(
+      "$R train deck.toml --output out --set train.epochs=400 --quiet | head -1; "
+      "exit ${PIPESTATUS[0]}");
+  EXPECT_EQ(result.status, 1) << result.err;
+  EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "epoch"), 400);
+}
+
+TEST_F(Environment, ALimitOfFileSizesIsAFullDisk) {
+  const CommandResult result = line("ulimit -f 0; $R train deck.toml --quiet >out.txt");
+  expect_refused(result, "deck.h5: cannot write: File too large", 1);
+  // What is left in the checkpoint's folder is what was there.
+  EXPECT_FALSE(fs::exists(folder / "deck.h5"));
+}
+
+TEST_F(Environment, SignalsThatEndARunLeaveACheckpoint) {
+  const Lines endless = {"--set", "train.epochs=1000000", "--set", "checkpoint.every_epochs=0"};
+  for (const int signal : {SIGHUP, SIGUSR2}) {
+    const std::string out = "signal" + std::to_string(signal);
+    Command command(command_line(train_line(out, endless)));
+    ASSERT_TRUE(command.wait_until(
+        [&] { return std::count(command.out().begin(), command.out().end(), '\n') > 3; }));
+    command.send(signal);
+    EXPECT_EQ(command.wait().status, 75);
+    EXPECT_GT(io::Hdf5Reader(checkpoint(out)).integer_attribute("/state", "step"), 0);
+  }
+}
+
+TEST_F(Environment, ASignalThatIsIgnoredAtItsStartStaysIgnored) {
+  CommandOptions nohup;
+  nohup.ignored_signals = {SIGHUP, SIGUSR1};
+  Command command(command_line(train_line("out", {"--set", "train.epochs=1000000"})), nohup);
+  ASSERT_TRUE(command.wait_until(
+      [&] { return std::count(command.out().begin(), command.out().end(), '\n') > 3; }));
+  command.send(SIGHUP);
+  command.send(SIGUSR1);
+  const std::size_t before = command.out().size();
+  EXPECT_TRUE(command.wait_until([&] { return command.out().size() > before + 500; }));
+  command.send(SIGTERM);
+  EXPECT_EQ(command.wait().status, 75);
+}
+
+// Whether a process has a handler for a signal by now.
+bool handles(pid_t process, int signal) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("SigCgt:", 0) != 0) continue;
+    return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1) != 0;
+  }
+  return false;
+}
+
+TEST_F(Environment, ASignalBeforeTheFirstStepEndsTheRunAtOnce) {
+  // Data that takes a while to make.
+  folder.write("deck.toml", deck_with("samples = 640", "samples = 3000000"));
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
+    Command command(command_line(train_line("out")));
+    ASSERT_TRUE(command.wait_until([&] { return handles(command.process(), signal); }));
+    command.send(signal);
+    const CommandResult result = command.wait();
+    EXPECT_EQ(result.status, 75);
+    EXPECT_EQ(result.err, "stopped by a signal\n");
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(folder.listing(), "deck.toml");
+  }
+}
+
+TEST_F(Environment, AStoppedMachineAndRooflineAreMarkedIncomplete) {
+  const Lines verbs[] = {{"machine", "--quick", "--output"}, {"roofline", deck, "--output"}};
+  for (const Lines& verb : verbs) {
+    const std::string file = folder / (verb[0] + ".json");
+    Lines arguments = verb;
+    arguments.push_back(file);
+    Command command(command_line(arguments));
+    usleep(1500000);
+    command.send(SIGTERM);
+    const CommandResult result = command.wait();
+    EXPECT_EQ(result.status, 75) << result.err;
+    EXPECT_TRUE(contains(result.err, "warning: stopped before its end"));
+    EXPECT_EQ(io::read_json(file, "ridgeline-" + verb[0]).at("complete"), false);
+  }
+  expect_refused(ridgeline({"roofline", deck, "--machine", folder / "machine.json"}),
+                 "machine.json: is incomplete");
+}
+
+TEST_F(Environment, ALimitOfThreadsMeansFewerAndAWarning) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  const std::pair<std::map<std::string, std::string>, std::string> limits[] = {
+      {{{"OMP_THREAD_LIMIT", "1"}, {"OMP_NUM_THREADS", "2"}},
+       "warning: 1 thread instead of 2: OMP_THREAD_LIMIT=1\n"},
+      {{{"OMP_MAX_ACTIVE_LEVELS", "0"}, {"OMP_NUM_THREADS", "2"}},
+       "warning: 1 thread instead of 2: OMP_MAX_ACTIVE_LEVELS=0\n"}};
+  for (const auto& [variables, warning] : limits) {
+    const CommandResult result = train_with(variables);
+    EXPECT_EQ(result.status, 0);
+    EXPECT_EQ(result.err, warning);
+    EXPECT_EQ(threads(), 1);
+    const io::Json warnings = record("out").at("machine").at("thread_warnings");
+    EXPECT_EQ("warning: " + warnings.at(0).get<std::string>() + "\n", warning);
+  }
+  // As many as it gives, however busy the machine is.
+  EXPECT_EQ(train_with({{"OMP_DYNAMIC", "true"}, {"OMP_NUM_THREADS", "2"}}).status, 0);
+}
+
+TEST_F(Environment, AnUnusableVariableIsRefusedByName) {
+  const std::pair<std::string, std::string> variables[] = {
+      {"OMP_NUM_THREADS", "abc"},     {"OMP_NUM_THREADS", "600"}, {"OMP_THREAD_LIMIT", "0"},
+      {"OMP_DYNAMIC", "maybe"},       {"OMP_PROC_BIND", "yes"},   {"OMP_MAX_ACTIVE_LEVELS", "-1"},
+      {"KOKKOS_NUM_THREADS", "many"}, {"KOKKOS_DEVICE_ID", "x"}};
+  for (const auto& [name, value] : variables) {
+    if (!has_space("openmp") && value == "600") continue;
+    const CommandResult result = train_with({{name, value}});
+    EXPECT_EQ(result.status, 2) << name;
+    // libgomp says so too, before main.
+    ASSERT_EQ(result.errors().size(), 1u) << result.err;
+    EXPECT_TRUE(contains(result.errors()[0], "environment's " + name + "=" + value + ": must be"));
+  }
+  if (!has_space("openmp")) return;
+  const CommandResult places = train_with({{"OMP_PLACES", "{60000}"}});
+  EXPECT_EQ(places.status, 2);
+  EXPECT_TRUE(contains(places.errors()[0], "environment's OMP_PLACES={60000}: must be places"));
+}
+
+TEST_F(Environment, ThreadsComeFromTheOptionThenOpenMpThenKokkos) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  EXPECT_EQ(train_with({{"KOKKOS_NUM_THREADS", "3"}}).status, 0);
+  EXPECT_EQ(threads(), 3);
+  EXPECT_EQ(train_with({{"KOKKOS_NUM_THREADS", "3"}, {"OMP_NUM_THREADS", "2,1"}}).status, 0);
+  EXPECT_EQ(threads(), 2);
+  EXPECT_EQ(train_with({{"KOKKOS_NUM_THREADS", "3"}}, {"--threads", "1"}).status, 0);
+  EXPECT_EQ(threads(), 1);
+  for (const char* flag : {"--kokkos-threads=0", "--kokkos-threads=600", "--kokkos-threads=abc",
+                           "--kokkos-num-threads=", "--kokkos-threads"}) {
+    expect_refused(train("other", {flag}), flag + std::string(": must be from 1 to 512"));
+  }
+  expect_refused(train("other", {"--threads", "513"}),
+                 "--threads: must be an integer from 1 to 512");
+}
+
+TEST_F(Environment, MoreThreadsThanProcessorsAreAWarningInEveryVerbAndResult) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  CommandOptions one;
+  one.environment = {{"OMP_PROC_BIND", "true"}, {"OMP_PLACES", "{0}"}, {"OMP_NUM_THREADS", "2"}};
+  const std::string warning =
+      "warning: 2 threads on 1 processor (0), with OMP_NUM_THREADS=2 OMP_PLACES={0} "
+      "OMP_PROC_BIND=true: ";
+  const CommandResult trained = train("out", {}, one);
+  EXPECT_EQ(trained.status, 0);
+  EXPECT_TRUE(contains(trained.err, warning));
+  EXPECT_EQ(record("out").at("machine").at("threads_share_processors"), true);
+  EXPECT_EQ(record("out").at("machine").at("processors_usable"), 1);
+  const Lines verbs[] = {
+      {"infer", deck, "--checkpoint", checkpoint("out")},
+      {"roofline", deck, "--repeats", "1", "--machine",
+       source_folder() + "/docs/results/h200-16-cores/machine.json", "--space", "openmp"},
+      {"study", "latency", "--quick", "--from", "4KiB", "--to", "16KiB", "--space", "serial"}};
+  for (const Lines& verb : verbs) {
+    const CommandResult result = ridgeline(verb, one);
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_TRUE(contains(result.err, warning)) << verb[0];
+  }
+  // The same by a mask, as srun sets it.
+  const CommandResult masked = line("taskset -c 0 $R train deck.toml --output out --threads 2");
+  EXPECT_TRUE(contains(masked.err, "warning: 2 threads on 1 processor (0): ")) << masked.err;
+}
+
+TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {
+#if defined(RIDGELINE_SANITIZED)
+  GTEST_SKIP() << "a sanitizer's library has to be the first that is loaded";
+#endif
+  CommandOptions many;
+  many.environment = {{"LD_PRELOAD", kPreload}, {"MANY_PROCESSORS", "4096"}};
+  const CommandResult result = train("out", {}, many);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(record("out").at("machine").at("threads_bound")) << result.err;
+  EXPECT_EQ(record("out").at("machine").at("processors_usable"),
+            build().at("machine").at("processors_usable"));
+}
+
+TEST_F(Environment, WithoutInformationOnCachesItMeasuresAllTheSame) {
+  const std::string hidden =
+      "mount --make-rprivate / && "
+      "for c in /sys/devices/system/cpu/cpu*/cache; do mount -t tmpfs none $c || exit 99; done; ";
+  if (line("unshare -m bash -c '" + hidden + "'").status != 0) {
+    GTEST_SKIP() << "no private mount namespace here";
+  }
+  const std::string studies[] = {
+      "study latency --space serial --quick --per-octave 1 --from 4KiB --to 64KiB",
+      "study concurrency --space serial --quick --working-set 1MiB --loads 1,2"};
+  for (const std::string& study : studies) {
+    const CommandResult result =
+        line("unshare -m bash -c '" + hidden + kExecutable + " " + study + "'");
+    EXPECT_EQ(result.status, 0) << study << result.err;
+  }
+  const CommandResult info = line("unshare -m bash -c '" + hidden + kExecutable + " info --json'");
+  EXPECT_TRUE(io::Json::parse(info.out).at("machine").at("caches").empty());
+}
+
+TEST_F(Environment, NumbersOnTheCommandLineAreDecimal) {
+  ASSERT_EQ(train("out", {"--seed", "010"}).status, 0);
+  EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "seed"), 10);
+  ASSERT_EQ(train("out", {"--seed", "08"}).status, 0);
+  EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "seed"), 8);
+  if (has_space("openmp")) {
+    ASSERT_EQ(train("out", {"--threads", "02"}).status, 0);
+    EXPECT_EQ(threads(), 2);
+  }
+  for (const char* wrong : {"0x10", "1e3", "", "-1", "1.0", " 1", "9223372036854775808"}) {
+    expect_refused(train("other", {"--seed", wrong}), "--seed: must be an integer of at least 0");
+  }
+  ASSERT_EQ(train("out").status, 0);
+  expect_refused(ridgeline({"infer", deck, "--checkpoint", checkpoint("out"), "--batch", "0x8"}),
+                 "--batch: must be an integer");
+  expect_refused(ridgeline({"study", "latency", "--from", "0x10KiB"}), "--from: must be a size");
+  expect_refused(ridgeline({"study", "latency", "--from", "-1"}), "--from");
+  expect_refused(ridgeline({"study", "divergence", "--paths", "1,0x2"}),
+                 "--paths: must be an integer");
+}
+
+TEST_F(Environment, KokkosSaysNothingOfItsOwn) {
+  for (const char* flag : {"--kokkos-device-id=0", "--kokkos-device=0"}) {
+    const CommandResult result = train("out", {flag, "--quiet"});
+    EXPECT_EQ(result.status, 0);
+    EXPECT_EQ(result.err, "") << flag;
+  }
+  const CommandResult wrong = train("other", {"--kokkos-device-id=abc"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_TRUE(contains(wrong.errors().at(0), "Kokkos refuses a flag or a variable"));
+}
+
+TEST_F(Environment, TheOutputOfAnyVerbIsOneJsonDocumentOrOneCsvTable) {
+  folder.write("text.txt", std::string(3000, 'a') + "\n" + std::string(3000, 'b'));
+  folder.write("text.toml", R"([data]
+kind = "text"
+path = "text.txt"
+length = 8
+[network]
+layer = [{ kind = "embedding", vocabulary = 3, features = 4 }, { kind = "dense", units = 3 }]
+[train]
+epochs = 1
+batch = 16
+loss = "cross_entropy"
+optimizer = { kind = "sgd", learning_rate = 0.1 }
+)");
+  io::Hdf5Writer inputs;
+  inputs.write("/inputs", {2, 20}, std::vector<float>(40, 0.5f).data());
+  inputs.save(folder / "in.h5");
+  const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
+  const std::string lines[] = {
+      "train deck.toml --set train.epochs=9",
+      "train deck.toml --resume deck.h5 --set train.epochs=9",  // finished already
+      "train deck.toml --dry-run",
+      "train text.toml",
+      "infer deck.toml --checkpoint deck.h5",
+      "infer deck.toml --checkpoint deck.h5 --input in.h5 --output o.h5",
+      "infer text.toml --checkpoint text.h5 --prompt a --length 5",
+      "roofline deck.toml --repeats 1 --space " + host_space() + " --machine " + machine,
+      "study latency --quick --from 4KiB --to 16KiB --space serial",
+      "info"};
+  for (const std::string& verb : lines) {
+    const CommandResult json = line("$R " + verb + " --format json");
+    EXPECT_EQ(json.status, 0) << verb << json.err;
+    EXPECT_TRUE(io::Json::accept(json.out)) << verb << "\n" << json.out;
+    const CommandResult csv = line("$R " + verb + " --format csv");
+    EXPECT_EQ(csv.status, 0) << verb;
+    // Every line ends as the first does, and none is empty: no second table.
+    for (std::size_t at = csv.out.find('\n'); at != std::string::npos;
+         at = csv.out.find('\n', at + 1)) {
+      ASSERT_EQ(csv.out[at - 1], '\r') << verb << "\n" << csv.out;
+    }
+    EXPECT_EQ(csv.out.find("\r\n\r\n"), std::string::npos) << verb;
+  }
+}
+
+}  // namespace
+}  // namespace ridgeline::testing

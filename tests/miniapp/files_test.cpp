@@ -1,0 +1,276 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "miniapp/ridgeline.hpp"
+
+// Files that a run reads and writes: no input is overwritten, no two runs meet, nothing waits.
+
+namespace ridgeline::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Lines = std::vector<std::string>;
+
+class RunFilesOfTheCommand : public CommandLineThatComputes {
+ protected:
+  CommandResult run(const Lines& arguments) const {
+    CommandOptions options;
+    options.folder = folder.path();
+    return ridgeline(arguments, options);
+  }
+  // Expects a refusal that leaves the folder as it was.
+  void expect_harmless(const Lines& arguments, const std::string& part) const {
+    std::map<std::string, std::string> before = contents();
+    expect_refused(run(arguments), part);
+    EXPECT_EQ(contents(), before) << arguments.front() << " " << part;
+  }
+  std::map<std::string, std::string> contents() const {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+      if (entry.is_regular_file()) {
+        files[entry.path().string()] = bytes_of_file(entry.path().string());
+      }
+    }
+    return files;
+  }
+};
+
+TEST_F(RunFilesOfTheCommand, AreNeverTheDecksOwnData) {
+  // The deck's default checkpoint has the name of its data.
+  fs::copy(case_path("hostile/own_data"), folder.path(), fs::copy_options::recursive);
+  expect_harmless({"train", "diabetes.toml"},
+                  "diabetes.h5: the checkpoint, which is named after the deck by default, would "
+                  "overwrite data.path; set checkpoint.path in the deck, or give --checkpoint");
+  expect_harmless({"train", "diabetes.toml", "--dry-run"}, "would overwrite data.path");
+  expect_harmless({"train", "diabetes.toml", "--set", "checkpoint.path=./diabetes.h5"},
+                  "would overwrite data.path (diabetes.h5); change checkpoint.path");
+  fs::create_hard_link(folder / "diabetes.h5", folder / "same.h5");
+  expect_harmless({"train", "diabetes.toml", "--checkpoint", "same.h5"},
+                  "same.h5: the checkpoint would overwrite data.path");
+  ASSERT_EQ(run({"train", "diabetes.toml", "--checkpoint", "model.h5"}).status, 0);
+  EXPECT_EQ(bytes_of_file(folder / "diabetes.h5"),
+            bytes_of_file(case_path("hostile/own_data/diabetes.h5")));
+}
+
+TEST_F(RunFilesOfTheCommand, AreNeverAnotherInputNorAnotherOutput) {
+  ASSERT_EQ(train("out").status, 0);
+  const std::string model = checkpoint("out");
+  expect_harmless({"train", "deck.toml", "--checkpoint", "deck.toml"}, "would overwrite the deck");
+  expect_harmless({"train", "deck.toml", "--init", model, "--checkpoint", model},
+                  "the checkpoint would overwrite --init");
+  expect_harmless({"train", "deck.toml", "--init", model, "--output", "out"},
+                  "would overwrite --init");
+  expect_harmless({"train", "deck.toml", "--output", "out", "--set", "checkpoint.path=train.json"},
+                  "train.json would overwrite the checkpoint");
+  expect_harmless(
+      {"train", "deck.toml", "--output", "new", "--set", "checkpoint.path=./train.json"},
+      "train.json would overwrite the checkpoint");
+  expect_harmless({"train", "deck.toml", "--resume", "out/train.json", "--output", "out"},
+                  "train.json would overwrite --resume");
+  fs::copy_file(model, folder / "deck-20.h5");
+  expect_harmless({"train", "deck.toml", "--init", "deck-20.h5", "--set", "checkpoint.keep=2"},
+                  "a numbered checkpoint would overwrite --init");
+  for (const std::string other : {"deck.toml", "in.h5", "out/deck.h5"}) {
+    io::Hdf5Writer inputs;
+    inputs.write("/inputs", {2, 20}, std::vector<float>(40, 0.5f).data());
+    inputs.save(folder / "in.h5");
+    expect_harmless(
+        {"infer", "deck.toml", "--checkpoint", model, "--input", "in.h5", "--output", other},
+        "--output would overwrite ");
+  }
+  const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
+  fs::copy_file(machine, folder / "machine.json");
+  expect_harmless(
+      {"roofline", "deck.toml", "--machine", "machine.json", "--output", "machine.json"},
+      "--output would overwrite --machine");
+  expect_harmless({"roofline", "deck.toml", "--machine", "machine.json", "--output", "deck.toml"},
+                  "--output would overwrite the deck");
+  expect_harmless(
+      {"study", "crossover", "--machine", "machine.json", "--no-decks", "--output", "machine.json"},
+      "--output would overwrite --machine");
+  expect_harmless({"study", "scaling", "--deck", "deck.toml", "--output", "deck.toml"},
+                  "--output would overwrite a deck");
+}
+
+TEST_F(RunFilesOfTheCommand, MayBeTheCheckpointThatIsResumed) {
+  ASSERT_EQ(train("out", {"--set", "train.stop_after_steps=5"}).status, 0);
+  EXPECT_EQ(train("out", {"--resume", checkpoint("out")}).status, 0);
+  EXPECT_EQ(train("out", {"--resume", checkpoint("out"), "--set", "train.epochs=4", "--checkpoint",
+                          checkpoint("out")})
+                .status,
+            0);
+}
+
+TEST_F(RunFilesOfTheCommand, FollowNoLinkThatSomebodyLeftForATemporaryFile) {
+  folder.write("victim", "precious");
+  fs::create_symlink("victim", folder / "x.h5.partial");
+  ASSERT_EQ(run({"train", "deck.toml", "--checkpoint", "x.h5"}).status, 0);
+  EXPECT_EQ(bytes_of_file(folder / "victim"), "precious");
+  EXPECT_FALSE(fs::is_symlink(folder / "x.h5"));
+  // A link to a regular file is followed and stays; one that leads nowhere is an error.
+  fs::create_symlink("target.h5", folder / "link.h5");
+  expect_harmless({"train", "deck.toml", "--checkpoint", "link.h5"}, "leads nowhere");
+  folder.write("target.h5", "");
+  ASSERT_EQ(run({"train", "deck.toml", "--checkpoint", "link.h5"}).status, 0);
+  EXPECT_TRUE(fs::is_symlink(folder / "link.h5"));
+  EXPECT_EQ(training_of(folder / "target.h5"), training_of(folder / "x.h5"));
+}
+
+TEST_F(RunFilesOfTheCommand, AreFilesAndNothingThatWaits) {
+  mkfifo((folder / "fifo").c_str(), 0600);
+  ASSERT_EQ(train("out").status, 0);
+  const Lines lines[] = {
+      {"train", "fifo"},
+      {"train", "deck.toml", "--resume", "fifo"},
+      {"train", "deck.toml", "--init", "fifo"},
+      {"train", "deck.toml", "--checkpoint", "fifo"},
+      {"train", "deck.toml", "--set", "data={ kind = \"hdf5\", path = \"fifo\" }"},
+      {"train", "deck.toml", "--set", "data={ kind = \"text\", path = \"fifo\", length = 3 }"},
+      {"infer", "deck.toml", "--checkpoint", "fifo"},
+      {"infer", "deck.toml", "--checkpoint", "out/deck.h5", "--input", "fifo", "--output", "o.h5"},
+      {"roofline", "deck.toml", "--machine", "fifo"},
+      {"roofline", "deck.toml", "--output", "fifo"},
+      {"machine", "--output", "fifo"},
+      {"study", "latency", "--output", "fifo"}};
+  for (const Lines& line : lines) expect_harmless(line, "it is a FIFO, not a file");
+  expect_harmless({"train", "/dev/zero"}, "/dev/zero: cannot read: it is a device, not a file");
+  expect_harmless({"train", "deck.toml", "--checkpoint", "/dev/full"}, "it is a device");
+  expect_harmless({"machine", "--output", "/dev/null"}, "it is a device");
+}
+
+TEST_F(RunFilesOfTheCommand, AreLockedAgainstASecondRun) {
+  const Lines endless = {"--set", "train.epochs=1000000"};
+  Command first(command_line(train_line("out", endless)));
+  ASSERT_TRUE(first.wait_until([&] { return fs::exists(checkpoint("out")); }));
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  expect_refused(train("out"), checkpoint("out") + ": another run writes this checkpoint (host " +
+                                   host + ", process " + std::to_string(first.process()) + ")");
+  expect_refused(train("out", {"--resume", checkpoint("out")}), "another run writes");
+  EXPECT_EQ(train("elsewhere").status, 0);
+  EXPECT_EQ(train("out", {"--no-lock", "--set", "train.epochs=1"}).status, 0);
+  first.send(SIGTERM);
+  EXPECT_EQ(first.wait().status, 75);
+  EXPECT_FALSE(fs::exists(checkpoint("out") + ".lock"));
+  EXPECT_EQ(train("out", {"--set", "train.epochs=1"}).status, 0);
+}
+
+TEST_F(RunFilesOfTheCommand, LeftHalfWrittenByAKilledRunAreRemovedByTheNext) {
+  fs::create_directory(folder / "out");
+  for (const char* name : {"out/deck.h5.4711-0123abcd.partial", "out/deck-7.h5.1-ffffffff.partial",
+                           "out/deck.h5.mine.partial"}) {
+    folder.write(name, "half");
+  }
+  folder.write("out/deck.h5.lock", "ridgeline lock: host elsewhere, process 4711\n");
+  ASSERT_EQ(train("out").status, 0);
+  std::string names;
+  for (const auto& entry : std::set<fs::path>(fs::directory_iterator(folder / "out"), {})) {
+    names += entry.filename().string() + " ";
+  }
+  EXPECT_EQ(names, "deck.h5 deck.h5.mine.partial train.json ");
+  EXPECT_EQ(train("new/deeper").status, 0);
+}
+
+TEST_F(RunFilesOfTheCommand, AWrongRequestLeavesNoFolderBehind) {
+  fs::create_directory(folder / "there");
+  expect_harmless({"train", "deck.toml", "--output", "new/deeper", "--set", "train.epochs=0"},
+                  "train.epochs");
+  expect_harmless({"train", "deck.toml", "--output", "new/deeper", "--kokkos-threads=0"},
+                  "--kokkos-threads=0");
+  expect_harmless({"train", "deck.toml", "--output", "there/deeper", "--kokkos-threads=0"},
+                  "--kokkos-threads=0");
+  io::Hdf5Writer other;
+  other.write("/model/fc/weight", std::vector<float>{1});
+  other.save(folder / "in.h5");
+  for (const char* option : {"--init", "--resume"}) {
+    expect_harmless({"train", "deck.toml", option, "in.h5", "--output", "new/deeper"}, "in.h5: ");
+    expect_harmless({"train", "deck.toml", option, "in.h5", "--dry-run"}, "in.h5: ");
+  }
+  expect_harmless({"train", "deck.toml", "--stop-after", "abc", "--dry-run"}, "--stop-after: ");
+  EXPECT_EQ(folder.listing(), "deck.toml in.h5 there");
+  EXPECT_TRUE(fs::is_empty(folder / "there"));
+}
+
+TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
+  const Lines keep = {"--set", "checkpoint.keep=3", "--set", "checkpoint.every_steps=4"};
+  const auto with = [&](const Lines& more) {
+    Lines all = keep;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  ASSERT_EQ(train("whole", keep).status, 0);
+  ASSERT_EQ(train("out", with({"--set", "train.stop_after_steps=22"})).status, 0);
+  const auto names = [&] {
+    std::string list;
+    for (const auto& entry : std::set<fs::path>(fs::directory_iterator(folder / "out"), {})) {
+      list += entry.filename().string() + " ";
+    }
+    return list;
+  };
+  EXPECT_EQ(names(), "deck-16.h5 deck-20.h5 deck-22.h5 deck.h5 train.json ");
+  expect_refused(train("out", keep), "there are numbered checkpoints of an earlier run");
+  // The newest two are damaged: the one before them is taken, to the same bits.
+  std::string bytes = bytes_of_file(folder / "out/deck-22.h5");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  for (const char* name : {"out/deck-22.h5", "out/deck.h5"}) {
+    fs::remove(folder / name);
+    folder.write(name, bytes.substr(0, bytes.size() - 50));
+  }
+  const CommandResult resumed = train("out", with({"--resume", folder / "out"}));
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_TRUE(contains(resumed.err, "warning: skipped " + (folder / "out/deck-22.h5: ")));
+  EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
+  EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
+  // The damaged one stays.
+  EXPECT_EQ(names(), "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 train.json ");
+  expect_refused(train("out", with({"--resume", folder / "out", "--set", "train.batch=32"})),
+                 "holds no checkpoint to go on from; ");
+}
+
+TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
+  const Lines endless = {"--set", "train.epochs=1000000", "--set", "checkpoint.every_epochs=0"};
+  const std::pair<std::string, Lines> runs[] = {{"option", {"--stop-after", "1s"}},
+                                                {"deck", {"--set", "run.stop_after=1s"}}};
+  for (const auto& [out, limit] : runs) {
+    Lines more = endless;
+    more.insert(more.end(), limit.begin(), limit.end());
+    const CommandResult stopped = train(out, more);
+    EXPECT_EQ(stopped.status, 75) << stopped.err;
+    EXPECT_TRUE(contains(
+        stopped.err, "stopped because its time is over; go on with --resume " + checkpoint(out)));
+    const std::int64_t epochs =
+        io::Hdf5Reader(checkpoint(out)).integer_attribute("/state", "epoch") + 1;
+    const Lines ends = {"--set", "train.epochs=" + std::to_string(epochs), "--set",
+                        "checkpoint.every_epochs=0"};
+    Lines resume = ends;
+    resume.insert(resume.end(), {"--resume", checkpoint(out)});
+    ASSERT_EQ(train(out, resume).status, 0);
+    ASSERT_EQ(train("whole", ends).status, 0);
+    EXPECT_EQ(training_of(checkpoint(out)), training_of(checkpoint("whole")));
+  }
+  expect_refused(train("out", {"--stop-after", "24"}), "--stop-after: must be a duration");
+}
+
+TEST_F(RunFilesOfTheCommand, StopAfterStepsCountsTheStepsOfEachRun) {
+  const Lines four = {"--set", "train.stop_after_steps=4"};
+  ASSERT_EQ(train("out", four).status, 0);
+  for (const std::int64_t step : {8, 12}) {
+    Lines more = four;
+    more.insert(more.end(), {"--resume", checkpoint("out")});
+    ASSERT_EQ(train("out", more).status, 0);
+    EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "step"), step);
+  }
+}
+
+TEST_F(RunFilesOfTheCommand, OfMoreOutputsThanClassesTrain) {
+  folder.write("deck.toml", deck_with("units = 4", "units = 7"));
+  ASSERT_EQ(train("out").status, 0);
+  EXPECT_EQ(ridgeline({"infer", deck, "--checkpoint", checkpoint("out")}).status, 0);
+}
+
+}  // namespace
+}  // namespace ridgeline::testing

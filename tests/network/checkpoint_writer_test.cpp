@@ -1,0 +1,188 @@
+#include "network/checkpoint_writer.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "io/scratch.hpp"
+#include "network/networks.hpp"
+#include "network/runs.hpp"
+
+namespace ridgeline::network {
+namespace {
+
+using testing::contains;
+using testing::error_of;
+using testing::Experiment;
+using testing::kPerceptron;
+using testing::ScratchFolder;
+using Host = Kokkos::DefaultHostExecutionSpace;
+
+Checkpoint<float> checkpoint_at(const NetworkPlan& plan, std::int64_t step) {
+  Checkpoint<float> checkpoint;
+  checkpoint.deck = "deck";
+  checkpoint.state.step = step;
+  checkpoint.parameters.assign(plan.parameter_buffer_size, float(step));
+  return checkpoint;
+}
+
+TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
+  const ScratchFolder folder;
+  const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
+  folder.write("other-3.h5", "not of this run");
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {});
+  EXPECT_EQ(writer.newest_step(), std::nullopt);
+  for (const std::int64_t step : {3, 9, 10, 200}) writer.write(checkpoint_at(*plan, step));
+  writer.finish();
+  EXPECT_EQ(writer.newest_step(), 200);
+  EXPECT_EQ(folder.listing(), "a-10.h5 a-200.h5 a.h5 other-3.h5");
+  EXPECT_EQ(CheckpointFile(folder / "a.h5").step(), 200);
+  EXPECT_EQ(CheckpointFile(folder / "a-10.h5").step(), 10);
+  EXPECT_TRUE(contains(error_of([&] { require_no_numbered_checkpoints(folder / "a.h5"); }),
+                       folder / "a-200.h5: there are numbered checkpoints of an earlier run"));
+  require_no_numbered_checkpoints(folder / "b.h5");
+}
+
+TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
+  const ScratchFolder folder;
+  const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
+  const auto save = [&](const char* name, std::int64_t step) {
+    save_checkpoint(folder / name, *plan, checkpoint_at(*plan, step));
+  };
+  // Of an earlier part of this run, one of them damaged.
+  save("a-4.h5", 4);
+  save("a-6.h5", 6);
+  const std::string bytes = testing::bytes_of_file(folder / "a-4.h5");
+  folder.write("a-2.h5", bytes.substr(0, bytes.size() / 2));
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, {});
+  save("a-5.h5", 5);  // of somebody else, meanwhile
+  writer.write(checkpoint_at(*plan, 8));
+  writer.finish();
+  EXPECT_EQ(folder.listing(), "a-2.h5 a-5.h5 a-8.h5 a.h5");
+  // What has a number for another reason is refused before it could be replaced.
+  save("a-9.h5", 1234);
+  EXPECT_TRUE(
+      contains(error_of([&] { numbered_checkpoints(folder / "a.h5"); }),
+               folder / "a-9.h5: is no checkpoint of step 9, which checkpoint.keep would "));
+  folder.write("a-9.h5", "notes");
+  EXPECT_TRUE(contains(error_of([&] { numbered_checkpoints(folder / "a.h5"); }), "a-9.h5: is no"));
+}
+
+TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
+  const ScratchFolder folder;
+  const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
+  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {});
+  writer.write(checkpoint_at(*plan, 1));
+  EXPECT_TRUE(contains(error_of([&] { writer.finish(); }, Status::run_failed),
+                       folder / "none/a.h5: cannot write: No such file or directory"));
+  writer.finish();  // once
+  EXPECT_EQ(writer.newest_step(), std::nullopt);
+  writer.write(checkpoint_at(*plan, 2));
+  EXPECT_NE(error_of([&] { writer.write(checkpoint_at(*plan, 3)); }, Status::run_failed), "none");
+}
+
+#if !defined(RIDGELINE_SANITIZED)
+TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
+  const ScratchFolder folder;
+  const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
+  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {});
+  Checkpoint<float> checkpoint = checkpoint_at(*plan, 1);
+  rlimit before;
+  getrlimit(RLIMIT_AS, &before);
+  rlimit none_left = before;
+  // Nothing is left by the count of free memory, and what there is serves a small checkpoint.
+  none_left.rlim_cur = 1;
+  setrlimit(RLIMIT_AS, &none_left);
+  std::string error;
+  try {
+    writer.write(std::move(checkpoint));
+  } catch (const std::exception& failure) {
+    error = failure.what();
+  }
+  setrlimit(RLIMIT_AS, &before);
+  EXPECT_EQ(error, "");
+  EXPECT_EQ(writer.newest_step(), 1);  // it was there when write() returned
+}
+#endif
+
+class NewestCheckpoint : public ::testing::Test {
+ protected:
+  void save(const std::string& name, std::int64_t step) const {
+    save_checkpoint(folder / name, *plan, checkpoint_at(*plan, step));
+  }
+  ResumePoint newest(const std::string& unfit = {}) const {
+    return newest_checkpoint(folder.path(), [&](const CheckpointFile& file) {
+      return !unfit.empty() && file.path() == folder / unfit
+                 ? std::optional<std::string>("another deck's")
+                 : std::nullopt;
+    });
+  }
+
+  const ScratchFolder folder;
+  const std::shared_ptr<const NetworkPlan> plan = testing::plan_of(testing::deck_of(kPerceptron));
+};
+
+TEST_F(NewestCheckpoint, IsTheHighestStepThatIsWholeAndFits) {
+  save("a-9.h5", 9);
+  save("a-10.h5", 10);
+  save("a-11.h5", 11);
+  save("a.h5", 12);
+  folder.write("notes.txt", "no HDF5");
+  folder.write("no\ntes.txt", "a name that no message should hold");
+  save("b.h5", 99);
+  std::filesystem::rename(folder / "b.h5", folder / "b.h5.123-0123abcd.partial");
+  io::Hdf5Writer data;
+  data.write("/train/inputs", std::vector<float>{1});
+  data.save(folder / "data.h5");
+  EXPECT_EQ(newest().file, folder / "a.h5");
+  ASSERT_EQ(newest().skipped.size(), 1u);
+  EXPECT_TRUE(contains(newest().skipped[0], "must not hold control characters"));
+  std::filesystem::remove(folder / "no\ntes.txt");
+
+  std::string bytes = testing::bytes_of_file(folder / "a.h5");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 8);
+  folder.write("a.h5", bytes.substr(0, bytes.size() - 100));
+  const ResumePoint point = newest("a-11.h5");
+  EXPECT_EQ(point.file, folder / "a-10.h5");
+  ASSERT_EQ(point.skipped.size(), 2u);
+  EXPECT_TRUE(contains(point.skipped[0], folder / "a.h5: "));
+  EXPECT_EQ(point.skipped[1], folder / "a-11.h5: another deck's");
+}
+
+TEST_F(NewestCheckpoint, IsAnErrorWithAllReasonsWhereNoneIsLeft) {
+  EXPECT_EQ(error_of([&] { newest(); }), folder.path() + ": holds no checkpoint to go on from");
+  save("a.h5", 3);
+  EXPECT_EQ(error_of([&] { newest("a.h5"); }), folder.path() +
+                                                   ": holds no checkpoint to go on from; " +
+                                                   (folder / "a.h5") + ": another deck's");
+  EXPECT_TRUE(contains(error_of([&] {
+                         newest_checkpoint(folder / "none", [](const CheckpointFile&) {
+                           return std::optional<std::string>();
+                         });
+                       }),
+                       "No such file or directory"));
+}
+
+class Writing : public testing::Computing {};
+
+TEST_F(Writing, FailsTheRunAndLeavesTheLastCheckpoint) {
+  const ScratchFolder folder;
+  std::filesystem::create_directory(folder / "out");
+  const Experiment experiment(kPerceptron, {"train.epochs=200"});
+  testing::Watch watch;
+  // The folder goes while training is under way.
+  watch.step = [&](std::int64_t step) {
+    if (step == 12) std::filesystem::rename(folder / "out", folder / "gone");
+  };
+  EXPECT_TRUE(contains(error_of(
+                           [&] {
+                             experiment.run<Host, float>({folder / "out/a.h5", {}, {}}, watch);
+                           },
+                           Status::run_failed),
+                       "cannot write: No such file or directory"));
+  EXPECT_LT(watch.steps, 1000);
+  EXPECT_EQ(CheckpointFile(folder / "gone/a.h5").step() % 5, 0);
+}
+
+}  // namespace
+}  // namespace ridgeline::network

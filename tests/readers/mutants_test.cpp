@@ -1,0 +1,119 @@
+#include "support/mutants.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "io/scratch.hpp"
+#include "support/readers.hpp"
+
+// Damaged files: refused with one line, or read; never a crash, a hang, or memory that the file
+// cannot account for. 500 of each reader's, 10,000 of each in a soak (tests/run.sh --soak).
+
+namespace ridgeline::testing {
+namespace {
+
+constexpr double kMostSeconds = 5;
+constexpr long kMostKilobytes = 256 * 1024;  // and four times the file's size
+
+// What a signal handler reports.
+char under_test[200];
+
+extern "C" void report_and_die(int signal_number) {
+  const ssize_t ignored = write(STDERR_FILENO, under_test, sizeof(under_test));
+  static_cast<void>(ignored);
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
+}
+
+// Of this process and of the children that it has waited for.
+struct Usage {
+  double seconds = 0;
+  long peak_kilobytes = 0;  // of the larger
+};
+
+Usage usage() {
+  Usage result;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage used{};
+    getrusage(who, &used);
+    for (const timeval& time : {used.ru_utime, used.ru_stime}) {
+      result.seconds += static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    }
+    result.peak_kilobytes = std::max(result.peak_kilobytes, used.ru_maxrss);
+  }
+  return result;
+}
+
+class MutantsOf : public ::testing::TestWithParam<std::string> {};
+
+std::vector<std::string> names_of_readers() {
+  std::vector<std::string> names;
+  for (const Reader& reader : readers()) names.emplace_back(reader.name);
+  return names;
+}
+
+TEST_P(MutantsOf, AFileAreReadOrRefusedInTimeAndMemory) {
+  const Reader& reader = reader_of(GetParam());
+  const ScratchFolder folder;
+  const std::string file = folder / "mutant";
+  std::vector<std::string> originals;
+  std::set<std::string> accepted;  // what whole files say
+  for (const std::string& seed : reader.seed_files()) {
+    originals.push_back(bytes_of_file(seed));
+    folder.write("mutant", originals.back());
+    const std::string digest = digest_or_refusal(reader, file);
+    if (!digest.empty()) accepted.insert(digest);
+  }
+  ASSERT_FALSE(accepted.empty()) << "no seed is a whole file";
+
+  const char* soak = std::getenv("RIDGELINE_SOAK");
+  const int count = soak != nullptr ? 10000 : 500;
+  Mutants mutants(originals, 1);
+  int refused = 0;
+  double slowest = 0;
+  std::ofstream("/proc/self/clear_refs") << 5;  // forgets the peak of the readers before
+  const Usage at_first = usage();
+  std::size_t largest = 0;
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) {
+    signal(number, report_and_die);
+  }
+  for (int i = 0; i < count; ++i) {
+    const std::string mutant = mutants.next();
+    folder.write("mutant", mutant);
+    largest = std::max(largest, mutant.size());
+    std::snprintf(under_test, sizeof(under_test), "mutant %d of the reader %s, in %s\n", i,
+                  reader.name, file.c_str());
+    const double before = usage().seconds;
+    alarm(100);  // of the clock, on a machine that others use too
+    const std::string digest = digest_or_refusal(reader, file);
+    alarm(0);
+    slowest = std::max(slowest, usage().seconds - before);
+    if (digest.empty()) {
+      ++refused;
+    } else if (reader.is_sealed) {
+      ASSERT_TRUE(accepted.count(digest) == 1) << under_test << " was silently read as another";
+    }
+    ASSERT_LT(slowest, kMostSeconds) << under_test;
+  }
+  EXPECT_GT(refused, count / 20);
+#if !defined(RIDGELINE_SANITIZED)
+  EXPECT_LT(usage().peak_kilobytes - at_first.peak_kilobytes,
+            kMostKilobytes + static_cast<long>(4 * largest / 1024));
+#endif
+  RecordProperty("refused", refused);
+  std::printf("%s: %d of %d refused, slowest %.2f s, %ld MiB more memory\n", reader.name, refused,
+              count, slowest, (usage().peak_kilobytes - at_first.peak_kilobytes) / 1024);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryReader, MutantsOf, ::testing::ValuesIn(names_of_readers()),
+                         [](const auto& tested) { return tested.param; });
+
+}  // namespace
+}  // namespace ridgeline::testing
