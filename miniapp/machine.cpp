@@ -221,8 +221,7 @@ Status run_machine(const MachineRequest& request) {
     note("written to " + request.output);
   }
   if (measurement.complete) return Status::done;
-  warn("stopped before its end: what was measured is marked incomplete");
-  return Status::stopped;
+  return stopped_incomplete();
 }
 
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {

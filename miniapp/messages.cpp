@@ -16,6 +16,11 @@ void write_line(const std::string& line) {
 
 void report_error(const std::string& message) { write_line("ridgeline: " + printable(message)); }
 void warn(const std::string& message) { write_line("warning: " + printable(message)); }
+Status stopped_incomplete() {
+  warn("stopped before its end: what was measured is marked incomplete");
+  return Status::stopped;
+}
+
 void note(const std::string& message) { write_line(printable(message)); }
 
 void show_progress(const std::string& text) {

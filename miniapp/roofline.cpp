@@ -138,8 +138,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
     }
   }
   if (!stop_requested()) return Status::done;
-  warn("stopped before its end: what was measured is marked incomplete");
-  return Status::stopped;
+  return stopped_incomplete();
 }
 
 }  // namespace

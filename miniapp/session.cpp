@@ -57,11 +57,15 @@ void add_inputs(const config::Deck& deck, io::RunFiles& files) {
 void add_output(const std::string& what, const std::string& file, const std::string& advice,
                 io::RunFiles& files) {
   files.output(what, file, advice);
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty() && !io::is_folder(folder.string())) {
-    throw RequestError(file + ": the folder " + folder.string() + " does not exist");
-  }
+  require_folder_of(file);
   io::check_writable(file);
+}
+
+void require_folder_of(const std::string& file) {
+  const std::string folder = io::folder_of(file);
+  if (!io::is_folder(folder)) {
+    throw RequestError(file + ": the folder " + folder + " does not exist");
+  }
 }
 
 MadeFolders::MadeFolders(const std::string& folder) {

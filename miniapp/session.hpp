@@ -47,6 +47,9 @@ void add_inputs(const config::Deck& deck, io::RunFiles& files);
 void add_output(const std::string& what, const std::string& file, const std::string& advice,
                 io::RunFiles& files);
 
+/// Throws RequestError if the folder of `file` does not exist.
+void require_folder_of(const std::string& file);
+
 /// Folders that are made for a run, and removed again, if they are empty, when the request proves
 /// wrong.
 class MadeFolders {

@@ -50,7 +50,7 @@ void print_study(const Study& study, io::TableFormat format) {
   if (format == io::TableFormat::table) print(fmt::format("The claim: {}.\n\n", study.claim));
   study.table.print(std::cout, format);
   if (format != io::TableFormat::table) return;
-  if (!study.answers.empty()) print(fmt::format("\n"));
+  if (!study.answers.empty()) print("\n");
   for (const std::string& answer : study.answers) print(fmt::format("- {}\n", answer));
 }
 
@@ -80,8 +80,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
   print_study(study, format);
   if (!options.output.empty()) note("written to " + options.output);
   if (study.complete) return Status::done;
-  warn("stopped before its end: what was measured is marked incomplete");
-  return Status::stopped;
+  return stopped_incomplete();
 }
 
 // Sizes in bytes: "64KiB", "1GiB", "4096".

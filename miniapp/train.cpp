@@ -188,7 +188,7 @@ class Files {
 
   // Holds the checkpoint, as soon as there is a folder for it.
   void lock() {
-    if (lock_ || options_.no_lock || !io::is_folder(folder_of_checkpoint())) return;
+    if (lock_ || options_.no_lock || !io::is_folder(io::folder_of(checkpoint_))) return;
     lock_.emplace(checkpoint_);
     if (!lock_->warning().empty()) warn(lock_->warning());
     io::remove_stale_partials(checkpoint_);
@@ -222,11 +222,6 @@ class Files {
   void keep() { folders_->keep(); }
 
  private:
-  std::string folder_of_checkpoint() const {
-    const std::string folder = std::filesystem::path(checkpoint_).parent_path().string();
-    return folder.empty() ? "." : folder;
-  }
-
   void add_outputs() {
     const bool by_deck = deck_.checkpoint.table.has("path");
     const std::string advice = !options_.checkpoint.empty() ? "choose another --checkpoint"
@@ -244,10 +239,7 @@ class Files {
       files_.output("the checkpoint's lock", io::FileLock::name_of(checkpoint_), advice);
     }
     files_.output("train.json", record_, "choose another --output");
-    if (!options_.checkpoint.empty() && !io::is_folder(folder_of_checkpoint())) {
-      throw RequestError(checkpoint_ + ": the folder " + folder_of_checkpoint() +
-                         " does not exist");
-    }
+    if (!options_.checkpoint.empty()) require_folder_of(checkpoint_);
   }
 
   const config::Deck& deck_;

@@ -37,6 +37,8 @@ void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 void report_error(const std::string& message);
 /// One line on standard error: "warning: …".
 void warn(const std::string& message);
+/// Warns that a measurement was stopped before its end; returns the verb's status.
+Status stopped_incomplete();
 /// One line on standard error.
 void note(const std::string& message);
 /// A line on standard error that the next one overwrites; empty clears it.

@@ -18,12 +18,6 @@ std::size_t bytes_of(const std::vector<T>& values) {
   return values.size() * sizeof(T);
 }
 
-/// "value 3 of sample 7", or without the first where a sample has one.
-std::string place_in(std::size_t at, std::size_t size, const std::string& what) {
-  const std::string sample = " of sample " + std::to_string(at / size);
-  return size == 1 ? "the " + what + sample : what + " " + std::to_string(at % size) + sample;
-}
-
 void require_tokens_below_in(const Split& split, const Dataset& dataset, std::size_t limit) {
   const std::size_t size = dataset.sample_size();
   const auto refuse = [&](std::size_t sample, std::size_t place, std::size_t token) {
@@ -51,6 +45,11 @@ void require_tokens_below_in(const Split& split, const Dataset& dataset, std::si
 }
 
 }  // namespace
+
+std::string place_in(std::size_t at, std::size_t size, const std::string& what) {
+  const std::string sample = " of sample " + std::to_string(at / size);
+  return size == 1 ? "the " + what + sample : what + " " + std::to_string(at % size) + sample;
+}
 
 Dataset::Dataset() { normalize({}); }
 

@@ -96,6 +96,10 @@ class Dataset {
   std::array<double, 256> double_table_{};
 };
 
+/// Returns "WHAT 3 of sample 7" for value `at` of samples of `size` values each, "the WHAT of
+/// sample 7" if a sample has one.
+std::string place_in(std::size_t at, std::size_t size, const std::string& what);
+
 /// One more than the largest label of both.
 std::size_t count_classes(const std::vector<std::int32_t>& train,
                           const std::vector<std::int32_t>& test);

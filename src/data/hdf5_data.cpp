@@ -20,8 +20,8 @@ void read_reals(const io::Hdf5Reader& reader, const std::string& path, Variant& 
   }
 }
 
-/// Calls `take(sample, place, value)` for every integer of a dataset, `size` of which are a
-/// sample's, about a million at a time.
+/// Calls `take(i, value)` for integer i of a dataset, `size` of which are a sample's, about a
+/// million at a time.
 template <class Take>
 void for_integers(const io::Hdf5Reader& reader, const std::string& path, std::size_t samples,
                   std::size_t size, const Take& take) {
@@ -34,15 +34,8 @@ void for_integers(const io::Hdf5Reader& reader, const std::string& path, std::si
     const std::size_t count = std::min(rows, samples - first);
     chunk.resize(count * size);
     reader.read_rows(path, first, count, chunk.data());
-    for (std::size_t i = 0; i < chunk.size(); ++i) take(first + i / size, i % size, chunk[i]);
+    for (std::size_t i = 0; i < chunk.size(); ++i) take(first * size + i, chunk[i]);
   }
-}
-
-/// "token 3 of sample 7", or "the label of sample 7" where a sample has one.
-std::string place_of(const std::string& what, std::size_t sample, std::size_t place,
-                     std::size_t size) {
-  const std::string of_sample = " of sample " + std::to_string(sample);
-  return size == 1 ? "the " + what + of_sample : what + " " + std::to_string(place) + of_sample;
 }
 
 /// Reads tokens, `size` a sample, and returns one more than the largest.
@@ -52,16 +45,13 @@ std::size_t read_tokens(const io::Hdf5Reader& reader, const std::string& path, s
   constexpr std::int64_t kMostToken = (std::int64_t{1} << 24) - 1;
   TokenStore tokens;
   tokens.reserve(split.samples * size, reader.file() + ": " + path);
-  for_integers(reader, path, split.samples, size,
-               [&](std::size_t sample, std::size_t place, std::int64_t value) {
-                 if (value < 0 || value > kMostToken) {
-                   reader.fail(path, place_of("token", sample, place, size) + " is " +
-                                         std::to_string(value) +
-                                         "; tokens count from 0 to at most " +
-                                         std::to_string(kMostToken));
-                 }
-                 tokens.add(static_cast<std::uint32_t>(value));
-               });
+  for_integers(reader, path, split.samples, size, [&](std::size_t i, std::int64_t value) {
+    if (value < 0 || value > kMostToken) {
+      reader.fail(path, place_in(i, size, "token") + " is " + std::to_string(value) +
+                            "; tokens count from 0 to at most " + std::to_string(kMostToken));
+    }
+    tokens.add(static_cast<std::uint32_t>(value));
+  });
   const std::size_t limit = tokens.limit();
   tokens.move_into(split);
   return limit;
@@ -76,14 +66,13 @@ std::vector<std::int32_t> read_labels(const io::Hdf5Reader& reader, const std::s
                      reader.file() + ": " + path, "its content");
   std::vector<std::int32_t> labels;
   labels.reserve(samples * size);
-  for_integers(
-      reader, path, samples, size, [&](std::size_t sample, std::size_t place, std::int64_t value) {
-        if (value < 0 || value > kMostLabel) {
-          reader.fail(path, place_of("label", sample, place, size) + " is " +
-                                std::to_string(value) + "; labels count the classes from 0");
-        }
-        labels.push_back(static_cast<std::int32_t>(value));
-      });
+  for_integers(reader, path, samples, size, [&](std::size_t i, std::int64_t value) {
+    if (value < 0 || value > kMostLabel) {
+      reader.fail(path, place_in(i, size, "label") + " is " + std::to_string(value) +
+                            "; labels count the classes from 0");
+    }
+    labels.push_back(static_cast<std::int32_t>(value));
+  });
   return labels;
 }
 

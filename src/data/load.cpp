@@ -139,7 +139,7 @@ std::vector<std::string> data_files(const config::DataOptions& options) {
       try {
         const std::vector<std::string> sources = hdf5_sources(options);
         files.insert(files.end(), sources.begin(), sources.end());
-      } catch (const RequestError&) {  // whoever reads it says what is wrong with it
+      } catch (const RequestError&) {  // load_dataset reports what is wrong with it
       }
       return files;
     }

@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "core/error.hpp"
+#include "io/file.hpp"
 
 namespace ridgeline::io {
 namespace {
@@ -37,15 +38,6 @@ rlim_t address_space() {
   return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
 }
 #endif
-
-void write_all(int descriptor, const std::string& bytes) {
-  for (std::size_t at = 0; at < bytes.size();) {
-    const ssize_t count = ::write(descriptor, bytes.data() + at, bytes.size() - at);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) _exit(1);
-    at += static_cast<std::size_t>(count);
-  }
-}
 
 [[noreturn]] void be_the_child(int pipe_end, pid_t parent, const ChildLimits& limits,
                                const std::function<std::string()>& work) {
@@ -71,8 +63,7 @@ void write_all(int descriptor, const std::string& bytes) {
   } catch (...) {
     _exit(1);
   }
-  write_all(pipe_end, result);
-  _exit(0);
+  _exit(write_all(pipe_end, result) ? 0 : 1);
 }
 
 }  // namespace

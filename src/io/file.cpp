@@ -79,30 +79,6 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-/// False, with errno set, unless every byte was taken.
-bool write_all(int descriptor, std::string_view bytes) {
-  constexpr std::size_t kChunk = std::size_t{1} << 30;
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kChunk));
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return false;
-    }
-    if (written == 0) {
-      errno = ENOSPC;
-      return false;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 /// "a folder", "a FIFO"; empty for a regular file.
 std::string special_kind(mode_t mode) {
   if (S_ISREG(mode)) return {};
@@ -125,8 +101,8 @@ std::string partial_name(const std::string& target) {
   return target + text + kPartial;
 }
 
-/// A temporary file of this process's own, created exclusively; nobody else writes to it. It is
-/// removed unless it was renamed.
+/// A temporary file that this process alone creates and writes. It is removed unless it was
+/// renamed.
 class PartialFile {
  public:
   /// `target` is the file that it will become; is_open() is false, with errno set, on failure.
@@ -191,6 +167,29 @@ std::string target_in_run(const std::string& path) {
 
 }  // namespace
 
+bool write_all(int descriptor, std::string_view bytes) {
+  constexpr std::size_t kChunk = std::size_t{1} << 30;
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kChunk));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    if (written == 0) {
+      errno = ENOSPC;
+      return false;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 InputFile::InputFile(const std::string& path) : path_(path), descriptor_(-1), size_(0) {
   check_path(path);
   // Opening a FIFO without a writer would wait, and a terminal could become the controlling one.
@@ -217,6 +216,7 @@ void InputFile::fail(const std::string& reason) const {
 }
 
 std::size_t InputFile::stored_bytes() const {
+  if (size_ <= kAlwaysAllowedBytes) return size_;
   const off_t here = ::lseek(descriptor_, 0, SEEK_CUR);
   std::size_t stored = 0;
   off_t at = 0;
@@ -251,9 +251,9 @@ std::string read_text(const std::string& path, std::size_t most) {
     }
   };
   refuse_above(file.size());
-  if (file.size() > kAlwaysAllowedBytes && file.stored_bytes() < file.size()) {
-    file.fail("it has holes: " + show_bytes(static_cast<double>(file.stored_bytes())) +
-              " are stored of " + show_bytes(static_cast<double>(file.size())));
+  if (const std::size_t stored = file.stored_bytes(); stored < file.size()) {
+    file.fail("it has holes: " + show_bytes(static_cast<double>(stored)) + " are stored of " +
+              show_bytes(static_cast<double>(file.size())));
   }
   require_memory(static_cast<double>(file.size()), path, "its content");
 

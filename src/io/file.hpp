@@ -13,6 +13,9 @@ namespace ridgeline::io {
 /// them.
 inline constexpr std::size_t kAlwaysAllowedBytes = std::size_t{256} << 20;
 
+/// What deflate compresses by at most, and what other filters are taken to reach.
+inline constexpr double kMostCompression = 1032;
+
 /// A regular file, open for reading. Opening never waits.
 class InputFile {
  public:
@@ -25,7 +28,8 @@ class InputFile {
 
   const std::string& path() const { return path_; }
   std::size_t size() const { return size_; }
-  /// Returns the bytes of the file that are stored: its size without its holes.
+  /// Returns the bytes that the content must fit into: the file's size, without its holes if it is
+  /// larger than kAlwaysAllowedBytes.
   std::size_t stored_bytes() const;
 
   /// Reads up to `count` bytes and returns how many: 0 at the end. Throws RequestError.
@@ -49,6 +53,12 @@ void require_memory(double bytes, const std::string& who, const std::string& wha
 
 /// Throws RequestError if `path` is empty or holds control characters.
 void check_path(const std::string& path);
+
+/// Returns the folder of a path as a path of its own: "a" for "a/b.h5", "." for "b.h5".
+std::string folder_of(const std::string& path);
+
+/// Writes to an open file or pipe; returns false, with errno set, unless every byte was taken.
+bool write_all(int descriptor, std::string_view bytes);
 
 /// Returns the file that `path` leads to through symbolic links, whether it exists or not. Throws
 /// RequestError for a link that leads nowhere, and for a FIFO, a socket, a device or a folder.

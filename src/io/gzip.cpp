@@ -16,7 +16,7 @@ struct MaybeGzipInput::State {
 
   InputFile file;
   std::vector<std::uint8_t> block = std::vector<std::uint8_t>(kBlock);
-  std::size_t begin = 0, end = 0;  ///< of what is left in the block
+  std::size_t begin = 0, end = 0;  ///< of the bytes in the block that are not yet read
   bool at_end = false;             ///< of the file
   bool is_gzip = false;
   bool in_member = false;  ///< between a gzip member's beginning and its end
@@ -132,10 +132,8 @@ std::size_t MaybeGzipInput::read(std::uint8_t* to, std::size_t count) {
 }
 
 double MaybeGzipInput::most_bytes() const {
-  constexpr double kMostCompression = 1032;
-  const InputFile& file = state_->file;
-  const std::size_t stored = file.size() > kAlwaysAllowedBytes ? file.stored_bytes() : file.size();
-  return static_cast<double>(stored) * (state_->is_gzip ? kMostCompression : 1);
+  return static_cast<double>(state_->file.stored_bytes()) *
+         (state_->is_gzip ? kMostCompression : 1);
 }
 
 }  // namespace ridgeline::io

@@ -171,7 +171,7 @@ class Hdf5Reader {
 
   std::string name_;
   std::vector<std::string> datasets_;  ///< to be inspected; empty for the whole file
-  std::size_t size_ = 0;               ///< of the file without its holes, in bytes
+  std::size_t size_ = 0;               ///< InputFile::stored_bytes()
   std::int64_t file_ = -1;
   std::int64_t access_ = -1;  ///< how objects are reached: not through external links
   mutable bool reached_external_link_ = false;

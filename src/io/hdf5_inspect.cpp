@@ -15,8 +15,6 @@
 namespace ridgeline::io {
 namespace {
 
-/// What deflate reaches at most, and what other filters that compress are taken to reach.
-constexpr double kMostCompression = 1032;
 constexpr int kDeepest = 64;                   ///< groups in groups
 constexpr std::size_t kMostObjects = 1000000;  ///< with attributes
 constexpr std::size_t kMostSources = 100000;   ///< of a virtual dataset

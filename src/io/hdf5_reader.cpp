@@ -56,8 +56,7 @@ Hdf5Reader::Hdf5Reader(const std::string& file, const std::vector<std::string>& 
     : name_(file), datasets_(datasets), texts_(std::move(texts)) {
   const Hdf5Lock lock;
   silence_hdf5();
-  const InputFile input(file);
-  size_ = input.size() > kAlwaysAllowedBytes ? input.stored_bytes() : input.size();
+  size_ = InputFile(file).stored_bytes();
   if (!is_hdf5(file)) throw RequestError(file + ": is not an HDF5 file");
   const Hdf5Handle properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)

@@ -106,7 +106,7 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
 }
 
 FileLock::~FileLock() {
-  // While it is held: whoever has it open already will find that it lost its name.
+  // While it is held: a process that has it open already finds that it lost its name.
   if (is_named(descriptor_, name_)) ::unlink(name_.c_str());
   ::close(descriptor_);
 }

@@ -18,16 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string folder_of(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-
 /// The numbers of the checkpoints beside `path`, from the lowest.
 std::vector<long> numbers_beside(const std::string& path) {
   std::vector<long> numbers;
   std::error_code error;
-  fs::directory_iterator entries(folder_of(path), error);
+  fs::directory_iterator entries(io::folder_of(path), error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const long number =
         io::number_of(entries->path().filename().string(), fs::path(path).filename().string());
@@ -37,20 +32,23 @@ std::vector<long> numbers_beside(const std::string& path) {
   return numbers;
 }
 
+/// Returns the step of a checkpoint; nullopt for a file that is none. Throws RequestError for a
+/// damaged one.
+std::optional<std::int64_t> step_in(const std::string& file) {
+  if (!io::is_hdf5(file)) return {};
+  const io::Hdf5Reader reader(file);
+  if (!reader.has_attribute("/", "format") || !reader.has_attribute("/state", "step")) return {};
+  return reader.integer_attribute("/state", "step");
+}
+
 /// Returns whether a file is the checkpoint of a step; false if it is damaged. Throws RequestError
 /// if the file is whole and no checkpoint of that step.
 bool is_checkpoint_of(const std::string& file, std::int64_t step) {
-  bool is_one = io::is_hdf5(file);
-  if (is_one) {
-    try {
-      const io::Hdf5Reader reader(file);
-      is_one = reader.has_attribute("/", "format") && reader.has_attribute("/state", "step") &&
-               reader.integer_attribute("/state", "step") == step;
-    } catch (const RequestError&) {
-      return false;
-    }
+  try {
+    if (step_in(file) == step) return true;
+  } catch (const RequestError&) {
+    return false;
   }
-  if (is_one) return true;
   throw RequestError(file + ": is no checkpoint of step " + std::to_string(step) +
                      ", which checkpoint.keep would replace; rename it, or choose another "
                      "--checkpoint");
@@ -169,7 +167,7 @@ void require_no_numbered_checkpoints(const std::string& path) {
   if (numbers.empty()) return;
   throw RequestError(io::numbered_path(path, numbers.back()) +
                      ": there are numbered checkpoints of an earlier run; go on with --resume " +
-                     folder_of(path) + ", or choose another --output");
+                     io::folder_of(path) + ", or choose another --output");
 }
 
 std::set<std::int64_t> numbered_checkpoints(const std::string& path) {
@@ -204,11 +202,8 @@ ResumePoint newest_checkpoint(
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     try {
-      if (!io::is_hdf5(name)) continue;
-      const io::Hdf5Reader file(name);
       // Other files may lie beside checkpoints.
-      if (!file.has_attribute("/", "format") || !file.has_attribute("/state", "step")) continue;
-      candidates.push_back({file.integer_attribute("/state", "step"), name});
+      if (const auto step = step_in(name)) candidates.push_back({*step, name});
     } catch (const RequestError& damage) {
       point.skipped.emplace_back(damage.what());
     }

@@ -237,35 +237,22 @@ void Network<Space, T>::evaluate(const Batch<Space, T>& batch) {
 
 template <class Space, class T>
 LossSums Network<Space, T>::read_losses() const {
-  double values[kernels::kLossSums];
-  const Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values, kernels::kLossSums);
-  Kokkos::deep_copy(instance_, host, loss_sums_);
-  instance_.fence();
+  const std::vector<double> values = read(loss_sums_);
   return {values[kernels::kLossTotal], values[kernels::kCorrect], values[kernels::kSamples]};
 }
 
 template <class Space, class T>
 void Network<Space, T>::reset_losses(const LossSums& begin_with) {
-  double values[kernels::kLossSums] = {};
+  std::vector<double> values(kernels::kLossSums);
   values[kernels::kLossTotal] = begin_with.loss;
   values[kernels::kCorrect] = begin_with.correct;
   values[kernels::kSamples] = begin_with.samples;
-  const Kokkos::View<const double*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values, kernels::kLossSums);
-  Kokkos::deep_copy(instance_, loss_sums_, host);
-  instance_.fence();
+  write(loss_sums_, values);
 }
 
 template <class Space, class T>
 void Network<Space, T>::set_step(std::int64_t step) {
-  const Kokkos::View<const std::int64_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(&step, 1);
-  Kokkos::deep_copy(instance_, step_, host);
-  instance_.fence();
+  write(step_, {step});
 }
 
 template <class Space, class T>
@@ -284,6 +271,11 @@ std::vector<typename View::non_const_value_type> Network<Space, T>::read(const V
 template <class Space, class T>
 std::vector<T> Network<Space, T>::read_parameters() const {
   return read(parameters_);
+}
+
+template <class Space, class T>
+void Network<Space, T>::write_parameters(const std::vector<T>& values) {
+  write(parameters_, values);
 }
 
 template <class Space, class T>
@@ -308,14 +300,10 @@ SkippedSteps Network<Space, T>::skipped_steps() const {
 
 template <class Space, class T>
 void Network<Space, T>::set_skipped_steps(const SkippedSteps& skipped) {
-  std::int64_t numbers[kernels::kHealthNumbers] = {};
+  std::vector<std::int64_t> numbers(kernels::kHealthNumbers);
   numbers[kernels::kBadInARow] = skipped.in_a_row;
   numbers[kernels::kSkipped] = skipped.total;
-  const Kokkos::View<const std::int64_t*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(numbers, kernels::kHealthNumbers);
-  Kokkos::deep_copy(instance_, health_, host);
-  instance_.fence();
+  write(health_, numbers);
 }
 
 // Looks at what each part of a step wrote.
@@ -409,14 +397,16 @@ void Network<Space, T>::write_state(const std::vector<std::vector<T>>& values) {
 }
 
 template <class Space, class T>
-void Network<Space, T>::write(const Buffer<Space, T>& buffer, const std::vector<T>& values) {
-  if (values.size() != buffer.size()) {
+template <class View>
+void Network<Space, T>::write(const View& view,
+                              const std::vector<typename View::non_const_value_type>& values) {
+  if (values.size() != view.size()) {
     throw std::logic_error("values for a buffer of another size");
   }
-  const Kokkos::View<const T*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+  const Kokkos::View<const typename View::non_const_value_type*, Kokkos::LayoutRight,
+                     Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
       host(values.data(), values.size());
-  Kokkos::deep_copy(instance_, buffer, host);
+  Kokkos::deep_copy(instance_, view, host);
   instance_.fence();
 }
 

@@ -101,7 +101,7 @@ class Network {
   std::vector<T> read_gradients() const;
   /// The optimizer's state, as kernels::state_names has it; laid out as the trained parameters.
   std::vector<std::vector<T>> read_state() const;
-  void write_parameters(const std::vector<T>& values) { write(parameters_, values); }
+  void write_parameters(const std::vector<T>& values);
   void write_state(const std::vector<std::vector<T>>& values);
   void set_step(std::int64_t step);
   /// The step, counted from 1, from which on nothing was updated, because it was not finite; 0 for
@@ -122,7 +122,8 @@ class Network {
 
   template <class View>
   std::vector<typename View::non_const_value_type> read(const View& view) const;
-  void write(const Buffer<Space, T>& buffer, const std::vector<T>& values);
+  template <class View>
+  void write(const View& view, const std::vector<typename View::non_const_value_type>& values);
   void make_layers(const Options& options, const layers::Target& target);
   /// The output of a layer (or kNetworkInput's) for these inputs.
   Matrix<Space, T> output(std::size_t layer, const Matrix<Space, const T>& inputs) const;
