@@ -202,12 +202,12 @@ class Files {
       if (const auto reason = refusal(deck_, *file)) throw RequestError(*reason);
       return file;
     }
-    const network::ResumePoint point = network::newest_checkpoint(
+    network::ResumePoint point = network::newest_checkpoint(
         options_.resume, [&](const network::CheckpointFile& file) { return refusal(deck_, file); });
     for (const std::string& skipped : point.skipped) warn("skipped " + skipped);
-    console.say("going on from " + point.file);
-    files_.input("--resume", point.file);
-    return std::make_unique<network::CheckpointFile>(point.file);
+    console.say("going on from " + point.file->path());
+    files_.input("--resume", point.file->path());
+    return std::move(point.file);
   }
 
   // Makes what is missing, once nothing else can be wrong.
@@ -312,12 +312,13 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   if (!options.dry_run) files.lock();
   network::TrainingFiles training;
   training.checkpoint = files.checkpoint();
-  std::unique_ptr<network::CheckpointFile> weights = files.open_resumed(console);
-  if (weights) training.resume = weights->path();
+  training.resume = files.open_resumed(console);
   if (!options.init.empty()) {
-    training.init = options.init;
-    weights = std::make_unique<network::CheckpointFile>(options.init);
+    training.init = std::make_shared<const network::CheckpointFile>(options.init);
   }
+  std::shared_ptr<const network::CheckpointFile> weights =
+      training.resume ? training.resume : training.init;
+  const std::string resumed_from = training.resume ? training.resume->path() : std::string();
   // A text's tokens mean what they meant when the weights were trained.
   const Session session =
       open_session(deck, weights ? vocabulary_of(*weights) : data::Vocabulary());
@@ -352,7 +353,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
             Runtime::host_threads().binding, show_bytes(double(memory.total())),
             show_bytes(double(session.dataset.memory_bytes()))));
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
-                                             training, console);
+                                             std::move(training), console);
         json = record_of(deck, session, space, done);
         return done;
       });
@@ -360,8 +361,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
 
   using network::Outcome;
   if (result.outcome == Outcome::already_finished) {
-    console.say(fmt::format("{} has finished already, after {} epochs; nothing to do",
-                            *training.resume, result.state.epoch));
+    console.say(fmt::format("{} has finished already, after {} epochs; nothing to do", resumed_from,
+                            result.state.epoch));
   }
   const bool ended = result.outcome == Outcome::finished ||
                      result.outcome == Outcome::stopped_early ||

@@ -124,7 +124,7 @@ struct CheckpointOptions {
   std::int64_t every_epochs = 1;
   std::int64_t every_steps = 0;
   std::optional<std::int64_t> keep;  ///< how many are kept, each numbered by its step; else one
-  OptionTable table;                 ///< of no deck where it has no [checkpoint]
+  OptionTable table;                 ///< without keys where the deck has no [checkpoint]
 };
 
 /// [run]: what belongs to one run, and not to what is trained.

@@ -317,24 +317,12 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   return checkpoint;
 }
 
-template <class T>
-Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan) {
-  return CheckpointFile(path).load<T>(plan);
-}
-
-template <class T>
-std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan) {
-  return CheckpointFile(path).parameters<T>(plan);
-}
-
 #define RIDGELINE_CHECKPOINT(T)                                                                   \
   template std::optional<NonFiniteParameter> nonfinite_parameter<T>(const NetworkPlan&,           \
                                                                     const Checkpoint<T>&);        \
   template void save_checkpoint<T>(const std::string&, const NetworkPlan&, const Checkpoint<T>&); \
   template std::vector<T> CheckpointFile::parameters<T>(const NetworkPlan&) const;                \
-  template Checkpoint<T> CheckpointFile::load<T>(const NetworkPlan&) const;                       \
-  template Checkpoint<T> load_checkpoint<T>(const std::string&, const NetworkPlan&);              \
-  template std::vector<T> load_parameters<T>(const std::string&, const NetworkPlan&);
+  template Checkpoint<T> CheckpointFile::load<T>(const NetworkPlan&) const;
 RIDGELINE_CHECKPOINT(float)
 RIDGELINE_CHECKPOINT(double)
 

@@ -94,12 +94,4 @@ class CheckpointFile {
   std::int64_t version_ = 0;  ///< 0: a network alone
 };
 
-/// CheckpointFile(path).load(plan).
-template <class T>
-Checkpoint<T> load_checkpoint(const std::string& path, const NetworkPlan& plan);
-
-/// CheckpointFile(path).parameters(plan).
-template <class T>
-std::vector<T> load_parameters(const std::string& path, const NetworkPlan& plan);
-
 }  // namespace ridgeline::network

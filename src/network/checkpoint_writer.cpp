@@ -212,10 +212,10 @@ ResumePoint newest_checkpoint(
                    [](const Candidate& a, const Candidate& b) { return a.step > b.step; });
   for (const Candidate& candidate : candidates) {
     try {
-      const CheckpointFile file(candidate.file);
-      const std::optional<std::string> reason = refusal(file);
+      auto file = std::make_unique<CheckpointFile>(candidate.file);
+      const std::optional<std::string> reason = refusal(*file);
       if (!reason) {
-        point.file = candidate.file;
+        point.file = std::move(file);
         return point;
       }
       point.skipped.push_back(candidate.file + ": " + *reason);

@@ -69,7 +69,7 @@ std::set<std::int64_t> numbered_checkpoints(const std::string& path);
 
 /// Where a run goes on: the newest checkpoint of a folder that is whole and fits.
 struct ResumePoint {
-  std::string file;
+  std::unique_ptr<CheckpointFile> file;
   std::vector<std::string> skipped;  ///< newer ones, each with the reason, one line each
 };
 

@@ -163,23 +163,24 @@ Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
   Checkpoint<T> run;
   const data::Fingerprint fingerprint = data::fingerprint_of(dataset);
   if (files.resume) {
-    run = load_checkpoint<T>(*files.resume, plan);
-    require_resumable(*files.resume, run.state, deck, dataset);
+    run = files.resume->load<T>(plan);
+    require_resumable(files.resume->path(), run.state, deck, dataset);
     if (run.seed != deck.train.seed) {
-      throw RequestError(*files.resume + ": /state has the seed " + std::to_string(run.seed) +
-                         ", and train.seed is " + std::to_string(deck.train.seed));
+      throw RequestError(files.resume->path() + ": /state has the seed " +
+                         std::to_string(run.seed) + ", and train.seed is " +
+                         std::to_string(deck.train.seed));
     }
     const std::string difference = run.data ? fingerprint.difference(*run.data) : std::string();
     if (!difference.empty()) {
-      throw RequestError(*files.resume + ": /data: " + deck.name +
+      throw RequestError(files.resume->path() + ": /data: " + deck.name +
                          "'s data have changed since: " + difference);
     }
   } else {
-    run.parameters = files.init ? load_parameters<T>(*files.init, plan)
-                                : initial_parameters<T>(plan, deck.train.seed);
+    run.parameters =
+        files.init ? files.init->parameters<T>(plan) : initial_parameters<T>(plan, deck.train.seed);
   }
   if (files.resume && run.vocabulary != dataset.vocabulary.characters()) {
-    throw RequestError(*files.resume + ": /vocabulary is another than that of " + deck.name +
+    throw RequestError(files.resume->path() + ": /vocabulary is another than that of " + deck.name +
                        "'s text; the text has changed since");
   }
   run.data = fingerprint;
@@ -217,18 +218,19 @@ template <class Space, class T>
 class TrainingRun {
  public:
   TrainingRun(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
-              const config::Deck& deck, const data::Dataset& dataset, const TrainingFiles& files,
-              TrainingEvents& events, Checkpoint<T> begin)
+              const config::Deck& deck, const data::Dataset& dataset, const std::string& checkpoint,
+              const std::string& resumed_from, TrainingEvents& events, Checkpoint<T> begin)
       : deck_(deck),
         dataset_(dataset),
-        files_(files),
+        checkpoint_(checkpoint),
+        resumed_from_(resumed_from),
         events_(events),
         batch_(deck.train.batch),
         run_(std::move(begin)),
         first_step_(run_.state.step),
         network_(instance, plan, network_options<Space, T>(deck, dataset)),
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
-        writer_(plan, files.checkpoint, deck.checkpoint.keep,
+        writer_(plan, checkpoint, deck.checkpoint.keep,
                 ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
@@ -419,10 +421,9 @@ class TrainingRun {
     writer_.finish();
     std::string last = "no checkpoint was written before";
     if (const auto step = writer_.newest_step()) {
-      last = "the last checkpoint is " + files_.checkpoint + ", of step " + std::to_string(*step);
-    } else if (files_.resume) {
-      last =
-          "the last checkpoint is " + *files_.resume + ", of step " + std::to_string(first_step_);
+      last = "the last checkpoint is " + checkpoint_ + ", of step " + std::to_string(*step);
+    } else if (!resumed_from_.empty()) {
+      last = "the last checkpoint is " + resumed_from_ + ", of step " + std::to_string(first_step_);
     }
     failure_ = what + "; " + last;
     return Outcome::diverged;
@@ -430,7 +431,7 @@ class TrainingRun {
 
   const config::Deck& deck_;
   const data::Dataset& dataset_;
-  const TrainingFiles& files_;
+  const std::string checkpoint_, resumed_from_;
   TrainingEvents& events_;
   const std::int64_t batch_;
   Checkpoint<T> run_;
@@ -447,8 +448,8 @@ class TrainingRun {
 
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
-                     const config::Deck& deck, const data::Dataset& dataset,
-                     const TrainingFiles& files, TrainingEvents& events) {
+                     const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
+                     TrainingEvents& events) {
   Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files);
   const auto& early_stop = deck.train.early_stop;
   if (begin.state.epoch >= deck.train.epochs ||
@@ -459,14 +460,19 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
     result.state = begin.state;
     return result;
   }
-  return TrainingRun<Space, T>(instance, plan, deck, dataset, files, events, std::move(begin))
+  const std::string resumed_from = files.resume ? files.resume->path() : std::string();
+  // A run of a day keeps no file open that it may replace.
+  files.resume.reset();
+  files.init.reset();
+  return TrainingRun<Space, T>(instance, plan, deck, dataset, files.checkpoint, resumed_from,
+                               events, std::move(begin))
       .run();
 }
 
 #define RIDGELINE_TRAINER(Space, T)                                                         \
   template TrainingResult train<Space, T>(const Space&, std::shared_ptr<const NetworkPlan>, \
                                           const config::Deck&, const data::Dataset&,        \
-                                          const TrainingFiles&, TrainingEvents&);           \
+                                          TrainingFiles, TrainingEvents&);                  \
   template LossSums evaluate<Space, T>(Network<Space, T>&, const data::Dataset&,            \
                                        const data::Split&, std::size_t);
 RIDGELINE_FOR_SPACES(RIDGELINE_TRAINER)

@@ -67,18 +67,19 @@ struct TrainingResult {
 
 /// Where a run begins and what it writes.
 struct TrainingFiles {
-  std::string checkpoint;             ///< written at its times and at the end
-  std::optional<std::string> resume;  ///< continue bitwise from this checkpoint
-  std::optional<std::string> init;    ///< weights to begin with
+  std::string checkpoint;                        ///< written at its times and at the end
+  std::shared_ptr<const CheckpointFile> resume;  ///< continue bitwise from this one, if any
+  std::shared_ptr<const CheckpointFile> init;    ///< weights to begin with, if any
 };
 
 /// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,
 /// and however often it was interrupted and resumed. Throws RequestError for files that do not fit
-/// and RunError if a checkpoint cannot be written.
+/// and RunError if a checkpoint cannot be written. Files handed over are closed before the first
+/// step.
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
-                     const config::Deck& deck, const data::Dataset& dataset,
-                     const TrainingFiles& files, TrainingEvents& events);
+                     const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
+                     TrainingEvents& events);
 
 /// Loss and accuracy of a split, in batches.
 template <class Space, class T>

@@ -23,6 +23,9 @@ using testing::contains;
 using testing::error_of;
 using testing::Experiment;
 using testing::kMixed;
+using testing::load_checkpoint;
+using testing::load_parameters;
+using testing::opened;
 using testing::ScratchFolder;
 
 std::string case_of(const std::string& name) {
@@ -194,7 +197,7 @@ TEST_F(DamagedCheckpoint, OfOtherDataIsNotResumed) {
                                   "train.epochs=9", "data.seed=2"});
   EXPECT_TRUE(
       contains(error_of([&] {
-                 other.run<Kokkos::DefaultHostExecutionSpace, float>({bad, good, {}});
+                 other.run<Kokkos::DefaultHostExecutionSpace, float>({bad, opened(good), {}});
                }),
                good + ": /data: deck.toml's data have changed since: another first sample"));
   // A state that fits no run of this deck, whatever the file says.
@@ -204,11 +207,11 @@ TEST_F(DamagedCheckpoint, OfOtherDataIsNotResumed) {
   save_checkpoint(bad, *experiment.plan, shifted);
   const Experiment longer(
       kMixed, {"train.optimizer={ kind = \"adam\", learning_rate = 0.01 }", "train.epochs=9"});
-  EXPECT_TRUE(
-      contains(error_of([&] {
-                 longer.run<Kokkos::DefaultHostExecutionSpace, float>({folder / "x.h5", bad, {}});
-               }),
-               "/state: no run of this deck on 70 samples stands at epoch 3, sample 7"));
+  EXPECT_TRUE(contains(
+      error_of([&] {
+        longer.run<Kokkos::DefaultHostExecutionSpace, float>({folder / "x.h5", opened(bad), {}});
+      }),
+      "/state: no run of this deck on 70 samples stands at epoch 3, sample 7"));
 }
 
 // Version 1, with texts of variable length, from a release before version 2.
@@ -228,7 +231,7 @@ TEST_F(CheckpointOfVersion1, IsReadAndResumed) {
   const ScratchFolder folder;
   const Experiment longer(config::Deck::load(case_of("d1.toml"), {"train.epochs=3"}));
   longer.run<Kokkos::DefaultHostExecutionSpace, float>(
-      {folder / "a.h5", case_of("ckpt_good.h5"), {}});
+      {folder / "a.h5", opened(case_of("ckpt_good.h5")), {}});
   EXPECT_EQ(io::Hdf5Reader(folder / "a.h5").integer_attribute("/", "version"), 2);
   EXPECT_EQ(load_checkpoint<float>(folder / "a.h5", *plan).state.epoch, 3);
 }

@@ -8,6 +8,7 @@
 
 #include "io/hdf5.hpp"
 #include "io/scratch.hpp"
+#include "network/checkpoints.hpp"
 #include "network/networks.hpp"
 
 // Checkpoints as files; none of this needs Kokkos to run.
@@ -21,6 +22,8 @@ using testing::deck_of;
 using testing::error_of;
 using testing::kMixed;
 using testing::kPerceptron;
+using testing::load_checkpoint;
+using testing::load_parameters;
 using testing::plan_of;
 using testing::ScratchFolder;
 

@@ -14,6 +14,8 @@ namespace {
 
 using testing::contains;
 using testing::Experiment;
+using testing::load_checkpoint;
+using testing::opened;
 using testing::ScratchFolder;
 using testing::Watch;
 using Host = Kokkos::DefaultHostExecutionSpace;
@@ -102,7 +104,7 @@ bias = false
   }
   save_checkpoint(folder / "init.h5", *experiment.plan, begin);
   const TrainingResult result =
-      experiment.run<Host, float>({folder / "a.h5", {}, folder / "init.h5"});
+      experiment.run<Host, float>({folder / "a.h5", {}, opened(folder / "init.h5")});
   EXPECT_EQ(result.outcome, Outcome::diverged);
   EXPECT_TRUE(contains(result.failure,
                        "training diverged at step 1: fc2, backward: gradient of its input is not "
@@ -151,7 +153,7 @@ TEST_F(NonFiniteSteps, AreCountedOverAResume) {
   whole.run<Host, float>({folder / "whole.h5", {}, {}});
   part.run<Host, float>({folder / "part.h5", {}, {}});
   EXPECT_EQ(load_checkpoint<float>(folder / "part.h5", *part.plan).state.skipped.in_a_row, 2);
-  whole.run<Host, float>({folder / "part.h5", folder / "part.h5", {}});
+  whole.run<Host, float>({folder / "part.h5", opened(folder / "part.h5"), {}});
   testing::expect_same_run<float>(folder / "part.h5", folder / "whole.h5", *whole.plan, "resume");
   EXPECT_EQ(load_checkpoint<float>(folder / "part.h5", *part.plan).state.skipped.total,
             load_checkpoint<float>(folder / "whole.h5", *part.plan).state.skipped.total);

@@ -11,6 +11,8 @@ using testing::expect_same_run;
 using testing::Experiment;
 using testing::kMixed;
 using testing::kPerceptron;
+using testing::load_checkpoint;
+using testing::opened;
 using testing::ScratchFolder;
 using testing::Watch;
 
@@ -53,7 +55,7 @@ void check_resume(const Experiment& whole, const std::string& whole_path, const 
     const TrainingResult result = stopping.run<Space, T>(files);
     EXPECT_EQ(result.outcome, Outcome::stopped_after_steps) << what;
     EXPECT_EQ(result.state.step, stop) << what;
-    files.resume = part;
+    files.resume = opened(part);
   }
   const TrainingResult result = whole.run<Space, T>(files);
   EXPECT_EQ(result.outcome, Outcome::finished) << what;
@@ -101,7 +103,7 @@ TEST_F(Resume, FromEveryCheckpointOfARunGivesTheSameBits) {
   const Experiment experiment(kPerceptron, with(kVariants[2], often));
   for (const std::int64_t step : {3, 5, 6, 9, 10, 12}) {
     const std::string from = folder / ("a-" + std::to_string(step) + ".h5");
-    experiment.run<HostSpace, double>({folder / "b.h5", from, {}});
+    experiment.run<HostSpace, double>({folder / "b.h5", opened(from), {}});
     expect_same_run<double>(folder / "b.h5", folder / "a.h5", *experiment.plan, from);
   }
 }
@@ -114,7 +116,7 @@ TEST_F(Resume, AfterASignalGivesTheSameBits) {
     Watch watch;
     watch.stop_at = stop;
     experiment.run<HostSpace, float>({folder / "a.h5", {}, {}}, watch);
-    experiment.run<HostSpace, float>({folder / "b.h5", folder / "a.h5", {}});
+    experiment.run<HostSpace, float>({folder / "b.h5", opened(folder / "a.h5"), {}});
     expect_same_run<float>(folder / "b.h5", folder / "whole.h5", *experiment.plan,
                            std::to_string(stop));
   }
@@ -129,7 +131,7 @@ TEST_F(Resume, WithMoreEpochsGoesOnAsALongerRunWouldHave) {
     const Experiment shorter(kPerceptron,
                              with(sets, {"train.stop_after_steps=" + std::to_string(stop)}));
     shorter.run<HostSpace, float>({folder / "short.h5", {}, {}});
-    longer.run<HostSpace, float>({folder / "short.h5", folder / "short.h5", {}});
+    longer.run<HostSpace, float>({folder / "short.h5", opened(folder / "short.h5"), {}});
     expect_same_run<float>(folder / "short.h5", folder / "long.h5", *longer.plan,
                            std::to_string(stop));
   }
@@ -142,7 +144,7 @@ TEST_F(Resume, OfAFinishedRunDoesNothing) {
   const std::string before = testing::bytes_of_file(folder / "a.h5");
   Watch watch;
   const TrainingResult again =
-      experiment.run<HostSpace, float>({folder / "b.h5", folder / "a.h5", {}}, watch);
+      experiment.run<HostSpace, float>({folder / "b.h5", opened(folder / "a.h5"), {}}, watch);
   EXPECT_EQ(again.outcome, Outcome::already_finished);
   EXPECT_EQ(watch.steps, 0);
   EXPECT_EQ(again.state.history.test_accuracy, first.state.history.test_accuracy);
@@ -158,7 +160,7 @@ TEST_F(Resume, OnAnotherSpaceOfTheHostGivesTheSameBits) {
   const Experiment stopping(testing::kWide, with(sets, {"train.stop_after_steps=3"}));
   whole.run<Kokkos::OpenMP, float>({folder / "whole.h5", {}, {}});
   stopping.run<Kokkos::Serial, float>({folder / "part.h5", {}, {}});
-  whole.run<Kokkos::OpenMP, float>({folder / "part.h5", folder / "part.h5", {}});
+  whole.run<Kokkos::OpenMP, float>({folder / "part.h5", opened(folder / "part.h5"), {}});
   expect_same_run<float>(folder / "part.h5", folder / "whole.h5", *whole.plan, "spaces");
 #else
   GTEST_SKIP() << "a build with one space";
@@ -173,7 +175,7 @@ TEST_F(Resume, OfACursorBeyondTheDataIsRefused) {
   checkpoint.state.sample = 71;
   save_checkpoint(folder / "a.h5", *experiment.plan, checkpoint);
   EXPECT_NE(testing::error_of([&] {
-              experiment.run<HostSpace, float>({folder / "a.h5", folder / "a.h5", {}});
+              experiment.run<HostSpace, float>({folder / "a.h5", opened(folder / "a.h5"), {}});
             }),
             "none");
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "io/scratch.hpp"
-#include "network/checkpoint.hpp"
+#include "network/checkpoints.hpp"
 #include "network/networks.hpp"
 #include "network/trainer.hpp"
 
@@ -60,8 +60,8 @@ struct Experiment {
 template <class T>
 void expect_same_run(const std::string& found_path, const std::string& expected_path,
                      const network::NetworkPlan& plan, const std::string& what) {
-  const auto found = network::load_checkpoint<T>(found_path, plan);
-  const auto expected = network::load_checkpoint<T>(expected_path, plan);
+  const auto found = load_checkpoint<T>(found_path, plan);
+  const auto expected = load_checkpoint<T>(expected_path, plan);
   EXPECT_EQ(found.parameters, expected.parameters) << what;
   EXPECT_EQ(found.optimizer_state, expected.optimizer_state) << what;
   EXPECT_EQ(found.seed, expected.seed) << what;

@@ -17,6 +17,9 @@ using testing::expect_same_run;
 using testing::Experiment;
 using testing::kMixed;
 using testing::kPerceptron;
+using testing::load_checkpoint;
+using testing::load_parameters;
+using testing::opened;
 using testing::ScratchFolder;
 using testing::Watch;
 
@@ -161,7 +164,7 @@ TEST_F(Training, InitBeginsWithTheGivenWeightsAndNothingElse) {
   Watch watch;
   watch.stop_at = 1;
   const TrainingResult result =
-      experiment.run<Space, double>({folder / "second.h5", {}, folder / "first.h5"}, watch);
+      experiment.run<Space, double>({folder / "second.h5", {}, opened(folder / "first.h5")}, watch);
   EXPECT_EQ(result.state.step, 1);
   EXPECT_TRUE(result.state.history.train_loss.empty());
   // The same step by hand, from those weights and without velocity.
@@ -222,7 +225,7 @@ TEST_F(Training, ALossThatIsNotFiniteIsDivergenceEvenWhereTheWeightsAreFinite) {
     save_checkpoint(folder / "huge.h5", *experiment.plan, huge);
     Watch watch;
     const TrainingResult result =
-        experiment.run<Space, float>({folder / "a.h5", {}, folder / "huge.h5"}, watch);
+        experiment.run<Space, float>({folder / "a.h5", {}, opened(folder / "huge.h5")}, watch);
     EXPECT_EQ(result.outcome, Outcome::diverged);
     EXPECT_EQ(watch.steps, 1);
     EXPECT_TRUE(contains(result.failure, "training diverged at step 1: loss, forward: loss by row"))
@@ -332,7 +335,8 @@ TEST_F(Training, EndsEarlyWithACheckpointAndStaysEnded) {
   EXPECT_EQ(result.outcome, Outcome::stopped_early);
   EXPECT_EQ(result.state.epoch, 3);
   const std::string before = bytes_of_file(folder / "a.h5");
-  const TrainingResult again = experiment.run<Space, float>({folder / "a.h5", folder / "a.h5", {}});
+  const TrainingResult again =
+      experiment.run<Space, float>({folder / "a.h5", opened(folder / "a.h5"), {}});
   EXPECT_EQ(again.outcome, Outcome::already_finished);
   EXPECT_EQ(bytes_of_file(folder / "a.h5"), before);
 }

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "network/checkpoint.hpp"
+
+namespace ridgeline::testing {
+
+/// A checkpoint to go on from or to begin with.
+inline std::shared_ptr<const network::CheckpointFile> opened(const std::string& path) {
+  return std::make_shared<const network::CheckpointFile>(path);
+}
+
+template <class T>
+network::Checkpoint<T> load_checkpoint(const std::string& path, const network::NetworkPlan& plan) {
+  return network::CheckpointFile(path).load<T>(plan);
+}
+
+template <class T>
+std::vector<T> load_parameters(const std::string& path, const network::NetworkPlan& plan) {
+  return network::CheckpointFile(path).parameters<T>(plan);
+}
+
+}  // namespace ridgeline::testing
