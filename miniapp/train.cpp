@@ -1,21 +1,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "config/duration.hpp"
-#include "io/file.hpp"
 #include "io/json.hpp"
-#include "io/lock.hpp"
-#include "io/run_files.hpp"
 #include "io/table.hpp"
 #include "machine/description.hpp"
-#include "network/checkpoint_writer.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 #include "signals.hpp"
+#include "train_files.hpp"
 
 namespace ridgeline::miniapp {
 
@@ -23,13 +19,6 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                    io::TableFormat format);
 
 namespace {
-
-struct TrainOptions {
-  DeckOptions deck;
-  std::string output, checkpoint, resume, init, stop_after;
-  std::optional<std::int64_t> seed;
-  bool quiet = false, dry_run = false, no_lock = false;
-};
 
 // Prints epochs as they end, and progress if standard error is a terminal; ends training on a
 // signal or when its time is over.
@@ -158,98 +147,6 @@ void print_shares(const network::TrainingResult& result, std::int64_t batch) {
                     show_seconds(result.step_seconds.median), result.step_seconds.repeats));
 }
 
-// Why a checkpoint's run cannot go on as this deck says; nothing if it can.
-std::optional<std::string> refusal(const config::Deck& deck,
-                                   const network::CheckpointFile& checkpoint) {
-  const config::Deck before =
-      config::Deck::parse(checkpoint.deck_text(), checkpoint.path() + ": /deck",
-                          std::filesystem::path(deck.name).parent_path().string());
-  return deck.difference_that_forbids_resume(before);
-}
-
-// The files of a run. None is written before all are known to be possible.
-class Files {
- public:
-  Files(const config::Deck& deck, const TrainOptions& options)
-      : deck_(deck),
-        options_(options),
-        checkpoint_(options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
-                                               : options.checkpoint),
-        record_(inside(options.output, "train.json")) {
-    add_inputs(deck, files_);
-    if (!options.init.empty()) files_.input("--init", options.init);
-    const bool is_folder = !options.resume.empty() && io::is_folder(options.resume);
-    if (!options.resume.empty() && !is_folder) files_.input("--resume", options.resume);
-    add_outputs();
-  }
-
-  const std::string& checkpoint() const { return checkpoint_; }
-  const std::string& record() const { return record_; }
-
-  // Holds the checkpoint, as soon as there is a folder for it.
-  void lock() {
-    if (lock_ || options_.no_lock || !io::is_folder(io::folder_of(checkpoint_))) return;
-    lock_.emplace(checkpoint_);
-    if (!lock_->warning().empty()) warn(lock_->warning());
-    io::remove_stale_partials(checkpoint_);
-  }
-
-  // The checkpoint to go on from, with notes of those that were skipped.
-  std::unique_ptr<network::CheckpointFile> open_resumed(const Console& console) {
-    if (options_.resume.empty()) return {};
-    if (!io::is_folder(options_.resume)) {
-      auto file = std::make_unique<network::CheckpointFile>(options_.resume);
-      if (const auto reason = refusal(deck_, *file)) throw RequestError(*reason);
-      return file;
-    }
-    network::ResumePoint point = network::newest_checkpoint(
-        options_.resume, [&](const network::CheckpointFile& file) { return refusal(deck_, file); });
-    for (const std::string& skipped : point.skipped) warn("skipped " + skipped);
-    console.say("going on from " + point.file->path());
-    files_.input("--resume", point.file->path());
-    return std::move(point.file);
-  }
-
-  // Makes what is missing, once nothing else can be wrong.
-  void make() {
-    folders_.emplace(options_.output);
-    lock();
-    for (const std::string& file : {checkpoint_, record_}) io::check_writable(file);
-    if (deck_.checkpoint.keep && options_.resume.empty()) {
-      network::require_no_numbered_checkpoints(checkpoint_);
-    }
-  }
-  void keep() { folders_->keep(); }
-
- private:
-  void add_outputs() {
-    const bool by_deck = deck_.checkpoint.table.has("path");
-    const std::string advice = !options_.checkpoint.empty() ? "choose another --checkpoint"
-                               : by_deck ? "change checkpoint.path, or give --checkpoint"
-                                         : "set checkpoint.path in the deck, or give --checkpoint";
-    const std::string what = !options_.checkpoint.empty() || by_deck
-                                 ? "the checkpoint"
-                                 : "the checkpoint, which is named after the deck by default,";
-    // A resumed run may replace the checkpoint that it continues.
-    files_.output(what, checkpoint_, advice, "--resume");
-    if (deck_.checkpoint.keep) {
-      files_.numbered_outputs("a numbered checkpoint", checkpoint_, advice, "--resume");
-    }
-    if (!options_.no_lock) {
-      files_.output("the checkpoint's lock", io::FileLock::name_of(checkpoint_), advice);
-    }
-    files_.output("train.json", record_, "choose another --output");
-    if (!options_.checkpoint.empty()) require_folder_of(checkpoint_);
-  }
-
-  const config::Deck& deck_;
-  const TrainOptions& options_;
-  const std::string checkpoint_, record_;
-  io::RunFiles files_;
-  std::optional<MadeFolders> folders_;  // the lock goes before its folder
-  std::optional<io::FileLock> lock_;
-};
-
 std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& options) {
   if (options.stop_after.empty()) return deck.run.stop_after;
   const std::optional<double> seconds = config::parse_duration(options.stop_after);
@@ -283,9 +180,9 @@ io::Json record_of(const config::Deck& deck, const Session& session, SpaceKind s
   return json;
 }
 
-Files files_of(const config::Deck& deck, const TrainOptions& options) {
+TrainFiles files_of(const config::Deck& deck, const TrainOptions& options) {
   try {
-    return Files(deck, options);
+    return TrainFiles(deck, options);
   } catch (const RequestError&) {
     // Errors in the data come before conflicts of file names.
     open_session(deck);
@@ -305,14 +202,14 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets, options.seed);
   const std::optional<double> stop_after = time_limit(deck, options);
-  Files files = files_of(deck, options);
+  TrainFiles files = files_of(deck, options);
   const SpaceKind space =
       options.dry_run ? planned_space(options.deck.space) : resolve_space(options.deck.space);
   Console console(format, options.quiet, stop_after);
   if (!options.dry_run) files.lock();
   network::TrainingFiles training;
   training.checkpoint = files.checkpoint();
-  training.resume = files.open_resumed(console);
+  training.resume = files.open_resumed([&](const std::string& message) { console.say(message); });
   if (!options.init.empty()) {
     training.init = std::make_shared<const network::CheckpointFile>(options.init);
   }

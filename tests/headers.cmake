@@ -27,4 +27,4 @@ target_compile_options(ridgeline_headers PRIVATE -O0 -g0 -Werror)
 
 add_test(NAME headers COMMAND "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}"
   --target ridgeline_headers)
-set_tests_properties(headers PROPERTIES LABELS "package" TIMEOUT 900)
+set_tests_properties(headers PROPERTIES LABELS "package" RUN_SERIAL ON TIMEOUT 900)

@@ -317,6 +317,13 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   return checkpoint;
 }
 
+std::optional<std::int64_t> checkpoint_step(const std::string& file) {
+  if (!io::is_hdf5(file)) return {};
+  const io::Hdf5Reader reader(file);
+  if (!reader.has_attribute("/", "format") || !reader.has_attribute("/state", "step")) return {};
+  return reader.integer_attribute("/state", "step");
+}
+
 #define RIDGELINE_CHECKPOINT(T)                                                                   \
   template std::optional<NonFiniteParameter> nonfinite_parameter<T>(const NetworkPlan&,           \
                                                                     const Checkpoint<T>&);        \

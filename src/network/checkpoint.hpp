@@ -94,4 +94,8 @@ class CheckpointFile {
   std::int64_t version_ = 0;  ///< 0: a network alone
 };
 
+/// Returns the step of a checkpoint without comparing its content with its digest; nullopt for a
+/// file that is none. Throws RequestError for one that is damaged beyond that.
+std::optional<std::int64_t> checkpoint_step(const std::string& file);
+
 }  // namespace ridgeline::network

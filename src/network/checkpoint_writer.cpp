@@ -32,20 +32,11 @@ std::vector<long> numbers_beside(const std::string& path) {
   return numbers;
 }
 
-/// Returns the step of a checkpoint; nullopt for a file that is none. Throws RequestError for a
-/// damaged one.
-std::optional<std::int64_t> step_in(const std::string& file) {
-  if (!io::is_hdf5(file)) return {};
-  const io::Hdf5Reader reader(file);
-  if (!reader.has_attribute("/", "format") || !reader.has_attribute("/state", "step")) return {};
-  return reader.integer_attribute("/state", "step");
-}
-
 /// Returns whether a file is the checkpoint of a step; false if it is damaged. Throws RequestError
 /// if the file is whole and no checkpoint of that step.
 bool is_checkpoint_of(const std::string& file, std::int64_t step) {
   try {
-    if (step_in(file) == step) return true;
+    if (checkpoint_step(file) == step) return true;
   } catch (const RequestError&) {
     return false;
   }
@@ -176,56 +167,6 @@ std::set<std::int64_t> numbered_checkpoints(const std::string& path) {
     if (is_checkpoint_of(io::numbered_path(path, number), number)) numbers.insert(number);
   }
   return numbers;
-}
-
-ResumePoint newest_checkpoint(
-    const std::string& folder,
-    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal) {
-  struct Candidate {
-    std::int64_t step;
-    std::string file;
-  };
-  std::vector<Candidate> candidates;
-  ResumePoint point;
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  if (error) throw RequestError(folder + ": cannot read: " + error.message());
-  std::vector<std::string> names;
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
-    const std::string name = entries->path().filename().string();
-    // Another run may be writing a temporary file.
-    if (entries->is_regular_file(error) && io::target_of_partial(name).empty()) {
-      names.push_back(entries->path().string());
-    }
-    if (error) error.clear();
-  }
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    try {
-      // Other files may lie beside checkpoints.
-      if (const auto step = step_in(name)) candidates.push_back({*step, name});
-    } catch (const RequestError& damage) {
-      point.skipped.emplace_back(damage.what());
-    }
-  }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.step > b.step; });
-  for (const Candidate& candidate : candidates) {
-    try {
-      auto file = std::make_unique<CheckpointFile>(candidate.file);
-      const std::optional<std::string> reason = refusal(*file);
-      if (!reason) {
-        point.file = std::move(file);
-        return point;
-      }
-      point.skipped.push_back(candidate.file + ": " + *reason);
-    } catch (const RequestError& damage) {
-      point.skipped.emplace_back(damage.what());
-    }
-  }
-  std::string reasons;
-  for (const std::string& reason : point.skipped) reasons += "; " + reason;
-  throw RequestError(folder + ": holds no checkpoint to go on from" + reasons);
 }
 
 template class CheckpointWriter<float>;

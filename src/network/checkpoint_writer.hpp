@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -66,18 +65,5 @@ void require_no_numbered_checkpoints(const std::string& path);
 /// Throws RequestError if a file has such a name and is no checkpoint of that step. Damaged ones
 /// are left out.
 std::set<std::int64_t> numbered_checkpoints(const std::string& path);
-
-/// Where a run goes on: the newest checkpoint of a folder that is whole and fits.
-struct ResumePoint {
-  std::unique_ptr<CheckpointFile> file;
-  std::vector<std::string> skipped;  ///< newer ones, each with the reason, one line each
-};
-
-/// Looks at every HDF5 file of `folder`, the highest step first. `refusal` says why a checkpoint
-/// does not fit the run, and nothing if it does. Throws RequestError with all reasons if none is
-/// left.
-ResumePoint newest_checkpoint(
-    const std::string& folder,
-    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal);
 
 }  // namespace ridgeline::network

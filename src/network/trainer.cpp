@@ -2,69 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <optional>
 
 #include "core/processors.hpp"
-#include "core/timing.hpp"
 #include "network/batch_feed.hpp"
 #include "network/checkpoint_writer.hpp"
+#include "network/part_times.hpp"
+#include "network/resume.hpp"
 
 namespace ridgeline::network {
 namespace {
-
-// Times the parts of the steps that it is handed to.
-template <class Space>
-class PartTimes : public StepObserver {
- public:
-  PartTimes(const Space& instance, std::size_t parts)
-      : step_(instance, Clock::host), seconds_(parts) {
-    for (std::size_t i = 0; i < parts; ++i) {
-      watches_.push_back(std::make_unique<Stopwatch<Space>>(instance));
-    }
-  }
-  void begin(std::size_t part) override { watches_[part]->start(); }
-  void end(std::size_t part) override { watches_[part]->stop(); }
-
-  template <class Step>
-  void observe(const Step& step) {
-    step_.start();
-    step();
-    step_.stop();
-    steps_.push_back(step_.seconds());
-    for (std::size_t i = 0; i < watches_.size(); ++i) {
-      seconds_[i].push_back(watches_[i]->seconds());
-    }
-  }
-
-  Timing step_seconds() const { return summarize(steps_); }
-
-  std::vector<LayerShare> shares(const NetworkPlan& plan) const {
-    std::vector<LayerShare> list;
-    std::map<std::string, std::size_t> places;
-    const std::vector<StepPart> parts = plan.parts(true);
-    double total = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      const double seconds = median_of(seconds_[i]);
-      total += seconds;
-      const auto [place, is_new] = places.insert({parts[i].layer, list.size()});
-      if (is_new) list.push_back({parts[i].layer, 0, 0});
-      list[place->second].seconds += seconds;
-    }
-    for (LayerShare& share : list) share.share = total > 0 ? share.seconds / total : 0;
-    return list;
-  }
-
- private:
-  Stopwatch<Space> step_;
-  std::vector<std::unique_ptr<Stopwatch<Space>>> watches_;
-  std::vector<std::vector<double>> seconds_;
-  std::vector<double> steps_;
-};
-
-std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples) {
-  return (static_cast<std::int64_t>(samples) + deck.train.batch - 1) / deck.train.batch;
-}
 
 data::LoaderOptions loader_options(std::size_t batch) {
   data::LoaderOptions options;
@@ -74,6 +21,10 @@ data::LoaderOptions loader_options(std::size_t batch) {
 }
 
 }  // namespace
+
+std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples) {
+  return (static_cast<std::int64_t>(samples) + deck.train.batch - 1) / deck.train.batch;
+}
 
 Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
   Schedule schedule;
@@ -141,54 +92,6 @@ LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
 }
 
 namespace {
-
-// Whether a run of this deck on this data can stand where the state says.
-void require_resumable(const std::string& file, const TrainingState& state,
-                       const config::Deck& deck, const data::Dataset& dataset) {
-  const auto samples = static_cast<std::int64_t>(dataset.train.samples);
-  const std::int64_t batch = deck.train.batch;
-  const bool at_a_step = state.sample % batch == 0 && state.sample < samples;
-  const bool counted = state.step == state.epoch * steps_per_epoch(deck, dataset.train.samples) +
-                                         state.sample / batch;
-  if (at_a_step && counted) return;
-  throw RequestError(file + ": /state: no run of this deck on " + std::to_string(samples) +
-                     " samples stands at epoch " + std::to_string(state.epoch) + ", sample " +
-                     std::to_string(state.sample) + " and step " + std::to_string(state.step));
-}
-
-// Where a run begins: a checkpoint, given weights, or the deck's seed.
-template <class T>
-Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
-                        const data::Dataset& dataset, const TrainingFiles& files) {
-  Checkpoint<T> run;
-  const data::Fingerprint fingerprint = data::fingerprint_of(dataset);
-  if (files.resume) {
-    run = files.resume->load<T>(plan);
-    require_resumable(files.resume->path(), run.state, deck, dataset);
-    if (run.seed != deck.train.seed) {
-      throw RequestError(files.resume->path() + ": /state has the seed " +
-                         std::to_string(run.seed) + ", and train.seed is " +
-                         std::to_string(deck.train.seed));
-    }
-    const std::string difference = run.data ? fingerprint.difference(*run.data) : std::string();
-    if (!difference.empty()) {
-      throw RequestError(files.resume->path() + ": /data: " + deck.name +
-                         "'s data have changed since: " + difference);
-    }
-  } else {
-    run.parameters =
-        files.init ? files.init->parameters<T>(plan) : initial_parameters<T>(plan, deck.train.seed);
-  }
-  if (files.resume && run.vocabulary != dataset.vocabulary.characters()) {
-    throw RequestError(files.resume->path() + ": /vocabulary is another than that of " + deck.name +
-                       "'s text; the text has changed since");
-  }
-  run.data = fingerprint;
-  run.vocabulary = dataset.vocabulary.characters();
-  run.deck = deck.text();
-  run.seed = deck.train.seed;
-  return run;
-}
 
 template <class Space, class T>
 typename Network<Space, T>::Options network_options(const config::Deck& deck,
@@ -450,7 +353,7 @@ template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
                      TrainingEvents& events) {
-  Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files);
+  Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files.resume.get(), files.init.get());
   const auto& early_stop = deck.train.early_stop;
   if (begin.state.epoch >= deck.train.epochs ||
       (early_stop && has_stalled(*early_stop, begin.state.history))) {

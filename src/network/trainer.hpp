@@ -93,6 +93,9 @@ SampleShape sample_shape_of(const data::Dataset& dataset);
 /// before for `patience` epochs. False for a metric that is not measured.
 bool has_stalled(const config::EarlyStop& early_stop, const History& history);
 
+/// Steps of an epoch of `samples`; the last one may have fewer samples than a batch.
+std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples);
+
 /// The learning rate's schedule as the deck has it, for a training set of `samples`.
 Schedule make_schedule(const config::Deck& deck, std::size_t samples);
 

@@ -5,26 +5,20 @@
 #include <unistd.h>
 
 #include "io/scratch.hpp"
+#include "network/checkpoints.hpp"
 #include "network/networks.hpp"
 #include "network/runs.hpp"
 
 namespace ridgeline::network {
 namespace {
 
+using testing::checkpoint_at;
 using testing::contains;
 using testing::error_of;
 using testing::Experiment;
 using testing::kPerceptron;
 using testing::ScratchFolder;
 using Host = Kokkos::DefaultHostExecutionSpace;
-
-Checkpoint<float> checkpoint_at(const NetworkPlan& plan, std::int64_t step) {
-  Checkpoint<float> checkpoint;
-  checkpoint.deck = "deck";
-  checkpoint.state.step = step;
-  checkpoint.parameters.assign(plan.parameter_buffer_size, float(step));
-  return checkpoint;
-}
 
 TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
   const ScratchFolder folder;
@@ -104,64 +98,6 @@ TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
   EXPECT_EQ(writer.newest_step(), 1);  // it was there when write() returned
 }
 #endif
-
-class NewestCheckpoint : public ::testing::Test {
- protected:
-  void save(const std::string& name, std::int64_t step) const {
-    save_checkpoint(folder / name, *plan, checkpoint_at(*plan, step));
-  }
-  ResumePoint newest(const std::string& unfit = {}) const {
-    return newest_checkpoint(folder.path(), [&](const CheckpointFile& file) {
-      return !unfit.empty() && file.path() == folder / unfit
-                 ? std::optional<std::string>("another deck's")
-                 : std::nullopt;
-    });
-  }
-
-  const ScratchFolder folder;
-  const std::shared_ptr<const NetworkPlan> plan = testing::plan_of(testing::deck_of(kPerceptron));
-};
-
-TEST_F(NewestCheckpoint, IsTheHighestStepThatIsWholeAndFits) {
-  save("a-9.h5", 9);
-  save("a-10.h5", 10);
-  save("a-11.h5", 11);
-  save("a.h5", 12);
-  folder.write("notes.txt", "no HDF5");
-  folder.write("no\ntes.txt", "a name that no message should hold");
-  save("b.h5", 99);
-  std::filesystem::rename(folder / "b.h5", folder / "b.h5.123-0123abcd.partial");
-  io::Hdf5Writer data;
-  data.write("/train/inputs", std::vector<float>{1});
-  data.save(folder / "data.h5");
-  EXPECT_EQ(newest().file->path(), folder / "a.h5");
-  ASSERT_EQ(newest().skipped.size(), 1u);
-  EXPECT_TRUE(contains(newest().skipped[0], "must not hold control characters"));
-  std::filesystem::remove(folder / "no\ntes.txt");
-
-  std::string bytes = testing::bytes_of_file(folder / "a.h5");
-  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 8);
-  folder.write("a.h5", bytes.substr(0, bytes.size() - 100));
-  const ResumePoint point = newest("a-11.h5");
-  EXPECT_EQ(point.file->path(), folder / "a-10.h5");
-  ASSERT_EQ(point.skipped.size(), 2u);
-  EXPECT_TRUE(contains(point.skipped[0], folder / "a.h5: "));
-  EXPECT_EQ(point.skipped[1], folder / "a-11.h5: another deck's");
-}
-
-TEST_F(NewestCheckpoint, IsAnErrorWithAllReasonsWhereNoneIsLeft) {
-  EXPECT_EQ(error_of([&] { newest(); }), folder.path() + ": holds no checkpoint to go on from");
-  save("a.h5", 3);
-  EXPECT_EQ(error_of([&] { newest("a.h5"); }), folder.path() +
-                                                   ": holds no checkpoint to go on from; " +
-                                                   (folder / "a.h5") + ": another deck's");
-  EXPECT_TRUE(contains(error_of([&] {
-                         newest_checkpoint(folder / "none", [](const CheckpointFile&) {
-                           return std::optional<std::string>();
-                         });
-                       }),
-                       "No such file or directory"));
-}
 
 class Writing : public testing::Computing {};
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,16 @@ namespace ridgeline::testing {
 /// A checkpoint to go on from or to begin with.
 inline std::shared_ptr<const network::CheckpointFile> opened(const std::string& path) {
   return std::make_shared<const network::CheckpointFile>(path);
+}
+
+/// What a run might save after a step, with values that tell which.
+inline network::Checkpoint<float> checkpoint_at(const network::NetworkPlan& plan,
+                                                std::int64_t step) {
+  network::Checkpoint<float> checkpoint;
+  checkpoint.deck = "deck";
+  checkpoint.state.step = step;
+  checkpoint.parameters.assign(plan.parameter_buffer_size, static_cast<float>(step));
+  return checkpoint;
 }
 
 template <class T>

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/deck.hpp"
+#include "io/lock.hpp"
+#include "io/run_files.hpp"
+#include "network/checkpoint.hpp"
+#include "session.hpp"
+
+namespace ridgeline::miniapp {
+
+struct TrainOptions {
+  DeckOptions deck;
+  std::string output, checkpoint, resume, init, stop_after;
+  std::optional<std::int64_t> seed;
+  bool quiet = false, dry_run = false, no_lock = false;
+};
+
+/// The files of a training run. None is written before all are known to be possible; everything
+/// throws RequestError.
+class TrainFiles {
+ public:
+  /// Compares outputs with inputs; both arguments must outlive this.
+  TrainFiles(const config::Deck& deck, const TrainOptions& options);
+
+  const std::string& checkpoint() const { return checkpoint_; }
+  const std::string& record() const { return record_; }
+
+  /// Holds the checkpoint, as soon as there is a folder for it.
+  void lock();
+
+  /// Returns the checkpoint of --resume, null without. Of a folder that is the newest that fits;
+  /// `say` is told which, and warnings name those that were skipped.
+  std::shared_ptr<const network::CheckpointFile> open_resumed(
+      const std::function<void(const std::string&)>& say);
+
+  /// Makes what is missing, once nothing else can be wrong; it is removed again unless keep() is
+  /// called.
+  void make();
+  void keep() { folders_->keep(); }
+
+ private:
+  void add_outputs();
+
+  const config::Deck& deck_;
+  const TrainOptions& options_;
+  const std::string checkpoint_, record_;
+  io::RunFiles files_;
+  std::optional<MadeFolders> folders_;  ///< the lock goes before its folder
+  std::optional<io::FileLock> lock_;
+};
+
+}  // namespace ridgeline::miniapp

@@ -1,0 +1,125 @@
+#include "network/resume.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "core/error.hpp"
+#include "data/fingerprint.hpp"
+#include "io/file.hpp"
+#include "network/network.hpp"
+#include "network/trainer.hpp"
+
+namespace ridgeline::network {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Whether a run of this deck on this data can stand where the state says.
+void require_resumable(const std::string& file, const TrainingState& state,
+                       const config::Deck& deck, const data::Dataset& dataset) {
+  const auto samples = static_cast<std::int64_t>(dataset.train.samples);
+  const std::int64_t batch = deck.train.batch;
+  const bool at_a_step = state.sample % batch == 0 && state.sample < samples;
+  const bool counted = state.step == state.epoch * steps_per_epoch(deck, dataset.train.samples) +
+                                         state.sample / batch;
+  if (at_a_step && counted) return;
+  throw RequestError(file + ": /state: no run of this deck on " + std::to_string(samples) +
+                     " samples stands at epoch " + std::to_string(state.epoch) + ", sample " +
+                     std::to_string(state.sample) + " and step " + std::to_string(state.step));
+}
+
+}  // namespace
+
+ResumePoint newest_checkpoint(
+    const std::string& folder,
+    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal) {
+  struct Candidate {
+    std::int64_t step;
+    std::string file;
+  };
+  std::vector<Candidate> candidates;
+  ResumePoint point;
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  if (error) throw RequestError(folder + ": cannot read: " + error.message());
+  std::vector<std::string> names;
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename().string();
+    // Another run may be writing a temporary file.
+    if (entries->is_regular_file(error) && io::target_of_partial(name).empty()) {
+      names.push_back(entries->path().string());
+    }
+    if (error) error.clear();
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    try {
+      // Other files may lie beside checkpoints.
+      if (const auto step = checkpoint_step(name)) candidates.push_back({*step, name});
+    } catch (const RequestError& damage) {
+      point.skipped.emplace_back(damage.what());
+    }
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.step > b.step; });
+  for (const Candidate& candidate : candidates) {
+    try {
+      auto file = std::make_unique<CheckpointFile>(candidate.file);
+      const std::optional<std::string> reason = refusal(*file);
+      if (!reason) {
+        point.file = std::move(file);
+        return point;
+      }
+      point.skipped.push_back(candidate.file + ": " + *reason);
+    } catch (const RequestError& damage) {
+      point.skipped.emplace_back(damage.what());
+    }
+  }
+  std::string reasons;
+  for (const std::string& reason : point.skipped) reasons += "; " + reason;
+  throw RequestError(folder + ": holds no checkpoint to go on from" + reasons);
+}
+
+template <class T>
+Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
+                        const data::Dataset& dataset, const CheckpointFile* resume,
+                        const CheckpointFile* init) {
+  Checkpoint<T> run;
+  const data::Fingerprint fingerprint = data::fingerprint_of(dataset);
+  if (resume) {
+    run = resume->load<T>(plan);
+    require_resumable(resume->path(), run.state, deck, dataset);
+    if (run.seed != deck.train.seed) {
+      throw RequestError(resume->path() + ": /state has the seed " + std::to_string(run.seed) +
+                         ", and train.seed is " + std::to_string(deck.train.seed));
+    }
+    const std::string difference = run.data ? fingerprint.difference(*run.data) : std::string();
+    if (!difference.empty()) {
+      throw RequestError(resume->path() + ": /data: " + deck.name +
+                         "'s data have changed since: " + difference);
+    }
+    if (run.vocabulary != dataset.vocabulary.characters()) {
+      throw RequestError(resume->path() + ": /vocabulary is another than that of " + deck.name +
+                         "'s text; the text has changed since");
+    }
+  } else {
+    run.parameters =
+        init ? init->parameters<T>(plan) : initial_parameters<T>(plan, deck.train.seed);
+  }
+  run.data = fingerprint;
+  run.vocabulary = dataset.vocabulary.characters();
+  run.deck = deck.text();
+  run.seed = deck.train.seed;
+  return run;
+}
+
+#define RIDGELINE_RESUME(T)                                                        \
+  template Checkpoint<T> begin_run<T>(const NetworkPlan&, const config::Deck&,     \
+                                      const data::Dataset&, const CheckpointFile*, \
+                                      const CheckpointFile*);
+RIDGELINE_RESUME(float)
+RIDGELINE_RESUME(double)
+
+}  // namespace ridgeline::network
