@@ -77,6 +77,7 @@ network::SampleShape input_shape(const std::string& input) {
   if (sample.input.empty()) {
     file.fail("/inputs", "is a scalar; its first dimension must be the sample");
   }
+  if (sample.input[0] == 0) file.fail("/inputs", "holds no samples");
   sample.input.erase(sample.input.begin());
   if (sample.input.empty()) sample.input = {1};
   sample.has_targets = false;
@@ -229,7 +230,12 @@ Status run(const InferOptions& options, const CommonOptions& common) {
   io::RunFiles files;
   files.input("the deck", deck.name);
   files.input("--checkpoint", options.checkpoint);
-  if (!options.input.empty()) files.input("--input", options.input);
+  if (!options.input.empty()) {
+    files.input("--input", options.input);
+    for (const std::string& file : io::Hdf5Reader(options.input, {"/inputs"}).source_files()) {
+      files.input("--input", file);
+    }
+  }
   if (!options.output.empty()) {
     // The deck's data are not read, and yet not to be lost.
     for (const std::string& file : data::data_files(deck.data)) files.input("data.path", file);

@@ -59,6 +59,15 @@ int run(std::vector<std::string> arguments) {
     verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
         ->check(CLI::IsMember({"table", "csv", "json"}));
   }
+  for (CLI::App* verb : verbs) {
+    for (CLI::Option* option : verb->get_options()) {
+      // An empty value is an unset variable of a script, and must not pass for no option at all.
+      if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {
+        option->check(
+            [](const std::string& value) { return value.empty() ? "is empty" : std::string(); });
+      }
+    }
+  }
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);

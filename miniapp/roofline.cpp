@@ -93,7 +93,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
         json = machine::new_result("ridgeline-roofline");
         const layers::Target target =
             layers::target_of<Space, T>(instance, network::gemm_backend(deck));
-        require_host_memory(space, deck,
+        require_host_memory(space, deck, static_cast<std::int64_t>(measuring.batch),
                             session.plan->memory(target, measuring.batch, measuring.training));
         defer_stop_signals();
         if (options.machine.empty()) {

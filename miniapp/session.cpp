@@ -99,10 +99,11 @@ ComputeRuntime::ComputeRuntime(const CommonOptions& common)
   for (const std::string& warning : Runtime::host_threads().warnings) warn(warning);
 }
 
-void require_host_memory(SpaceKind space, const config::Deck& deck, const network::Memory& memory) {
+void require_host_memory(SpaceKind space, const config::Deck& deck, std::int64_t batch,
+                         const network::Memory& memory) {
   if (space == SpaceKind::cuda) return;
   io::require_memory(static_cast<double>(memory.total()), deck.name,
-                     "this network with a batch of " + std::to_string(deck.train.batch));
+                     "this network with a batch of " + std::to_string(batch));
 }
 
 }  // namespace ridgeline::miniapp

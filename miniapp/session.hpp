@@ -83,7 +83,8 @@ class ComputeRuntime {
 
 /// Throws RequestError if the network does not fit into the host's memory. A device's memory is
 /// checked by its allocation.
-void require_host_memory(SpaceKind space, const config::Deck& deck, const network::Memory& memory);
+void require_host_memory(SpaceKind space, const config::Deck& deck, std::int64_t batch,
+                         const network::Memory& memory);
 
 /// Runs `body(instance, T())` on the space and in the precision of the deck, inside a Runtime.
 template <class Body>

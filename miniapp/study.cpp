@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "io/file.hpp"
 #include "io/json.hpp"
 #include "network/trainer.hpp"
 #include "progress.hpp"
@@ -227,10 +228,13 @@ struct DeckChoice {
   std::vector<std::string> chosen() const {
     std::vector<std::string> list = decks;
     if (none) return {};
-    if (list.empty() && std::filesystem::is_directory("inputs")) {
-      for (const auto& entry : std::filesystem::directory_iterator("inputs")) {
-        if (entry.path().extension() == ".toml") list.push_back(entry.path().string());
+    if (list.empty() && io::is_folder("inputs")) {
+      std::error_code error;
+      std::filesystem::directory_iterator entry("inputs", error);
+      for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        if (entry->path().extension() == ".toml") list.push_back(entry->path().string());
       }
+      if (error) throw RequestError("inputs: cannot read: " + error.message());
       std::sort(list.begin(), list.end());
     }
     return list;

@@ -220,6 +220,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   const Session session =
       open_session(deck, weights ? vocabulary_of(*weights) : data::Vocabulary());
   if (weights) weights->require_shapes(*session.plan);
+  files.check_kept();
   if (options.dry_run) {
     print_dry_run(session, space, planned_threads(common.threads, common.kokkos_flags), format);
     return Status::done;
@@ -240,7 +241,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
             layers::target_of<Space, T>(instance, network::gemm_backend(deck));
         const network::Memory memory =
             session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
-        require_host_memory(space, deck, memory);
+        require_host_memory(space, deck, deck.train.batch, memory);
         console.say(fmt::format(
             "{}: {} parameters, {}, {} ({}), {} of memory on the space, {} of data on the host",
             deck.title, session.plan->trained_count(), to_string(space),

@@ -1,26 +1,11 @@
 #include "train_files.hpp"
 
-#include <filesystem>
 #include <utility>
 
 #include "io/file.hpp"
-#include "network/checkpoint_writer.hpp"
 #include "network/resume.hpp"
 
 namespace ridgeline::miniapp {
-namespace {
-
-// Why a checkpoint's run cannot go on as this deck says; nothing if it can.
-std::optional<std::string> refusal(const config::Deck& deck,
-                                   const network::CheckpointFile& checkpoint) {
-  const config::Deck before =
-      config::Deck::parse(checkpoint.deck_text(), checkpoint.path() + ": /deck",
-                          std::filesystem::path(deck.name).parent_path().string());
-  return deck.difference_that_forbids_resume(before);
-}
-
-}  // namespace
-
 TrainFiles::TrainFiles(const config::Deck& deck, const TrainOptions& options)
     : deck_(deck),
       options_(options),
@@ -58,7 +43,7 @@ void TrainFiles::lock() {
   if (lock_ || options_.no_lock || !io::is_folder(io::folder_of(checkpoint_))) return;
   lock_.emplace(checkpoint_);
   if (!lock_->warning().empty()) warn(lock_->warning());
-  io::remove_stale_partials(checkpoint_);
+  files_.remove_stale_partials(checkpoint_);
 }
 
 std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed(
@@ -66,24 +51,26 @@ std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed(
   if (options_.resume.empty()) return {};
   if (!io::is_folder(options_.resume)) {
     auto file = std::make_shared<const network::CheckpointFile>(options_.resume);
-    if (const auto reason = refusal(deck_, *file)) throw RequestError(*reason);
+    if (const auto reason = network::refusal_of(deck_, *file)) throw RequestError(*reason);
     return file;
   }
   network::ResumePoint point = network::newest_checkpoint(
-      options_.resume, [&](const network::CheckpointFile& file) { return refusal(deck_, file); });
+      options_.resume,
+      [&](const network::CheckpointFile& file) { return network::refusal_of(deck_, file); });
   for (const std::string& skipped : point.skipped) warn("skipped " + skipped);
   say("going on from " + point.file->path());
   files_.input("--resume", point.file->path());
   return std::move(point.file);
 }
 
+void TrainFiles::check_kept() const {
+  network::kept_checkpoints(deck_, checkpoint_, !options_.resume.empty());
+}
+
 void TrainFiles::make() {
   folders_.emplace(options_.output);
   lock();
   for (const std::string& file : {checkpoint_, record_}) io::check_writable(file);
-  if (deck_.checkpoint.keep && options_.resume.empty()) {
-    network::require_no_numbered_checkpoints(checkpoint_);
-  }
 }
 
 }  // namespace ridgeline::miniapp

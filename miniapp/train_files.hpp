@@ -39,6 +39,9 @@ class TrainFiles {
   std::shared_ptr<const network::CheckpointFile> open_resumed(
       const std::function<void(const std::string&)>& say);
 
+  /// Looks whether checkpoint.keep would meet files of others.
+  void check_kept() const;
+
   /// Makes what is missing, once nothing else can be wrong; it is removed again unless keep() is
   /// called.
   void make();

@@ -271,6 +271,7 @@ void override_value(Document& document, const std::string& key, const std::strin
 }
 
 void apply_set(Document& document, const std::string& argument) {
+  if (!is_utf8(argument)) throw RequestError("--set " + one_line(argument) + ": is not UTF-8");
   const std::size_t equals = argument.find('=');
   if (equals == std::string::npos) {
     throw RequestError("--set " + one_line(argument) +

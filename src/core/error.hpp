@@ -21,7 +21,7 @@ enum class Status {
 class Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& message)
-      : std::runtime_error(printable(message)), status_(status) {}
+      : std::runtime_error(printable(shortened(message))), status_(status) {}
   Status status() const { return status_; }
 
  private:

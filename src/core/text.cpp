@@ -72,6 +72,24 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kMost = 2000, kKept = 900;
+  if (text.size() <= kMost) return text;
+  return text.substr(0, kKept) + " [" + std::to_string(text.size() - 2 * kKept) + " bytes more] " +
+         text.substr(text.size() - kKept);
+}
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '\0') {
+      ++at;
+    } else if (!next_character(text, at)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::string printable(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());

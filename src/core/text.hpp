@@ -26,4 +26,11 @@ bool has_control_character(std::string_view text);
 /// UTF-8, as `\xNN`: one line that a terminal shows as it is. Every message passes through here.
 std::string printable(std::string_view text);
 
+/// Returns `text`, of one longer than 2000 bytes the beginning and the end with the number of bytes
+/// that are left out.
+std::string shortened(const std::string& text);
+
+/// Whether `text` is valid UTF-8.
+bool is_utf8(std::string_view text);
+
 }  // namespace ridgeline

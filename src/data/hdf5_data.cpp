@@ -13,6 +13,11 @@ namespace {
 /// Reads a dataset of real numbers as float64 where it is stored so, as float32 otherwise.
 template <class Variant>
 void read_reals(const io::Hdf5Reader& reader, const std::string& path, Variant& out) {
+  if (reader.element_size(path) > sizeof(double)) {
+    reader.fail(path, "holds floating-point numbers of " +
+                          std::to_string(8 * reader.element_size(path)) +
+                          " bits; float64 is the widest that is read");
+  }
   if (reader.element_size(path) == sizeof(double)) {
     out = reader.read<double>(path);
   } else {

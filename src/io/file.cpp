@@ -349,6 +349,18 @@ void replace_by_link(const std::string& path, const std::string& alias) {
   write_file_atomically(alias, bytes);
 }
 
+void set_aside(const std::string& path) {
+  for (int attempt = 1; attempt <= kAttempts; ++attempt) {
+    const std::string name = path + ".damaged" + (attempt > 1 ? "-" + std::to_string(attempt) : "");
+    struct stat status;
+    if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT) return;
+    if (::lstat(name.c_str(), &status) == 0) continue;
+    if (::rename(path.c_str(), name.c_str()) == 0) return;
+    break;
+  }
+  fail_write(path, errno);
+}
+
 std::string target_of_partial(const std::string& name) {
   constexpr std::size_t kRandom = 8;
   const std::size_t tail = std::strlen(kPartial);
@@ -375,6 +387,11 @@ void check_writable(const std::string& path) {
     fail("folder " + folder + ": " + std::strerror(errno));
   }
   if (!S_ISDIR(status.st_mode)) fail(folder + " is not a folder");
+  struct stat named;
+  if ((status.st_mode & S_ISVTX) != 0 && ::lstat(target.c_str(), &named) == 0 && geteuid() != 0 &&
+      named.st_uid != geteuid() && status.st_uid != geteuid()) {
+    fail("it is another user's, in a folder where only its owner may replace it");
+  }
   const PartialFile probe(target);
   if (!probe.is_open()) fail(std::strerror(errno));
 }

@@ -75,6 +75,10 @@ void write_file_atomically(const std::string& path, std::string_view bytes);
 /// copies it if the file system has no hard links. Throws RunError.
 void replace_by_link(const std::string& path, const std::string& alias);
 
+/// Renames what is at `path`, if anything is, to PATH.damaged, or PATH.damaged-2 and so on where
+/// that is taken. Throws RunError.
+void set_aside(const std::string& path);
+
 /// Returns the name NAME of the file that a temporary file of write_file_atomically() was to
 /// become, given its name NAME.PID-RANDOM.partial; empty for any other name.
 std::string target_of_partial(const std::string& name);

@@ -88,8 +88,9 @@ enum class ElementClass { integer, real, text, other };
 /// A file may come from a stranger, and HDF5 1.10 crashes or never ends on some that are damaged.
 /// So opening inspects it first in a child process: every object that will be read is opened there.
 /// No dataset may claim more bytes than its storage can hold (1032 times as many where it is
-/// compressed, which is what deflate reaches at most), need a filter that is not there, keep its
-/// values in other files (raw external storage), or be reached by an external link.
+/// compressed, which is what deflate reaches at most), lack chunks or have some of another size,
+/// need filters but gzip, shuffle and Fletcher-32, keep its values in other files (raw external
+/// storage), or be reached by an external link.
 class Hdf5Reader {
  public:
   /// Inspects the whole file. Of what a file can hold, only groups, each with one name, and
@@ -177,6 +178,7 @@ class Hdf5Reader {
   mutable bool reached_external_link_ = false;
   mutable std::set<std::string> found_;    ///< paths of objects that are there
   mutable std::set<std::string> checked_;  ///< paths of datasets of numbers that can be read
+  bool is_inspecting_ = false;             ///< in a child process
   std::size_t inspected_ = 0;              ///< objects and attributes
   double claimed_ = 0;                     ///< bytes of the datasets that were inspected
   /// Texts of variable length, by path or OBJECT@NAME, which only the child process reads.

@@ -1,12 +1,17 @@
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "io/child.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
+#include "io/hdf5_chunks.hpp"
 #include "io/hdf5_handle.hpp"
 #include "io/units.hpp"
 
@@ -38,15 +43,42 @@ bool claimed_bytes(hid_t dataset, double& elements, double& bytes) {
 
 /// Whether one of a dataset's filters compresses.
 bool compresses(hid_t properties) {
-  const int count = H5Pget_nfilters(properties);
-  for (int i = 0; i < count; ++i) {
-    unsigned flags = 0;
-    std::size_t values = 0;
-    const H5Z_filter_t filter = H5Pget_filter2(properties, static_cast<unsigned>(i), &flags,
-                                               &values, nullptr, 0, nullptr, nullptr);
-    if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32) return true;
+  const std::vector<H5Z_filter_t> filters = filters_of(properties);
+  return std::find(filters.begin(), filters.end(), H5Z_FILTER_DEFLATE) != filters.end();
+}
+
+std::vector<hsize_t> extents_in(hid_t space) {
+  std::vector<hsize_t> extents(
+      static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
+  if (!extents.empty()) H5Sget_simple_extent_dims(space, extents.data(), nullptr);
+  return extents;
+}
+
+/// Returns how many values are selected of a dataset of these extents; 0 if some lie beyond it.
+hssize_t selected_within(hid_t space, const std::vector<hsize_t>& extents) {
+  if (H5Sget_select_type(space) == H5S_SEL_ALL) {  // of the dataset, whatever `space` says
+    hsize_t all = 1;
+    for (const hsize_t extent : extents) all *= extent;
+    return static_cast<hssize_t>(all);
   }
-  return false;
+  const std::size_t rank = extents_in(space).size();
+  std::vector<hsize_t> first(rank), last(rank);
+  if (rank != extents.size() ||
+      (rank > 0 && H5Sget_select_bounds(space, first.data(), last.data()) < 0)) {
+    return 0;
+  }
+  for (std::size_t i = 0; i < rank; ++i) {
+    if (last[i] >= extents[i]) return 0;
+  }
+  return H5Sget_select_npoints(space);
+}
+
+/// Adds what is selected of one space to what is of another; false if HDF5 cannot.
+bool add(hid_t selected, hid_t to) {
+  if (H5Sget_select_type(selected) == H5S_SEL_ALL) return H5Sselect_all(to) >= 0;
+  if (H5Sget_select_type(to) == H5S_SEL_ALL) return true;
+  if (H5Sget_select_type(to) == H5S_SEL_NONE) return H5Sselect_copy(to, selected) >= 0;
+  return H5Smodify_select(to, H5S_SELECT_OR, selected) >= 0;
 }
 
 /// Texts of variable length, read with `read(memory_type, destination)`; only in a child process.
@@ -80,6 +112,7 @@ Hdf5Reader::Texts Hdf5Reader::inspected(const std::string& file,
 }
 
 std::string Hdf5Reader::inspect() {
+  is_inspecting_ = true;
   if (datasets_.empty()) inspect_object(Hdf5Handle(H5Oopen(file_, "/", access_), H5Oclose), "/", 0);
   for (const std::string& path : datasets_) {
     if (has(path)) check_dataset(path);
@@ -157,6 +190,7 @@ void Hdf5Reader::check_link(std::int64_t group, const std::string& name,
 void Hdf5Reader::check_filters(const std::string& path, std::int64_t properties) const {
   const int count = H5Pget_nfilters(properties);
   if (count < 0) fail(path, kDamaged);
+  int packed = 0;
   for (int i = 0; i < count; ++i) {
     unsigned flags = 0;
     std::size_t values = 0;
@@ -164,10 +198,13 @@ void Hdf5Reader::check_filters(const std::string& path, std::int64_t properties)
     const H5Z_filter_t filter = H5Pget_filter2(properties, static_cast<unsigned>(i), &flags,
                                                &values, nullptr, sizeof name - 1, name, nullptr);
     if (filter < 0) fail(path, kDamaged);
-    if (H5Zfilter_avail(filter) > 0) continue;
+    if (filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32) continue;
+    if (filter == H5Z_FILTER_DEFLATE && packed++ == 0) continue;
+    // Of others HDF5 1.10 does not check the parameters: damaged ones crash it, or take all memory.
     fail(path, "is stored with the filter " + (*name ? "\"" + std::string(name) + "\" " : "") +
-                   "(number " + std::to_string(filter) +
-                   "), which this HDF5 library lacks; store it with gzip, which every one has");
+                   "(number " + std::to_string(filter) + "), which " +
+                   (H5Zfilter_avail(filter) > 0 ? "is not read here" : "this HDF5 library lacks") +
+                   "; store it with gzip, as `h5repack -f GZIP=4` does");
   }
 }
 
@@ -194,6 +231,9 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
   if (elements > kMostElements || bytes > most) {
     fail(path, "claims " + show_bytes(bytes) + ", and what is stored of it can hold " +
                    show_bytes(most) + " at most: the file is truncated, damaged or incomplete");
+  }
+  if (elements > 0 && H5Pget_layout(properties) == H5D_CHUNKED) {
+    if (const auto fault = fault_of_chunks(dataset, is_inspecting_)) fail(path, *fault);
   }
   return bytes;
 }
@@ -232,36 +272,62 @@ std::string Hdf5Reader::path_of_source(const std::string& name) const {
 
 double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t dataset,
                                     std::int64_t properties) const {
+  if (std::getenv("HDF5_VDS_PREFIX") != nullptr) {
+    fail(path,
+         "is a virtual dataset, whose sources are not looked for elsewhere: unset "
+         "HDF5_VDS_PREFIX");
+  }
   std::size_t count = 0;
   if (H5Pget_virtual_count(properties, &count) < 0) fail(path, kDamaged);
   if (count > kMostSources) fail(path, "is a virtual dataset of too many sources");
   double most = 0;
-  hssize_t mapped = 0;
-  std::set<std::pair<std::string, std::string>> counted;
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose), covered(H5Scopy(space), H5Sclose);
+  H5Sselect_none(covered);
+  std::map<std::pair<std::string, std::string>, std::vector<hsize_t>> extents_of;
+  std::set<std::tuple<dev_t, ino_t, haddr_t>> counted;
   for (std::size_t i = 0; i < count; ++i) {
     char file[4096] = "", object[4096] = "";
     if (H5Pget_virtual_filename(properties, i, file, sizeof file) < 0 ||
         H5Pget_virtual_dsetname(properties, i, object, sizeof object) < 0) {
       fail(path, kDamaged);
     }
-    const Hdf5Handle selected(H5Pget_virtual_vspace(properties, i), H5Sclose);
-    mapped += H5Sget_select_npoints(selected);
-    if (!counted.insert({file, object}).second) continue;
     const std::string source = path_of_source(file);
     const std::string who = "is a virtual dataset whose source " + source + ", " + object + ", ";
-    if (!exists(source)) fail(path, who + "is missing");
-    const Hdf5Reader reader(source, {object}, Texts());
-    if (!reader.has(object)) fail(path, who + "is missing");
-    const Hdf5Handle opened(H5Dopen2(reader.file_, object, reader.access_), H5Dclose);
-    const Hdf5Handle how = creation_properties(opened);
-    if (!opened.is_valid() || H5Pget_layout(how) == H5D_VIRTUAL) {
-      fail(path, who + "is no dataset with values of its own");
+    const auto [known, is_new] = extents_of.insert({{file, object}, {}});
+    if (is_new) {
+      if (!exists(source)) fail(path, who + "is missing");
+      Hdf5Reader reader(source, {object}, Texts());
+      reader.is_inspecting_ = is_inspecting_;
+      if (!reader.has(object)) fail(path, who + "is missing");
+      const Hdf5Handle opened(H5Dopen2(reader.file_, object, reader.access_), H5Dclose);
+      const Hdf5Handle how = creation_properties(opened);
+      if (!opened.is_valid() || H5Pget_layout(how) == H5D_VIRTUAL) {
+        fail(path, who + "is no dataset with values of its own");
+      }
+      reader.check_dataset(object);
+      known->second = extents_in(Hdf5Handle(H5Dget_space(opened), H5Sclose));
+      struct stat status {};
+      H5O_info_t info;
+      if (stat(source.c_str(), &status) != 0 || H5Oget_info(opened, &info) < 0) {
+        fail(path, kDamaged);
+      }
+      // One dataset has many names.
+      if (counted.insert({status.st_dev, status.st_ino, info.addr}).second) {
+        most += reader.capacity(object, opened);
+      }
     }
-    reader.check_dataset(object);
-    most += reader.capacity(object, opened);
+    const Hdf5Handle mapped(H5Pget_virtual_vspace(properties, i), H5Sclose);
+    const Hdf5Handle from(H5Pget_virtual_srcspace(properties, i), H5Sclose);
+    const hssize_t taken = selected_within(from, known->second);
+    if (taken <= 0) {
+      fail(path, who + "has shape " + to_string(Shape(known->second.begin(), known->second.end())) +
+                     ", and values beyond it are mapped");
+    }
+    if (H5Sget_select_npoints(mapped) != taken || !add(mapped, covered)) {
+      fail(path, who + "is mapped to another number of values");
+    }
   }
-  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
-  if (mapped < H5Sget_simple_extent_npoints(space)) {
+  if (H5Sget_select_npoints(covered) < H5Sget_simple_extent_npoints(space)) {
     fail(path, "is a virtual dataset with parts that no source has");
   }
   return most;

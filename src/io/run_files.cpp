@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -50,26 +51,6 @@ long number_of(const std::string& name, const std::string& path) {
 std::string numbered_path(const std::string& path, long number) {
   const Parts parts = parts_of(path);
   return parts.folder + parts.stem + "-" + std::to_string(number) + parts.extension;
-}
-
-void remove_stale_partials(const std::string& path) {
-  const std::string target = output_target(path);
-  const Parts parts = parts_of(target);
-  const std::string folder = parts.folder.empty() ? "." : parts.folder;
-  const std::string name = parts.stem + parts.extension;
-  DIR* const listing = ::opendir(folder.c_str());
-  if (listing == nullptr) return;
-  while (const dirent* entry = ::readdir(listing)) {
-    const std::string owner = target_of_partial(entry->d_name);
-    if (owner.empty() || (owner != name && number_of(owner, name) < 0)) continue;
-    const std::string partial = folder + "/" + entry->d_name;
-    const int file = ::open(partial.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0) continue;
-    // A process that is still writing it holds the lock.
-    if (try_lock(file) && is_named(file, partial)) ::unlink(partial.c_str());
-    ::close(file);
-  }
-  ::closedir(listing);
 }
 
 RunFiles::File RunFiles::identified(const std::string& what, const std::string& path) {
@@ -128,6 +109,7 @@ void RunFiles::input(const std::string& what, const std::string& path) {
 
 void RunFiles::output(const std::string& what, const std::string& path, const std::string& advice,
                       const std::string& permitted) {
+  output_target(path);  // throws for what is no file, and for links that lead nowhere
   File file = identified(what, path);
   file.advice = advice;
   file.permitted = permitted;
@@ -151,6 +133,31 @@ void RunFiles::add_output(File file) {
     if (same(file, output) || (output.is_numbered && same(output, file))) refuse(file, output);
   }
   outputs_.push_back(std::move(file));
+}
+
+void RunFiles::remove_stale_partials(const std::string& path) const {
+  const std::string target = output_target(path);
+  const Parts parts = parts_of(target);
+  const std::string folder = parts.folder.empty() ? "." : parts.folder;
+  const std::string name = parts.stem + parts.extension;
+  DIR* const listing = ::opendir(folder.c_str());
+  if (listing == nullptr) return;
+  while (const dirent* entry = ::readdir(listing)) {
+    const std::string owner = target_of_partial(entry->d_name);
+    if (owner.empty() || (owner != name && number_of(owner, name) < 0)) continue;
+    const std::string partial = folder + "/" + entry->d_name;
+    const int file = ::open(partial.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) continue;
+    struct stat status;
+    const bool is_input = ::fstat(file, &status) != 0 ||
+                          std::any_of(inputs_.begin(), inputs_.end(), [&](const File& input) {
+                            return input.device == status.st_dev && input.inode == status.st_ino;
+                          });
+    // A process that is still writing it holds the lock.
+    if (!is_input && try_lock(file) && is_named(file, partial)) ::unlink(partial.c_str());
+    ::close(file);
+  }
+  ::closedir(listing);
 }
 
 }  // namespace ridgeline::io

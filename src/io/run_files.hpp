@@ -17,8 +17,8 @@ class RunFiles {
   void input(const std::string& what, const std::string& path);
 
   /// A file that the run writes. Throws RequestError "PATH: WHAT would overwrite data.path; ADVICE"
-  /// if it is an input or another output. `permitted` is an input that it may replace: the
-  /// checkpoint that a run resumes.
+  /// if it is an input or another output, and as output_target(). `permitted` is an input that it
+  /// may replace: the checkpoint that a run resumes.
   void output(const std::string& what, const std::string& path, const std::string& advice,
               const std::string& permitted = {});
 
@@ -26,6 +26,11 @@ class RunFiles {
   /// and its extension; errors as output().
   void numbered_outputs(const std::string& what, const std::string& path, const std::string& advice,
                         const std::string& permitted = {});
+
+  /// Removes temporary files of write_file_atomically() that killed runs left beside `path`: its
+  /// own and those of its numbered files. Inputs stay, and what a process still writes, which is
+  /// locked.
+  void remove_stale_partials(const std::string& path) const;
 
  private:
   struct File {
@@ -52,10 +57,6 @@ class RunFiles {
 /// Whether `name` is that of a file that a run of `path` numbers: STEM-NUMBER.EXTENSION; its number
 /// if so, else -1.
 long number_of(const std::string& name, const std::string& path);
-
-/// Removes temporary files of write_file_atomically() that killed runs left beside `path`: its own
-/// and those of its numbered files. One that a process still writes is locked, and stays.
-void remove_stale_partials(const std::string& path);
 
 /// Returns the path of file `number`: STEM-NUMBER.EXTENSION beside `path`.
 std::string numbered_path(const std::string& path, long number);

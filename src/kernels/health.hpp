@@ -34,8 +34,10 @@ RIDGELINE_FUNCTION bool close_step(std::int64_t* health, std::int64_t step, bool
     health[kBadInARow] = 0;
     return true;
   }
-  ++health[kSkipped];
-  ++health[kBadInARow];
+  if (!stop) {
+    ++health[kSkipped];
+    ++health[kBadInARow];
+  }
   if (stop || health[kBadInARow] >= kMostSkippedSteps) health[kStoppedAt] = step + 1;
   return false;
 }

@@ -241,7 +241,8 @@ std::vector<T> CheckpointFile::parameters(const NetworkPlan& plan) const {
   return read_model<T>(file_, plan);
 }
 
-TrainingState CheckpointFile::state(const NetworkPlan& plan) const {
+TrainingState CheckpointFile::state() const {
+  require_whole();
   TrainingState state;
   state.epoch = file_.integer_attribute("/state", "epoch");
   state.step = file_.integer_attribute("/state", "step");
@@ -259,8 +260,7 @@ TrainingState CheckpointFile::state(const NetworkPlan& plan) const {
   };
   require(state.epoch >= 0 && state.step >= state.epoch && state.sample >= 0,
           "an epoch, step or sample");
-  const double rows = static_cast<double>(plan.loss_rows()) * static_cast<double>(state.sample);
-  require(state.sums.samples >= 0 && state.sums.samples <= rows, "an epoch_sample_sum");
+  require(state.sums.samples >= 0, "an epoch_sample_sum");
   require(state.sums.correct >= 0 && state.sums.correct <= state.sums.samples,
           "an epoch_correct_sum");
   require(std::isfinite(state.sums.loss), "an epoch_loss_sum");
@@ -312,7 +312,11 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   const std::int64_t seed = file_.integer_attribute("/state", "seed");
   if (seed < 0) file_.fail("/state", "has a negative seed");
   checkpoint.seed = static_cast<std::uint64_t>(seed);
-  checkpoint.state = state(plan);
+  checkpoint.state = state();
+  if (checkpoint.state.sums.samples >
+      static_cast<double>(plan.loss_rows()) * static_cast<double>(checkpoint.state.sample)) {
+    file_.fail("/state", "has an epoch_sample_sum that no run has");
+  }
   checkpoint.data = data();
   return checkpoint;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -75,6 +76,8 @@ class CheckpointFile {
   std::string deck_text() const;
   /// Finished steps.
   std::int64_t step() const;
+  /// Where the run stands; throws for a state that no run has.
+  TrainingState state() const;
   /// The characters of a text network in the order of their tokens; empty where the file has none.
   std::vector<std::string> vocabulary() const;
   /// Throws unless `/model` has this network's parameters, in their shapes; reads no values.
@@ -87,12 +90,14 @@ class CheckpointFile {
   Checkpoint<T> load(const NetworkPlan& plan) const;
 
  private:
-  TrainingState state(const NetworkPlan& plan) const;
   std::optional<data::Fingerprint> data() const;
 
   io::Hdf5Reader file_;
   std::int64_t version_ = 0;  ///< 0: a network alone
 };
+
+/// Says why a run cannot go on from a checkpoint; nullopt if it can.
+using Refusal = std::function<std::optional<std::string>(const CheckpointFile&)>;
 
 /// Returns the step of a checkpoint without comparing its content with its digest; nullopt for a
 /// file that is none. Throws RequestError for one that is damaged beyond that.

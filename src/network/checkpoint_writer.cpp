@@ -32,17 +32,16 @@ std::vector<long> numbers_beside(const std::string& path) {
   return numbers;
 }
 
-/// Returns whether a file is the checkpoint of a step; false if it is damaged. Throws RequestError
-/// if the file is whole and no checkpoint of that step.
-bool is_checkpoint_of(const std::string& file, std::int64_t step) {
+/// Whether a file that cannot be read as a checkpoint may have been one: it says so, or HDF5 cannot
+/// open it, or it is empty.
+bool may_be_damaged_checkpoint(const std::string& file) {
   try {
-    if (checkpoint_step(file) == step) return true;
+    if (io::InputFile(file).size() == 0) return true;
+    if (!io::is_hdf5(file)) return false;
+    return io::Hdf5Reader(file, {"/deck"}).has_attribute("/", "format");
   } catch (const RequestError&) {
-    return false;
+    return true;
   }
-  throw RequestError(file + ": is no checkpoint of step " + std::to_string(step) +
-                     ", which checkpoint.keep would replace; rename it, or choose another "
-                     "--checkpoint");
 }
 
 /// Blocks all signals of this thread, and so of threads that it starts.
@@ -72,13 +71,13 @@ std::size_t bytes_of(const Checkpoint<T>& checkpoint) {
 
 template <class T>
 CheckpointWriter<T>::CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
-                                      std::optional<std::int64_t> keep, ProcessorMask processors)
+                                      std::optional<std::int64_t> keep,
+                                      std::set<std::int64_t> numbers, ProcessorMask processors)
     : plan_(std::move(plan)),
       path_(std::move(path)),
       keep_(keep),
-      processors_(std::move(processors)) {
-  if (keep_) numbers_ = numbered_checkpoints(path_);
-}
+      processors_(std::move(processors)),
+      numbers_(std::move(numbers)) {}
 
 template <class T>
 CheckpointWriter<T>::~CheckpointWriter() {
@@ -132,6 +131,7 @@ void CheckpointWriter<T>::write_now(const Checkpoint<T>& checkpoint) {
   const std::int64_t step = checkpoint.state.step;
   if (keep_) {
     const std::string numbered = io::numbered_path(path_, step);
+    if (numbers_.count(step) == 0) io::set_aside(numbered);
     save_checkpoint(numbered, *plan_, checkpoint);
     io::replace_by_link(numbered, path_);
     remove_old(step);
@@ -161,10 +161,27 @@ void require_no_numbered_checkpoints(const std::string& path) {
                      io::folder_of(path) + ", or choose another --output");
 }
 
-std::set<std::int64_t> numbered_checkpoints(const std::string& path) {
+std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal) {
   std::set<std::int64_t> numbers;
   for (const long number : numbers_beside(path)) {
-    if (is_checkpoint_of(io::numbered_path(path, number), number)) numbers.insert(number);
+    const std::string file = io::numbered_path(path, number);
+    std::optional<std::string> fault = "it is a link, or no file";
+    std::error_code error;
+    if (fs::symlink_status(file, error).type() == fs::file_type::regular) {
+      try {
+        const CheckpointFile checkpoint(file);
+        const std::int64_t step = checkpoint.state().step;
+        fault = step == number ? refusal(checkpoint) : "its step is " + std::to_string(step);
+      } catch (const RequestError& damage) {
+        if (may_be_damaged_checkpoint(file)) continue;
+        fault = damage.what();
+      }
+    }
+    if (fault) {
+      throw RequestError(file + ": checkpoint.keep would replace it, and it is no checkpoint of " +
+                         "this run: " + *fault + "; move it, or choose another --checkpoint");
+    }
+    numbers.insert(number);
   }
   return numbers;
 }

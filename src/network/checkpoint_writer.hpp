@@ -22,10 +22,11 @@ template <class T>
 class CheckpointWriter {
  public:
   /// Checkpoints go to `path`; with `keep`, to STEM-STEP.EXTENSION, of which that many stay, and
-  /// the newest has the name `path` too. Removes none but those and numbered_checkpoints(). The
-  /// thread may use `processors`.
+  /// the newest has the name `path` too. Removes none but those and `numbers`, the
+  /// numbered_checkpoints() of the run so far. The thread may use `processors`.
   CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
-                   std::optional<std::int64_t> keep, ProcessorMask processors);
+                   std::optional<std::int64_t> keep, std::set<std::int64_t> numbers,
+                   ProcessorMask processors);
   /// Waits for the one under way.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
@@ -50,7 +51,7 @@ class CheckpointWriter {
   const std::string path_;
   const std::optional<std::int64_t> keep_;
   const ProcessorMask processors_;
-  std::set<std::int64_t> numbers_;  ///< of this run's numbered checkpoints
+  std::set<std::int64_t> numbers_;  ///< of the run's numbered checkpoints
   std::thread thread_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;  ///< of the thread; read once it was joined
@@ -62,8 +63,9 @@ class CheckpointWriter {
 void require_no_numbered_checkpoints(const std::string& path);
 
 /// Returns the numbers of the numbered checkpoints beside `path` that a resumed run goes on with.
-/// Throws RequestError if a file has such a name and is no checkpoint of that step. Damaged ones
-/// are left out.
-std::set<std::int64_t> numbered_checkpoints(const std::string& path);
+/// Throws RequestError if something else has such a name: another file, a checkpoint of another
+/// step or one that `refusal` does not accept.
+/// Damaged checkpoints are left out: they stay, under another name once the run reaches their step.
+std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal);
 
 }  // namespace ridgeline::network

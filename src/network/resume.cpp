@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "data/fingerprint.hpp"
 #include "io/file.hpp"
+#include "network/checkpoint_writer.hpp"
 #include "network/network.hpp"
 #include "network/trainer.hpp"
 
@@ -32,9 +33,7 @@ void require_resumable(const std::string& file, const TrainingState& state,
 
 }  // namespace
 
-ResumePoint newest_checkpoint(
-    const std::string& folder,
-    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal) {
+ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal) {
   struct Candidate {
     std::int64_t step;
     std::string file;
@@ -67,6 +66,7 @@ ResumePoint newest_checkpoint(
   for (const Candidate& candidate : candidates) {
     try {
       auto file = std::make_unique<CheckpointFile>(candidate.file);
+      file->state();  // throws for one that no run has
       const std::optional<std::string> reason = refusal(*file);
       if (!reason) {
         point.file = std::move(file);
@@ -80,6 +80,24 @@ ResumePoint newest_checkpoint(
   std::string reasons;
   for (const std::string& reason : point.skipped) reasons += "; " + reason;
   throw RequestError(folder + ": holds no checkpoint to go on from" + reasons);
+}
+
+std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint) {
+  const config::Deck before =
+      config::Deck::parse(checkpoint.deck_text(), checkpoint.path() + ": /deck",
+                          fs::path(deck.name).parent_path().string());
+  return deck.difference_that_forbids_resume(before);
+}
+
+std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const std::string& path,
+                                        bool resumed) {
+  if (!deck.checkpoint.keep) return {};
+  if (resumed) {
+    return numbered_checkpoints(path,
+                                [&](const CheckpointFile& file) { return refusal_of(deck, file); });
+  }
+  require_no_numbered_checkpoints(path);
+  return {};
 }
 
 template <class T>

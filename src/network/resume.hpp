@@ -1,8 +1,9 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,17 @@ struct ResumePoint {
   std::vector<std::string> skipped;  ///< newer ones, each with the reason, one line each
 };
 
-/// Looks at every HDF5 file of `folder`, the highest step first. `refusal` says why a checkpoint
-/// does not fit the run, and nothing if it does. Throws RequestError with all reasons if none is
-/// left.
-ResumePoint newest_checkpoint(
-    const std::string& folder,
-    const std::function<std::optional<std::string>(const CheckpointFile&)>& refusal);
+/// Looks at every HDF5 file of `folder`, the highest step first. Throws RequestError with all
+/// reasons if none is left.
+ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal);
+
+/// Returns why a run of `deck` cannot go on from a checkpoint; nullopt if it can.
+std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint);
+
+/// Returns the numbers of the checkpoints beside `path` that checkpoint.keep of the deck counts:
+/// those of the run that is `resumed`. Throws RequestError if others lie there.
+std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const std::string& path,
+                                        bool resumed);
 
 /// Returns where a run begins: at the state of `resume`, with the weights of `init`, or with those
 /// of the deck's seed; both may be null. Throws RequestError if `resume` is of another seed, data

@@ -134,6 +134,7 @@ class TrainingRun {
         network_(instance, plan, network_options<Space, T>(deck, dataset)),
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
         writer_(plan, checkpoint, deck.checkpoint.keep,
+                kept_checkpoints(deck, checkpoint, !resumed_from.empty()),
                 ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);

@@ -24,7 +24,8 @@ data::Dataset load(const std::string& name) {
 }
 
 TEST(UnusualHdf5, IsReadWhereItsValuesAreThere) {
-  for (const char* name : {"gzip.h5", "soft_link.h5", "virtual.h5"}) {
+  for (const char* name :
+       {"gzip.h5", "chunked.h5", "soft_link.h5", "virtual.h5", "virtual_interleaved.h5"}) {
     const data::Dataset dataset = load(name);
     EXPECT_EQ(dataset.train.samples, 20u) << name;
     EXPECT_EQ(dataset.classes, 3u) << name;
@@ -49,12 +50,34 @@ TEST(UnusualHdf5, IsRefusedByObjectAndReason) {
       {"never_written_contiguous.h5", "claims 16.8 MB, and what is stored of it can hold 0 B"},
       {"mostly_unwritten.h5", "claims 17.2 GB, and what is stored of it can hold "},
       {"huge_chunk.h5", "has chunks of 1.07 GB each"},
+      {"wider_chunks.h5", "lacks values that its shape says it has"},
+      {"longer_chunks.h5", "has chunks of another size than it says"},
+      {"wider_gzip_chunks.h5", "has chunks of another size than it says"},
+      {"longer_gzip_chunks.h5", "has chunks of another size than it says"},
+      {"shorter_gzip_chunks.h5", "lacks values that its shape says it has"},
+      {"missing_gzip_chunk.h5", "lacks values that its shape says it has"},
+      {"missing_checked_chunk.h5", "lacks values that its shape says it has"},
+      {"scaleoffset.h5", "is stored with the filter \"scaleoffset\" (number 6)"},
+      {"szip.h5", "is stored with the filter \"szip\" (number 4)"},
+      {"long_double.h5", "holds floating-point numbers of 128 bits"},
+      {"virtual_of_a_shorter.h5", "is a virtual dataset whose source " +
+                                      path_of("short_source.h5") +
+                                      ", inputs, is mapped to another number of values"},
+      {"virtual_with_overlap.h5", "is a virtual dataset with parts that no source has"},
+      {"virtual_of_many_names.h5", "claims 20.5 kB, and what is stored of it can hold 320 B"},
       {"chunk_rank.h5", "cannot be read: the file is truncated or damaged"},
       {"float64_too_large.h5", "value 1 of sample 10 is 1e+39, which float32 cannot hold"}};
   for (const auto& [name, reason] : cases) {
     EXPECT_TRUE(
         contains(error_of([&, file = name] { load(file); }), path_of(name) + inputs + reason));
   }
+}
+
+TEST(UnusualHdf5, IsNotReadFromElsewhere) {
+  setenv("HDF5_VDS_PREFIX", "/tmp", 1);
+  const std::string error = error_of([] { load("virtual.h5"); });
+  unsetenv("HDF5_VDS_PREFIX");
+  EXPECT_TRUE(contains(error, "unset HDF5_VDS_PREFIX"));
 }
 
 TEST(UnusualHdf5, OfDoublesIsReadByANetworkOfDoubles) {

@@ -99,10 +99,30 @@ TEST(StalePartials, AreRemovedByTheirExactShape) {
         "a.h5.123-0123abcd.partial.txt", "a.h5.x-0123abcd.partial"}) {
     folder.write(name, "");
   }
-  io::remove_stale_partials(folder / "a.h5");
+  RunFiles().remove_stale_partials(folder / "a.h5");
   EXPECT_EQ(folder.listing(),
             "a.h5.123-0123ABCD.partial a.h5.123-0123abcd.partial.txt a.h5.backup.partial "
             "a.h5.partial a.h5.x-0123abcd.partial b.h5.123-0123abcd.partial");
+}
+
+TEST(StalePartials, ThatAreInputsStay) {
+  const ScratchFolder folder;
+  const std::string rescued = folder / "a.h5.123-0123abcd.partial";
+  folder.write("a.h5.123-0123abcd.partial", "rescued");
+  RunFiles files;
+  files.input("--resume", rescued);
+  files.remove_stale_partials(folder / "a.h5");
+  EXPECT_EQ(folder.listing(), "a.h5.123-0123abcd.partial");
+}
+
+TEST(RunFiles, RefuseOutputsThatAreLinksToNowhere) {
+  const ScratchFolder folder;
+  // It would become a second name of the lock, which the run makes.
+  std::filesystem::create_symlink(folder / "a.h5.lock", folder / "train.json");
+  RunFiles files;
+  EXPECT_TRUE(contains(
+      error_of([&] { files.output("train.json", folder / "train.json", "choose another"); }),
+      folder / "train.json" + ": cannot write: it is a symbolic link that leads nowhere"));
 }
 
 TEST(StalePartials, OfARunThatStillWritesStay) {
@@ -110,10 +130,10 @@ TEST(StalePartials, OfARunThatStillWritesStay) {
   folder.write("a.h5.123-0123abcd.partial", "");
   const int writer = ::open((folder / "a.h5.123-0123abcd.partial").c_str(), O_RDWR);
   ASSERT_TRUE(io::try_lock(writer));
-  io::remove_stale_partials(folder / "a.h5");
+  RunFiles().remove_stale_partials(folder / "a.h5");
   EXPECT_EQ(folder.listing(), "a.h5.123-0123abcd.partial");
   ::close(writer);
-  io::remove_stale_partials(folder / "a.h5");
+  RunFiles().remove_stale_partials(folder / "a.h5");
   EXPECT_EQ(folder.listing(), "");
 }
 

@@ -82,6 +82,18 @@ TEST_F(RunFilesOfTheCommand, AreNeverAnotherInputNorAnotherOutput) {
         {"infer", "deck.toml", "--checkpoint", model, "--input", "in.h5", "--output", other},
         "--output would overwrite ");
   }
+  // The values of --input come from another file, or there are none.
+  fs::copy_file(case_path("hdf5/source.h5"), folder / "source.h5");
+  fs::copy_file(case_path("hdf5/virtual_inputs.h5"), folder / "virtual_inputs.h5");
+  expect_harmless({"infer", "deck.toml", "--checkpoint", model, "--input", "virtual_inputs.h5",
+                   "--output", "source.h5"},
+                  "--output would overwrite --input");
+  io::Hdf5Writer nothing;
+  nothing.write("/inputs", {0, 20}, std::vector<float>(1).data());
+  nothing.save(folder / "nothing.h5");
+  expect_harmless(
+      {"infer", "deck.toml", "--checkpoint", model, "--input", "nothing.h5", "--output", "new.h5"},
+      "nothing.h5: /inputs: holds no samples");
   const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
   fs::copy_file(machine, folder / "machine.json");
   expect_harmless(
@@ -229,6 +241,27 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   EXPECT_EQ(names(), "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 train.json ");
   expect_refused(train("out", with({"--resume", folder / "out", "--set", "train.batch=32"})),
                  "holds no checkpoint to go on from; ");
+}
+
+TEST_F(RunFilesOfTheCommand, OfAnotherRunAreNotKeptNorRemoved) {
+  const Lines keep = {"--set", "checkpoint.keep=2", "--set", "checkpoint.every_steps=4"};
+  Lines other = keep;
+  other.insert(other.end(), {"--seed", "5"});
+  ASSERT_EQ(train("out", other).status, 0);
+  ASSERT_EQ(train("mine", {"--set", "train.stop_after_steps=12"}).status, 0);
+  Lines more = keep;
+  more.insert(more.end(), {"--resume", checkpoint("mine"), "--output", "out"});
+  more.insert(more.begin(), {"train", "deck.toml"});
+  expect_harmless(more, "out/deck-28.h5: checkpoint.keep would replace it");
+  more.push_back("--dry-run");
+  expect_harmless(more, "out/deck-28.h5: checkpoint.keep would replace it");
+  // A link to data under the name of a checkpoint to come.
+  fs::remove_all(folder / "out");
+  fs::create_directory(folder / "out");
+  fs::copy_file(case_path("hdf5/soft_link.h5"), folder / "data.h5");
+  fs::create_symlink(folder / "data.h5", folder / "out/deck-16.h5");
+  more.pop_back();
+  expect_harmless(more, "out/deck-16.h5: checkpoint.keep would replace it");
 }
 
 TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {

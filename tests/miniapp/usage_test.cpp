@@ -93,6 +93,31 @@ TEST_F(CommandLine, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(folder.listing(), "deck.toml");
 }
 
+TEST_F(CommandLine, RefusesEmptyValuesAsAnUnsetVariableGivesThem) {
+  for (const char* option : {"--resume", "--init", "--checkpoint", "--output", "--stop-after",
+                             "--space", "--set", "--seed", "--threads", "--format"}) {
+    expect_refused(ridgeline({"train", deck, option, ""}), option);
+    expect_refused(ridgeline({"train", deck, std::string(option) + "="}), option);
+  }
+  expect_refused(ridgeline({"train", ""}), "DECK");
+  const std::vector<std::string> infer = {"infer", deck, "--checkpoint", "a.h5"};
+  for (const char* option : {"--input", "--output"}) {
+    std::vector<std::string> line = infer;
+    line.insert(line.end(), {option, ""});
+    expect_refused(ridgeline(line), option);
+  }
+  expect_refused(ridgeline({"roofline", deck, "--output", ""}), "--output");
+  expect_refused(ridgeline({"study", "latency", "--output", ""}), "--output");
+  expect_refused(ridgeline({"machine", "--output", ""}), "--output");
+  EXPECT_EQ(folder.listing(), "deck.toml");
+}
+
+TEST_F(CommandLine, RefusesFlagsThatKokkosDoesNotKnow) {
+  for (const char* flag : {"--kokkos-num-thread=1", "--kokkos-", "--kokkos-frobnicate"}) {
+    expect_refused(ridgeline({"train", deck, "--dry-run", flag}), flag);
+  }
+}
+
 // Each deck is refused when only planned, and so before anything is computed.
 TEST_F(CommandLine, RefusesABadDeckByFileLineAndKey) {
   const auto refused = [&](const std::string& text, const std::string& place,
@@ -130,6 +155,10 @@ TEST_F(CommandLine, RefusesAMissingDeckAndABadSet) {
   expect_refused(set("train.batch=-1"), "--set train.batch: train.batch must be an integer");
   expect_refused(set("train.epoch=3"), "unknown key \"epoch\"");
   expect_refused(set("network.layer.fc9.units=3"), "fc9");
+  expect_refused(set("title=\xff"), "is not UTF-8");
+  const CommandResult endless = set(std::string(100000, 'k') + "=1");
+  expect_refused(endless, "bytes more]");
+  EXPECT_LT(endless.err.size(), 3000u);
   EXPECT_EQ(folder.listing(), "deck.toml");
 }
 

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "io/hdf5.hpp"
 #include "io/scratch.hpp"
 #include "network/checkpoints.hpp"
 #include "network/networks.hpp"
@@ -24,7 +25,7 @@ TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
   folder.write("other-3.h5", "not of this run");
-  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {}, {});
   EXPECT_EQ(writer.newest_step(), std::nullopt);
   for (const std::int64_t step : {3, 9, 10, 200}) writer.write(checkpoint_at(*plan, step));
   writer.finish();
@@ -46,26 +47,69 @@ TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
   // Of an earlier part of this run, one of them damaged.
   save("a-4.h5", 4);
   save("a-6.h5", 6);
-  const std::string bytes = testing::bytes_of_file(folder / "a-4.h5");
-  folder.write("a-2.h5", bytes.substr(0, bytes.size() / 2));
-  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, {});
-  save("a-5.h5", 5);  // of somebody else, meanwhile
+  std::string bytes = testing::bytes_of_file(folder / "a-4.h5");
+  const float weight = 4;
+  bytes[bytes.find(std::string(reinterpret_cast<const char*>(&weight), sizeof weight))] ^= 1;
+  folder.write("a-2.h5", bytes);
+  const Refusal none = [](const CheckpointFile&) { return std::nullopt; };
+  const std::set<std::int64_t> numbers = numbered_checkpoints(folder / "a.h5", none);
+  EXPECT_EQ(numbers, (std::set<std::int64_t>{4, 6}));
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, numbers, {});
+  // Of somebody else, meanwhile.
+  save("a-5.h5", 5);
+  folder.write("a-8.h5", "notes");
+  folder.write("a-8.h5.damaged", "older notes");
   writer.write(checkpoint_at(*plan, 8));
   writer.finish();
-  EXPECT_EQ(folder.listing(), "a-2.h5 a-5.h5 a-8.h5 a.h5");
-  // What has a number for another reason is refused before it could be replaced.
-  save("a-9.h5", 1234);
-  EXPECT_TRUE(
-      contains(error_of([&] { numbered_checkpoints(folder / "a.h5"); }),
-               folder / "a-9.h5: is no checkpoint of step 9, which checkpoint.keep would "));
+  EXPECT_EQ(folder.listing(), "a-2.h5 a-5.h5 a-8.h5 a-8.h5.damaged a-8.h5.damaged-2 a.h5");
+  EXPECT_EQ(testing::bytes_of_file(folder / "a-8.h5.damaged-2"), "notes");
+}
+
+TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {
+  const ScratchFolder folder;
+  const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
+  std::string reason;
+  const Refusal refusal = [&](const CheckpointFile&) {
+    return reason.empty() ? std::nullopt : std::optional<std::string>(reason);
+  };
+  const auto error = [&] {
+    return error_of([&] { numbered_checkpoints(folder / "a.h5", refusal); });
+  };
+  const std::string begin = folder / "a-9.h5" +
+                            ": checkpoint.keep would replace it, and it is no checkpoint of this "
+                            "run: ";
+  save_checkpoint(folder / "a-9.h5", *plan, checkpoint_at(*plan, 9));
+  EXPECT_EQ(error(), "none");
+  reason = "its seed is another";
+  EXPECT_EQ(error(), begin + "its seed is another; move it, or choose another --checkpoint");
+  reason.clear();
+  save_checkpoint(folder / "a-9.h5", *plan, checkpoint_at(*plan, 10));
+  EXPECT_TRUE(contains(error(), begin + "its step is 10"));
+  // What may be a checkpoint that was damaged stays; what is something else is refused.
+  const std::string bytes = testing::bytes_of_file(folder / "a-9.h5");
+  for (const std::size_t left : {bytes.size() - 10, bytes.size() / 2, std::size_t{0}}) {
+    folder.write("a-9.h5", bytes.substr(0, left));
+    EXPECT_TRUE(numbered_checkpoints(folder / "a.h5", refusal).empty()) << left;
+  }
   folder.write("a-9.h5", "notes");
-  EXPECT_TRUE(contains(error_of([&] { numbered_checkpoints(folder / "a.h5"); }), "a-9.h5: is no"));
+  EXPECT_TRUE(contains(error(), begin + (folder / "a-9.h5") + ": is not an HDF5 file"));
+  io::Hdf5Writer other;
+  other.write("/values", std::vector<float>{1});
+  other.save(folder / "a-9.h5");
+  EXPECT_TRUE(contains(error(), begin + (folder / "a-9.h5") + ": "));
+  std::filesystem::remove(folder / "a-9.h5");
+  save_checkpoint(folder / "b.h5", *plan, checkpoint_at(*plan, 9));
+  std::filesystem::create_symlink(folder / "b.h5", folder / "a-9.h5");
+  EXPECT_TRUE(contains(error(), begin + "it is a link, or no file"));
+  std::filesystem::remove(folder / "a-9.h5");
+  std::filesystem::create_directory(folder / "a-9.h5");
+  EXPECT_TRUE(contains(error(), begin + "it is a link, or no file"));
 }
 
 TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
-  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {});
+  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {}, {});
   writer.write(checkpoint_at(*plan, 1));
   EXPECT_TRUE(contains(error_of([&] { writer.finish(); }, Status::run_failed),
                        folder / "none/a.h5: cannot write: No such file or directory"));
@@ -79,7 +123,7 @@ TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
 TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
-  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {}, {});
   Checkpoint<float> checkpoint = checkpoint_at(*plan, 1);
   rlimit before;
   getrlimit(RLIMIT_AS, &before);

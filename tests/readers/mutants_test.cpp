@@ -11,6 +11,7 @@
 #include <set>
 
 #include "io/scratch.hpp"
+#include "support/paths.hpp"
 #include "support/readers.hpp"
 
 // Damaged files: refused with one line, or read; never a crash, a hang, or memory that the file
@@ -110,6 +111,29 @@ TEST_P(MutantsOf, AFileAreReadOrRefusedInTimeAndMemory) {
   RecordProperty("refused", refused);
   std::printf("%s: %d of %d refused, slowest %.2f s, %ld MiB more memory\n", reader.name, refused,
               count, slowest, (usage().peak_kilobytes - at_first.peak_kilobytes) / 1024);
+}
+
+// HDF5 takes on trust what the message of a chunked layout says, which random damage seldom meets.
+TEST(MutantsOfChunkedData, AreRefusedOrReadTheSameTwice) {
+  const bool soak = std::getenv("RIDGELINE_SOAK") != nullptr;
+  const Reader& reader = reader_of("hdf5_data");
+  const ScratchFolder folder;
+  const std::string file = folder / "mutant";
+  for (const char* name : {"chunked.h5", "gzip.h5"}) {
+    const std::string whole = bytes_of_file(source_folder() + "/tests/cases/hdf5/" + name);
+    const std::size_t layout = whole.find(std::string("\3\2\3", 3), whole.find("inputs"));
+    ASSERT_NE(layout, std::string::npos);
+    const std::size_t first = soak ? 0 : layout, last = soak ? whole.size() : layout + 24;
+    for (std::size_t at = first; at < last; ++at) {
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string mutant = whole;
+        mutant[at] = static_cast<char>(mutant[at] ^ (1 << bit));
+        folder.write("mutant", mutant);
+        const std::string digest = digest_or_refusal(reader, file);
+        ASSERT_EQ(digest_or_refusal(reader, file), digest) << name << ": " << at << ", " << bit;
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryReader, MutantsOf, ::testing::ValuesIn(names_of_readers()),

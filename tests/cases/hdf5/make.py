@@ -5,6 +5,7 @@ Each has /train/inputs [20, 4] and /train/targets [20] with three classes, store
 Needs h5py (Debian: python3-h5py).
 """
 import os
+import struct
 
 import h5py
 import numpy
@@ -63,6 +64,8 @@ with with_targets("virtual_with_gap.h5") as file:
 with with_targets("gzip.h5") as file:
     file.create_dataset("train/inputs", data=INPUTS, chunks=(5, 4), compression="gzip",
                         shuffle=True, fletcher32=True)
+with with_targets("chunked.h5") as file:
+    file.create_dataset("train/inputs", data=INPUTS, chunks=(5, 4))
 with with_targets("lzf.h5") as file:
     file.create_dataset("train/inputs", data=INPUTS, chunks=(20, 4), compression="lzf")
 
@@ -91,6 +94,69 @@ message = bytes([3, 2, 3])  # version 3, chunked, 3 dimensions
 at = raw.index(message + b"", raw.index(b"inputs"))
 with open("chunk_rank.h5", "wb") as file:
     file.write(raw[:at + 2] + bytes([2]) + raw[at + 3:])
+
+# Chunks of [4, 4] that a damaged layout message says are larger; the last dimension is the element.
+def with_chunks(name, rows, columns, **how):
+    with with_targets(name) as file:
+        file.create_dataset("train/inputs", data=INPUTS, chunks=(4, 4), **how)
+    with open(name, "rb") as file:
+        raw = bytearray(file.read())
+    at = raw.index(message, raw.index(b"inputs")) + 11
+    assert raw[at:at + 12] == struct.pack("<3I", 4, 4, 4)
+    raw[at:at + 8] = struct.pack("<2I", rows, columns)
+    with open(name, "wb") as file:
+        file.write(raw)
+
+
+with_chunks("wider_chunks.h5", 4, 5)
+with_chunks("longer_chunks.h5", 5, 4)
+with_chunks("wider_gzip_chunks.h5", 4, 5, compression="gzip")
+with_chunks("longer_gzip_chunks.h5", 5, 4, compression="gzip")
+with_chunks("shorter_gzip_chunks.h5", 3, 4, compression="gzip")
+for name, how in (("missing_gzip_chunk.h5", {"compression": "gzip"}),
+                  ("missing_checked_chunk.h5", {"compression": "gzip", "fletcher32": True})):
+    with with_targets(name) as file:
+        inputs = file.create_dataset("train/inputs", INPUTS.shape, "f4", chunks=(5, 4), **how)
+        inputs[:15] = INPUTS[:15]
+with with_targets("scaleoffset.h5") as file:
+    file.create_dataset("train/inputs", data=INPUTS, chunks=(20, 4), scaleoffset=2)
+with with_targets("szip.h5") as file:
+    file.create_dataset("train/inputs", data=INPUTS, chunks=(20, 4), compression="szip")
+with with_targets("long_double.h5") as file:
+    file["train/inputs"] = INPUTS.astype(numpy.longdouble)
+
+with new("short_source.h5") as file:
+    file.create_dataset("inputs", data=INPUTS[:15], chunks=(5, 4), compression="gzip")
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[:] = h5py.VirtualSource("short_source.h5", "inputs", shape=INPUTS.shape)
+with with_targets("virtual_of_a_shorter.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[:10] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[:10]
+layout[5:15] = h5py.VirtualSource("source.h5", "train/inputs", shape=INPUTS.shape)[5:15]
+with with_targets("virtual_with_overlap.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+layout[::2] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[::2]
+layout[1::2] = h5py.VirtualSource("source.h5", "train/inputs", shape=INPUTS.shape)[1::2]
+with with_targets("virtual_interleaved.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
+layout = h5py.VirtualLayout(shape=(4, 20), dtype="f4")
+for i in range(4):
+    layout[i] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[5 * i:5 * i + 5]
+with new("virtual_inputs.h5") as file:
+    file.create_virtual_dataset("inputs", layout)
+# One dataset under many names, each of which a virtual one has.
+layout = h5py.VirtualLayout(shape=(64 * 20, 4), dtype="f4")
+with with_targets("virtual_of_many_names.h5") as file:
+    file["name0"] = INPUTS
+    for i in range(64):
+        if i > 0:
+            file[f"name{i}"] = file["name0"]
+        layout[20 * i:20 * (i + 1)] = h5py.VirtualSource(".", f"name{i}", shape=INPUTS.shape)
+    file.create_virtual_dataset("train/inputs", layout)
+    del file["train/targets"]
+    file["train/targets"] = numpy.tile(TARGETS, 64)
 
 with with_targets("float64_too_large.h5") as file:
     inputs = INPUTS.astype("f8")

@@ -1,0 +1,169 @@
+#include "io/hdf5_chunks.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "io/hdf5_handle.hpp"
+
+namespace ridgeline::io {
+namespace {
+
+constexpr std::size_t kFletcherBytes = 4;
+/// HDF5 1.10 finds chunk number i of an index by walking over all before it.
+constexpr hsize_t kMostOneByOne = 4096;
+
+/// Returns how many bytes a zlib stream unpacks to, and `most` + 1 for more than that; nullopt if
+/// it is damaged.
+std::optional<std::size_t> inflated_size(const unsigned char* stored, std::size_t size,
+                                         std::size_t most) {
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) return {};
+  std::vector<unsigned char> scratch(std::size_t{1} << 16);
+  stream.next_in = const_cast<unsigned char*>(stored);
+  std::size_t left = size, total = 0;
+  int status = Z_OK;
+  while (status == Z_OK && total <= most) {
+    if (stream.avail_in == 0) {
+      stream.avail_in = static_cast<uInt>(std::min<std::size_t>(left, std::size_t{1} << 30));
+      left -= stream.avail_in;
+    }
+    stream.next_out = scratch.data();
+    stream.avail_out = static_cast<uInt>(scratch.size());
+    status = inflate(&stream, Z_NO_FLUSH);
+    total += scratch.size() - stream.avail_out;
+  }
+  inflateEnd(&stream);
+  if (total > most) return most + 1;
+  return status == Z_STREAM_END ? std::optional<std::size_t>(total) : std::nullopt;
+}
+
+/// Returns how many bytes a chunk unpacks to, and more than `most` if those are too many; nullopt
+/// if it is damaged. A bit of `mask` is set for a filter that was left out.
+std::optional<std::size_t> unpacked_size(const std::vector<H5Z_filter_t>& filters,
+                                         std::uint32_t mask,
+                                         const std::vector<unsigned char>& chunk,
+                                         std::size_t most) {
+  std::size_t size = chunk.size();
+  for (std::size_t i = filters.size(); i-- > 0;) {
+    if (i < 32 && (mask >> i & 1) != 0) continue;
+    if (filters[i] == H5Z_FILTER_FLETCHER32) {
+      if (size < kFletcherBytes) return {};
+      size -= kFletcherBytes;
+    } else if (filters[i] == H5Z_FILTER_DEFLATE) {
+      const auto inflated = inflated_size(chunk.data(), size, most + kFletcherBytes);
+      if (!inflated) return {};
+      size = *inflated;
+    }
+  }
+  return size;
+}
+
+/// The chunks of a dataset's layout, one after the other.
+class ChunkWalk {
+ public:
+  explicit ChunkWalk(hid_t dataset) {
+    const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+    const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
+    const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+    hsize_t shape[H5S_MAX_RANK], extents[H5S_MAX_RANK];
+    const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, shape);
+    H5Sget_simple_extent_dims(space, extents, nullptr);
+    shape_.assign(shape, shape + rank);
+    extents_.assign(extents, extents + rank);
+    offset_.assign(shape_.size(), 0);
+    bytes_ = H5Tget_size(type);
+    for (std::size_t i = 0; i < shape_.size(); ++i) {
+      bytes_ *= shape_[i];
+      count_ *= (extents_[i] + shape_[i] - 1) / shape_[i];
+    }
+  }
+
+  std::size_t bytes() const { return bytes_; }  ///< of each
+  hsize_t count() const { return count_; }
+  const hsize_t* offset() const { return offset_.data(); }
+  bool next() {
+    for (std::size_t i = shape_.size(); i-- > 0;) {
+      offset_[i] += shape_[i];
+      if (offset_[i] < extents_[i]) return true;
+      offset_[i] = 0;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<hsize_t> shape_, extents_, offset_;
+  std::size_t bytes_ = 0;
+  hsize_t count_ = 1;
+};
+
+constexpr const char* kMissing =
+    "lacks values that its shape says it has: the file is incomplete or damaged";
+constexpr const char* kOfAnotherSize =
+    "has chunks of another size than it says: the file is damaged";
+
+/// Of a dataset without filters.
+std::optional<std::string> fault_of_plain_chunks(hid_t dataset, hsize_t count, std::size_t bytes) {
+  const hsize_t all = H5Dget_storage_size(dataset);
+  if (all != count * bytes) return all < count * bytes ? kMissing : kOfAnotherSize;
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+  for (hsize_t i = 0; i < std::min(count, kMostOneByOne); ++i) {
+    hsize_t stored = 0;
+    if (H5Dget_chunk_info(dataset, space, i, nullptr, nullptr, nullptr, &stored) < 0) {
+      return kDamaged;
+    }
+    if (stored != bytes) return kOfAnotherSize;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<H5Z_filter_t> filters_of(hid_t properties) {
+  std::vector<H5Z_filter_t> filters;
+  const int count = H5Pget_nfilters(properties);
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    std::size_t values = 0;
+    filters.push_back(H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &values, nullptr,
+                                     0, nullptr, nullptr));
+  }
+  return filters;
+}
+
+std::optional<std::string> fault_of_chunks(hid_t dataset, bool index) {
+  const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  unsigned options = 0;
+  if (H5Pget_chunk_opts(properties, &options) < 0) return kDamaged;
+  if ((options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS) != 0) {
+    return "leaves its last chunks without the filters of the others, which is not read";
+  }
+  const std::vector<H5Z_filter_t> filters = filters_of(properties);
+  ChunkWalk chunk(dataset);
+  if (filters.empty()) {
+    if (const auto fault = fault_of_plain_chunks(dataset, chunk.count(), chunk.bytes())) {
+      return fault;
+    }
+  }
+  const hsize_t all = H5Dget_storage_size(dataset);
+  std::vector<unsigned char> stored;
+  do {
+    hsize_t size = 0;
+    if (H5Dget_chunk_storage_size(dataset, chunk.offset(), &size) < 0 || size == 0) return kMissing;
+    if (index || filters.empty()) continue;
+    if (size > all) return kDamaged;
+    stored.resize(size);
+    std::uint32_t mask = 0;
+    if (H5Dread_chunk(dataset, H5P_DEFAULT, chunk.offset(), &mask, stored.data()) < 0) {
+      return kDamaged;
+    }
+    const auto unpacked = unpacked_size(filters, mask, stored, chunk.bytes());
+    if (!unpacked) return kDamaged;
+    if (*unpacked != chunk.bytes()) return kOfAnotherSize;
+  } while (chunk.next());
+  return {};
+}
+
+}  // namespace ridgeline::io
