@@ -6,7 +6,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)  # nvcc_wrapper knows no GNU standards
 
 find_package(Kokkos CONFIG REQUIRED)
 find_package(KokkosKernels CONFIG REQUIRED)
-find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(HDF5 1.10.6 REQUIRED COMPONENTS C)  # H5Smodify_select
 find_package(ZLIB REQUIRED)
 find_package(xxHash REQUIRED)
 find_package(fmt CONFIG REQUIRED)

@@ -58,8 +58,8 @@ function(ridgeline_source_options)
 endfunction()
 
 # Sources of one folder, several of which are compiled together: nvcc reads Kokkos's headers four times
-# a source, which takes longer than most of what is in one, and a build with sanitizers is made from
-# nothing and once. Their local names must differ.
+# a source, which takes longer than most of what is in one, and a build with sanitizers is always made
+# from scratch. Their local names must differ.
 function(ridgeline_compile_together target)
   if(NOT RIDGELINE_ENABLE_CUDA AND NOT RIDGELINE_SANITIZE)
     return()
@@ -67,9 +67,10 @@ function(ridgeline_compile_together target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
   set(index 0)
   foreach(source IN LISTS ARGN)
-    get_source_file_property(without_kokkos "${source}" SKIP_PRECOMPILE_HEADERS)
-    if(without_kokkos)
-      continue()  # compiled fast, and by the host compiler
+    ridgeline_includes_kokkos("${source}" kokkos)
+    get_source_file_property(own_options "${source}" COMPILE_OPTIONS)
+    if(NOT kokkos OR own_options)
+      continue()
     endif()
     cmake_path(GET source PARENT_PATH folder)
     cmake_path(GET folder FILENAME folder)

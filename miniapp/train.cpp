@@ -8,6 +8,7 @@
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "machine/description.hpp"
+#include "network/resume.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 #include "signals.hpp"
@@ -220,7 +221,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   const Session session =
       open_session(deck, weights ? vocabulary_of(*weights) : data::Vocabulary());
   if (weights) weights->require_shapes(*session.plan);
-  files.check_kept();
+  training.kept = network::kept_checkpoints(deck, session.dataset, files.checkpoint(),
+                                            training.resume != nullptr);
   if (options.dry_run) {
     print_dry_run(session, space, planned_threads(common.threads, common.kokkos_flags), format);
     return Status::done;
@@ -229,8 +231,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   // Last, so that a wrong request leaves no folder behind; before anything is computed. From here
   // on a signal ends the run after its first step, with a checkpoint.
   defer_stop_signals();
-  files.make();
-  console.on_begin([&] { files.keep(); });
+  files.create_folders();
+  console.on_begin([&] { files.keep_folders(); });
 
   io::Json json;
   const network::TrainingResult result =

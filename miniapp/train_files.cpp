@@ -6,6 +6,7 @@
 #include "network/resume.hpp"
 
 namespace ridgeline::miniapp {
+
 TrainFiles::TrainFiles(const config::Deck& deck, const TrainOptions& options)
     : deck_(deck),
       options_(options),
@@ -63,11 +64,7 @@ std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed(
   return std::move(point.file);
 }
 
-void TrainFiles::check_kept() const {
-  network::kept_checkpoints(deck_, checkpoint_, !options_.resume.empty());
-}
-
-void TrainFiles::make() {
+void TrainFiles::create_folders() {
   folders_.emplace(options_.output);
   lock();
   for (const std::string& file : {checkpoint_, record_}) io::check_writable(file);

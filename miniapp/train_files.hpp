@@ -35,17 +35,14 @@ class TrainFiles {
   void lock();
 
   /// Returns the checkpoint of --resume, null without. Of a folder that is the newest that fits;
-  /// `say` is told which, and warnings name those that were skipped.
+  /// calls `say` with its name, and warnings name those that were skipped.
   std::shared_ptr<const network::CheckpointFile> open_resumed(
       const std::function<void(const std::string&)>& say);
 
-  /// Looks whether checkpoint.keep would meet files of others.
-  void check_kept() const;
-
-  /// Makes what is missing, once nothing else can be wrong; it is removed again unless keep() is
-  /// called.
-  void make();
-  void keep() { folders_->keep(); }
+  /// Creates folders that are missing, once nothing else can be wrong; they are removed again
+  /// unless keep_folders() is called.
+  void create_folders();
+  void keep_folders() { folders_->keep(); }
 
  private:
   void add_outputs();
@@ -54,7 +51,7 @@ class TrainFiles {
   const TrainOptions& options_;
   const std::string checkpoint_, record_;
   io::RunFiles files_;
-  std::optional<MadeFolders> folders_;  ///< the lock goes before its folder
+  std::optional<MadeFolders> folders_;  ///< destroyed after the lock
   std::optional<io::FileLock> lock_;
 };
 

@@ -107,7 +107,7 @@ SpaceKind resolve_space(const std::string& name) {
 
 namespace {
 
-/// Kokkos takes what it does not know for somebody else's.
+/// Kokkos ignores flags that it does not know.
 void check_kokkos_flags(const std::vector<std::string>& flags) {
   static const std::set<std::string> known = {"threads",
                                               "num-threads",

@@ -20,13 +20,14 @@ namespace ridgeline::io {
 namespace {
 
 constexpr char kDone = 'd', kRefused = 'r';
+constexpr rlim_t kMostMoreSeconds = 300;
 constexpr int kLongestWait = 120000;  // milliseconds: for slow file systems
 
-/// A limit that the process notices `grace` before the one that ends it.
-void limit(int resource, rlim_t most, rlim_t grace = 0) {
+/// A limit that may be raised by `more`.
+void limit(int resource, rlim_t most, rlim_t more = 0) {
   rlimit limits{};
   if (getrlimit(static_cast<__rlimit_resource>(resource), &limits) != 0) return;
-  limits.rlim_max = std::min(limits.rlim_max, most + grace);
+  limits.rlim_max = std::min(limits.rlim_max, most + more);
   limits.rlim_cur = std::min(limits.rlim_max, most);
   setrlimit(static_cast<__rlimit_resource>(resource), &limits);
 }
@@ -50,7 +51,7 @@ rlim_t address_space() {
   if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
   limit(RLIMIT_CORE, 0);
   signal(SIGXCPU, SIG_DFL);
-  limit(RLIMIT_CPU, limits.processor_seconds, 1);
+  limit(RLIMIT_CPU, limits.processor_seconds, kMostMoreSeconds);
 #if !defined(RIDGELINE_SANITIZED)
   // A sanitizer's shadow memory takes terabytes of addresses.
   limit(RLIMIT_AS, address_space() + limits.memory_bytes);
@@ -67,6 +68,13 @@ rlim_t address_space() {
 }
 
 }  // namespace
+
+void allow_more_time(unsigned seconds) {
+  rlimit limits{};
+  if (getrlimit(RLIMIT_CPU, &limits) != 0 || limits.rlim_cur == RLIM_INFINITY) return;
+  limits.rlim_cur = std::min(limits.rlim_max, limits.rlim_cur + seconds);
+  setrlimit(RLIMIT_CPU, &limits);
+}
 
 std::string run_in_child(const std::string& who, const std::string& reason,
                          const ChildLimits& limits, const std::function<std::string()>& work) {

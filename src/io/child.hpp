@@ -19,4 +19,7 @@ struct ChildLimits {
 std::string run_in_child(const std::string& who, const std::string& reason,
                          const ChildLimits& limits, const std::function<std::string()>& work);
 
+/// Called in a child process: lets it have more processor time.
+void allow_more_time(unsigned seconds);
+
 }  // namespace ridgeline::io

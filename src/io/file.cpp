@@ -24,6 +24,7 @@ namespace ridgeline::io {
 namespace {
 
 constexpr const char* kPartial = ".partial";
+constexpr const char* kAside = ".set-aside";
 
 /// A file descriptor that closes itself.
 class Descriptor {
@@ -351,14 +352,24 @@ void replace_by_link(const std::string& path, const std::string& alias) {
 
 void set_aside(const std::string& path) {
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    const std::string name = path + ".damaged" + (attempt > 1 ? "-" + std::to_string(attempt) : "");
-    struct stat status;
-    if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT) return;
-    if (::lstat(name.c_str(), &status) == 0) continue;
-    if (::rename(path.c_str(), name.c_str()) == 0) return;
-    break;
+    const std::string name = path + kAside + (attempt > 1 ? "-" + std::to_string(attempt) : "");
+    // Of both, link() alone never replaces; not every file system and file has a second name.
+    if (::link(path.c_str(), name.c_str()) == 0) {
+      ::unlink(path.c_str());
+      return;
+    }
+    if (errno == ENOENT) return;
+    if (errno == EEXIST) continue;
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) == 0) return;
+    if (errno != EEXIST) break;
   }
   fail_write(path, errno);
+}
+
+bool is_set_aside(const std::string& name) {
+  const std::size_t at = name.rfind(kAside);
+  return at != std::string::npos && at > 0 &&
+         name.find_first_not_of("-0123456789", at + std::strlen(kAside)) == std::string::npos;
 }
 
 std::string target_of_partial(const std::string& name) {

@@ -75,9 +75,12 @@ void write_file_atomically(const std::string& path, std::string_view bytes);
 /// copies it if the file system has no hard links. Throws RunError.
 void replace_by_link(const std::string& path, const std::string& alias);
 
-/// Renames what is at `path`, if anything is, to PATH.damaged, or PATH.damaged-2 and so on where
-/// that is taken. Throws RunError.
+/// Renames what is at `path`, if anything is, to PATH.set-aside, or PATH.set-aside-2 and so on
+/// where that is taken. Throws RunError.
 void set_aside(const std::string& path);
+
+/// Whether `name` is one that set_aside() gives.
+bool is_set_aside(const std::string& name);
 
 /// Returns the name NAME of the file that a temporary file of write_file_atomically() was to
 /// become, given its name NAME.PID-RANDOM.partial; empty for any other name.

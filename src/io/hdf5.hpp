@@ -89,8 +89,8 @@ enum class ElementClass { integer, real, text, other };
 /// So opening inspects it first in a child process: every object that will be read is opened there.
 /// No dataset may claim more bytes than its storage can hold (1032 times as many where it is
 /// compressed, which is what deflate reaches at most), lack chunks or have some of another size,
-/// need filters but gzip, shuffle and Fletcher-32, keep its values in other files (raw external
-/// storage), or be reached by an external link.
+/// have other filters than gzip, shuffle and Fletcher-32, keep its values in other files (raw
+/// external storage), or be reached by an external link.
 class Hdf5Reader {
  public:
   /// Inspects the whole file. Of what a file can hold, only groups, each with one name, and
@@ -166,6 +166,7 @@ class Hdf5Reader {
   void check_link(std::int64_t group, const std::string& name, const std::string& path) const;
   bool is_below_dataset(const std::string& path) const;
   void check_numbers(const std::string& path) const;
+  void check_datasets(const std::string& group) const;
   template <class T>
   T number_attribute(const std::string& object, const std::string& name,
                      std::int64_t memory_type) const;

@@ -63,6 +63,8 @@ Hdf5Reader::Hdf5Reader(const std::string& file, const std::vector<std::string>& 
   // Files here are written whole and renamed, so locks guard nothing; some file systems lack them.
   H5Pset_file_locking(properties, false, true);
 #endif
+  // HDF5 may have opened the file already, as the source of a virtual dataset, in this way.
+  H5Pset_fclose_degree(properties, H5F_CLOSE_WEAK);
   file_ = H5Fopen(file.c_str(), H5F_ACC_RDONLY, properties);
   if (file_ < 0) {
     throw RequestError(file + ": cannot be opened as HDF5: the file is truncated or damaged");
@@ -163,7 +165,6 @@ void Hdf5Reader::check_numbers(const std::string& path) const {
 template <class T>
 std::vector<T> Hdf5Reader::read(const std::string& path) const {
   const Hdf5Lock lock;
-  check_numbers(path);
   const std::size_t size = size_of(shape(path));
   require_memory(static_cast<double>(size) * sizeof(T), name_ + ": " + path, "its content");
   std::vector<T> values(size);
@@ -315,8 +316,20 @@ double Hdf5Reader::real_attribute(const std::string& object, const std::string& 
   return number_attribute<double>(object, name, H5T_NATIVE_DOUBLE);
 }
 
+void Hdf5Reader::check_datasets(const std::string& group) const {
+  for (const std::string& name : children(group)) {
+    const std::string path = (group == "/" ? group : group + "/") + name;
+    if (!is_dataset(path)) {
+      check_datasets(path);
+    } else if (checked_.insert(path).second) {
+      check_dataset(path);
+    }
+  }
+}
+
 std::string Hdf5Reader::digest() const {
   const Hdf5Lock lock;
+  check_datasets("/");
   try {
     return digest_of(file_);
   } catch (const std::runtime_error& error) {

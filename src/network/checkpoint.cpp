@@ -7,6 +7,7 @@
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
+#include "io/file.hpp"
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
 #include "kernels/health.hpp"
@@ -319,6 +320,18 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   }
   checkpoint.data = data();
   return checkpoint;
+}
+
+bool may_be_damaged_checkpoint(const std::string& file) {
+  if (io::InputFile(file).size() == 0) return true;
+  if (!io::is_hdf5(file)) return false;
+  try {
+    const io::Hdf5Reader reader(file, {"/deck"});
+    return reader.has_attribute("/", "format") && reader.text_attribute("/", "format") == kFormat &&
+           reader.integer_attribute("/", "version") <= kVersion;
+  } catch (const RequestError&) {
+    return true;
+  }
 }
 
 std::optional<std::int64_t> checkpoint_step(const std::string& file) {

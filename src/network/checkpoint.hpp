@@ -80,6 +80,8 @@ class CheckpointFile {
   TrainingState state() const;
   /// The characters of a text network in the order of their tokens; empty where the file has none.
   std::vector<std::string> vocabulary() const;
+  /// Of what it was trained on; version 1 has none.
+  std::optional<data::Fingerprint> data() const;
   /// Throws unless `/model` has this network's parameters, in their shapes; reads no values.
   void require_shapes(const NetworkPlan& plan) const;
   /// `/model`, which must be of this very network, and which is all that --init and infer need.
@@ -90,14 +92,16 @@ class CheckpointFile {
   Checkpoint<T> load(const NetworkPlan& plan) const;
 
  private:
-  std::optional<data::Fingerprint> data() const;
-
   io::Hdf5Reader file_;
   std::int64_t version_ = 0;  ///< 0: a network alone
 };
 
-/// Says why a run cannot go on from a checkpoint; nullopt if it can.
+/// Returns why a run cannot go on from a checkpoint; nullopt if it can.
 using Refusal = std::function<std::optional<std::string>(const CheckpointFile&)>;
+
+/// Whether a file that cannot be read as a checkpoint may be one that was damaged: it is empty,
+/// HDF5 cannot open it, or it says that it is a checkpoint of a version that this build reads.
+bool may_be_damaged_checkpoint(const std::string& file);
 
 /// Returns the step of a checkpoint without comparing its content with its digest; nullopt for a
 /// file that is none. Throws RequestError for one that is damaged beyond that.

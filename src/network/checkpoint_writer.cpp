@@ -32,18 +32,6 @@ std::vector<long> numbers_beside(const std::string& path) {
   return numbers;
 }
 
-/// Whether a file that cannot be read as a checkpoint may have been one: it says so, or HDF5 cannot
-/// open it, or it is empty.
-bool may_be_damaged_checkpoint(const std::string& file) {
-  try {
-    if (io::InputFile(file).size() == 0) return true;
-    if (!io::is_hdf5(file)) return false;
-    return io::Hdf5Reader(file, {"/deck"}).has_attribute("/", "format");
-  } catch (const RequestError&) {
-    return true;
-  }
-}
-
 /// Blocks all signals of this thread, and so of threads that it starts.
 class AllSignalsBlocked {
  public:
@@ -168,14 +156,17 @@ std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refus
     std::optional<std::string> fault = "it is a link, or no file";
     std::error_code error;
     if (fs::symlink_status(file, error).type() == fs::file_type::regular) {
+      std::unique_ptr<CheckpointFile> checkpoint;
       try {
-        const CheckpointFile checkpoint(file);
-        const std::int64_t step = checkpoint.state().step;
-        fault = step == number ? refusal(checkpoint) : "its step is " + std::to_string(step);
+        checkpoint = std::make_unique<CheckpointFile>(file);
+        const std::int64_t step = checkpoint->state().step;
+        fault.reset();
+        if (step != number) fault = "its step is " + std::to_string(step);
       } catch (const RequestError& damage) {
         if (may_be_damaged_checkpoint(file)) continue;
         fault = damage.what();
       }
+      if (!fault) fault = refusal(*checkpoint);
     }
     if (fault) {
       throw RequestError(file + ": checkpoint.keep would replace it, and it is no checkpoint of " +

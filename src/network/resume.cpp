@@ -47,7 +47,8 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   for (; entries != fs::directory_iterator(); entries.increment(error)) {
     const std::string name = entries->path().filename().string();
     // Another run may be writing a temporary file.
-    if (entries->is_regular_file(error) && io::target_of_partial(name).empty()) {
+    if (entries->is_regular_file(error) && io::target_of_partial(name).empty() &&
+        !io::is_set_aside(name)) {
       names.push_back(entries->path().string());
     }
     if (error) error.clear();
@@ -89,12 +90,29 @@ std::optional<std::string> refusal_of(const config::Deck& deck, const Checkpoint
   return deck.difference_that_forbids_resume(before);
 }
 
-std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const std::string& path,
-                                        bool resumed) {
+std::optional<std::string> data_difference(const config::Deck& deck, const data::Dataset& dataset,
+                                           const CheckpointFile& checkpoint) {
+  if (const auto before = checkpoint.data()) {
+    const std::string difference = data::fingerprint_of(dataset).difference(*before);
+    if (!difference.empty()) {
+      return "/data: " + deck.name + "'s data have changed since: " + difference;
+    }
+  }
+  if (checkpoint.vocabulary() != dataset.vocabulary.characters()) {
+    return "/vocabulary is another than that of " + deck.name +
+           "'s text; the text has changed since";
+  }
+  return {};
+}
+
+std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const data::Dataset& dataset,
+                                        const std::string& path, bool resumed) {
   if (!deck.checkpoint.keep) return {};
   if (resumed) {
-    return numbered_checkpoints(path,
-                                [&](const CheckpointFile& file) { return refusal_of(deck, file); });
+    return numbered_checkpoints(path, [&](const CheckpointFile& file) {
+      const auto refusal = refusal_of(deck, file);
+      return refusal ? refusal : data_difference(deck, dataset, file);
+    });
   }
   require_no_numbered_checkpoints(path);
   return {};
@@ -105,7 +123,6 @@ Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
                         const data::Dataset& dataset, const CheckpointFile* resume,
                         const CheckpointFile* init) {
   Checkpoint<T> run;
-  const data::Fingerprint fingerprint = data::fingerprint_of(dataset);
   if (resume) {
     run = resume->load<T>(plan);
     require_resumable(resume->path(), run.state, deck, dataset);
@@ -113,20 +130,14 @@ Checkpoint<T> begin_run(const NetworkPlan& plan, const config::Deck& deck,
       throw RequestError(resume->path() + ": /state has the seed " + std::to_string(run.seed) +
                          ", and train.seed is " + std::to_string(deck.train.seed));
     }
-    const std::string difference = run.data ? fingerprint.difference(*run.data) : std::string();
-    if (!difference.empty()) {
-      throw RequestError(resume->path() + ": /data: " + deck.name +
-                         "'s data have changed since: " + difference);
-    }
-    if (run.vocabulary != dataset.vocabulary.characters()) {
-      throw RequestError(resume->path() + ": /vocabulary is another than that of " + deck.name +
-                         "'s text; the text has changed since");
+    if (const auto difference = data_difference(deck, dataset, *resume)) {
+      throw RequestError(resume->path() + ": " + *difference);
     }
   } else {
     run.parameters =
         init ? init->parameters<T>(plan) : initial_parameters<T>(plan, deck.train.seed);
   }
-  run.data = fingerprint;
+  run.data = data::fingerprint_of(dataset);
   run.vocabulary = dataset.vocabulary.characters();
   run.deck = deck.text();
   run.seed = deck.train.seed;

@@ -27,10 +27,15 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
 /// Returns why a run of `deck` cannot go on from a checkpoint; nullopt if it can.
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint);
 
+/// Returns how the data of a checkpoint's run, or a text's vocabulary, differ from those of a run
+/// of `deck`; nullopt if they do not, or if the checkpoint, of version 1, does not say.
+std::optional<std::string> data_difference(const config::Deck& deck, const data::Dataset& dataset,
+                                           const CheckpointFile& checkpoint);
+
 /// Returns the numbers of the checkpoints beside `path` that checkpoint.keep of the deck counts:
 /// those of the run that is `resumed`. Throws RequestError if others lie there.
-std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const std::string& path,
-                                        bool resumed);
+std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const data::Dataset& dataset,
+                                        const std::string& path, bool resumed);
 
 /// Returns where a run begins: at the state of `resume`, with the weights of `init`, or with those
 /// of the deck's seed; both may be null. Throws RequestError if `resume` is of another seed, data

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "core/processors.hpp"
 #include "network/batch_feed.hpp"
@@ -122,7 +123,8 @@ class TrainingRun {
  public:
   TrainingRun(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
               const config::Deck& deck, const data::Dataset& dataset, const std::string& checkpoint,
-              const std::string& resumed_from, TrainingEvents& events, Checkpoint<T> begin)
+              const std::string& resumed_from, std::set<std::int64_t> kept, TrainingEvents& events,
+              Checkpoint<T> begin)
       : deck_(deck),
         dataset_(dataset),
         checkpoint_(checkpoint),
@@ -133,8 +135,7 @@ class TrainingRun {
         first_step_(run_.state.step),
         network_(instance, plan, network_options<Space, T>(deck, dataset)),
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
-        writer_(plan, checkpoint, deck.checkpoint.keep,
-                kept_checkpoints(deck, checkpoint, !resumed_from.empty()),
+        writer_(plan, checkpoint, deck.checkpoint.keep, std::move(kept),
                 ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
@@ -368,8 +369,11 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
   // A run of a day keeps no file open that it may replace.
   files.resume.reset();
   files.init.reset();
+  if (!files.kept) {
+    files.kept = kept_checkpoints(deck, dataset, files.checkpoint, !resumed_from.empty());
+  }
   return TrainingRun<Space, T>(instance, plan, deck, dataset, files.checkpoint, resumed_from,
-                               events, std::move(begin))
+                               std::move(*files.kept), events, std::move(begin))
       .run();
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,8 @@ struct TrainingFiles {
   std::string checkpoint;                        ///< written at its times and at the end
   std::shared_ptr<const CheckpointFile> resume;  ///< continue bitwise from this one, if any
   std::shared_ptr<const CheckpointFile> init;    ///< weights to begin with, if any
+  /// kept_checkpoints(), which train() finds if they are not given.
+  std::optional<std::set<std::int64_t>> kept = {};
 };
 
 /// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,

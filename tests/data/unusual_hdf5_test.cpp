@@ -62,7 +62,7 @@ TEST(UnusualHdf5, IsRefusedByObjectAndReason) {
       {"long_double.h5", "holds floating-point numbers of 128 bits"},
       {"virtual_of_a_shorter.h5", "is a virtual dataset whose source " +
                                       path_of("short_source.h5") +
-                                      ", inputs, is mapped to another number of values"},
+                                      ", inputs, gives 60 values where 80 are mapped"},
       {"virtual_with_overlap.h5", "is a virtual dataset with parts that no source has"},
       {"virtual_of_many_names.h5", "claims 20.5 kB, and what is stored of it can hold 320 B"},
       {"chunk_rank.h5", "cannot be read: the file is truncated or damaged"},

@@ -49,7 +49,10 @@ TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
   save("a-6.h5", 6);
   std::string bytes = testing::bytes_of_file(folder / "a-4.h5");
   const float weight = 4;
-  bytes[bytes.find(std::string(reinterpret_cast<const char*>(&weight), sizeof weight))] ^= 1;
+  const std::size_t at =
+      bytes.find(std::string(reinterpret_cast<const char*>(&weight), sizeof weight));
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] ^= 1;
   folder.write("a-2.h5", bytes);
   const Refusal none = [](const CheckpointFile&) { return std::nullopt; };
   const std::set<std::int64_t> numbers = numbered_checkpoints(folder / "a.h5", none);
@@ -58,11 +61,11 @@ TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
   // Of somebody else, meanwhile.
   save("a-5.h5", 5);
   folder.write("a-8.h5", "notes");
-  folder.write("a-8.h5.damaged", "older notes");
+  folder.write("a-8.h5.set-aside", "older notes");
   writer.write(checkpoint_at(*plan, 8));
   writer.finish();
-  EXPECT_EQ(folder.listing(), "a-2.h5 a-5.h5 a-8.h5 a-8.h5.damaged a-8.h5.damaged-2 a.h5");
-  EXPECT_EQ(testing::bytes_of_file(folder / "a-8.h5.damaged-2"), "notes");
+  EXPECT_EQ(folder.listing(), "a-2.h5 a-5.h5 a-8.h5 a-8.h5.set-aside a-8.h5.set-aside-2 a.h5");
+  EXPECT_EQ(testing::bytes_of_file(folder / "a-8.h5.set-aside-2"), "notes");
 }
 
 TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {

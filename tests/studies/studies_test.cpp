@@ -141,26 +141,32 @@ TEST_F(Studies, ConcurrencyFitsAKneeForEveryNumberOfThreads) {
 }
 
 TEST_F(Studies, DispatchFitsEverySpace) {
-  const Study study =
-      study_dispatch({{SpaceKind::serial, SpaceKind::openmp}, 256, 64 * kKiB, 2}, quick());
+  const auto measure = [this] {
+    return study_dispatch({{SpaceKind::serial, SpaceKind::openmp}, 256, 64 * kKiB, 2}, quick());
+  };
+  const auto fits_both = [](const Study& study) {
+    const auto fits = [&](const char* space) {
+      return study.fit.contains(space) && study.fit.at(space).contains("kernels back to back");
+    };
+    return fits("serial") && fits("openmp");
+  };
+  Study study = measure();
+  // A machine whose neighbours disturb it gives points that no law fits.
+  for (int attempt = 1; attempt < 5 && !fits_both(study); ++attempt) study = measure();
+  ASSERT_TRUE(fits_both(study)) << study.fit.dump();
   EXPECT_TRUE(study.complete);
   EXPECT_EQ(values_of(study, "space"), (std::set<std::string>{"\"serial\"", "\"openmp\""}));
-  bool fitted = false;
   for (const char* space : {"serial", "openmp"}) {
-    // A machine whose neighbours disturb it gives points that no law fits.
-    const io::Json& fits = study.fit.value(space, io::Json::object());
-    if (!fits.contains("kernels back to back")) continue;
-    fitted = true;
-    const io::Json& fit = fits.at("kernels back to back");
+    const io::Json& fit = study.fit.at(space).at("kernels back to back");
     EXPECT_GT(fit.at("a_seconds").at("value"), 0);
     EXPECT_GT(fit.at("b_bytes_per_second").at("value"), 0);
     EXPECT_GE(fit.at("half_rate_measured_bytes"), 256);
   }
   const std::set<std::string> what = values_of(study, "what");
-  for (const char* each : {"\"kernel\"", "\"empty kernel\"", "\"reduction to a scalar\""}) {
+  for (const char* each :
+       {"\"kernel\"", "\"broken up\"", "\"empty kernel\"", "\"reduction to a scalar\""}) {
     EXPECT_TRUE(what.count(each)) << each;
   }
-  EXPECT_EQ(what.count("\"broken up\"") > 0, fitted);
 }
 
 TEST_F(Studies, DivergenceComparesWithOnePath) {
