@@ -55,6 +55,7 @@ TEST(UnusualHdf5, IsRefusedByObjectAndReason) {
       {"wider_gzip_chunks.h5", "has chunks of another size than it says"},
       {"longer_gzip_chunks.h5", "has chunks of another size than it says"},
       {"shorter_gzip_chunks.h5", "lacks values that its shape says it has"},
+      {"huge_stored_chunk.h5", "has chunks of another size than it says"},
       {"missing_gzip_chunk.h5", "lacks values that its shape says it has"},
       {"missing_checked_chunk.h5", "lacks values that its shape says it has"},
       {"scaleoffset.h5", "is stored with the filter \"scaleoffset\" (number 6)"},

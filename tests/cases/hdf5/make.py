@@ -108,6 +108,13 @@ def with_chunks(name, rows, columns, **how):
         file.write(raw)
 
 
+# A chunk whose stored size, in the index of chunks, is 1.5 GiB.
+with open("gzip.h5", "rb") as file:
+    raw = bytearray(file.read())
+at = raw.index(b"TREE\x01") + 24
+raw[at:at + 4] = struct.pack("<I", 0x60000000)
+with open("huge_stored_chunk.h5", "wb") as file:
+    file.write(raw)
 with_chunks("wider_chunks.h5", 4, 5)
 with_chunks("longer_chunks.h5", 5, 4)
 with_chunks("wider_gzip_chunks.h5", 4, 5, compression="gzip")
@@ -190,6 +197,16 @@ with checkpoint("model_cycle.h5") as file:
     file["model/again"] = file["model"]
 with checkpoint("model_two_names.h5") as file:
     file["model/fc/bias"] = file["model/fc/weight"]
+# Its digest is computed before any of its parameters is read.
+with checkpoint("model_wide_chunk.h5") as file:
+    file.create_dataset("model/fc/bias", data=INPUTS, chunks=(20, 4), compression="gzip")
+    file.attrs["digest"] = "x"
+with open("model_wide_chunk.h5", "rb") as file:
+    raw = bytearray(file.read())
+at = raw.index(struct.pack("<3I", 20, 4, 4))
+raw[at + 4:at + 8] = struct.pack("<I", 3000)
+with open("model_wide_chunk.h5", "wb") as file:
+    file.write(raw)
 # Texts of variable length without a value.
 EMPTY = h5py.Empty(h5py.string_dtype())
 with checkpoint("model_null_attribute.h5") as file:
