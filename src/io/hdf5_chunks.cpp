@@ -145,7 +145,7 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
   ChunkWalk chunk(dataset);
   if (filters.empty()) {
     if (check == ChunkCheck::content) return {};  // was checked with the index
-    if (const auto fault = fault_of_plain_chunks(dataset, chunk.count(), chunk.bytes())) {
+    if (auto fault = fault_of_plain_chunks(dataset, chunk.count(), chunk.bytes())) {
       return fault;
     }
   }
