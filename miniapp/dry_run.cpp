@@ -63,7 +63,7 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                     deck.train.epochs,
                     schedule.total_steps / std::max<std::int64_t>(1, deck.train.epochs), batch,
                     to_string(space)));
-  print(fmt::format("a step: {}, {} of compulsory traffic, {:.1f} FLOPs a byte\n",
+  print(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B\n",
                     show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
   print(fmt::format(
       "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})\n",

@@ -68,8 +68,7 @@ data::Vocabulary text_vocabulary(const config::Deck& deck,
 }
 
 // What a network has to fit to read /inputs of a file.
-network::SampleShape input_shape(const std::string& input) {
-  const io::Hdf5Reader file(input, {"/inputs"});
+network::SampleShape input_shape(const io::Hdf5Reader& file) {
   if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
   network::SampleShape sample;
   sample.input = file.shape("/inputs");
@@ -109,14 +108,14 @@ std::shared_ptr<const network::NetworkPlan> plan_for_input(const config::Deck& d
 // --input to --output: needs the deck's network and not its data.
 void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceKind space,
                    std::size_t batch, const CommonOptions& common,
-                   const network::CheckpointFile& checkpoint) {
+                   const network::CheckpointFile& checkpoint, const io::Hdf5Reader& input) {
   Session session{deck, {}, nullptr};
-  network::SampleShape sample = input_shape(options.input);
+  network::SampleShape sample = input_shape(input);
   if (deck.data.kind == config::DataKind::text) {
     sample.vocabulary = text_vocabulary(deck, checkpoint).size();
   }
   session.plan = plan_for_input(deck, sample, options.input, checkpoint);
-  const data::Dataset inputs = data::load_inputs(options.input, deck.data, sample.input);
+  const data::Dataset inputs = data::load_inputs(input, deck.data, sample.input);
   if (sample.tokens) inputs.require_tokens_below(session.plan->token_limit());
   io::require_memory(
       double(inputs.test.samples) * double(session.plan->output_size()) *
@@ -230,11 +229,11 @@ Status run(const InferOptions& options, const CommonOptions& common) {
   io::RunFiles files;
   files.input("the deck", deck.name);
   files.input("--checkpoint", options.checkpoint);
+  std::optional<io::Hdf5Reader> input;
   if (!options.input.empty()) {
     files.input("--input", options.input);
-    for (const std::string& file : io::Hdf5Reader(options.input, {"/inputs"}).source_files()) {
-      files.input("--input", file);
-    }
+    input.emplace(options.input, std::vector<std::string>{"/inputs"});
+    for (const std::string& file : input->source_files()) files.input("--input", file);
   }
   if (!options.output.empty()) {
     // The deck's data are not read, and yet not to be lost.
@@ -246,8 +245,8 @@ Status run(const InferOptions& options, const CommonOptions& common) {
       static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
   if (options.prompt) {
     write_text(deck, options, space, common, checkpoint);
-  } else if (!options.input.empty()) {
-    write_outputs(deck, options, space, batch, common, checkpoint);
+  } else if (input) {
+    write_outputs(deck, options, space, batch, common, checkpoint, *input);
   } else {
     print_test_set(deck, space, batch, common, format, checkpoint);
   }

@@ -58,8 +58,6 @@ int run(std::vector<std::string> arguments) {
         ->transform(integer(1, kMostHostThreads));
     verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
         ->check(CLI::IsMember({"table", "csv", "json"}));
-  }
-  for (CLI::App* verb : verbs) {
     for (CLI::Option* option : verb->get_options()) {
       // An empty value is an unset variable of a script, and must not pass for no option at all.
       if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {

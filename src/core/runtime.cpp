@@ -40,6 +40,35 @@ int take_threads(std::vector<std::string>& flags) {
   return threads;
 }
 
+// Kokkos ignores flags that it does not know.
+void check_kokkos_flags(const std::vector<std::string>& flags) {
+  static const std::set<std::string> known = {"threads",
+                                              "num-threads",
+                                              "numa",
+                                              "device",
+                                              "device-id",
+                                              "num-devices",
+                                              "ndevices",
+                                              "skip-device",
+                                              "map-device-id-by",
+                                              "disable-warnings",
+                                              "print-configuration",
+                                              "tune-internals",
+                                              "tools-library",
+                                              "tools-libs",
+                                              "tools-help",
+                                              "tools-args",
+                                              "help"};
+  const std::string begin = "--kokkos-";
+  for (const std::string& flag : flags) {
+    if (flag.compare(0, begin.size(), begin) == 0 &&
+        known.count(flag.substr(begin.size(), flag.find('=') - begin.size())) > 0) {
+      continue;
+    }
+    throw RequestError(flag + ": is no option of Kokkos; --kokkos-help lists them");
+  }
+}
+
 }  // namespace
 
 std::string to_string(SpaceKind kind) {
@@ -104,39 +133,6 @@ SpaceKind resolve_space(const std::string& name) {
   }
   return chosen;
 }
-
-namespace {
-
-/// Kokkos ignores flags that it does not know.
-void check_kokkos_flags(const std::vector<std::string>& flags) {
-  static const std::set<std::string> known = {"threads",
-                                              "num-threads",
-                                              "numa",
-                                              "device",
-                                              "device-id",
-                                              "num-devices",
-                                              "ndevices",
-                                              "skip-device",
-                                              "map-device-id-by",
-                                              "disable-warnings",
-                                              "print-configuration",
-                                              "tune-internals",
-                                              "tools-library",
-                                              "tools-libs",
-                                              "tools-help",
-                                              "tools-args",
-                                              "help"};
-  const std::string begin = "--kokkos-";
-  for (const std::string& flag : flags) {
-    if (flag.compare(0, begin.size(), begin) == 0 &&
-        known.count(flag.substr(begin.size(), flag.find('=') - begin.size())) > 0) {
-      continue;
-    }
-    throw RequestError(flag + ": is no option of Kokkos; --kokkos-help lists them");
-  }
-}
-
-}  // namespace
 
 int planned_threads(int threads, const std::vector<std::string>& kokkos_flags) {
   check_kokkos_flags(kokkos_flags);

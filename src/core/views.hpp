@@ -50,6 +50,12 @@ constexpr std::size_t aligned_size(std::size_t count) {
   return (count + unit - 1) / unit * unit;
 }
 
+/// The data of a View; null if it is empty, as a View that is not wanted is.
+template <class View>
+auto* data_or_null(const View& view) {
+  return view.size() > 0 ? view.data() : nullptr;
+}
+
 namespace detail {
 
 template <class T>

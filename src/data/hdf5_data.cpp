@@ -206,9 +206,8 @@ Dataset load_hdf5(const config::DataOptions& options) {
   return dataset;
 }
 
-Dataset load_inputs(const std::string& file, const config::DataOptions& options,
+Dataset load_inputs(const io::Hdf5Reader& reader, const config::DataOptions& options,
                     const Shape& sample_shape) {
-  const io::Hdf5Reader reader(file, {"/inputs"});
   Dataset dataset;
   const Inputs inputs = read_inputs(reader, "/inputs", dataset.test);
   dataset.sample_shape = inputs.shape;

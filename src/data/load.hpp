@@ -5,6 +5,7 @@
 
 #include "config/deck.hpp"
 #include "data/dataset.hpp"
+#include "io/hdf5.hpp"
 
 namespace ridgeline::data {
 
@@ -18,10 +19,10 @@ Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocab
 /// damaged are errors of load_dataset alone.
 std::vector<std::string> data_files(const config::DataOptions& options);
 
-/// `/inputs` [samples, sample_shape] of an HDF5 file, values or tokens, as the test split of a
-/// dataset without targets, normalised as the deck's own data is; values of an idx deck are those
-/// scaled to [0, 1]. Throws RequestError also where a sample has another shape.
-Dataset load_inputs(const std::string& file, const config::DataOptions& options,
+/// `/inputs` [samples, sample_shape] of an HDF5 file that was opened for it, values or tokens, as
+/// the test split of a dataset without targets, normalised as the deck's own data is; values of an
+/// idx deck are those scaled to [0, 1]. Throws RequestError also where a sample has another shape.
+Dataset load_inputs(const io::Hdf5Reader& reader, const config::DataOptions& options,
                     const Shape& sample_shape);
 
 }  // namespace ridgeline::data

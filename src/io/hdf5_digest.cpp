@@ -68,12 +68,10 @@ struct Values {
 /// Adds path, type and shape.
 Values add_description(const std::string& path, hid_t type, hid_t space, Digest& digest) {
   const std::string name = name_of(type, path);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 0 || H5Sget_simple_extent_type(space) == H5S_NULL) fail(path);
-  Values values{{H5Tcopy(type), H5Tclose}, {}, H5Tget_size(type)};
+  const auto extents = extents_of(space);
+  if (!extents || H5Sget_simple_extent_type(space) == H5S_NULL) fail(path);
+  Values values{{H5Tcopy(type), H5Tclose}, *extents, H5Tget_size(type)};
   if (name[0] != 'S' && H5Tget_size(type) > 1) H5Tset_order(values.memory, H5T_ORDER_LE);
-  values.extents.resize(static_cast<std::size_t>(rank));
-  if (rank > 0) H5Sget_simple_extent_dims(space, values.extents.data(), nullptr);
   std::string shape;
   for (std::size_t i = 0; i < values.extents.size(); ++i) {
     shape += (i == 0 ? "" : ",") + std::to_string(values.extents[i]);

@@ -5,6 +5,7 @@
 #include <hdf5.h>
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -87,6 +88,15 @@ inline Hdf5Handle text_type(std::size_t length) {
   H5Tset_strpad(type, H5T_STR_NULLPAD);
   H5Tset_cset(type, H5T_CSET_UTF8);
   return type;
+}
+
+/// Returns the extents of a dataspace, none of a scalar; nullopt if HDF5 cannot read them.
+inline std::optional<std::vector<hsize_t>> extents_of(hid_t space) {
+  const int rank = H5Sget_simple_extent_ndims(space);
+  if (rank < 0) return {};
+  std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
+  if (rank > 0 && H5Sget_simple_extent_dims(space, extents.data(), nullptr) < 0) return {};
+  return extents;
 }
 
 /// Appends the names in a group, sorted; false if HDF5 cannot read them.

@@ -31,12 +31,10 @@ Hdf5Handle creation_properties(hid_t dataset) { return {H5Dget_create_plist(data
 bool claimed_bytes(hid_t dataset, double& elements, double& bytes) {
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
   const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 0 || !type.is_valid()) return false;
-  std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
-  if (rank > 0 && H5Sget_simple_extent_dims(space, extents.data(), nullptr) < 0) return false;
+  const auto extents = extents_of(space);
+  if (!extents || !type.is_valid()) return false;
   elements = H5Sget_simple_extent_type(space) == H5S_NULL ? 0 : 1;
-  for (const hsize_t extent : extents) elements *= static_cast<double>(extent);
+  for (const hsize_t extent : *extents) elements *= static_cast<double>(extent);
   bytes = elements * static_cast<double>(H5Tget_size(type));
   return true;
 }
@@ -47,13 +45,6 @@ bool compresses(hid_t properties) {
   return std::find(filters.begin(), filters.end(), H5Z_FILTER_DEFLATE) != filters.end();
 }
 
-std::vector<hsize_t> extents_in(hid_t space) {
-  std::vector<hsize_t> extents(
-      static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
-  if (!extents.empty()) H5Sget_simple_extent_dims(space, extents.data(), nullptr);
-  return extents;
-}
-
 /// Returns how many values are selected of a dataset of these extents; 0 if some lie beyond it.
 hssize_t selected_within(hid_t space, const std::vector<hsize_t>& extents) {
   if (H5Sget_select_type(space) == H5S_SEL_ALL) {  // of the dataset, whatever `space` says
@@ -61,13 +52,11 @@ hssize_t selected_within(hid_t space, const std::vector<hsize_t>& extents) {
     for (const hsize_t extent : extents) all *= extent;
     return static_cast<hssize_t>(all);
   }
-  const std::size_t rank = extents_in(space).size();
-  std::vector<hsize_t> first(rank), last(rank);
-  if (rank != extents.size() ||
-      (rank > 0 && H5Sget_select_bounds(space, first.data(), last.data()) < 0)) {
-    return 0;
-  }
-  for (std::size_t i = 0; i < rank; ++i) {
+  const int rank = H5Sget_simple_extent_ndims(space);
+  if (rank != static_cast<int>(extents.size())) return 0;
+  std::vector<hsize_t> first(extents.size()), last(extents.size());
+  if (rank > 0 && H5Sget_select_bounds(space, first.data(), last.data()) < 0) return 0;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
     if (last[i] >= extents[i]) return 0;
   }
   return H5Sget_select_npoints(space);
@@ -222,7 +211,8 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
     fail(path, "keeps its values in other files (raw external storage), which are not read");
   }
   check_filters(path, properties);
-  const bool is_virtual = H5Pget_layout(properties) == H5D_VIRTUAL;
+  const H5D_layout_t layout = H5Pget_layout(properties);
+  const bool is_virtual = layout == H5D_VIRTUAL;
   if (is_virtual && datasets_.empty()) {
     fail(path, "is a virtual dataset, which a checkpoint must not hold");
   }
@@ -232,10 +222,9 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
     fail(path, "claims " + show_bytes(bytes) + ", and what is stored of it can hold " +
                    show_bytes(most) + " at most: the file is truncated, damaged or incomplete");
   }
-  if (elements > 0 && H5Pget_layout(properties) == H5D_CHUNKED) {
-    if (const auto fault =
-            fault_of_chunks(dataset, is_inspecting_ ? ChunkCheck::index : ChunkCheck::content))
-      fail(path, *fault);
+  if (elements > 0 && layout == H5D_CHUNKED) {
+    const ChunkCheck check = is_inspecting_ ? ChunkCheck::index : ChunkCheck::content;
+    if (const auto fault = fault_of_chunks(dataset, check)) fail(path, *fault);
   }
   return bytes;
 }
@@ -285,7 +274,7 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
   double most = 0;
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose), covered(H5Scopy(space), H5Sclose);
   H5Sselect_none(covered);
-  std::map<std::pair<std::string, std::string>, std::vector<hsize_t>> extents_of;
+  std::map<std::pair<std::string, std::string>, std::vector<hsize_t>> source_extents;
   std::set<std::tuple<dev_t, ino_t, haddr_t>> counted;
   for (std::size_t i = 0; i < count; ++i) {
     char file[4096] = "", object[4096] = "";
@@ -301,7 +290,7 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
     }
     const std::string source = path_of_source(file);
     const std::string who = "is a virtual dataset whose source " + source + ", " + object + ", ";
-    const auto [known, is_new] = extents_of.insert({{file, object}, {}});
+    const auto [known, is_new] = source_extents.insert({{file, object}, {}});
     if (is_new) {
       if (!exists(source)) fail(path, who + "is missing");
       if (is_inspecting_) {
@@ -316,7 +305,9 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
         fail(path, who + "is no dataset with values of its own");
       }
       reader.check_dataset(object);
-      known->second = extents_in(Hdf5Handle(H5Dget_space(opened), H5Sclose));
+      const auto extents = extents_of(Hdf5Handle(H5Dget_space(opened), H5Sclose));
+      if (!extents) fail(path, kDamaged);
+      known->second = *extents;
       struct stat status {};
       H5O_info_t info;
       if (stat(source.c_str(), &status) != 0 || H5Oget_info(opened, &info) < 0) {

@@ -134,12 +134,10 @@ Shape Hdf5Reader::shape(const std::string& path) const {
   const Hdf5Lock lock;
   const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 0) fail(path, "has no readable shape: the file is damaged");
+  const auto extents = extents_of(space);
+  if (!extents) fail(path, "has no readable shape: the file is damaged");
   if (H5Sget_simple_extent_type(space) == H5S_NULL) fail(path, "holds nothing, not even a shape");
-  std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
-  if (rank > 0) H5Sget_simple_extent_dims(space, extents.data(), nullptr);
-  return Shape(extents.begin(), extents.end());
+  return Shape(extents->begin(), extents->end());
 }
 
 ElementClass Hdf5Reader::element_class(const std::string& path) const {

@@ -53,7 +53,7 @@ void attention(const Space& instance, const AttentionLabels& labels, const Atten
                const Matrix<Space, const T>& qkv, const Matrix<Space, T>& output,
                const Vector<Space, T>& log_sum, const Vector<Space, T>& workspace) {
   // An empty view still points somewhere.
-  T* const kept_sums = log_sum.size() > 0 ? log_sum.data() : nullptr;
+  T* const kept_sums = data_or_null(log_sum);
   if constexpr (kIsHost<Space>) {
     host::Attention<T> heads = host_attention<T>(shape);
     heads.qkv = qkv.data();

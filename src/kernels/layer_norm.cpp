@@ -70,7 +70,7 @@ void layer_norm(const Space& instance, const std::string& label, const Matrix<Sp
                 const Vector<Space, const T>& weight, const Vector<Space, const T>& bias,
                 double epsilon, const Matrix<Space, T>& y, const Vector<Space, T>& statistics) {
   const std::size_t rows = x.extent(0), features = x.extent(1);
-  T* kept = statistics.size() > 0 ? statistics.data() : nullptr;
+  T* kept = data_or_null(statistics);
   if constexpr (kIsHost<Space>) {
     host::LayerNorm<T> rows_of{};
     rows_of.features = features;

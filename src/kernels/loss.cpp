@@ -10,11 +10,6 @@ namespace {
 
 constexpr int kLossTeam = 64;
 
-template <class View>
-auto* data_or_null(const View& view) {
-  return view.size() > 0 ? view.data() : nullptr;
-}
-
 }  // namespace
 
 template <class Space, class T>
@@ -139,7 +134,7 @@ void add_losses(const Space& instance, const std::string& label,
                 const HealthView<Space>& health_view) {
   std::int64_t* const health = data_or_null(health_view);
   const T* loss = row_loss.data();
-  const T* correct = row_correct.size() > 0 ? row_correct.data() : nullptr;
+  const T* correct = data_or_null(row_correct);
   double* total = sums.data();
   if constexpr (kIsHost<Space>) {
     for_blocks(instance, label, 1, {double(rows), double(rows)}, [=](int) {

@@ -235,9 +235,8 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
     Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, static_cast<int>(blocks), 256),
                          SquaresOfBlock<Space, T>{gradient, partial, size});
   }
-  for_elements(
-      instance, label_scale, 1, {double(blocks), 8.0 * blocks},
-      ScaleFromSquares{partial, blocks, most, scale, health.size() > 0 ? health.data() : nullptr});
+  for_elements(instance, label_scale, 1, {double(blocks), 8.0 * blocks},
+               ScaleFromSquares{partial, blocks, most, scale, data_or_null(health)});
 }
 
 #define RIDGELINE_OPTIMIZER(Space, T)                                                              \

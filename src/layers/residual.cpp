@@ -34,7 +34,7 @@ ResidualSum<Space, T>::ResidualSum(const ResidualPlan& plan, const Target&)
 template <class Space, class T>
 void ResidualSum<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                     const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  T* kept = memory_.saved.size() > 0 ? memory_.saved.data() : nullptr;
+  T* kept = data_or_null(memory_.saved);
   kernels::add_and_activate<Space, T>(instance, forward_, activation_, x.size(), x.data(),
                                       shortcut_.data(), kept, y.data());
 }

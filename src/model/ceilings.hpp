@@ -34,7 +34,7 @@ struct Placement {
   double fraction_of_ceiling = 0;  ///< ceiling_seconds / seconds; 0 where nothing was measured
   double gflops = 0;               ///< reached, GFLOP/s
   double gbytes_per_second = 0;    ///< reached, GB/s
-  double intensity = 0;            ///< FLOPs a byte
+  double intensity = 0;            ///< FLOP/B
   /// Faster than the ceiling: a fault of the roof or of the count, to be shown and never hidden.
   bool above_roof = false;
 };

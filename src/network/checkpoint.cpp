@@ -226,11 +226,6 @@ std::string CheckpointFile::deck_text() const {
   return file_.read_text("/deck");
 }
 
-std::int64_t CheckpointFile::step() const {
-  require_whole();
-  return file_.integer_attribute("/state", "step");
-}
-
 std::vector<std::string> CheckpointFile::vocabulary() const {
   return file_.has(kVocabulary) ? file_.read_texts(kVocabulary) : std::vector<std::string>();
 }

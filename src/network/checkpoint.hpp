@@ -74,8 +74,6 @@ class CheckpointFile {
 
   /// The deck's text.
   std::string deck_text() const;
-  /// Finished steps.
-  std::int64_t step() const;
   /// Where the run stands; throws for a state that no run has.
   TrainingState state() const;
   /// The characters of a text network in the order of their tokens; empty where the file has none.

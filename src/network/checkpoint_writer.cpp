@@ -2,13 +2,11 @@
 
 #include <csignal>
 
-#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "core/error.hpp"
 #include "core/memory.hpp"
 #include "io/file.hpp"
 #include "io/run_files.hpp"
@@ -17,20 +15,6 @@ namespace ridgeline::network {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// The numbers of the checkpoints beside `path`, from the lowest.
-std::vector<long> numbers_beside(const std::string& path) {
-  std::vector<long> numbers;
-  std::error_code error;
-  fs::directory_iterator entries(io::folder_of(path), error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-    const long number =
-        io::number_of(entries->path().filename().string(), fs::path(path).filename().string());
-    if (number >= 0) numbers.push_back(number);
-  }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
 
 /// Blocks all signals of this thread, and so of threads that it starts.
 class AllSignalsBlocked {
@@ -139,42 +123,6 @@ void CheckpointWriter<T>::remove_old(std::int64_t newest) {
     std::error_code ignored;
     fs::remove(io::numbered_path(path_, *number), ignored);
   }
-}
-
-void require_no_numbered_checkpoints(const std::string& path) {
-  const std::vector<long> numbers = numbers_beside(path);
-  if (numbers.empty()) return;
-  throw RequestError(io::numbered_path(path, numbers.back()) +
-                     ": there are numbered checkpoints of an earlier run; go on with --resume " +
-                     io::folder_of(path) + ", or choose another --output");
-}
-
-std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal) {
-  std::set<std::int64_t> numbers;
-  for (const long number : numbers_beside(path)) {
-    const std::string file = io::numbered_path(path, number);
-    std::optional<std::string> fault = "it is a link, or no file";
-    std::error_code error;
-    if (fs::symlink_status(file, error).type() == fs::file_type::regular) {
-      std::unique_ptr<CheckpointFile> checkpoint;
-      try {
-        checkpoint = std::make_unique<CheckpointFile>(file);
-        const std::int64_t step = checkpoint->state().step;
-        fault.reset();
-        if (step != number) fault = "its step is " + std::to_string(step);
-      } catch (const RequestError& damage) {
-        if (may_be_damaged_checkpoint(file)) continue;
-        fault = damage.what();
-      }
-      if (!fault) fault = refusal(*checkpoint);
-    }
-    if (fault) {
-      throw RequestError(file + ": checkpoint.keep would replace it, and it is no checkpoint of " +
-                         "this run: " + *fault + "; move it, or choose another --checkpoint");
-    }
-    numbers.insert(number);
-  }
-  return numbers;
 }
 
 template class CheckpointWriter<float>;

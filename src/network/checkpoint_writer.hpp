@@ -58,14 +58,4 @@ class CheckpointWriter {
   std::atomic<std::int64_t> newest_{-1};
 };
 
-/// Throws RequestError if there are numbered checkpoints of an earlier run beside `path`: a run
-/// that begins anew would mix its own with them.
-void require_no_numbered_checkpoints(const std::string& path);
-
-/// Returns the numbers of the numbered checkpoints beside `path` that a resumed run goes on with.
-/// Throws RequestError if something else has such a name: another file, a checkpoint of another
-/// step or one that `refusal` does not accept.
-/// Damaged checkpoints are left out: they stay, under another name once the run reaches their step.
-std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal);
-
 }  // namespace ridgeline::network

@@ -32,6 +32,16 @@ std::optional<std::string> refusal_of(const config::Deck& deck, const Checkpoint
 std::optional<std::string> data_difference(const config::Deck& deck, const data::Dataset& dataset,
                                            const CheckpointFile& checkpoint);
 
+/// Throws RequestError if there are numbered checkpoints of an earlier run beside `path`: a run
+/// that begins anew would mix its own with them.
+void require_no_numbered_checkpoints(const std::string& path);
+
+/// Returns the numbers of the numbered checkpoints beside `path` that a resumed run goes on with.
+/// Throws RequestError if something else has such a name: another file, a checkpoint of another
+/// step or one that `refusal` does not accept.
+/// Damaged checkpoints are left out: they stay, under another name once the run reaches their step.
+std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal);
+
 /// Returns the numbers of the checkpoints beside `path` that checkpoint.keep of the deck counts:
 /// those of the run that is `resumed`. Throws RequestError if others lie there.
 std::set<std::int64_t> kept_checkpoints(const config::Deck& deck, const data::Dataset& dataset,

@@ -250,14 +250,18 @@ TEST(LoadInputs, ReadsWhatInferIsGiven) {
   writer.save(folder / "x.h5");
   const auto options =
       data_options("kind = 'hdf5'\npath = 'x'\nnormalize = { mean = 1.0, std = 2.0 }");
-  const data::Dataset dataset = data::load_inputs(folder / "x.h5", options, {1, 2});
+  const data::Dataset dataset =
+      data::load_inputs(io::Hdf5Reader(folder / "x.h5", {"/inputs"}), options, {1, 2});
   EXPECT_EQ(dataset.test.samples, 2u);
   EXPECT_FALSE(dataset.has_labels());
   const std::uint32_t second = 1;
   std::vector<float> inputs(2);
   dataset.gather<float>(dataset.test, &second, 1, inputs.data(), nullptr, nullptr);
   EXPECT_EQ(inputs, (std::vector<float>{1, 1.5}));
-  EXPECT_TRUE(contains(error_of([&] { data::load_inputs(folder / "x.h5", options, {2}); }),
+  EXPECT_TRUE(contains(error_of([&] {
+                         data::load_inputs(io::Hdf5Reader(folder / "x.h5", {"/inputs"}), options,
+                                           {2});
+                       }),
                        "/inputs: samples are [1, 2]; the network takes [2]"));
 }
 

@@ -242,8 +242,8 @@ TEST(LoadInputs, TakesTokens) {
   io::Hdf5Writer writer;
   writer.write("/inputs", Shape{2, 2}, std::vector<std::int32_t>{1, 2, 3, 300}.data());
   writer.save(folder / "x.h5");
-  const data::Dataset dataset =
-      data::load_inputs(folder / "x.h5", data_options("kind = 'hdf5'\npath = 'x'"), {2});
+  const data::Dataset dataset = data::load_inputs(io::Hdf5Reader(folder / "x.h5", {"/inputs"}),
+                                                  data_options("kind = 'hdf5'\npath = 'x'"), {2});
   EXPECT_EQ(dataset.tokens, 301u);
   EXPECT_EQ(inputs_of<float>(dataset, dataset.test, 1), (std::vector<float>{3, 300}));
   EXPECT_EQ(error_of([&] { dataset.require_tokens_below(300); }),
@@ -252,7 +252,9 @@ TEST(LoadInputs, TakesTokens) {
                 "300 has tokens 0 to 299");
   const auto normalized =
       data_options("kind = 'hdf5'\npath = 'x'\nnormalize = { mean = 1, std = 2 }");
-  EXPECT_EQ(error_of([&] { data::load_inputs(folder / "x.h5", normalized, {2}); }),
+  EXPECT_EQ(error_of([&] {
+              data::load_inputs(io::Hdf5Reader(folder / "x.h5", {"/inputs"}), normalized, {2});
+            }),
             "deck.toml:4: data.normalize does not apply to tokens, which " + (folder / "x.h5") +
                 ": /inputs holds");
 }

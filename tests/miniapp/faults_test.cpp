@@ -70,8 +70,8 @@ TEST_F(Faults, AKillAtAnyMomentLosesNothingAndLeavesAReadableCheckpoint) {
     killed += command.wait().signal == SIGKILL ? 1 : 0;
     if (!fs::exists(checkpoint("killed"))) continue;
     const network::CheckpointFile whole(checkpoint("killed"));  // throws where it is damaged
-    EXPECT_GE(whole.step(), last_step);
-    last_step = whole.step();
+    EXPECT_GE(whole.state().step, last_step);
+    last_step = whole.state().step;
     most_epochs = static_cast<int>(last_step / 10) + 1;
   }
   EXPECT_EQ(killed, kills);
@@ -105,7 +105,7 @@ TEST_F(Faults, OfTwoRunsOnOneCheckpointOneTrainsAndOneIsRefused) {
       EXPECT_EQ((first.status == 2 ? second : first).status, 0);
       ++meetings;
     }
-    EXPECT_EQ(network::CheckpointFile(checkpoint(out)).step(), 400);
+    EXPECT_EQ(network::CheckpointFile(checkpoint(out)).state().step, 400);
     EXPECT_FALSE(fs::exists(checkpoint(out) + ".lock"));
   }
   EXPECT_GT(meetings, pairs / 2);
@@ -139,7 +139,7 @@ TEST_F(Faults, TwoWritersPublishNothingHalfWrittenHoweverTheyMeet) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   writing.send(SIGKILL);
   EXPECT_EQ(waiting.wait().status, 0);
-  EXPECT_EQ(network::CheckpointFile(checkpoint("out")).step(), 10);
+  EXPECT_EQ(network::CheckpointFile(checkpoint("out")).state().step, 10);
 }
 
 TEST_F(Faults, AFullDiskFailsTheRunAndHarmsNothing) {

@@ -8,6 +8,7 @@
 #include "io/scratch.hpp"
 #include "network/checkpoints.hpp"
 #include "network/networks.hpp"
+#include "network/resume.hpp"
 #include "network/runs.hpp"
 
 namespace ridgeline::network {
@@ -31,8 +32,8 @@ TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
   writer.finish();
   EXPECT_EQ(writer.newest_step(), 200);
   EXPECT_EQ(folder.listing(), "a-10.h5 a-200.h5 a.h5 other-3.h5");
-  EXPECT_EQ(CheckpointFile(folder / "a.h5").step(), 200);
-  EXPECT_EQ(CheckpointFile(folder / "a-10.h5").step(), 10);
+  EXPECT_EQ(CheckpointFile(folder / "a.h5").state().step, 200);
+  EXPECT_EQ(CheckpointFile(folder / "a-10.h5").state().step, 10);
   EXPECT_TRUE(contains(error_of([&] { require_no_numbered_checkpoints(folder / "a.h5"); }),
                        folder / "a-200.h5: there are numbered checkpoints of an earlier run"));
   require_no_numbered_checkpoints(folder / "b.h5");
@@ -164,7 +165,7 @@ TEST_F(Writing, FailsTheRunAndLeavesTheLastCheckpoint) {
                            Status::run_failed),
                        "cannot write: No such file or directory"));
   EXPECT_LT(watch.steps, 1000);
-  EXPECT_EQ(CheckpointFile(folder / "gone/a.h5").step() % 5, 0);
+  EXPECT_EQ(CheckpointFile(folder / "gone/a.h5").state().step % 5, 0);
 }
 
 }  // namespace

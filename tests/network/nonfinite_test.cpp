@@ -73,7 +73,7 @@ TEST_F(NonFiniteSteps, EndTheRunWithLayerPhaseStepAndTheLastCheckpoint) {
   const TrainingResult later = stepwise.run<Host, float>({folder / "a.h5", {}, {}});
   EXPECT_TRUE(
       contains(later.failure, "; the last checkpoint is " + (folder / "a.h5") + ", of step 2"));
-  EXPECT_EQ(CheckpointFile(folder / "a.h5").step(), 2);
+  EXPECT_EQ(CheckpointFile(folder / "a.h5").state().step, 2);
 }
 
 TEST_F(NonFiniteSteps, OfABackwardPassAreFoundToo) {

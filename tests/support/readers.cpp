@@ -122,7 +122,8 @@ std::string read_hdf5_data(const std::string& file) {
 }
 
 std::string read_hdf5_inputs(const std::string& file) {
-  return read(data::load_inputs(file, deck_with("kind = 'hdf5'\npath = 'x'\n").data, {6}));
+  return read(data::load_inputs(io::Hdf5Reader(file, {"/inputs"}),
+                                deck_with("kind = 'hdf5'\npath = 'x'\n").data, {6}));
 }
 
 std::string read_text_data(const std::string& file) {

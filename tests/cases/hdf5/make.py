@@ -25,6 +25,16 @@ def with_targets(name):
     return file
 
 
+# Virtual inputs, of each part of which the rows are those of a dataset of another file.
+def with_virtual(name, *parts):
+    layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
+    for rows, source, dataset in parts:
+        values = h5py.VirtualSource(source, dataset, shape=INPUTS.shape)
+        layout[rows] = values if rows == numpy.s_[:] else values[rows]
+    with with_targets(name) as file:
+        file.create_virtual_dataset("train/inputs", layout)
+
+
 # What external links and virtual datasets lead to.
 with new("source.h5") as file:
     file["inputs"] = INPUTS
@@ -44,22 +54,10 @@ with with_targets("external_storage.h5") as file:
     file.create_dataset("train/inputs", INPUTS.shape, "f4",
                         external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
 
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[:] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)
-with with_targets("virtual.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[:] = h5py.VirtualSource("nowhere.h5", "inputs", shape=INPUTS.shape)
-with with_targets("virtual_without_file.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[:] = h5py.VirtualSource("source.h5", "nothing", shape=INPUTS.shape)
-with with_targets("virtual_without_dataset.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[:10] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[:10]
-with with_targets("virtual_with_gap.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
+with_virtual("virtual.h5", (numpy.s_[:], "source.h5", "inputs"))
+with_virtual("virtual_without_file.h5", (numpy.s_[:], "nowhere.h5", "inputs"))
+with_virtual("virtual_without_dataset.h5", (numpy.s_[:], "source.h5", "nothing"))
+with_virtual("virtual_with_gap.h5", (numpy.s_[:10], "source.h5", "inputs"))
 
 with with_targets("gzip.h5") as file:
     file.create_dataset("train/inputs", data=INPUTS, chunks=(5, 4), compression="gzip",
@@ -134,20 +132,11 @@ with with_targets("long_double.h5") as file:
 
 with new("short_source.h5") as file:
     file.create_dataset("inputs", data=INPUTS[:15], chunks=(5, 4), compression="gzip")
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[:] = h5py.VirtualSource("short_source.h5", "inputs", shape=INPUTS.shape)
-with with_targets("virtual_of_a_shorter.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[:10] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[:10]
-layout[5:15] = h5py.VirtualSource("source.h5", "train/inputs", shape=INPUTS.shape)[5:15]
-with with_targets("virtual_with_overlap.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
-layout = h5py.VirtualLayout(shape=INPUTS.shape, dtype="f4")
-layout[::2] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[::2]
-layout[1::2] = h5py.VirtualSource("source.h5", "train/inputs", shape=INPUTS.shape)[1::2]
-with with_targets("virtual_interleaved.h5") as file:
-    file.create_virtual_dataset("train/inputs", layout)
+with_virtual("virtual_of_a_shorter.h5", (numpy.s_[:], "short_source.h5", "inputs"))
+with_virtual("virtual_with_overlap.h5", (numpy.s_[:10], "source.h5", "inputs"),
+             (numpy.s_[5:15], "source.h5", "train/inputs"))
+with_virtual("virtual_interleaved.h5", (numpy.s_[::2], "source.h5", "inputs"),
+             (numpy.s_[1::2], "source.h5", "train/inputs"))
 layout = h5py.VirtualLayout(shape=(4, 20), dtype="f4")
 for i in range(4):
     layout[i] = h5py.VirtualSource("source.h5", "inputs", shape=INPUTS.shape)[5 * i:5 * i + 5]
