@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/duration.hpp"
+#include "io/file.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "machine/description.hpp"
@@ -185,8 +186,11 @@ TrainFiles files_of(const config::Deck& deck, const TrainOptions& options) {
   try {
     return TrainFiles(deck, options);
   } catch (const RequestError&) {
-    // Errors in the data come before conflicts of file names.
+    // What is no data and no checkpoint comes before conflicts of file names.
     open_session(deck);
+    if (!options.resume.empty() && !io::is_folder(options.resume)) {
+      const network::CheckpointFile checkpoint(options.resume);
+    }
     throw;
   }
 }
@@ -227,12 +231,18 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
     print_dry_run(session, space, planned_threads(common.threads, common.kokkos_flags), format);
     return Status::done;
   }
+  training.earlier = files.earlier();
   weights.reset();
   // Last, so that a wrong request leaves no folder behind; before anything is computed. From here
   // on a signal ends the run after its first step, with a checkpoint.
   defer_stop_signals();
   files.create_folders();
-  console.on_begin([&] { files.keep_folders(); });
+  console.on_begin([&] {
+    files.keep_folders();
+    if (!files.earlier().empty()) {
+      console.say("the checkpoint that is there is kept as " + files.earlier());
+    }
+  });
 
   io::Json json;
   const network::TrainingResult result =
@@ -247,9 +257,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
         console.say(fmt::format(
             "{}: {} parameters, {}, {} ({}), {} of memory on the space, {} of data on the host",
             deck.title, session.plan->trained_count(), to_string(space),
-            Runtime::host_threads().count == 1
-                ? "1 thread"
-                : fmt::format("{} threads", Runtime::host_threads().count),
+            io::show_count(Runtime::host_threads().count, "thread"),
             Runtime::host_threads().binding, show_bytes(double(memory.total())),
             show_bytes(double(session.dataset.memory_bytes()))));
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
@@ -261,8 +269,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
 
   using network::Outcome;
   if (result.outcome == Outcome::already_finished) {
-    console.say(fmt::format("{} has finished already, after {} epochs; nothing to do", resumed_from,
-                            result.state.epoch));
+    console.say(fmt::format("{} has finished already, after {}; nothing to do", resumed_from,
+                            io::show_count(result.state.epoch, "epoch")));
   }
   const bool ended = result.outcome == Outcome::finished ||
                      result.outcome == Outcome::stopped_early ||
@@ -272,8 +280,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
           ? std::optional<std::string>(result.failure)
           : (ended ? missed(deck, result.state.history) : std::nullopt);
   if (result.state.skipped.total > 0) {
-    warn(fmt::format("{} of {} steps were left out: their loss or gradients were not finite",
-                     result.state.skipped.total, result.state.step));
+    warn(fmt::format("{} of {} left out: loss or gradients were not finite",
+                     result.state.skipped.total, io::show_count(result.state.step, "step")));
   }
   const bool as_table = format == io::TableFormat::table;
   if (result.outcome != Outcome::already_finished) {
@@ -285,9 +293,9 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   }
   if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
   if (result.outcome == Outcome::stopped_early) {
-    console.say(
-        fmt::format("stopped early, after {} epochs, as the deck asks: {} no longer improves",
-                    result.state.epoch, config::to_string(deck.train.early_stop->metric)));
+    console.say(fmt::format("stopped early, after {}, as the deck asks: {} no longer improves",
+                            io::show_count(result.state.epoch, "epoch"),
+                            config::to_string(deck.train.early_stop->metric)));
   }
   if (as_table && ended && result.outcome != Outcome::already_finished) {
     print(fmt::format("figure of merit: {:.0f} samples/s\n", result.samples_per_second));
@@ -295,7 +303,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   if (result.outcome == Outcome::stopped) {
     console.say(
         std::string(stop_requested() ? "stopped by a signal" : "stopped because its time is over") +
-        "; go on with --resume " + files.checkpoint());
+        "; go on with " + files.resume_options());
     return Status::stopped;
   }
   if (result.outcome == Outcome::stopped_after_steps) {
@@ -312,8 +320,9 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   options->deck.add_to(*verb);
   verb->add_option("--output", options->output, "Folder for train.json and the checkpoint");
   verb->add_option("--checkpoint", options->checkpoint, "Checkpoint file, instead of the deck's");
-  auto* resume = verb->add_option("--resume", options->resume,
-                                  "Continue from a checkpoint, or from the newest in a folder");
+  auto* resume =
+      verb->add_option("--resume", options->resume,
+                       "Continue from a checkpoint, or from the newest (by its steps) in a folder");
   verb->add_option("--init", options->init, "Begin with the weights of a checkpoint")
       ->excludes(resume);
   verb->add_option("--seed", options->seed, "Instead of the deck's train.seed")

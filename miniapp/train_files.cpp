@@ -36,6 +36,12 @@ void TrainFiles::add_outputs() {
   if (!options_.no_lock) {
     files_.output("the checkpoint's lock", io::FileLock::name_of(checkpoint_), advice);
   }
+  // A run that failed before it wrote anything may have given the second name already.
+  if (const std::string earlier = network::earlier_checkpoint(checkpoint_);
+      io::exists(checkpoint_) && !io::is_same_file(checkpoint_, earlier)) {
+    files_.output("keeping the earlier checkpoint under this name", earlier, advice);
+    earlier_ = earlier;
+  }
   files_.output("train.json", record_, "choose another --output");
   if (!options_.checkpoint.empty()) require_folder_of(checkpoint_);
 }
@@ -50,6 +56,13 @@ void TrainFiles::lock() {
 std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed(
     const std::function<void(const std::string&)>& say) {
   if (options_.resume.empty()) return {};
+  const auto file = resumed_file(say);
+  if (io::is_same_file(file->path(), checkpoint_)) earlier_.clear();
+  return file;
+}
+
+std::shared_ptr<const network::CheckpointFile> TrainFiles::resumed_file(
+    const std::function<void(const std::string&)>& say) {
   if (!io::is_folder(options_.resume)) {
     auto file = std::make_shared<const network::CheckpointFile>(options_.resume);
     if (const auto reason = network::refusal_of(deck_, *file)) throw RequestError(*reason);
@@ -68,6 +81,13 @@ void TrainFiles::create_folders() {
   folders_.emplace(options_.output);
   lock();
   for (const std::string& file : {checkpoint_, record_}) io::check_writable(file);
+}
+
+std::string TrainFiles::resume_options() const {
+  std::string text;
+  if (!options_.output.empty()) text += "--output " + options_.output + " ";
+  if (!options_.checkpoint.empty()) text += "--checkpoint " + options_.checkpoint + " ";
+  return text + "--resume " + checkpoint_;
 }
 
 }  // namespace ridgeline::miniapp

@@ -30,6 +30,9 @@ class TrainFiles {
 
   const std::string& checkpoint() const { return checkpoint_; }
   const std::string& record() const { return record_; }
+  /// The second name that a checkpoint gets which the run replaces, and does not go on from; empty
+  /// if there is none. Known after open_resumed().
+  const std::string& earlier() const { return earlier_; }
 
   /// Holds the checkpoint, as soon as there is a folder for it.
   void lock();
@@ -42,14 +45,21 @@ class TrainFiles {
   /// Creates folders that are missing, once nothing else can be wrong; they are removed again
   /// unless keep_folders() is called.
   void create_folders();
+
   void keep_folders() { folders_->keep(); }
+
+  /// Returns the options that let another run go on.
+  std::string resume_options() const;
 
  private:
   void add_outputs();
+  std::shared_ptr<const network::CheckpointFile> resumed_file(
+      const std::function<void(const std::string&)>& say);
 
   const config::Deck& deck_;
   const TrainOptions& options_;
   const std::string checkpoint_, record_;
+  std::string earlier_;
   io::RunFiles files_;
   std::optional<MadeFolders> folders_;  ///< destroyed after the lock
   std::optional<io::FileLock> lock_;

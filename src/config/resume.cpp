@@ -114,7 +114,8 @@ std::optional<std::string> Deck::difference_that_forbids_resume(const Deck& chec
     return table.place(key) + ": " + table.path(key) + " is " + shown(mine, ours) + ", but " +
            shown(other, theirs) +
            " in the checkpoint's deck; resuming may change only "
-           "train.epochs, paths, [checkpoint] and [verify]";
+           "epochs, stop_after_steps and on_nonfinite of [train], paths, [checkpoint], [run] and "
+           "[verify]";
   }
   return {};
 }

@@ -94,5 +94,7 @@ void check_writable(const std::string& path);
 /// control characters.
 bool exists(const std::string& path);
 bool is_folder(const std::string& path);
+/// Whether both are there and one file, whatever links lead to it.
+bool is_same_file(const std::string& a, const std::string& b);
 
 }  // namespace ridgeline::io

@@ -77,7 +77,9 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
     output_target(name_);  // throws for what is no file
     descriptor_ =
         ::open(name_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) fail(name_ + ": cannot lock: " + std::strerror(errno));
+    if (descriptor_ < 0) {
+      fail(path + ": cannot write: its lock " + name_ + ": " + std::strerror(errno));
+    }
     const std::string before = content_of(descriptor_);
     if (!before.empty() && before.compare(0, std::strlen(kMark), kMark) != 0) {
       fail(name_ + ": is not a lock of ridgeline; rename it, or choose another checkpoint");

@@ -30,6 +30,9 @@ std::string show_bytes(double bytes) {
   return bytes < 1000 ? fmt::format("{:.0f} B", bytes)
                       : with_unit(bytes, 1e3, {"kB", "MB", "GB", "TB"});
 }
+std::string show_count(std::int64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 std::string show_flops(double flops) {
   return flops < 1000 ? fmt::format("{:.0f} FLOP", flops)
                       : with_unit(flops, 1e3, {"kFLOP", "MFLOP", "GFLOP", "TFLOP"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace ridgeline::io {
@@ -11,6 +12,8 @@ namespace ridgeline::io {
 std::string show_seconds(double seconds);
 /// "12.3 MB", "2.00 GB".
 std::string show_bytes(double bytes);
+/// "1 step", "12 steps".
+std::string show_count(std::int64_t count, const std::string& noun);
 /// "3.29 GFLOP".
 std::string show_flops(double flops);
 

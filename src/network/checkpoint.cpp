@@ -218,7 +218,9 @@ CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
 }
 
 void CheckpointFile::require_whole() const {
-  if (version_ == 0) file_.fail("/", "is no checkpoint: it has no attribute \"format\"");
+  if (version_ > 0) return;
+  file_.fail("/", std::string("is no checkpoint: it has no attribute \"format\"") +
+                      (file_.has("/model") ? "; --init begins with weights alone" : ""));
 }
 
 std::string CheckpointFile::deck_text() const {

@@ -23,10 +23,11 @@ class CheckpointWriter {
  public:
   /// Checkpoints go to `path`; with `keep`, to STEM-STEP.EXTENSION, of which that many stay, and
   /// the newest has the name `path` too. Removes none but those and `numbers`, the
-  /// numbered_checkpoints() of the run so far. The thread may use `processors`.
+  /// numbered_checkpoints() of the run so far. What is at `path` before the first is written gets
+  /// the second name `earlier`, unless that is empty. The thread may use `processors`.
   CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
                    std::optional<std::int64_t> keep, std::set<std::int64_t> numbers,
-                   ProcessorMask processors);
+                   std::string earlier, ProcessorMask processors);
   /// Waits for the one under way.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
@@ -45,6 +46,7 @@ class CheckpointWriter {
 
  private:
   void write_now(const Checkpoint<T>& checkpoint);
+  void keep_earlier();
   void remove_old(std::int64_t newest);
 
   const std::shared_ptr<const NetworkPlan> plan_;
@@ -52,6 +54,7 @@ class CheckpointWriter {
   const std::optional<std::int64_t> keep_;
   const ProcessorMask processors_;
   std::set<std::int64_t> numbers_;  ///< of the run's numbered checkpoints
+  std::string earlier_;             ///< empty once it was given
   std::thread thread_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;  ///< of the thread; read once it was joined

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -32,6 +33,14 @@ std::vector<long> numbers_beside(const std::string& path) {
   return numbers;
 }
 
+constexpr const char* kEarlier = ".previous";
+
+bool is_earlier(const std::string& name) {
+  const std::string_view tail(kEarlier);
+  return name.size() > tail.size() &&
+         name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
+}
+
 // Whether a run of this deck on this data can stand where the state says.
 void require_resumable(const std::string& file, const TrainingState& state,
                        const config::Deck& deck, const data::Dataset& dataset) {
@@ -48,6 +57,10 @@ void require_resumable(const std::string& file, const TrainingState& state,
 
 }  // namespace
 
+std::string earlier_checkpoint(const std::string& path) {
+  return io::output_target(path) + kEarlier;
+}
+
 ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal) {
   struct Candidate {
     std::int64_t step;
@@ -63,7 +76,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
     const std::string name = entries->path().filename().string();
     // Another run may be writing a temporary file.
     if (entries->is_regular_file(error) && io::target_of_partial(name).empty() &&
-        !io::is_set_aside(name)) {
+        !io::is_set_aside(name) && !is_earlier(name)) {
       names.push_back(entries->path().string());
     }
     if (error) error.clear();
@@ -93,9 +106,11 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
       point.skipped.emplace_back(damage.what());
     }
   }
-  std::string reasons;
-  for (const std::string& reason : point.skipped) reasons += "; " + reason;
-  throw RequestError(folder + ": holds no checkpoint to go on from" + reasons);
+  if (point.skipped.empty()) throw RequestError(folder + ": holds no checkpoint to go on from");
+  // The first is the newest, or one that is damaged.
+  std::string reasons = point.skipped.front();
+  for (std::size_t i = 1; i < point.skipped.size(); ++i) reasons += "; " + point.skipped[i];
+  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from");
 }
 
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint) {

@@ -20,8 +20,12 @@ struct ResumePoint {
   std::vector<std::string> skipped;  ///< newer ones, each with the reason, one line each
 };
 
-/// Looks at every HDF5 file of `folder`, the highest step first. Throws RequestError with all
-/// reasons if none is left.
+/// Returns the name under which the checkpoint at `path` stays when a run that does not go on from
+/// it replaces it: NAME.previous beside the file that `path` leads to.
+std::string earlier_checkpoint(const std::string& path);
+
+/// Looks at every HDF5 file of `folder`, the highest step first; not at earlier_checkpoint() and
+/// what was set aside. Throws RequestError with all reasons if none is left.
 ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal);
 
 /// Returns why a run of `deck` cannot go on from a checkpoint; nullopt if it can.

@@ -122,12 +122,11 @@ template <class Space, class T>
 class TrainingRun {
  public:
   TrainingRun(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
-              const config::Deck& deck, const data::Dataset& dataset, const std::string& checkpoint,
-              const std::string& resumed_from, std::set<std::int64_t> kept, TrainingEvents& events,
-              Checkpoint<T> begin)
+              const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
+              const std::string& resumed_from, TrainingEvents& events, Checkpoint<T> begin)
       : deck_(deck),
         dataset_(dataset),
-        checkpoint_(checkpoint),
+        checkpoint_(files.checkpoint),
         resumed_from_(resumed_from),
         events_(events),
         batch_(deck.train.batch),
@@ -135,8 +134,8 @@ class TrainingRun {
         first_step_(run_.state.step),
         network_(instance, plan, network_options<Space, T>(deck, dataset)),
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
-        writer_(plan, checkpoint, deck.checkpoint.keep, std::move(kept),
-                ProcessorMask(Runtime::host_threads().cpus)),
+        writer_(plan, checkpoint_, deck.checkpoint.keep, std::move(*files.kept),
+                std::move(files.earlier), ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
     if (!run_.optimizer_state.empty()) network_.write_state(run_.optimizer_state);
@@ -359,7 +358,6 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
   const auto& early_stop = deck.train.early_stop;
   if (begin.state.epoch >= deck.train.epochs ||
       (early_stop && has_stalled(*early_stop, begin.state.history))) {
-    events.begin();
     TrainingResult result;
     result.outcome = Outcome::already_finished;
     result.state = begin.state;
@@ -372,8 +370,8 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
   if (!files.kept) {
     files.kept = kept_checkpoints(deck, dataset, files.checkpoint, !resumed_from.empty());
   }
-  return TrainingRun<Space, T>(instance, plan, deck, dataset, files.checkpoint, resumed_from,
-                               std::move(*files.kept), events, std::move(begin))
+  return TrainingRun<Space, T>(instance, plan, deck, dataset, std::move(files), resumed_from,
+                               events, std::move(begin))
       .run();
 }
 

@@ -29,7 +29,8 @@ struct EpochReport {
 class TrainingEvents {
  public:
   virtual ~TrainingEvents() = default;
-  /// Called when nothing that the run was given can be refused any more, before the first step.
+  /// Called when nothing that the run was given can be refused any more, before the first step; not
+  /// for a run that has finished already.
   virtual void begin() {}
   virtual void epoch(const EpochReport& report) = 0;
   /// After every step, cheap to ignore; `loss` waits for the space and gives the epoch's mean so
@@ -73,6 +74,8 @@ struct TrainingFiles {
   std::shared_ptr<const CheckpointFile> init;    ///< weights to begin with, if any
   /// kept_checkpoints(), which train() finds if they are not given.
   std::optional<std::set<std::int64_t>> kept = {};
+  /// The second name for what `checkpoint` is before the first one is written; empty for none.
+  std::string earlier = {};
 };
 
 /// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,

@@ -325,7 +325,8 @@ TEST(Deck, ResumingNamesTheKeyThatForbidsIt) {
   EXPECT_EQ(
       difference("batch = 128", "batch = 64"),
       "deck.toml:21: train.batch is 64, but 128 in the checkpoint's deck; resuming may change "
-      "only train.epochs, paths, [checkpoint] and [verify]");
+      "only epochs, stop_after_steps and on_nonfinite of [train], paths, [checkpoint], [run] and "
+      "[verify]");
   EXPECT_TRUE(contains(difference("units = 512", "units = 256"),
                        "deck.toml:13: network.layer.fc1.units is 256, but 512"));
   EXPECT_TRUE(contains(difference("activation = \"relu\"\n", ""),

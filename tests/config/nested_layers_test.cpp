@@ -145,8 +145,8 @@ TEST(NestedLayers, ForbidResumingWithAnotherOne) {
     return parse(nested_with(from, to)).difference_that_forbids_resume(before).value_or("none");
   };
   const std::string end =
-      " in the checkpoint's deck; resuming may change only train.epochs, paths, [checkpoint] and "
-      "[verify]";
+      " in the checkpoint's deck; resuming may change only epochs, stop_after_steps and "
+      "on_nonfinite of [train], paths, [checkpoint], [run] and [verify]";
   EXPECT_EQ(difference("channels = 16", "channels = 17"),
             "deck.toml:11: network.layer.block1.layer.1.layer.0.channels is 17, but 16" + end);
   EXPECT_EQ(difference("units = 64", "units = 65"),

@@ -157,7 +157,7 @@ TEST_F(Faults, AFullDiskFailsTheRunAndHarmsNothing) {
   EXPECT_EQ(result.status, 1) << result.out << result.err;
   ASSERT_EQ(result.errors().size(), 1u) << result.err;
   EXPECT_TRUE(contains(result.errors()[0], "small/deck.h5: cannot write: No space left on device"));
-  EXPECT_TRUE(contains(result.out, "deck.h5\nfiller\ntrain.json\n"));
+  EXPECT_TRUE(contains(result.out, "deck.h5\ndeck.h5.previous\nfiller\ntrain.json\n"));
 }
 
 TEST_F(Faults, AReadOnlyFolderIsRefusedBeforeAnyWork) {

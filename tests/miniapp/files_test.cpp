@@ -70,7 +70,11 @@ TEST_F(RunFilesOfTheCommand, AreNeverAnotherInputNorAnotherOutput) {
       {"train", "deck.toml", "--output", "new", "--set", "checkpoint.path=./train.json"},
       "train.json would overwrite the checkpoint");
   expect_harmless({"train", "deck.toml", "--resume", "out/train.json", "--output", "out"},
-                  "train.json would overwrite --resume");
+                  "out/train.json: ");
+  fs::copy_file(model, folder / "out/deck.h5.previous");
+  expect_harmless(
+      {"train", "deck.toml", "--init", "out/deck.h5.previous", "--output", "out"},
+      "keeping the earlier checkpoint under this name would overwrite --init; set checkpoint.path");
   fs::copy_file(model, folder / "deck-20.h5");
   expect_harmless({"train", "deck.toml", "--init", "deck-20.h5", "--set", "checkpoint.keep=2"},
                   "a numbered checkpoint would overwrite --init");
@@ -115,6 +119,42 @@ TEST_F(RunFilesOfTheCommand, MayBeTheCheckpointThatIsResumed) {
                           checkpoint("out")})
                 .status,
             0);
+}
+
+TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
+  ASSERT_EQ(train("out").status, 0);
+  const std::string first = bytes_of_file(checkpoint("out"));
+  const Lines short_run = {"--set", "train.epochs=1"};
+  const std::string kept = checkpoint("out") + ".previous";
+  EXPECT_TRUE(
+      contains(train("out", short_run).err, "the checkpoint that is there is kept as " + kept));
+  EXPECT_EQ(bytes_of_file(kept), first);
+  EXPECT_NE(bytes_of_file(checkpoint("out")), first);
+  // One generation; a run that goes on from the checkpoint itself keeps none, and a link to it
+  // stays a link.
+  const std::string second = bytes_of_file(checkpoint("out"));
+  fs::create_symlink("out/deck.h5", folder / "link.h5");
+  ASSERT_EQ(run({"train", "deck.toml", "--checkpoint", "link.h5"}).status, 0);
+  EXPECT_EQ(bytes_of_file(kept), second);
+  ASSERT_EQ(train("out", {"--resume", folder / "link.h5", "--set", "train.epochs=4"}).status, 0);
+  EXPECT_EQ(bytes_of_file(kept), second);
+  EXPECT_FALSE(fs::exists(folder / "link.h5.previous"));
+  // One that goes on from elsewhere replaces it as a new one does.
+  const std::string third = bytes_of_file(checkpoint("out"));
+  ASSERT_EQ(train("there", {"--set", "train.stop_after_steps=5"}).status, 0);
+  ASSERT_EQ(train("out", {"--resume", checkpoint("there")}).status, 0);
+  EXPECT_EQ(bytes_of_file(kept), third);
+  // One that writes nothing replaces nothing.
+  EXPECT_EQ(train("out", {"--set", "train.optimizer.learning_rate=1e30"}).status, 1);
+  EXPECT_EQ(bytes_of_file(kept), third);
+}
+
+TEST_F(RunFilesOfTheCommand, OfAFinishedRunAreNeitherReplacedNorMade) {
+  ASSERT_EQ(train("out").status, 0);
+  const auto before = contents();
+  EXPECT_EQ(train("new", {"--resume", checkpoint("out")}).status, 0);
+  EXPECT_EQ(contents(), before);
+  EXPECT_FALSE(fs::exists(folder / "new"));
 }
 
 TEST_F(RunFilesOfTheCommand, FollowNoLinkThatSomebodyLeftForATemporaryFile) {
@@ -238,9 +278,10 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
   EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
   // The damaged one stays.
-  EXPECT_EQ(names(), "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 train.json ");
+  EXPECT_EQ(names(),
+            "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 deck.h5.previous train.json ");
   expect_refused(train("out", with({"--resume", folder / "out", "--set", "train.batch=32"})),
-                 "holds no checkpoint to go on from; ");
+                 "out holds no other checkpoint to go on from");
 }
 
 TEST_F(RunFilesOfTheCommand, OfAnotherRunAreNotKeptNorRemoved) {
@@ -273,8 +314,8 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
     more.insert(more.end(), limit.begin(), limit.end());
     const CommandResult stopped = train(out, more);
     EXPECT_EQ(stopped.status, 75) << stopped.err;
-    EXPECT_TRUE(contains(
-        stopped.err, "stopped because its time is over; go on with --resume " + checkpoint(out)));
+    EXPECT_TRUE(contains(stopped.err, "stopped because its time is over; go on with --output " +
+                                          (folder / out) + " --resume " + checkpoint(out)));
     const std::int64_t epochs =
         io::Hdf5Reader(checkpoint(out)).integer_attribute("/state", "epoch") + 1;
     const Lines ends = {"--set", "train.epochs=" + std::to_string(epochs), "--set",

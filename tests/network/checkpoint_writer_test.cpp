@@ -26,7 +26,7 @@ TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
   folder.write("other-3.h5", "not of this run");
-  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {}, {}, {});
   EXPECT_EQ(writer.newest_step(), std::nullopt);
   for (const std::int64_t step : {3, 9, 10, 200}) writer.write(checkpoint_at(*plan, step));
   writer.finish();
@@ -58,7 +58,7 @@ TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
   const Refusal none = [](const CheckpointFile&) { return std::nullopt; };
   const std::set<std::int64_t> numbers = numbered_checkpoints(folder / "a.h5", none);
   EXPECT_EQ(numbers, (std::set<std::int64_t>{4, 6}));
-  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, numbers, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, numbers, {}, {});
   // Of somebody else, meanwhile.
   save("a-5.h5", 5);
   folder.write("a-8.h5", "notes");
@@ -113,7 +113,7 @@ TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {
 TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
-  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {}, {}, {});
   writer.write(checkpoint_at(*plan, 1));
   EXPECT_TRUE(contains(error_of([&] { writer.finish(); }, Status::run_failed),
                        folder / "none/a.h5: cannot write: No such file or directory"));
@@ -127,7 +127,7 @@ TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
 TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
-  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {}, {}, {});
   Checkpoint<float> checkpoint = checkpoint_at(*plan, 1);
   rlimit before;
   getrlimit(RLIMIT_AS, &before);
