@@ -4,6 +4,7 @@
 #include <map>
 
 #include "io/table.hpp"
+#include "network/schedule.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 

@@ -7,6 +7,7 @@
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "core/host_threads.hpp"
+#include "core/runtime.hpp"
 #include "io/table.hpp"
 #include "signals.hpp"
 #include "verbs.hpp"
@@ -33,6 +34,7 @@ int fail(Status status, const std::string& message) {
 int run(std::vector<std::string> arguments) {
   CommonOptions common;
   common.kokkos_flags = take_kokkos_flags(arguments);
+  check_kokkos_flags(common.kokkos_flags);
   CLI::App app(
       "Neural networks under the roofline: trains them, times every layer, and says what "
       "holds it back on this machine.");

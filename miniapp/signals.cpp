@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/seconds.hpp"
+#include "io/lock.hpp"
 
 namespace ridgeline::miniapp {
 namespace {
@@ -22,6 +23,7 @@ void on_signal(int) {
   if (deferred != 0) return;
   // There is no checkpoint to write yet, or the verb writes none.
   constexpr char kMessage[] = "stopped by a signal\n";
+  io::remove_held_lock();
   [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
   _exit(static_cast<int>(Status::stopped));
 }

@@ -225,22 +225,26 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   const Session session =
       open_session(deck, weights ? vocabulary_of(*weights) : data::Vocabulary());
   if (weights) weights->require_shapes(*session.plan);
-  training.kept = network::kept_checkpoints(deck, session.dataset, files.checkpoint(),
-                                            training.resume != nullptr);
+  const auto kept = [&] {
+    return network::kept_checkpoints(deck, session.dataset, files.checkpoint(),
+                                     training.resume != nullptr);
+  };
   if (options.dry_run) {
+    kept();  // throws for other runs' checkpoints
     print_dry_run(session, space, planned_threads(common.threads, common.kokkos_flags), format);
     return Status::done;
   }
-  training.earlier = files.earlier();
   weights.reset();
   // Last, so that a wrong request leaves no folder behind; before anything is computed. From here
   // on a signal ends the run after its first step, with a checkpoint.
   defer_stop_signals();
   files.create_folders();
+  training.kept = kept();
+  training.replaced = files.replaced();
   console.on_begin([&] {
     files.keep_folders();
-    if (!files.earlier().empty()) {
-      console.say("the checkpoint that is there is kept as " + files.earlier());
+    if (files.replaced() == io::Replaced::kept) {
+      console.say("the checkpoint that is there will be kept as " + files.previous_checkpoint());
     }
   });
 

@@ -1,8 +1,11 @@
 #include "train_files.hpp"
 
 #include <utility>
+#include <vector>
 
+#include "core/error.hpp"
 #include "io/file.hpp"
+#include "io/hdf5.hpp"
 #include "network/resume.hpp"
 
 namespace ridgeline::miniapp {
@@ -36,11 +39,10 @@ void TrainFiles::add_outputs() {
   if (!options_.no_lock) {
     files_.output("the checkpoint's lock", io::FileLock::name_of(checkpoint_), advice);
   }
-  // A run that failed before it wrote anything may have given the second name already.
-  if (const std::string earlier = network::earlier_checkpoint(checkpoint_);
-      io::exists(checkpoint_) && !io::is_same_file(checkpoint_, earlier)) {
-    files_.output("keeping the earlier checkpoint under this name", earlier, advice);
-    earlier_ = earlier;
+  if (const std::string previous = previous_checkpoint();
+      !io::is_same_file(previous, checkpoint_)) {  // as after a kill before anything was written
+    files_.output("keeping the checkpoint that is replaced under this name", previous,
+                  "rename this one, or " + advice);
   }
   files_.output("train.json", record_, "choose another --output");
   if (!options_.checkpoint.empty()) require_folder_of(checkpoint_);
@@ -50,14 +52,16 @@ void TrainFiles::lock() {
   if (lock_ || options_.no_lock || !io::is_folder(io::folder_of(checkpoint_))) return;
   lock_.emplace(checkpoint_);
   if (!lock_->warning().empty()) warn(lock_->warning());
-  files_.remove_stale_partials(checkpoint_);
+  for (const std::string& file : {checkpoint_, io::output_target(checkpoint_), record_}) {
+    files_.remove_stale_partials(file);
+  }
 }
 
 std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed(
     const std::function<void(const std::string&)>& say) {
   if (options_.resume.empty()) return {};
   const auto file = resumed_file(say);
-  if (io::is_same_file(file->path(), checkpoint_)) earlier_.clear();
+  resumed_ = file->path();
   return file;
 }
 
@@ -80,7 +84,25 @@ std::shared_ptr<const network::CheckpointFile> TrainFiles::resumed_file(
 void TrainFiles::create_folders() {
   folders_.emplace(options_.output);
   lock();
-  for (const std::string& file : {checkpoint_, record_}) io::check_writable(file);
+  std::vector<std::string> written = {checkpoint_, record_};
+  // Now that no other run writes it.
+  if (io::exists(checkpoint_) && (resumed_.empty() || !io::is_same_file(resumed_, checkpoint_))) {
+    replaced_ = io::Replaced::kept;
+    const io::InputFile readable(checkpoint_);  // to be copied where it cannot have a second name
+    const std::string previous = previous_checkpoint();
+    if (io::exists(previous) && !io::is_hdf5(previous)) {
+      throw RequestError(previous + ": is no checkpoint, and the one that is replaced is kept " +
+                         "under this name; rename it, or choose another checkpoint");
+    }
+    written.push_back(previous);
+  }
+  constexpr long kMostSteps = 9999999999;
+  if (deck_.checkpoint.keep) written.push_back(io::numbered_path(checkpoint_, kMostSteps));
+  for (const std::string& file : written) io::check_writable(file);
+}
+
+std::string TrainFiles::previous_checkpoint() const {
+  return io::previous_name(io::output_target(checkpoint_));
 }
 
 std::string TrainFiles::resume_options() const {

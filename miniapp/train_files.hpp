@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/deck.hpp"
+#include "io/file.hpp"
 #include "io/lock.hpp"
 #include "io/run_files.hpp"
 #include "network/checkpoint.hpp"
@@ -30,9 +31,8 @@ class TrainFiles {
 
   const std::string& checkpoint() const { return checkpoint_; }
   const std::string& record() const { return record_; }
-  /// The second name that a checkpoint gets which the run replaces, and does not go on from; empty
-  /// if there is none. Known after open_resumed().
-  const std::string& earlier() const { return earlier_; }
+  /// The second name that a checkpoint gets which the run replaces.
+  std::string previous_checkpoint() const;
 
   /// Holds the checkpoint, as soon as there is a folder for it.
   void lock();
@@ -48,6 +48,10 @@ class TrainFiles {
 
   void keep_folders() { folders_->keep(); }
 
+  /// Whether there is a checkpoint that the run replaces, and does not go on from. Known after
+  /// create_folders().
+  io::Replaced replaced() const { return replaced_; }
+
   /// Returns the options that let another run go on.
   std::string resume_options() const;
 
@@ -59,7 +63,8 @@ class TrainFiles {
   const config::Deck& deck_;
   const TrainOptions& options_;
   const std::string checkpoint_, record_;
-  std::string earlier_;
+  std::string resumed_;
+  io::Replaced replaced_ = io::Replaced::lost;
   io::RunFiles files_;
   std::optional<MadeFolders> folders_;  ///< destroyed after the lock
   std::optional<io::FileLock> lock_;

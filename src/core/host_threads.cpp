@@ -1,12 +1,16 @@
 #include "core/host_threads.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <initializer_list>
 #include <limits>
+#include <mutex>
 #include <optional>
 #include <set>
 
@@ -139,6 +143,54 @@ std::vector<int> cores_first(const std::vector<int>& processors) {
 }
 
 #if defined(_OPENMP)
+/// Returns the bytes of stack of OpenMP's threads that a variable asks for, "512", which are KiB,
+/// or "4 M"; nullopt for a text that is no size, which OpenMP ignores with a warning of its own.
+std::optional<std::size_t> stack_bytes(const char* name) {
+  const auto value = variable(name);
+  if (!value || value->empty()) return {};
+  const std::string units = "bkmg";
+  std::string digits = *value;
+  std::size_t unit = 1;
+  if (const std::size_t found = units.find(static_cast<char>(std::tolower(digits.back())));
+      found != std::string::npos) {
+    unit = found;
+    digits = trimmed(digits.substr(0, digits.size() - 1));
+  }
+  const auto number = number_of(digits);
+  if (!number) return {};
+  return static_cast<std::size_t>(*number) << (10 * unit);
+}
+
+/// Throws RequestError if so many threads cannot be started, for which OpenMP ends the process.
+void require_threads(int count) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  auto stack = stack_bytes("OMP_STACKSIZE");
+  if (!stack) stack = stack_bytes("GOMP_STACKSIZE");
+  if (stack) pthread_attr_setstacksize(&attributes, *stack);
+  const auto wait = [](void* gate) -> void* {
+    const std::lock_guard<std::mutex> passed(*static_cast<std::mutex*>(gate));
+    return nullptr;
+  };
+  std::mutex gate;
+  std::vector<pthread_t> started;
+  int error = 0;
+  {
+    const std::lock_guard<std::mutex> closed(gate);
+    while (static_cast<int>(started.size()) + 1 < count && error == 0) {
+      pthread_t thread;
+      error = pthread_create(&thread, &attributes, wait, &gate);
+      if (error == 0) started.push_back(thread);
+    }
+  }
+  for (const pthread_t thread : started) pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (error == 0) return;
+  const std::string sizes = settings({"OMP_STACKSIZE", "GOMP_STACKSIZE"});
+  throw RequestError(shown_threads(count) + " cannot be started: " + std::strerror(error) +
+                     (sizes.empty() ? "; see ulimit -u" : "; the environment has " + sizes));
+}
+
 /// Threads that a parallel region of `requested` gets.
 int team_of(int requested) {
   int found = 0;
@@ -238,6 +290,7 @@ int requested_threads(int threads) {
 
 int allowed_threads(int requested, std::vector<std::string>& warnings) {
 #if defined(_OPENMP)
+  require_threads(std::min(requested, omp_get_thread_limit()));
   const int allowed = team_of(requested);
   // From here on the number is fixed: Kokkos has memory for each thread.
   omp_set_dynamic(0);

@@ -33,7 +33,8 @@ void check_thread_environment();
 int requested_threads(int threads);
 
 /// Returns the threads, of `requested`, that OpenMP gives under the limits of the environment. If
-/// they are fewer, appends a warning that names the limits.
+/// they are fewer, appends a warning that names the limits. Throws RequestError if so many cannot
+/// be started.
 int allowed_threads(int requested, std::vector<std::string>& warnings);
 
 /// Pins each thread of OpenMP's pool to a processor of its own unless the environment says how they

@@ -5,6 +5,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,12 +16,44 @@ namespace ridgeline::bridge {
 /// deprecated. Both spellings of a flag are accepted, whatever the version.
 inline std::string kokkos_flag(const std::string& flag) {
   const std::pair<std::string, std::string> renamed[] = {
-      {"--kokkos-device", "--kokkos-device-id"}, {"--kokkos-ndevices", "--kokkos-num-devices"}};
+    {"--kokkos-device", "--kokkos-device-id"},
+    {"--kokkos-ndevices", "--kokkos-num-devices"},
+#if KOKKOS_VERSION >= 30700
+    {"--kokkos-tools-library", "--kokkos-tools-libs"},
+#else
+    {"--kokkos-tools-libs", "--kokkos-tools-library"},
+#endif
+  };
   const std::size_t end = std::min(flag.find('='), flag.size());
   for (const auto& [from, to] : renamed) {
     if (flag.compare(0, end, from) == 0) return to + flag.substr(end);
   }
   return flag;
+}
+
+/// Whether the Kokkos linked has this `--kokkos-…` flag in either spelling; it ignores others. Not
+/// --kokkos-tools-help, which ends the process in the midst of a run.
+inline bool is_kokkos_flag(const std::string& flag) {
+  const std::string known[] = {
+    "--kokkos-threads",
+    "--kokkos-num-threads",
+    "--kokkos-device-id",
+    "--kokkos-num-devices",
+    "--kokkos-numa",
+    "--kokkos-disable-warnings",
+    "--kokkos-tune-internals",
+    "--kokkos-tools-library",
+    "--kokkos-tools-libs",
+    "--kokkos-tools-args",
+    "--kokkos-help",
+#if KOKKOS_VERSION >= 30700
+    "--kokkos-map-device-id-by",
+    "--kokkos-print-configuration",
+#endif
+  };
+  const std::string spelled = kokkos_flag(flag);
+  const std::string name = spelled.substr(0, spelled.find('='));
+  return std::find(std::begin(known), std::end(known), name) != std::end(known);
 }
 
 /// Starts Kokkos with this many host threads; `flags` are the other `--kokkos-…` flags of the

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <set>
 
 #if defined(KOKKOS_ENABLE_CUDA)
 #include <cuda_runtime.h>
 #endif
 
+#include "core/build_info.hpp"
 #include "core/isa.hpp"
 #include "core/kokkos_bridge.hpp"
 #include "core/text.hpp"
@@ -38,35 +38,6 @@ int take_threads(std::vector<std::string>& flags) {
   };
   flags.erase(std::remove_if(flags.begin(), flags.end(), is_threads), flags.end());
   return threads;
-}
-
-// Kokkos ignores flags that it does not know.
-void check_kokkos_flags(const std::vector<std::string>& flags) {
-  static const std::set<std::string> known = {"threads",
-                                              "num-threads",
-                                              "numa",
-                                              "device",
-                                              "device-id",
-                                              "num-devices",
-                                              "ndevices",
-                                              "skip-device",
-                                              "map-device-id-by",
-                                              "disable-warnings",
-                                              "print-configuration",
-                                              "tune-internals",
-                                              "tools-library",
-                                              "tools-libs",
-                                              "tools-help",
-                                              "tools-args",
-                                              "help"};
-  const std::string begin = "--kokkos-";
-  for (const std::string& flag : flags) {
-    if (flag.compare(0, begin.size(), begin) == 0 &&
-        known.count(flag.substr(begin.size(), flag.find('=') - begin.size())) > 0) {
-      continue;
-    }
-    throw RequestError(flag + ": is no option of Kokkos; --kokkos-help lists them");
-  }
 }
 
 }  // namespace
@@ -134,8 +105,15 @@ SpaceKind resolve_space(const std::string& name) {
   return chosen;
 }
 
+void check_kokkos_flags(const std::vector<std::string>& flags) {
+  for (const std::string& flag : flags) {
+    if (bridge::is_kokkos_flag(flag)) continue;
+    throw RequestError(flag + ": is no option of Kokkos " + build_info().kokkos_version +
+                       "; --kokkos-help lists them");
+  }
+}
+
 int planned_threads(int threads, const std::vector<std::string>& kokkos_flags) {
-  check_kokkos_flags(kokkos_flags);
   std::vector<std::string> flags = kokkos_flags;
   const int by_flag = take_threads(flags);
   check_thread_environment();
@@ -157,6 +135,7 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
     throw RequestError("no CUDA device: " + reason + "; a build that holds CUDA computes only " +
                        "where there is one, the build of preset openmp runs anywhere");
   }
+  check_kokkos_flags(kokkos_flags);
   const int requested = planned_threads(threads, kokkos_flags);
   std::vector<std::string> warnings;
 #if defined(KOKKOS_ENABLE_OPENMP)

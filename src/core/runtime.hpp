@@ -28,6 +28,9 @@ int cuda_device_count(std::string* reason = nullptr);
 /// and a device that is not there.
 SpaceKind resolve_space(const std::string& name);
 
+/// Throws RequestError for a `--kokkos-…` flag that Kokkos does not know: it ignores them.
+void check_kokkos_flags(const std::vector<std::string>& flags);
+
 /// Returns the host threads that a Runtime requested with `threads` and `kokkos_flags` would have
 /// if the environment sets no limit; errors as Runtime.
 int planned_threads(int threads, const std::vector<std::string>& kokkos_flags = {});

@@ -20,8 +20,8 @@ namespace ridgeline::io {
 namespace {
 
 constexpr char kDone = 'd', kRefused = 'r';
-constexpr rlim_t kMostMoreSeconds = 300;
-constexpr int kLongestWait = 120000;  // milliseconds: for slow file systems
+constexpr rlim_t kMostMoreSeconds = 120;
+constexpr int kLongestWait = 300000;  // milliseconds; longer than any limit of processor time
 
 /// A limit that may be raised by `more`.
 void limit(int resource, rlim_t most, rlim_t more = 0) {
@@ -114,10 +114,9 @@ std::string run_in_child(const std::string& who, const std::string& reason,
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (is_late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
-    throw RequestError(who + ": looking through it was given up after " +
-                       (is_late
-                            ? std::to_string(kLongestWait / 1000) + " s"
-                            : std::to_string(limits.processor_seconds) + " s of processor time") +
+    throw RequestError(who + ": looking through it took more than " +
+                       (is_late ? std::to_string(kLongestWait / 1000) + " s"
+                                : "the processor time that its size accounts for") +
                        ": it is damaged, or too large for this machine");
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || result.empty()) {

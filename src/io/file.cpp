@@ -25,6 +25,7 @@ namespace {
 
 constexpr const char* kPartial = ".partial";
 constexpr const char* kAside = ".set-aside";
+constexpr const char* kPrevious = ".previous";
 
 /// A file descriptor that closes itself.
 class Descriptor {
@@ -164,6 +165,49 @@ std::string target_in_run(const std::string& path) {
 
 [[noreturn]] void fail_write(const std::string& path, int error) {
   throw RunError(path + ": cannot write: " + std::strerror(error));
+}
+
+void copy(const std::string& path, const std::string& target) {
+  try {
+    InputFile from(path);
+    PartialFile file(target);
+    if (!file.is_open()) fail_write(target, errno);
+    std::string block(std::size_t{1} << 20, '\0');
+    while (const std::size_t count = from.read(block.data(), block.size())) {
+      if (!write_all(file.descriptor(), {block.data(), count})) fail_write(target, errno);
+    }
+    if (::fsync(file.descriptor()) != 0 || !file.close() || !file.rename_to(target)) {
+      fail_write(target, errno);
+    }
+  } catch (const RequestError& error) {  // of a file of this run
+    throw RunError(error.what());
+  }
+}
+
+/// Gives the file at `path` the name `target` as well, or copies it.
+void give_name(const std::string& path, const std::string& target) {
+  // link() does not replace, so the new name is made first and renamed.
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::string name = partial_name(target);
+    if (::link(path.c_str(), name.c_str()) != 0) {
+      if (errno == EEXIST) continue;
+      break;
+    }
+    const bool renamed = ::rename(name.c_str(), target.c_str()) == 0;
+    const int error = errno;
+    // Also after success: rename() leaves both names if they are of one file already.
+    ::unlink(name.c_str());
+    if (renamed) return;
+    if (error != ENOENT) fail_write(target, error);  // else removed as if a killed run had left it
+  }
+  copy(path, target);
+}
+
+/// Gives a file that is to be replaced, if it is there, its previous_name().
+void keep(const std::string& target) {
+  struct stat status;
+  // A link under that name is replaced, and what it leads to stays.
+  if (::stat(target.c_str(), &status) == 0) give_name(target, previous_name(target));
 }
 
 }  // namespace
@@ -308,46 +352,35 @@ std::string output_target(const std::string& path) {
   return target;
 }
 
-void write_file_atomically(const std::string& path, std::string_view bytes) {
+std::string previous_name(const std::string& file) { return file + kPrevious; }
+
+bool is_previous(const std::string& name) {
+  const std::size_t tail = std::strlen(kPrevious);
+  return name.size() > tail && name.compare(name.size() - tail, tail, kPrevious) == 0;
+}
+
+void write_file_atomically(const std::string& path, std::string_view bytes, Replaced replaced) {
   const SignalsBlocked no_signal;
   const std::string target = target_in_run(path);
   struct stat status;
   const bool is_there = ::stat(target.c_str(), &status) == 0;
   PartialFile file(target);
   if (!file.is_open()) fail_write(path, errno);
-  const bool done = (!is_there || ::fchmod(file.descriptor(), status.st_mode & 07777) == 0) &&
-                    write_all(file.descriptor(), bytes) && ::fsync(file.descriptor()) == 0 &&
-                    file.close() && file.rename_to(target);
-  if (!done) fail_write(path, errno);
+  if ((is_there && ::fchmod(file.descriptor(), status.st_mode & 07777) != 0) ||
+      !write_all(file.descriptor(), bytes) || ::fsync(file.descriptor()) != 0 || !file.close()) {
+    fail_write(path, errno);
+  }
+  if (replaced == Replaced::kept) keep(target);
+  if (!file.rename_to(target)) fail_write(path, errno);
   flush_folder_of(target);
 }
 
-void replace_by_link(const std::string& path, const std::string& alias) {
+void replace_by_link(const std::string& path, const std::string& alias, Replaced replaced) {
   const SignalsBlocked no_signal;
   const std::string target = target_in_run(alias);
-  // link() does not replace, so the new name is made first and renamed.
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::string name = partial_name(target);
-    if (::link(path.c_str(), name.c_str()) != 0) {
-      if (errno == EEXIST) continue;
-      break;
-    }
-    const bool renamed = ::rename(name.c_str(), target.c_str()) == 0;
-    const int error = errno;
-    // Also after success: rename() leaves both names if they are of one file already.
-    ::unlink(name.c_str());
-    if (!renamed && error == ENOENT) continue;  // removed as if a killed run had left it
-    if (!renamed) fail_write(alias, error);
-    flush_folder_of(target);
-    return;
-  }
-  std::string bytes;
-  try {
-    bytes = read_text(path);
-  } catch (const RequestError& error) {
-    throw RunError(error.what());
-  }
-  write_file_atomically(alias, bytes);
+  if (replaced == Replaced::kept) keep(target);
+  give_name(path, target);
+  flush_folder_of(target);
 }
 
 void set_aside(const std::string& path) {

@@ -13,7 +13,7 @@ namespace ridgeline::io {
 /// them.
 inline constexpr std::size_t kAlwaysAllowedBytes = std::size_t{256} << 20;
 
-/// What deflate compresses by at most, and what other filters are taken to reach.
+/// What deflate compresses by at most.
 inline constexpr double kMostCompression = 1032;
 
 /// A regular file, open for reading. Opening never waits.
@@ -64,16 +64,28 @@ bool write_all(int descriptor, std::string_view bytes);
 /// RequestError for a link that leads nowhere, and for a FIFO, a socket, a device or a folder.
 std::string output_target(const std::string& path);
 
+/// What becomes of a file that another one replaces.
+enum class Replaced {
+  lost,
+  kept  ///< gets previous_name(), in place of what had that
+};
+
+/// Returns the name under which a file stays that was replaced: FILE.previous.
+std::string previous_name(const std::string& file);
+bool is_previous(const std::string& name);
+
 /// Writes `bytes` to a temporary file of this process's own beside the target of `path`,
 /// TARGET.PID-RANDOM.partial, created exclusively; flushes it to the disk, renames it, and flushes
 /// the folder: readers see the old file or the whole new one. Keeps an existing file's mode. On any
-/// failure removes the temporary file, leaves an existing one as it was and throws RunError
-/// "PATH: cannot write: No space left on device".
-void write_file_atomically(const std::string& path, std::string_view bytes);
+/// failure removes the temporary file, leaves an existing one, and what previous_name() is, as they
+/// were and throws RunError "PATH: cannot write: No space left on device".
+void write_file_atomically(const std::string& path, std::string_view bytes,
+                           Replaced replaced = Replaced::lost);
 
 /// Gives the file at `path` a second name `alias`, in place of what has that name, atomically; or
 /// copies it if the file system has no hard links. Throws RunError.
-void replace_by_link(const std::string& path, const std::string& alias);
+void replace_by_link(const std::string& path, const std::string& alias,
+                     Replaced replaced = Replaced::lost);
 
 /// Renames what is at `path`, if anything is, to PATH.set-aside, or PATH.set-aside-2 and so on
 /// where that is taken. Throws RunError.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/shape.hpp"
+#include "io/file.hpp"
 
 // The only place that opens HDF5. Element types T: float, double, std::int32_t, std::int64_t,
 // std::uint8_t, std::uint32_t, std::uint64_t. Paths are absolute, "/model/fc1/weight"; arrays are
@@ -60,7 +61,7 @@ class Hdf5Writer {
 
   /// Writes the file atomically; see write_file_atomically. Throws RunError. Only save() may
   /// follow.
-  void save(const std::string& file);
+  void save(const std::string& file, Replaced replaced = Replaced::lost);
 
  private:
   void write_strings(const std::string& path, const Shape& shape,
@@ -96,8 +97,9 @@ class Hdf5Reader {
   /// Inspects the whole file. Of what a file can hold, only groups, each with one name, and
   /// datasets are accepted, and no link but hard ones: what checkpoints are made of.
   explicit Hdf5Reader(const std::string& file);
-  /// Inspects these datasets alone, as far as they are there: a file of data. Soft links and
-  /// virtual datasets, all of whose sources must be there, are accepted.
+  /// Inspects these datasets alone, as far as they are there, and the root's attributes for "/": a
+  /// file of data. Soft links and virtual datasets, all of whose sources must be there, are
+  /// accepted.
   Hdf5Reader(const std::string& file, const std::vector<std::string>& datasets);
   ~Hdf5Reader();
   Hdf5Reader(const Hdf5Reader&) = delete;
@@ -156,16 +158,20 @@ class Hdf5Reader {
   std::string inspect();
   void inspect_object(std::int64_t object, const std::string& path, int depth);
   void inspect_attributes(std::int64_t object, const std::string& path);
-  void check_dataset(const std::string& path) const;
+  void check_dataset(const std::string& path) const;  ///< once
   double check_dataset(const std::string& path, std::int64_t dataset) const;
   void check_filters(const std::string& path, std::int64_t properties) const;
-  double capacity(const std::string& path, std::int64_t dataset) const;
+  double capacity(std::int64_t dataset) const;
+  double bytes_of_chunks(const std::string& path, std::int64_t dataset,
+                         std::int64_t properties) const;
   double virtual_capacity(const std::string& path, std::int64_t dataset,
                           std::int64_t properties) const;
   std::string path_of_source(const std::string& name) const;
   void check_link(std::int64_t group, const std::string& name, const std::string& path) const;
   bool is_below_dataset(const std::string& path) const;
   void check_numbers(const std::string& path) const;
+  std::size_t rows_at_once(const std::string& path, std::int64_t dataset,
+                           const Shape& extents) const;
   void check_datasets(const std::string& group) const;
   template <class T>
   T number_attribute(const std::string& object, const std::string& name,
@@ -178,7 +184,7 @@ class Hdf5Reader {
   std::int64_t access_ = -1;  ///< how objects are reached: not through external links
   mutable bool reached_external_link_ = false;
   mutable std::set<std::string> found_;    ///< paths of objects that are there
-  mutable std::set<std::string> checked_;  ///< paths of datasets of numbers that can be read
+  mutable std::set<std::string> checked_;  ///< paths of datasets whose chunks are whole
   bool is_inspecting_ = false;             ///< in a child process
   std::size_t inspected_ = 0;              ///< objects and attributes
   double claimed_ = 0;                     ///< bytes of the datasets that were inspected

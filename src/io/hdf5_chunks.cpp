@@ -68,11 +68,13 @@ class ChunkWalk {
     const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
     const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
     const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
-    hsize_t shape[H5S_MAX_RANK], extents[H5S_MAX_RANK];
+    const auto extents = extents_of(space);
+    hsize_t shape[H5S_MAX_RANK];
     const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, shape);
-    H5Sget_simple_extent_dims(space, extents, nullptr);
+    is_valid_ = extents && rank >= 1 && extents->size() == static_cast<std::size_t>(rank);
+    if (!is_valid_) return;
     shape_.assign(shape, shape + rank);
-    extents_.assign(extents, extents + rank);
+    extents_ = *extents;
     offset_.assign(shape_.size(), 0);
     bytes_ = H5Tget_size(type);
     for (std::size_t i = 0; i < shape_.size(); ++i) {
@@ -81,6 +83,7 @@ class ChunkWalk {
     }
   }
 
+  bool is_valid() const { return is_valid_; }
   std::size_t bytes() const { return bytes_; }  ///< of each
   hsize_t count() const { return count_; }
   const hsize_t* offset() const { return offset_.data(); }
@@ -95,6 +98,7 @@ class ChunkWalk {
 
  private:
   std::vector<hsize_t> shape_, extents_, offset_;
+  bool is_valid_ = false;
   std::size_t bytes_ = 0;
   hsize_t count_ = 1;
 };
@@ -143,6 +147,7 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
   }
   const std::vector<H5Z_filter_t> filters = filters_of(properties);
   ChunkWalk chunk(dataset);
+  if (!chunk.is_valid()) return kDamaged;
   if (filters.empty()) {
     if (check == ChunkCheck::content) return {};  // was checked with the index
     if (auto fault = fault_of_plain_chunks(dataset, chunk.count(), chunk.bytes())) {

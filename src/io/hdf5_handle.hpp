@@ -16,6 +16,10 @@ namespace ridgeline::io {
 /// What is said of a file that HDF5 cannot read.
 inline constexpr const char* kDamaged = "cannot be read: the file is truncated or damaged";
 
+/// What is said of a dataset that HDF5 cannot open.
+inline constexpr const char* kNoDataset =
+    "cannot be read as a dataset: the file is damaged, or a newer HDF5 wrote it";
+
 /// What is said of a link into another file, and of one that leads there.
 inline constexpr const char* kLeadsOut =
     "leads into another file, which is not followed; copy its data";

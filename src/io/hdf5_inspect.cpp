@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -22,8 +23,12 @@ namespace {
 
 constexpr int kDeepest = 64;                   ///< groups in groups
 constexpr std::size_t kMostObjects = 1000000;  ///< with attributes
+constexpr double kBytesOfAnOpenFile = 6e5;     ///< of HDF5's own, measured with 1.10.8
 constexpr std::size_t kMostSources = 10000;    ///< of a virtual dataset
 constexpr double kMostElements = 9e15;         ///< counted exactly by a double
+
+/// Memory that an input of this many bytes may take, whatever is in it.
+double allowed_bytes(double input) { return 4 * input + double{kAlwaysAllowedBytes}; }
 
 Hdf5Handle creation_properties(hid_t dataset) { return {H5Dget_create_plist(dataset), H5Pclose}; }
 
@@ -94,7 +99,7 @@ Hdf5Reader::Texts Hdf5Reader::inspected(const std::string& file,
   // objects, which fill 14 MiB, six.
   const std::size_t seconds = datasets.empty() ? size >> 19 : size >> 21;
   limits.processor_seconds = 2 + static_cast<unsigned>(std::min<std::size_t>(seconds, 120));
-  limits.memory_bytes = 4 * size + kAlwaysAllowedBytes;
+  limits.memory_bytes = static_cast<std::size_t>(allowed_bytes(static_cast<double>(size)));
   const std::string found = run_in_child(
       file, kDamaged, limits, [&] { return Hdf5Reader(file, datasets, Texts()).inspect(); });
   return nlohmann::json::from_msgpack(found).get<Texts>();
@@ -104,7 +109,11 @@ std::string Hdf5Reader::inspect() {
   is_inspecting_ = true;
   if (datasets_.empty()) inspect_object(Hdf5Handle(H5Oopen(file_, "/", access_), H5Oclose), "/", 0);
   for (const std::string& path : datasets_) {
-    if (has(path)) check_dataset(path);
+    if (path == "/") {
+      inspect_attributes(Hdf5Handle(H5Oopen(file_, "/", access_), H5Oclose), path);
+    } else if (has(path)) {
+      check_dataset(path);
+    }
   }
   const std::vector<std::uint8_t> packed = nlohmann::json::to_msgpack(nlohmann::json(texts_));
   return std::string(packed.begin(), packed.end());
@@ -198,9 +207,11 @@ void Hdf5Reader::check_filters(const std::string& path, std::int64_t properties)
 }
 
 void Hdf5Reader::check_dataset(const std::string& path) const {
+  if (checked_.count(path) > 0) return;
   const Hdf5Handle dataset(H5Dopen2(file_, path.c_str(), access_), H5Dclose);
-  if (!dataset.is_valid()) fail(path, "is not a readable dataset");
+  if (!dataset.is_valid()) fail(path, is_dataset(path) ? kNoDataset : "is not a dataset");
   check_dataset(path, dataset);
+  checked_.insert(path);
 }
 
 double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) const {
@@ -216,11 +227,21 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
   if (is_virtual && datasets_.empty()) {
     fail(path, "is a virtual dataset, which a checkpoint must not hold");
   }
-  const double most =
-      is_virtual ? virtual_capacity(path, dataset, properties) : capacity(path, dataset);
+  const double most = is_virtual ? virtual_capacity(path, dataset, properties) : capacity(dataset);
   if (elements > kMostElements || bytes > most) {
     fail(path, "claims " + show_bytes(bytes) + ", and what is stored of it can hold " +
                    show_bytes(most) + " at most: the file is truncated, damaged or incomplete");
+  }
+  if (layout == H5D_CHUNKED) {
+    // HDF5 unpacks whole chunks, whatever part of each the dataset has: of a row of four dimensions
+    // a sixteenth, if each is just longer than its chunks.
+    const double unpacked = bytes_of_chunks(path, dataset, properties);
+    const double limit = std::max(std::min(most, 16 * bytes), double{kAlwaysAllowedBytes});
+    if (unpacked > limit) {
+      fail(path, "has chunks of " + show_bytes(unpacked) + " in all, and its values and what is " +
+                     "stored of it account for " + show_bytes(limit) + " at most: it is damaged");
+    }
+    bytes = unpacked;
   }
   if (elements > 0 && layout == H5D_CHUNKED) {
     const ChunkCheck check = is_inspecting_ ? ChunkCheck::index : ChunkCheck::content;
@@ -229,26 +250,27 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
   return bytes;
 }
 
-double Hdf5Reader::capacity(const std::string& path, std::int64_t dataset) const {
-  const Hdf5Handle properties = creation_properties(dataset);
-  const double factor = compresses(properties) ? kMostCompression : 1;
-  const double stored =
-      std::min(static_cast<double>(H5Dget_storage_size(dataset)), static_cast<double>(size_));
-  if (H5Pget_layout(properties) == H5D_CHUNKED) {
-    // HDF5 unpacks whole chunks, whatever part of one the dataset has.
-    hsize_t extents[H5S_MAX_RANK];
-    const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, extents);
-    const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
-    // HDF5 1.10 reads without end if they differ.
-    if (rank < 1 || rank != H5Sget_simple_extent_ndims(space)) fail(path, kDamaged);
-    double chunk = static_cast<double>(H5Tget_size(Hdf5Handle(H5Dget_type(dataset), H5Tclose)));
-    for (int i = 0; i < rank; ++i) chunk *= static_cast<double>(extents[i]);
-    if (chunk > std::max(factor * stored, static_cast<double>(kAlwaysAllowedBytes))) {
-      fail(path, "has chunks of " + show_bytes(chunk) + " each, and " + show_bytes(stored) +
-                     " are stored in all: the file is truncated or damaged");
-    }
+double Hdf5Reader::capacity(std::int64_t dataset) const {
+  const double factor = compresses(creation_properties(dataset)) ? kMostCompression : 1;
+  return factor *
+         std::min(static_cast<double>(H5Dget_storage_size(dataset)), static_cast<double>(size_));
+}
+
+double Hdf5Reader::bytes_of_chunks(const std::string& path, std::int64_t dataset,
+                                   std::int64_t properties) const {
+  hsize_t shape[H5S_MAX_RANK];
+  const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, shape);
+  const auto extents = extents_of(Hdf5Handle(H5Dget_space(dataset), H5Sclose));
+  // HDF5 1.10 reads without end if they differ.
+  if (rank < 1 || !extents || extents->size() != static_cast<std::size_t>(rank)) {
+    fail(path, kDamaged);
   }
-  return factor * stored;
+  double bytes = static_cast<double>(H5Tget_size(Hdf5Handle(H5Dget_type(dataset), H5Tclose)));
+  for (std::size_t i = 0; i < extents->size(); ++i) {
+    const double chunk = static_cast<double>(shape[i]);
+    bytes *= chunk * std::ceil(static_cast<double>((*extents)[i]) / chunk);
+  }
+  return bytes;
 }
 
 std::string Hdf5Reader::path_of_source(const std::string& name) const {
@@ -276,6 +298,8 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
   H5Sselect_none(covered);
   std::map<std::pair<std::string, std::string>, std::vector<hsize_t>> source_extents;
   std::set<std::tuple<dev_t, ino_t, haddr_t>> counted;
+  std::set<std::string> files;
+  double bytes_of_files = 0;
   for (std::size_t i = 0; i < count; ++i) {
     char file[4096] = "", object[4096] = "";
     if (H5Pget_virtual_filename(properties, i, file, sizeof file) < 0 ||
@@ -293,9 +317,15 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
     const auto [known, is_new] = source_extents.insert({{file, object}, {}});
     if (is_new) {
       if (!exists(source)) fail(path, who + "is missing");
-      if (is_inspecting_) {
-        allow_more_time(1 + static_cast<unsigned>(InputFile(source).size() >> 21));
+      const std::size_t size = InputFile(source).size();
+      if (is_inspecting_) allow_more_time(1 + static_cast<unsigned>(size >> 21));
+      if (files.insert(source).second) bytes_of_files += static_cast<double>(size);
+      const double held = kBytesOfAnOpenFile * static_cast<double>(files.size());
+      if (held > allowed_bytes(bytes_of_files)) {
+        fail(path, "is a virtual dataset of too many small files, each of which takes HDF5 " +
+                       show_bytes(kBytesOfAnOpenFile) + " of memory; copy them into one");
       }
+      if (!is_inspecting_) require_memory(held, name_ + ": " + path, "opening its sources");
       Hdf5Reader reader(source, {object}, Texts());
       reader.is_inspecting_ = is_inspecting_;
       if (!reader.has(object)) fail(path, who + "is missing");
@@ -304,7 +334,6 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
       if (!opened.is_valid() || H5Pget_layout(how) == H5D_VIRTUAL) {
         fail(path, who + "is no dataset with values of its own");
       }
-      reader.check_dataset(object);
       const auto extents = extents_of(Hdf5Handle(H5Dget_space(opened), H5Sclose));
       if (!extents) fail(path, kDamaged);
       known->second = *extents;
@@ -315,7 +344,8 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
       }
       // One dataset has many names.
       if (counted.insert({status.st_dev, status.st_ino, info.addr}).second) {
-        most += reader.capacity(object, opened);
+        reader.check_dataset(object);
+        most += reader.capacity(opened);
       }
     }
     const hssize_t wanted = H5Sget_select_npoints(mapped);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -10,11 +11,17 @@
 namespace ridgeline::io {
 namespace {
 
+constexpr double kBytesOfAChunk = 4096;  ///< that HDF5 takes for each in a read
+constexpr double kMostChunksAtOnce = 4096;
+constexpr std::size_t kEveryRow = static_cast<std::size_t>(-1);
+
 Hdf5Handle open_dataset(const Hdf5Reader& reader, hid_t file, hid_t access,
                         const std::string& path) {
   if (!reader.has(path)) reader.fail(path, "is missing");
   Hdf5Handle dataset(H5Dopen2(file, path.c_str(), access), H5Dclose);
-  if (!dataset.is_valid()) reader.fail(path, "is not a readable dataset");
+  if (!dataset.is_valid()) {
+    reader.fail(path, reader.is_dataset(path) ? kNoDataset : "is not a dataset");
+  }
   return dataset;
 }
 
@@ -157,7 +164,7 @@ void Hdf5Reader::check_numbers(const std::string& path) const {
   if (found != ElementClass::integer && found != ElementClass::real) {
     fail(path, "does not hold numbers");
   }
-  if (checked_.insert(path).second) check_dataset(path);
+  check_dataset(path);
 }
 
 template <class T>
@@ -170,13 +177,37 @@ std::vector<T> Hdf5Reader::read(const std::string& path) const {
   return values;
 }
 
+std::size_t Hdf5Reader::rows_at_once(const std::string& path, std::int64_t dataset,
+                                     const Shape& extents) const {
+  const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  if (extents.empty() || H5Pget_layout(properties) != H5D_CHUNKED) return kEveryRow;
+  hsize_t chunk[H5S_MAX_RANK];
+  if (H5Pget_chunk(properties, H5S_MAX_RANK, chunk) != static_cast<int>(extents.size())) {
+    fail(path, kDamaged);
+  }
+  double in_a_row = 1;
+  for (std::size_t i = 1; i < extents.size(); ++i) {
+    in_a_row *= std::ceil(static_cast<double>(extents[i]) / static_cast<double>(chunk[i]));
+  }
+  if (kBytesOfAChunk * in_a_row > 4.0 * static_cast<double>(size_) + double{kAlwaysAllowedBytes}) {
+    fail(path,
+         "has too many chunks for its size, each of which takes HDF5 4 kB of memory; store "
+         "it in larger ones, as `h5repack -l` does");
+  }
+  const double rows = std::max(1.0, std::floor(kMostChunksAtOnce / in_a_row));
+  return static_cast<std::size_t>(rows * static_cast<double>(chunk[0]));
+}
+
 template <class T>
 void Hdf5Reader::read(const std::string& path, T* values) const {
   const Hdf5Lock lock;
   check_numbers(path);
-  if (size_of(shape(path)) == 0) return;
+  const Shape extents = shape(path);
+  if (size_of(extents) == 0) return;
   const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
-  if (H5Dread(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+  if (rows_at_once(path, dataset, extents) != kEveryRow) {
+    read_rows(path, 0, extents[0], values);
+  } else if (H5Dread(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
     fail(path, kDamaged);
   }
 }
@@ -191,19 +222,23 @@ void Hdf5Reader::read_rows(const std::string& path, std::size_t first, std::size
     fail(path, "has no rows " + std::to_string(first) + " to " + std::to_string(first + count) +
                    "; its shape is " + to_string(extents));
   }
-  std::vector<hsize_t> counts(extents.begin(), extents.end());
-  std::vector<hsize_t> starts(extents.size(), 0);
-  counts[0] = count;
-  starts[0] = first;
-  if (std::find(counts.begin(), counts.end(), hsize_t{0}) != counts.end()) return;
+  const std::size_t row = size_of(Shape(extents.begin() + 1, extents.end()));
+  if (row == 0) return;
   const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   const Hdf5Handle stored(H5Dget_space(dataset), H5Sclose);
-  const Hdf5Handle memory(H5Screate_simple(static_cast<int>(counts.size()), counts.data(), nullptr),
-                          H5Sclose);
-  if (H5Sselect_hyperslab(stored, H5S_SELECT_SET, starts.data(), nullptr, counts.data(), nullptr) <
-          0 ||
-      H5Dread(dataset, native_type<T>(), memory, stored, H5P_DEFAULT, values) < 0) {
-    fail(path, kDamaged);
+  const std::size_t most = rows_at_once(path, dataset, extents), end = first + count;
+  std::vector<hsize_t> counts(extents.begin(), extents.end());
+  std::vector<hsize_t> starts(extents.size(), 0);
+  for (std::size_t at = first; at < end; at += counts[0], values += counts[0] * row) {
+    starts[0] = at;
+    counts[0] = std::min(end - at, most - at % most);  // up to where chunks end
+    const Hdf5Handle memory(
+        H5Screate_simple(static_cast<int>(counts.size()), counts.data(), nullptr), H5Sclose);
+    if (H5Sselect_hyperslab(stored, H5S_SELECT_SET, starts.data(), nullptr, counts.data(),
+                            nullptr) < 0 ||
+        H5Dread(dataset, native_type<T>(), memory, stored, H5P_DEFAULT, values) < 0) {
+      fail(path, kDamaged);
+    }
   }
 }
 
@@ -317,10 +352,10 @@ double Hdf5Reader::real_attribute(const std::string& object, const std::string& 
 void Hdf5Reader::check_datasets(const std::string& group) const {
   for (const std::string& name : children(group)) {
     const std::string path = (group == "/" ? group : group + "/") + name;
-    if (!is_dataset(path)) {
-      check_datasets(path);
-    } else if (checked_.insert(path).second) {
+    if (is_dataset(path)) {
       check_dataset(path);
+    } else {
+      check_datasets(path);
     }
   }
 }

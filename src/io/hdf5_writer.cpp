@@ -237,7 +237,7 @@ std::string Hdf5Writer::digest() const {
   }
 }
 
-void Hdf5Writer::save(const std::string& file) {
+void Hdf5Writer::save(const std::string& file, Replaced replaced) {
   if (file_ >= 0) {
     const Hdf5Lock lock;
     checked(H5Fflush(file_, H5F_SCOPE_GLOBAL), "flush");
@@ -246,7 +246,7 @@ void Hdf5Writer::save(const std::string& file) {
     file_ = -1;
     image_size_ = std::min(image_size_, end_of_file(image_, image_size_));
   }
-  write_file_atomically(file, {static_cast<const char*>(image_), image_size_});
+  write_file_atomically(file, {static_cast<const char*>(image_), image_size_}, replaced);
 }
 
 #define RIDGELINE_INSTANTIATE(T) \

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -14,6 +15,10 @@
 
 namespace ridgeline::io {
 namespace {
+
+// Of the lock that was taken last. Child processes inherit both, and hold no lock.
+char held_name[4096];
+std::atomic<pid_t> holder{0};
 
 constexpr const char* kMark = "ridgeline lock: host ";
 
@@ -105,12 +110,21 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
     // It only tells others who holds it.
     warning_ = name_ + ": cannot write who holds the lock: " + std::strerror(errno);
   }
+  if (name_.size() < sizeof held_name) {
+    std::strcpy(held_name, name_.c_str());
+    holder = getpid();
+  }
 }
 
 FileLock::~FileLock() {
+  holder = 0;
   // While it is held: a process that has it open already finds that it lost its name.
   if (is_named(descriptor_, name_)) ::unlink(name_.c_str());
   ::close(descriptor_);
+}
+
+void remove_held_lock() {
+  if (holder == getpid()) ::unlink(held_name);
 }
 
 }  // namespace ridgeline::io

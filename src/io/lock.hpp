@@ -36,4 +36,8 @@ class FileLock {
   int descriptor_ = -1;
 };
 
+/// Removes the file of the lock that this process took last, if it holds it still: for a signal
+/// handler that ends the process.
+void remove_held_lock();
+
 }  // namespace ridgeline::io

@@ -136,15 +136,16 @@ void RunFiles::add_output(File file) {
 }
 
 void RunFiles::remove_stale_partials(const std::string& path) const {
-  const std::string target = output_target(path);
-  const Parts parts = parts_of(target);
+  const Parts parts = parts_of(path);
   const std::string folder = parts.folder.empty() ? "." : parts.folder;
   const std::string name = parts.stem + parts.extension;
   DIR* const listing = ::opendir(folder.c_str());
   if (listing == nullptr) return;
   while (const dirent* entry = ::readdir(listing)) {
     const std::string owner = target_of_partial(entry->d_name);
-    if (owner.empty() || (owner != name && number_of(owner, name) < 0)) continue;
+    const bool is_ours =
+        owner == name || owner == previous_name(name) || number_of(owner, name) >= 0;
+    if (owner.empty() || !is_ours) continue;
     const std::string partial = folder + "/" + entry->d_name;
     const int file = ::open(partial.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) continue;

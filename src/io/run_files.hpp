@@ -28,8 +28,8 @@ class RunFiles {
                         const std::string& permitted = {});
 
   /// Removes temporary files of write_file_atomically() that killed runs left beside `path`: its
-  /// own and those of its numbered files. Inputs stay, and what a process still writes, which is
-  /// locked.
+  /// own and those of its previous_name() and its numbered files. Inputs stay, and what a process
+  /// still writes, which is locked.
   void remove_stale_partials(const std::string& path) const;
 
  private:

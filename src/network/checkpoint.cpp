@@ -143,7 +143,7 @@ std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
 
 template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
-                     const Checkpoint<T>& checkpoint) {
+                     const Checkpoint<T>& checkpoint, io::Replaced replaced) {
   if (const auto bad = nonfinite_parameter(plan, checkpoint)) {
     throw RunError(path + ": not written: after step " + std::to_string(checkpoint.state.step) +
                    " the network's parameters are no longer finite: " + bad->layer + "/" +
@@ -195,7 +195,7 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
     file.write("/history/test_accuracy", state.history.test_accuracy);
   }
   file.attribute("/", "digest", file.digest());
-  file.save(path);
+  file.save(path, replaced);
 }
 
 CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
@@ -323,7 +323,7 @@ bool may_be_damaged_checkpoint(const std::string& file) {
   if (io::InputFile(file).size() == 0) return true;
   if (!io::is_hdf5(file)) return false;
   try {
-    const io::Hdf5Reader reader(file, {"/deck"});
+    const io::Hdf5Reader reader(file, {"/"});
     return reader.has_attribute("/", "format") && reader.text_attribute("/", "format") == kFormat &&
            reader.integer_attribute("/", "version") <= kVersion;
   } catch (const RequestError&) {
@@ -338,11 +338,12 @@ std::optional<std::int64_t> checkpoint_step(const std::string& file) {
   return reader.integer_attribute("/state", "step");
 }
 
-#define RIDGELINE_CHECKPOINT(T)                                                                   \
-  template std::optional<NonFiniteParameter> nonfinite_parameter<T>(const NetworkPlan&,           \
-                                                                    const Checkpoint<T>&);        \
-  template void save_checkpoint<T>(const std::string&, const NetworkPlan&, const Checkpoint<T>&); \
-  template std::vector<T> CheckpointFile::parameters<T>(const NetworkPlan&) const;                \
+#define RIDGELINE_CHECKPOINT(T)                                                                  \
+  template std::optional<NonFiniteParameter> nonfinite_parameter<T>(const NetworkPlan&,          \
+                                                                    const Checkpoint<T>&);       \
+  template void save_checkpoint<T>(const std::string&, const NetworkPlan&, const Checkpoint<T>&, \
+                                   io::Replaced);                                                \
+  template std::vector<T> CheckpointFile::parameters<T>(const NetworkPlan&) const;               \
   template Checkpoint<T> CheckpointFile::load<T>(const NetworkPlan&) const;
 RIDGELINE_CHECKPOINT(float)
 RIDGELINE_CHECKPOINT(double)

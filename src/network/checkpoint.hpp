@@ -57,7 +57,7 @@ std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
 /// also for parameters that are not finite, which no checkpoint may hold.
 template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
-                     const Checkpoint<T>& checkpoint);
+                     const Checkpoint<T>& checkpoint, io::Replaced replaced = io::Replaced::lost);
 
 /// A checkpoint, or a file with a network alone, open for reading. Everything throws RequestError
 /// naming file and object: missing, no HDF5, truncated, of another format or version, of another
@@ -98,7 +98,7 @@ class CheckpointFile {
 using Refusal = std::function<std::optional<std::string>(const CheckpointFile&)>;
 
 /// Whether a file that cannot be read as a checkpoint may be one that was damaged: it is empty,
-/// HDF5 cannot open it, or it says that it is a checkpoint of a version that this build reads.
+/// it is damaged as HDF5, or it says that it is a checkpoint of a version that this build reads.
 bool may_be_damaged_checkpoint(const std::string& file);
 
 /// Returns the step of a checkpoint without comparing its content with its digest; nullopt for a

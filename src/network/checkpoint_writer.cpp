@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/memory.hpp"
-#include "io/file.hpp"
 #include "io/run_files.hpp"
 
 namespace ridgeline::network {
@@ -44,14 +43,14 @@ std::size_t bytes_of(const Checkpoint<T>& checkpoint) {
 template <class T>
 CheckpointWriter<T>::CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
                                       std::optional<std::int64_t> keep,
-                                      std::set<std::int64_t> numbers, std::string earlier,
+                                      std::set<std::int64_t> numbers, io::Replaced replaced,
                                       ProcessorMask processors)
     : plan_(std::move(plan)),
       path_(std::move(path)),
       keep_(keep),
       processors_(std::move(processors)),
       numbers_(std::move(numbers)),
-      earlier_(std::move(earlier)) {}
+      replaced_(replaced) {}
 
 template <class T>
 CheckpointWriter<T>::~CheckpointWriter() {
@@ -107,22 +106,13 @@ void CheckpointWriter<T>::write_now(const Checkpoint<T>& checkpoint) {
     const std::string numbered = io::numbered_path(path_, step);
     if (numbers_.count(step) == 0) io::set_aside(numbered);
     save_checkpoint(numbered, *plan_, checkpoint);
-    keep_earlier();
-    io::replace_by_link(numbered, path_);
+    io::replace_by_link(numbered, path_, replaced_);
     remove_old(step);
   } else {
-    keep_earlier();
-    save_checkpoint(path_, *plan_, checkpoint);
+    save_checkpoint(path_, *plan_, checkpoint, replaced_);
   }
+  replaced_ = io::Replaced::lost;  // its own
   newest_ = step;
-}
-
-template <class T>
-void CheckpointWriter<T>::keep_earlier() {
-  if (!earlier_.empty() && io::exists(path_)) {
-    io::replace_by_link(io::output_target(path_), earlier_);
-  }
-  earlier_.clear();
 }
 
 template <class T>

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/processors.hpp"
+#include "io/file.hpp"
 #include "network/checkpoint.hpp"
 
 namespace ridgeline::network {
@@ -23,11 +24,11 @@ class CheckpointWriter {
  public:
   /// Checkpoints go to `path`; with `keep`, to STEM-STEP.EXTENSION, of which that many stay, and
   /// the newest has the name `path` too. Removes none but those and `numbers`, the
-  /// numbered_checkpoints() of the run so far. What is at `path` before the first is written gets
-  /// the second name `earlier`, unless that is empty. The thread may use `processors`.
+  /// numbered_checkpoints() of the run so far. What the first one replaces at `path` is `replaced`.
+  /// The thread may use `processors`.
   CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
                    std::optional<std::int64_t> keep, std::set<std::int64_t> numbers,
-                   std::string earlier, ProcessorMask processors);
+                   io::Replaced replaced, ProcessorMask processors);
   /// Waits for the one under way.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
@@ -46,7 +47,6 @@ class CheckpointWriter {
 
  private:
   void write_now(const Checkpoint<T>& checkpoint);
-  void keep_earlier();
   void remove_old(std::int64_t newest);
 
   const std::shared_ptr<const NetworkPlan> plan_;
@@ -54,7 +54,7 @@ class CheckpointWriter {
   const std::optional<std::int64_t> keep_;
   const ProcessorMask processors_;
   std::set<std::int64_t> numbers_;  ///< of the run's numbered checkpoints
-  std::string earlier_;             ///< empty once it was given
+  io::Replaced replaced_;
   std::thread thread_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;  ///< of the thread; read once it was joined

@@ -13,6 +13,9 @@ using layers::ResidualPlan;
 
 Graph::Graph(const std::vector<OptionTable>& tables, const GraphInput& input)
     : vocabulary_(input.vocabulary) {
+  if (size_of(input.shape) == 0) {
+    tables.front().fail("kind", "samples of shape " + to_string(input.shape) + " hold nothing");
+  }
   const Position end = sequence(tables, "", {kNetworkInput, input.shape, input.tokens});
   if (end.tokens) {
     tables.front().fail("kind", "the data are tokens, which an embedding must come first to read");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -12,12 +11,16 @@
 #include "io/file.hpp"
 #include "io/run_files.hpp"
 #include "network/network.hpp"
-#include "network/trainer.hpp"
+#include "network/schedule.hpp"
 
 namespace ridgeline::network {
 namespace {
 
 namespace fs = std::filesystem;
+
+[[noreturn]] void fail_to_read(const std::string& path, const std::error_code& error) {
+  throw RequestError(path + ": cannot read: " + error.message());
+}
 
 // The numbers of the checkpoints beside `path`, from the lowest.
 std::vector<long> numbers_beside(const std::string& path) {
@@ -29,16 +32,9 @@ std::vector<long> numbers_beside(const std::string& path) {
         io::number_of(entries->path().filename().string(), fs::path(path).filename().string());
     if (number >= 0) numbers.push_back(number);
   }
+  if (error && error != std::errc::no_such_file_or_directory) fail_to_read(path, error);
   std::sort(numbers.begin(), numbers.end());
   return numbers;
-}
-
-constexpr const char* kEarlier = ".previous";
-
-bool is_earlier(const std::string& name) {
-  const std::string_view tail(kEarlier);
-  return name.size() > tail.size() &&
-         name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
 }
 
 // Whether a run of this deck on this data can stand where the state says.
@@ -57,10 +53,6 @@ void require_resumable(const std::string& file, const TrainingState& state,
 
 }  // namespace
 
-std::string earlier_checkpoint(const std::string& path) {
-  return io::output_target(path) + kEarlier;
-}
-
 ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal) {
   struct Candidate {
     std::int64_t step;
@@ -70,17 +62,22 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   ResumePoint point;
   std::error_code error;
   fs::directory_iterator entries(folder, error);
-  if (error) throw RequestError(folder + ": cannot read: " + error.message());
   std::vector<std::string> names;
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+  std::string left;
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const std::string name = entries->path().filename().string();
+    std::error_code unknown;
     // Another run may be writing a temporary file.
-    if (entries->is_regular_file(error) && io::target_of_partial(name).empty() &&
-        !io::is_set_aside(name) && !is_earlier(name)) {
-      names.push_back(entries->path().string());
+    if (entries->is_regular_file(unknown) && io::target_of_partial(name).empty() &&
+        !io::is_set_aside(name)) {
+      if (io::is_previous(name)) {
+        left = entries->path().string();
+      } else {
+        names.push_back(entries->path().string());
+      }
     }
-    if (error) error.clear();
   }
+  if (error) fail_to_read(folder, error);
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     try {
@@ -106,11 +103,14 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
       point.skipped.emplace_back(damage.what());
     }
   }
-  if (point.skipped.empty()) throw RequestError(folder + ": holds no checkpoint to go on from");
+  if (!left.empty()) left = "; rename " + left + ", which a run replaced, to go on from it";
+  if (point.skipped.empty()) {
+    throw RequestError(folder + ": holds no checkpoint to go on from" + left);
+  }
   // The first is the newest, or one that is damaged.
   std::string reasons = point.skipped.front();
   for (std::size_t i = 1; i < point.skipped.size(); ++i) reasons += "; " + point.skipped[i];
-  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from");
+  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from" + left);
 }
 
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint) {

@@ -17,15 +17,13 @@ namespace ridgeline::network {
 /// Where a run goes on: the newest checkpoint of a folder that is whole and fits.
 struct ResumePoint {
   std::unique_ptr<CheckpointFile> file;
-  std::vector<std::string> skipped;  ///< newer ones, each with the reason, one line each
+  /// Those of more steps and those that cannot be read, each with the reason, one line each.
+  std::vector<std::string> skipped;
 };
 
-/// Returns the name under which the checkpoint at `path` stays when a run that does not go on from
-/// it replaces it: NAME.previous beside the file that `path` leads to.
-std::string earlier_checkpoint(const std::string& path);
-
-/// Looks at every HDF5 file of `folder`, the highest step first; not at earlier_checkpoint() and
-/// what was set aside. Throws RequestError with all reasons if none is left.
+/// Looks at every HDF5 file of `folder`, the highest step first; not at what another run replaced
+/// (io::previous_name()) and what was set aside. Throws RequestError with all reasons if none is
+/// left.
 ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal);
 
 /// Returns why a run of `deck` cannot go on from a checkpoint; nullopt if it can.

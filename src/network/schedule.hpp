@@ -1,9 +1,14 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/function.hpp"
+
+namespace ridgeline::config {
+struct Deck;
+}
 
 namespace ridgeline::network {
 
@@ -39,5 +44,11 @@ struct Schedule {
     return final_rate + (learning_rate - final_rate) * wave;
   }
 };
+
+/// Steps of an epoch of `samples`; the last one may have fewer samples than a batch.
+std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples);
+
+/// The learning rate's schedule as the deck has it, for a training set of `samples`.
+Schedule make_schedule(const config::Deck& deck, std::size_t samples);
 
 }  // namespace ridgeline::network

@@ -23,35 +23,6 @@ data::LoaderOptions loader_options(std::size_t batch) {
 
 }  // namespace
 
-std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples) {
-  return (static_cast<std::int64_t>(samples) + deck.train.batch - 1) / deck.train.batch;
-}
-
-Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
-  Schedule schedule;
-  const std::int64_t steps_an_epoch = steps_per_epoch(deck, samples);
-  switch (deck.train.schedule.kind) {
-    case config::ScheduleKind::constant:
-      schedule.kind = Schedule::Kind::constant;
-      break;
-    case config::ScheduleKind::step:
-      schedule.kind = Schedule::Kind::step;
-      // A period beyond the run is as good as any longer one, whose steps might not fit a number.
-      schedule.drop_every = std::min(deck.train.schedule.every, deck.train.epochs + 1) *
-                            std::max<std::int64_t>(1, steps_an_epoch);
-      schedule.factor = deck.train.schedule.factor;
-      break;
-    case config::ScheduleKind::cosine:
-      schedule.kind = Schedule::Kind::cosine;
-      break;
-  }
-  schedule.learning_rate = deck.train.optimizer.learning_rate;
-  schedule.final_rate = deck.train.schedule.final_rate;
-  schedule.warmup_steps = deck.train.schedule.warmup_steps;
-  schedule.total_steps = deck.train.epochs * steps_an_epoch;
-  return schedule;
-}
-
 SampleShape sample_shape_of(const data::Dataset& dataset) {
   SampleShape sample;
   sample.input = dataset.sample_shape;
@@ -134,8 +105,8 @@ class TrainingRun {
         first_step_(run_.state.step),
         network_(instance, plan, network_options<Space, T>(deck, dataset)),
         feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
-        writer_(plan, checkpoint_, deck.checkpoint.keep, std::move(*files.kept),
-                std::move(files.earlier), ProcessorMask(Runtime::host_threads().cpus)),
+        writer_(plan, checkpoint_, deck.checkpoint.keep, std::move(*files.kept), files.replaced,
+                ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
     network_.write_parameters(run_.parameters);
     if (!run_.optimizer_state.empty()) network_.write_state(run_.optimizer_state);

@@ -74,8 +74,7 @@ struct TrainingFiles {
   std::shared_ptr<const CheckpointFile> init;    ///< weights to begin with, if any
   /// kept_checkpoints(), which train() finds if they are not given.
   std::optional<std::set<std::int64_t>> kept = {};
-  /// The second name for what `checkpoint` is before the first one is written; empty for none.
-  std::string earlier = {};
+  io::Replaced replaced = io::Replaced::lost;  ///< what the first checkpoint replaces
 };
 
 /// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,
@@ -98,12 +97,6 @@ SampleShape sample_shape_of(const data::Dataset& dataset);
 /// Whether train.early_stop ends a run with this history: its metric has not been better than
 /// before for `patience` epochs. False for a metric that is not measured.
 bool has_stalled(const config::EarlyStop& early_stop, const History& history);
-
-/// Steps of an epoch of `samples`; the last one may have fewer samples than a batch.
-std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples);
-
-/// The learning rate's schedule as the deck has it, for a training set of `samples`.
-Schedule make_schedule(const config::Deck& deck, std::size_t samples);
 
 /// The back end of the deck's `gemm`.
 kernels::GemmBackend gemm_backend(const config::Deck& deck);

@@ -117,6 +117,12 @@ TEST(KokkosFlags, AreSpelledAsKokkosDoesNotCallDeprecated) {
     EXPECT_EQ(bridge::kokkos_flag(spelling + "=1,2"), "--kokkos-num-devices=1,2");
   }
   EXPECT_EQ(bridge::kokkos_flag("--kokkos-numa=1"), "--kokkos-numa=1");
+  EXPECT_EQ(bridge::kokkos_flag("--kokkos-tools-libs=a.so"),
+            bridge::kokkos_flag("--kokkos-tools-library=a.so"));
+  for (const char* flag : {"--kokkos-tools-libs=a.so", "--kokkos-ndevices=1", "--kokkos-threads"}) {
+    EXPECT_TRUE(bridge::is_kokkos_flag(flag)) << flag;
+  }
+  EXPECT_FALSE(bridge::is_kokkos_flag("--kokkos-skip-device=1"));
 }
 
 TEST(KokkosFlags, OfThreadsAreCheckedInBothSpellings) {

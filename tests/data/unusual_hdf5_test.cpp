@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "data/files.hpp"
 #include "data/load.hpp"
+#include "io/scratch.hpp"
 #include "network/networks.hpp"
 #include "support/paths.hpp"
 
@@ -34,6 +37,26 @@ TEST(UnusualHdf5, IsReadWhereItsValuesAreThere) {
   }
 }
 
+TEST(UnusualHdf5, OfManyChunksIsReadInParts) {
+  const data::Dataset dataset = load("many_chunks.h5");
+  const auto& values = std::get<std::vector<float>>(dataset.train.inputs);
+  ASSERT_EQ(values.size(), 4800u);
+  for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], float(i % 80 % 7)) << i;
+}
+
+TEST(UnusualHdf5, OfManySmallFilesIsRefusedBeforeTheyTakeMemory) {
+  const testing::ScratchFolder folder;
+  for (int i = 0; i < 500; ++i) {
+    std::filesystem::copy_file(path_of("source.h5"), folder / (std::to_string(i) + ".h5"));
+  }
+  std::filesystem::copy_file(path_of("virtual_of_many_files.h5"), folder / "v.h5");
+  config::DataOptions options;
+  options.kind = config::DataKind::hdf5;
+  options.path = folder / "v.h5";
+  EXPECT_TRUE(contains(error_of([&] { data::load_dataset(options); }),
+                       "v.h5: /train/inputs: is a virtual dataset of too many small files"));
+}
+
 TEST(UnusualHdf5, IsRefusedByObjectAndReason) {
   const std::string inputs = ": /train/inputs: ";
   const std::pair<std::string, std::string> cases[] = {
@@ -49,7 +72,8 @@ TEST(UnusualHdf5, IsRefusedByObjectAndReason) {
       {"never_written.h5", "claims 17.2 GB, and what is stored of it can hold 0 B"},
       {"never_written_contiguous.h5", "claims 16.8 MB, and what is stored of it can hold 0 B"},
       {"mostly_unwritten.h5", "claims 17.2 GB, and what is stored of it can hold "},
-      {"huge_chunk.h5", "has chunks of 1.07 GB each"},
+      {"huge_chunk.h5", "claims 320 B, and what is stored of it can hold 0 B"},
+      {"shared_chunk.h5", "has chunks of 1.34 GB in all, and its values and what is stored"},
       {"wider_chunks.h5", "lacks values that its shape says it has"},
       {"longer_chunks.h5", "has chunks of another size than it says"},
       {"wider_gzip_chunks.h5", "has chunks of another size than it says"},

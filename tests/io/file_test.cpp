@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "io/scratch.hpp"
+#include "support/file_size_limit.hpp"
 
 namespace ridgeline {
 namespace {
@@ -11,22 +12,8 @@ namespace {
 using testing::bytes_of_file;
 using testing::contains;
 using testing::error_of;
+using testing::FileSizeLimit;
 using testing::ScratchFolder;
-
-/// Limits the size of files as a full disk would, while it lives.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_;
-};
 
 TEST(WriteFileAtomically, WritesEveryByteAndLeavesNothingElse) {
   const ScratchFolder folder;

@@ -119,7 +119,7 @@ TEST(Hdf5, WrongRequestsNameFileAndObject) {
   const io::Hdf5Reader reader(path);
   EXPECT_EQ(error_of([&] { reader.read<float>("/none"); }), path + ": /none: is missing");
   EXPECT_TRUE(
-      contains(error_of([&] { reader.read<float>("/model"); }), "/model: is not a readable"));
+      contains(error_of([&] { reader.read<float>("/model"); }), "/model: is not a dataset"));
   EXPECT_EQ(error_of([&] { reader.read<float>("/deck"); }),
             path + ": /deck: does not hold numbers");
   EXPECT_EQ(error_of([&] { reader.read_text("/labels"); }),

@@ -122,6 +122,13 @@ TEST_F(Environment, ASignalBeforeTheFirstStepEndsTheRunAtOnce) {
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(folder.listing(), "deck.toml");
   }
+  std::filesystem::create_directory(folder / "out");
+  Command command(command_line(train_line("out")));
+  ASSERT_TRUE(
+      command.wait_until([&] { return std::filesystem::exists(folder / "out/deck.h5.lock"); }));
+  command.send(SIGTERM);
+  EXPECT_EQ(command.wait().status, 75);
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "out"));
 }
 
 TEST_F(Environment, AStoppedMachineAndRooflineAreMarkedIncomplete) {
@@ -175,6 +182,14 @@ TEST_F(Environment, AnUnusableVariableIsRefusedByName) {
     EXPECT_TRUE(contains(result.errors()[0], "environment's " + name + "=" + value + ": must be"));
   }
   if (!has_space("openmp")) return;
+  for (const char* name : {"OMP_STACKSIZE", "GOMP_STACKSIZE"}) {
+    expect_refused(train_with({{name, "999999G"}}),
+                   "2 threads cannot be started: Resource temporarily unavailable; the "
+                   "environment has " +
+                       std::string(name) + "=999999G");
+    EXPECT_FALSE(std::filesystem::exists(folder / "out/deck.h5.lock"));
+  }
+  EXPECT_EQ(train_with({{"OMP_STACKSIZE", "4 M"}}).status, 0);
   const CommandResult places = train_with({{"OMP_PLACES", "{60000}"}});
   EXPECT_EQ(places.status, 2);
   EXPECT_TRUE(contains(places.errors()[0], "environment's OMP_PLACES={60000}: must be places"));

@@ -149,9 +149,11 @@ TEST_F(Faults, AFullDiskFailsTheRunAndHarmsNothing) {
       "mkdir small; unshare -m bash -c 'mount -t tmpfs -o size=700k none small && "
       "$R train deck.toml --output small --set train.epochs=1 --quiet && "
       "cp small/deck.h5 before.h5 && cp small/train.json before.json && "
+      "head -c 200 before.h5 >small/deck.h5.previous && "
       "head -c 300000 /dev/zero >small/filler; "
       "$R train deck.toml --output small --quiet; status=$?; "
-      "cmp small/deck.h5 before.h5 && cmp small/train.json before.json && ls small && exit "
+      "cmp small/deck.h5 before.h5 && cmp small/train.json before.json && "
+      "head -c 200 before.h5 | cmp - small/deck.h5.previous && ls small && exit "
       "$status'; "
       "exit $?");
   EXPECT_EQ(result.status, 1) << result.out << result.err;

@@ -70,11 +70,15 @@ TEST_F(RunFilesOfTheCommand, AreNeverAnotherInputNorAnotherOutput) {
       {"train", "deck.toml", "--output", "new", "--set", "checkpoint.path=./train.json"},
       "train.json would overwrite the checkpoint");
   expect_harmless({"train", "deck.toml", "--resume", "out/train.json", "--output", "out"},
-                  "out/train.json: ");
+                  "out/train.json: is not an HDF5 file");
+  fs::create_directory(folder / "other");
+  fs::copy_file(model, folder / "other/train.json");
+  expect_harmless({"train", "deck.toml", "--resume", "other/train.json", "--output", "other"},
+                  "train.json would overwrite --resume");
   fs::copy_file(model, folder / "out/deck.h5.previous");
   expect_harmless(
       {"train", "deck.toml", "--init", "out/deck.h5.previous", "--output", "out"},
-      "keeping the earlier checkpoint under this name would overwrite --init; set checkpoint.path");
+      "keeping the checkpoint that is replaced under this name would overwrite --init; rename ");
   fs::copy_file(model, folder / "deck-20.h5");
   expect_harmless({"train", "deck.toml", "--init", "deck-20.h5", "--set", "checkpoint.keep=2"},
                   "a numbered checkpoint would overwrite --init");
@@ -126,8 +130,8 @@ TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
   const std::string first = bytes_of_file(checkpoint("out"));
   const Lines short_run = {"--set", "train.epochs=1"};
   const std::string kept = checkpoint("out") + ".previous";
-  EXPECT_TRUE(
-      contains(train("out", short_run).err, "the checkpoint that is there is kept as " + kept));
+  EXPECT_TRUE(contains(train("out", short_run).err,
+                       "the checkpoint that is there will be kept as " + kept));
   EXPECT_EQ(bytes_of_file(kept), first);
   EXPECT_NE(bytes_of_file(checkpoint("out")), first);
   // One generation; a run that goes on from the checkpoint itself keeps none, and a link to it
@@ -144,9 +148,25 @@ TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
   ASSERT_EQ(train("there", {"--set", "train.stop_after_steps=5"}).status, 0);
   ASSERT_EQ(train("out", {"--resume", checkpoint("there")}).status, 0);
   EXPECT_EQ(bytes_of_file(kept), third);
+  // No other file has that name afterwards, and what a link under it leads to stays.
+  folder.write("notes", "precious");
+  fs::rename(kept, folder / "long.h5");
+  fs::create_symlink("../notes", kept);
+  expect_harmless({"train", "deck.toml", "--output", "out"}, "deck.h5.previous: is no checkpoint");
+  fs::remove(kept);
+  fs::create_symlink("../long.h5", kept);
+  ASSERT_EQ(train("out").status, 0);
+  EXPECT_FALSE(fs::is_symlink(kept));
+  EXPECT_EQ(bytes_of_file(folder / "long.h5"), third);
+  fs::remove(kept);
+  fs::create_symlink("deck.h5", kept);
+  const std::string last = bytes_of_file(checkpoint("out"));
+  ASSERT_EQ(train("out", short_run).status, 0);
+  EXPECT_FALSE(fs::is_symlink(kept));
+  EXPECT_EQ(bytes_of_file(kept), last);
   // One that writes nothing replaces nothing.
   EXPECT_EQ(train("out", {"--set", "train.optimizer.learning_rate=1e30"}).status, 1);
-  EXPECT_EQ(bytes_of_file(kept), third);
+  EXPECT_EQ(bytes_of_file(kept), last);
 }
 
 TEST_F(RunFilesOfTheCommand, OfAFinishedRunAreNeitherReplacedNorMade) {
@@ -214,7 +234,7 @@ TEST_F(RunFilesOfTheCommand, AreLockedAgainstASecondRun) {
 TEST_F(RunFilesOfTheCommand, LeftHalfWrittenByAKilledRunAreRemovedByTheNext) {
   fs::create_directory(folder / "out");
   for (const char* name : {"out/deck.h5.4711-0123abcd.partial", "out/deck-7.h5.1-ffffffff.partial",
-                           "out/deck.h5.mine.partial"}) {
+                           "out/deck.h5.previous.7-01234567.partial", "out/deck.h5.mine.partial"}) {
     folder.write(name, "half");
   }
   folder.write("out/deck.h5.lock", "ridgeline lock: host elsewhere, process 4711\n");

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 
@@ -145,16 +145,24 @@ TEST_F(HostileInput, ManyLayersArePlannedInLinearTime) {
   const std::string tiny = bytes_of_file(folder / "tiny.toml");
   const std::size_t at = tiny.find("[[network.layer]]");
   ASSERT_NE(at, std::string::npos);
+  // Processor time: whatever runs beside takes none of it.
+  const auto used = [] {
+    rusage children;
+    getrusage(RUSAGE_CHILDREN, &children);
+    const auto of = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    return of(children.ru_utime) + of(children.ru_stime);
+  };
   const auto seconds = [&](int count) {
     std::string layers;
     for (int i = 0; i < count; ++i) layers += "[[network.layer]]\nkind = \"layer_norm\"\n";
     folder.write("many.toml", std::string(tiny).insert(at, layers));
     double least = 1e9;
     for (int i = 0; i < 3; ++i) {
-      const auto begin = std::chrono::steady_clock::now();
+      const double begin = used();
       EXPECT_EQ(line("$R train many.toml --dry-run >/dev/null").status, 0);
-      const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-      least = std::min(least, time.count());
+      least = std::min(least, used() - begin);
     }
     return least;
   };

@@ -120,6 +120,10 @@ TEST_F(Infer, RefusesWhatDoesNotFit) {
   expect_refused(infer({"--input", good, "--output", folder / "missing/y.h5"}), "missing");
   expect_refused(ridgeline({"infer", deck, "--checkpoint", folder / "none.h5"}),
                  folder / "none.h5: no such file");
+  for (const Shape& shape : {Shape{2, 0}, Shape{2, 20, 0}, Shape{2, 0, 3}, Shape{2, 1, 0, 0}}) {
+    expect_refused(infer({"--input", write_inputs("empty.h5", shape, {}), "--output", y}),
+                   folder / "empty.h5: /inputs: samples are [");
+  }
   EXPECT_FALSE(std::filesystem::exists(y));
 }
 

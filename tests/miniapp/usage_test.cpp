@@ -115,6 +115,7 @@ TEST_F(CommandLine, RefusesEmptyValuesAsAnUnsetVariableGivesThem) {
 TEST_F(CommandLine, RefusesFlagsThatKokkosDoesNotKnow) {
   for (const char* flag : {"--kokkos-num-thread=1", "--kokkos-", "--kokkos-frobnicate"}) {
     expect_refused(ridgeline({"train", deck, "--dry-run", flag}), flag);
+    expect_refused(ridgeline({"info", flag}), flag);
   }
 }
 

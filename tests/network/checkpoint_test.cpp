@@ -1,7 +1,6 @@
 #include "network/checkpoint.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <limits>
@@ -10,6 +9,7 @@
 #include "io/scratch.hpp"
 #include "network/checkpoints.hpp"
 #include "network/networks.hpp"
+#include "support/file_size_limit.hpp"
 
 // Checkpoints as files; none of this needs Kokkos to run.
 
@@ -300,14 +300,12 @@ TEST(Checkpoint, AFullDiskLeavesTheOldOneAndNothingElse) {
   save_checkpoint(folder / "a.h5", *plan, checkpoint);
   const std::string before = bytes_of_file(folder / "a.h5");
   checkpoint.state.step = 7;
-  rlimit limit;
-  getrlimit(RLIMIT_FSIZE, &limit);
-  rlimit small = limit;
-  small.rlim_cur = before.size() / 2;
-  setrlimit(RLIMIT_FSIZE, &small);
-  const std::string error =
-      error_of([&] { save_checkpoint(folder / "a.h5", *plan, checkpoint); }, Status::run_failed);
-  setrlimit(RLIMIT_FSIZE, &limit);
+  std::string error;
+  {
+    const testing::FileSizeLimit half(before.size() / 2);
+    error =
+        error_of([&] { save_checkpoint(folder / "a.h5", *plan, checkpoint); }, Status::run_failed);
+  }
   EXPECT_TRUE(contains(error, folder / "a.h5: cannot write: File too large"));
   EXPECT_EQ(bytes_of_file(folder / "a.h5"), before);
   EXPECT_EQ(folder.listing(), "a.h5");

@@ -10,6 +10,7 @@
 #include "network/networks.hpp"
 #include "network/resume.hpp"
 #include "network/runs.hpp"
+#include "support/file_size_limit.hpp"
 
 namespace ridgeline::network {
 namespace {
@@ -26,7 +27,7 @@ TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
   folder.write("other-3.h5", "not of this run");
-  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {}, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 2, {}, io::Replaced::lost, {});
   EXPECT_EQ(writer.newest_step(), std::nullopt);
   for (const std::int64_t step : {3, 9, 10, 200}) writer.write(checkpoint_at(*plan, step));
   writer.finish();
@@ -37,6 +38,30 @@ TEST(CheckpointWriter, KeepsTheLastOnesByTheirSteps) {
   EXPECT_TRUE(contains(error_of([&] { require_no_numbered_checkpoints(folder / "a.h5"); }),
                        folder / "a-200.h5: there are numbered checkpoints of an earlier run"));
   require_no_numbered_checkpoints(folder / "b.h5");
+}
+
+TEST(CheckpointWriter, KeepsWhatTheFirstOneReplaces) {
+  for (const std::optional<std::int64_t> keep : {std::optional<std::int64_t>(), {2}}) {
+    const ScratchFolder folder;
+    const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
+    const auto text = [&](const char* name) { return testing::bytes_of_file(folder / name); };
+    folder.write("a.h5", "another run's");
+    folder.write("a.h5.previous", "an older run's");
+    {
+      CheckpointWriter<float> writer(plan, folder / "a.h5", keep, {}, io::Replaced::kept, {});
+      const testing::FileSizeLimit nothing_fits(100);
+      writer.write(checkpoint_at(*plan, 1));
+      EXPECT_THROW(writer.finish(), RunError);
+      EXPECT_EQ(folder.listing(), "a.h5 a.h5.previous");
+      EXPECT_EQ(text("a.h5"), "another run's");
+      EXPECT_EQ(text("a.h5.previous"), "an older run's");
+    }
+    CheckpointWriter<float> writer(plan, folder / "a.h5", keep, {}, io::Replaced::kept, {});
+    for (const std::int64_t step : {2, 3}) writer.write(checkpoint_at(*plan, step));
+    writer.finish();
+    EXPECT_EQ(text("a.h5.previous"), "another run's");
+    EXPECT_EQ(CheckpointFile(folder / "a.h5").state().step, 3);
+  }
 }
 
 TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
@@ -58,7 +83,7 @@ TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
   const Refusal none = [](const CheckpointFile&) { return std::nullopt; };
   const std::set<std::int64_t> numbers = numbered_checkpoints(folder / "a.h5", none);
   EXPECT_EQ(numbers, (std::set<std::int64_t>{4, 6}));
-  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, numbers, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", 1, numbers, io::Replaced::lost, {});
   // Of somebody else, meanwhile.
   save("a-5.h5", 5);
   folder.write("a-8.h5", "notes");
@@ -113,7 +138,7 @@ TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {
 TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
-  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {}, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "none/a.h5", {}, {}, io::Replaced::lost, {});
   writer.write(checkpoint_at(*plan, 1));
   EXPECT_TRUE(contains(error_of([&] { writer.finish(); }, Status::run_failed),
                        folder / "none/a.h5: cannot write: No such file or directory"));
@@ -127,7 +152,7 @@ TEST(CheckpointWriter, ThrowsInTheCallersThreadWhatWentWrongInItsOwn) {
 TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
   const ScratchFolder folder;
   const auto plan = testing::plan_of(testing::deck_of(kPerceptron));
-  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {}, {}, {});
+  CheckpointWriter<float> writer(plan, folder / "a.h5", {}, {}, io::Replaced::lost, {});
   Checkpoint<float> checkpoint = checkpoint_at(*plan, 1);
   rlimit before;
   getrlimit(RLIMIT_AS, &before);

@@ -229,7 +229,7 @@ TEST_F(NewestCheckpoint, IsTheHighestStepThatIsWholeAndFits) {
   folder.write("notes.txt", "no HDF5");
   folder.write("no\ntes.txt", "a name that no message should hold");
   save("b.h5", 99);
-  std::filesystem::copy(folder / "b.h5", earlier_checkpoint(folder / "b.h5"));
+  std::filesystem::copy(folder / "b.h5", io::previous_name(folder / "b.h5"));
   std::filesystem::rename(folder / "b.h5", folder / "b.h5.123-0123abcd.partial");
   io::Hdf5Writer data;
   data.write("/train/inputs", std::vector<float>{1});
@@ -255,6 +255,10 @@ TEST_F(NewestCheckpoint, IsAnErrorWithAllReasonsWhereNoneIsLeft) {
   EXPECT_EQ(error_of([&] { newest("a.h5"); }), (folder / "a.h5") + ": another deck's; " +
                                                    folder.path() +
                                                    " holds no other checkpoint to go on from");
+  std::filesystem::rename(folder / "a.h5", folder / "a.h5.previous");
+  EXPECT_EQ(error_of([&] { newest(); }),
+            folder.path() + ": holds no checkpoint to go on from; rename " +
+                (folder / "a.h5.previous") + ", which a run replaced, to go on from it");
   EXPECT_TRUE(contains(error_of([&] {
                          newest_checkpoint(folder / "none", [](const CheckpointFile&) {
                            return std::optional<std::string>();

@@ -123,6 +123,7 @@ TEST(MutantsOfChunkedData, AreRefusedOrReadTheSameTwice) {
     const std::string whole = bytes_of_file(source_folder() + "/tests/cases/hdf5/" + name);
     folder.write("mutant", whole);
     const std::string digest_of_whole = digest_or_refusal(reader, file);
+    ASSERT_FALSE(digest_of_whole.empty());
     const std::size_t layout = whole.find(std::string("\3\2\3", 3), whole.find("inputs"));
     ASSERT_NE(layout, std::string::npos);
     const std::size_t first = soak ? 0 : layout, last = soak ? whole.size() : layout + 24;

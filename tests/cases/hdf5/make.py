@@ -6,6 +6,7 @@ Needs h5py (Debian: python3-h5py).
 """
 import os
 import struct
+import zlib
 
 import h5py
 import numpy
@@ -113,6 +114,23 @@ at = raw.index(b"TREE\x01") + 24
 raw[at:at + 4] = struct.pack("<I", 0x60000000)
 with open("huge_stored_chunk.h5", "wb") as file:
     file.write(raw)
+# Rows of 64 MiB, of which the dataset has four numbers; the index of chunks has one chunk for all.
+with with_targets("shared_chunk.h5") as file:
+    wide = 1 << 24
+    inputs = file.create_dataset("train/inputs", INPUTS.shape, "f4", maxshape=(None, None),
+                                 chunks=(1, wide), compression="gzip")
+    inputs.id.write_direct_chunk((0, 0), zlib.compress(bytes(4 * wide), 9))
+    for row in range(1, len(INPUTS)):
+        inputs.id.write_direct_chunk((row, 0), b"0")
+    chunks = [inputs.id.get_chunk_info(row) for row in range(len(INPUTS))]
+with open("shared_chunk.h5", "rb") as file:
+    raw = bytearray(file.read())
+for chunk in chunks[1:]:
+    at = raw.index(struct.pack("<Q", chunk.byte_offset), raw.index(b"TREE\x01"))
+    raw[at:at + 8] = struct.pack("<Q", chunks[0].byte_offset)
+    raw[at - 32:at - 28] = struct.pack("<I", chunks[0].size)
+with open("shared_chunk.h5", "wb") as file:
+    file.write(raw)
 with_chunks("wider_chunks.h5", 4, 5)
 with_chunks("longer_chunks.h5", 5, 4)
 with_chunks("wider_gzip_chunks.h5", 4, 5, compression="gzip")
@@ -153,6 +171,19 @@ with with_targets("virtual_of_many_names.h5") as file:
     file.create_virtual_dataset("train/inputs", layout)
     del file["train/targets"]
     file["train/targets"] = numpy.tile(TARGETS, 64)
+
+# As many chunks as numbers, more than are read at once.
+with with_targets("many_chunks.h5") as file:
+    many = numpy.tile(INPUTS.reshape(80, 1), (60, 1))
+    file.create_dataset("train/inputs", data=many, chunks=(1, 1))
+    del file["train/targets"]
+    file["train/targets"] = numpy.tile(TARGETS, 240)
+# More files than their size lets HDF5 open.
+layout = h5py.VirtualLayout(shape=(500 * 20, 4), dtype="f4")
+for i in range(500):
+    layout[20 * i:20 * (i + 1)] = h5py.VirtualSource(f"{i}.h5", "inputs", shape=INPUTS.shape)
+with with_targets("virtual_of_many_files.h5") as file:
+    file.create_virtual_dataset("train/inputs", layout)
 
 with with_targets("float64_too_large.h5") as file:
     inputs = INPUTS.astype("f8")
