@@ -4,8 +4,10 @@
 
 #include <filesystem>
 
+#include "core/error.hpp"
 #include "data/load.hpp"
 #include "io/file.hpp"
+#include "io/hdf5.hpp"
 #include "network/trainer.hpp"
 
 namespace ridgeline::miniapp {
@@ -58,7 +60,25 @@ void add_output(const std::string& what, const std::string& file, const std::str
                 io::RunFiles& files) {
   files.output(what, file, advice);
   require_folder_of(file);
+  require_result(what, file, advice);
   io::check_writable(file);
+}
+
+void require_result(const std::string& what, const std::string& file, const std::string& advice) {
+  if (!io::exists(file)) return;
+  io::InputFile input(file);
+  if (input.size() == 0) return;
+  bool is_result = false;
+  if (io::is_hdf5(file)) {
+    const io::Hdf5Reader reader(file, {"/"});
+    is_result = reader.has("/outputs") && !reader.has("/model");
+  } else {
+    char first = 0;
+    is_result = input.read(&first, 1) == 1 && first == '{';
+  }
+  if (is_result) return;
+  throw RequestError(file + ": " + what + " would replace it, and it is no result of ridgeline; " +
+                     advice);
 }
 
 void require_folder_of(const std::string& file) {

@@ -42,10 +42,13 @@ data::Vocabulary vocabulary_of(const network::CheckpointFile& checkpoint);
 /// What a deck's run reads, as `files`: the deck and its data.
 void add_inputs(const config::Deck& deck, io::RunFiles& files);
 
-/// FILE in a folder that exists and can be written, and that is none of the run's other files:
-/// RequestError before any work otherwise, with `advice`.
+/// FILE in a folder that exists and can be written, that is none of the run's other files and that
+/// replaces nothing but an older result: RequestError before any work otherwise, with `advice`.
 void add_output(const std::string& what, const std::string& file, const std::string& advice,
                 io::RunFiles& files);
+
+/// Throws RequestError if `file` is there and is no result of ridgeline, nor empty.
+void require_result(const std::string& what, const std::string& file, const std::string& advice);
 
 /// Throws RequestError if the folder of `file` does not exist.
 void require_folder_of(const std::string& file);

@@ -214,7 +214,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   if (!options.dry_run) files.lock();
   network::TrainingFiles training;
   training.checkpoint = files.checkpoint();
-  training.resume = files.open_resumed([&](const std::string& message) { console.say(message); });
+  training.resume = files.open_resumed();
   if (!options.init.empty()) {
     training.init = std::make_shared<const network::CheckpointFile>(options.init);
   }
@@ -243,9 +243,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   training.replaced = files.replaced();
   console.on_begin([&] {
     files.keep_folders();
-    if (files.replaced() == io::Replaced::kept) {
-      console.say("the checkpoint that is there will be kept as " + files.previous_checkpoint());
-    }
+    for (const std::string& note : files.notes()) console.say(note);
   });
 
   io::Json json;
@@ -273,8 +271,10 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
 
   using network::Outcome;
   if (result.outcome == Outcome::already_finished) {
-    console.say(fmt::format("{} has finished already, after {}; nothing to do", resumed_from,
-                            io::show_count(result.state.epoch, "epoch")));
+    console.say(
+        fmt::format("{} has finished already, after {}{}; nothing to do, and nothing is written",
+                    resumed_from, io::show_count(result.state.epoch, "epoch"),
+                    result.state.epoch < deck.train.epochs ? ", by train.early_stop" : ""));
   }
   const bool ended = result.outcome == Outcome::finished ||
                      result.outcome == Outcome::stopped_early ||

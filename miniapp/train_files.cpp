@@ -1,11 +1,11 @@
 #include "train_files.hpp"
 
 #include <utility>
-#include <vector>
 
 #include "core/error.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
+#include "io/units.hpp"
 #include "network/resume.hpp"
 
 namespace ridgeline::miniapp {
@@ -41,10 +41,11 @@ void TrainFiles::add_outputs() {
   }
   if (const std::string previous = previous_checkpoint();
       !io::is_same_file(previous, checkpoint_)) {  // as after a kill before anything was written
-    files_.output("keeping the checkpoint that is replaced under this name", previous,
-                  "rename this one, or " + advice);
+    files_.output("the checkpoint that is replaced, kept under this name,", previous,
+                  "rename this file, or " + advice);
   }
   files_.output("train.json", record_, "choose another --output");
+  require_result("train.json", record_, "choose another --output");
   if (!options_.checkpoint.empty()) require_folder_of(checkpoint_);
 }
 
@@ -57,26 +58,35 @@ void TrainFiles::lock() {
   }
 }
 
-std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed(
-    const std::function<void(const std::string&)>& say) {
+std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed() {
   if (options_.resume.empty()) return {};
-  const auto file = resumed_file(say);
+  auto file = io::is_folder(options_.resume) ? newest_of_folder() : file_to_resume();
   resumed_ = file->path();
+  const network::TrainingState state = file->state();
+  notes_.push_back("going on from " + resumed_ + ", after " + io::show_count(state.epoch, "epoch") +
+                   " and " + io::show_count(state.step, "step"));
   return file;
 }
 
-std::shared_ptr<const network::CheckpointFile> TrainFiles::resumed_file(
-    const std::function<void(const std::string&)>& say) {
-  if (!io::is_folder(options_.resume)) {
-    auto file = std::make_shared<const network::CheckpointFile>(options_.resume);
-    if (const auto reason = network::refusal_of(deck_, *file)) throw RequestError(*reason);
-    return file;
+std::shared_ptr<const network::CheckpointFile> TrainFiles::file_to_resume() {
+  std::shared_ptr<const network::CheckpointFile> file;
+  try {
+    file = std::make_shared<const network::CheckpointFile>(options_.resume);
+    file->state();
+  } catch (const RequestError& error) {
+    if (!deck_.checkpoint.keep || !io::exists(options_.resume)) throw;
+    throw RequestError(std::string(error.what()) + "; --resume " + io::folder_of(options_.resume) +
+                       " takes the newest checkpoint that is whole");
   }
+  if (const auto reason = network::refusal_of(deck_, *file)) throw RequestError(*reason);
+  return file;
+}
+
+std::shared_ptr<const network::CheckpointFile> TrainFiles::newest_of_folder() {
   network::ResumePoint point = network::newest_checkpoint(
       options_.resume,
       [&](const network::CheckpointFile& file) { return network::refusal_of(deck_, file); });
   for (const std::string& skipped : point.skipped) warn("skipped " + skipped);
-  say("going on from " + point.file->path());
   files_.input("--resume", point.file->path());
   return std::move(point.file);
 }
@@ -87,18 +97,42 @@ void TrainFiles::create_folders() {
   std::vector<std::string> written = {checkpoint_, record_};
   // Now that no other run writes it.
   if (io::exists(checkpoint_) && (resumed_.empty() || !io::is_same_file(resumed_, checkpoint_))) {
-    replaced_ = io::Replaced::kept;
-    const io::InputFile readable(checkpoint_);  // to be copied where it cannot have a second name
-    const std::string previous = previous_checkpoint();
-    if (io::exists(previous) && !io::is_hdf5(previous)) {
-      throw RequestError(previous + ": is no checkpoint, and the one that is replaced is kept " +
-                         "under this name; rename it, or choose another checkpoint");
-    }
-    written.push_back(previous);
+    decide_on_replaced();
+    if (replaced_ == io::Replaced::kept) written.push_back(previous_checkpoint());
   }
   constexpr long kMostSteps = 9999999999;
   if (deck_.checkpoint.keep) written.push_back(io::numbered_path(checkpoint_, kMostSteps));
   for (const std::string& file : written) io::check_writable(file);
+}
+
+// Of two checkpoints that the run may replace, that of more steps is kept.
+void TrainFiles::decide_on_replaced() {
+  if (io::InputFile(checkpoint_).size() == 0) return;
+  if (!io::is_hdf5(checkpoint_)) {
+    replaced_ = io::Replaced::set_aside;
+    notes_.push_back(checkpoint_ + " is no checkpoint, and will be renamed to NAME.set-aside");
+    return;
+  }
+  const std::string previous = previous_checkpoint();
+  if (!io::exists(previous)) {
+    replaced_ = io::Replaced::kept;
+    notes_.push_back("the checkpoint that is there will be kept as " + previous);
+    return;
+  }
+  if (!io::is_hdf5(previous)) {
+    throw RequestError(previous +
+                       ": is no checkpoint, and the one that is replaced is kept under " +
+                       "this name; rename it, or choose another checkpoint");
+  }
+  const std::int64_t before = network::step_or_none(previous).value_or(0);
+  if (network::step_or_none(checkpoint_).value_or(-1) >= before) {
+    replaced_ = io::Replaced::kept;
+    notes_.push_back("the checkpoint that is there will be kept as " + previous +
+                     ", in place of the one there, of " + io::show_count(before, "step"));
+  } else {
+    notes_.push_back("the checkpoint that is there will be replaced; " + previous + ", of " +
+                     io::show_count(before, "step") + ", stays");
+  }
 }
 
 std::string TrainFiles::previous_checkpoint() const {

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/deck.hpp"
 #include "io/file.hpp"
@@ -31,16 +31,12 @@ class TrainFiles {
 
   const std::string& checkpoint() const { return checkpoint_; }
   const std::string& record() const { return record_; }
-  /// The second name that a checkpoint gets which the run replaces.
-  std::string previous_checkpoint() const;
-
   /// Holds the checkpoint, as soon as there is a folder for it.
   void lock();
 
   /// Returns the checkpoint of --resume, null without. Of a folder that is the newest that fits;
-  /// calls `say` with its name, and warnings name those that were skipped.
-  std::shared_ptr<const network::CheckpointFile> open_resumed(
-      const std::function<void(const std::string&)>& say);
+  /// warnings name those that were skipped.
+  std::shared_ptr<const network::CheckpointFile> open_resumed();
 
   /// Creates folders that are missing, once nothing else can be wrong; they are removed again
   /// unless keep_folders() is called.
@@ -48,23 +44,29 @@ class TrainFiles {
 
   void keep_folders() { folders_->keep(); }
 
-  /// Whether there is a checkpoint that the run replaces, and does not go on from. Known after
+  /// What becomes of a checkpoint that the run replaces, and does not go on from. Known after
   /// create_folders().
   io::Replaced replaced() const { return replaced_; }
+
+  /// What a user should be told as the run begins: where it goes on, and what it replaces.
+  const std::vector<std::string>& notes() const { return notes_; }
 
   /// Returns the options that let another run go on.
   std::string resume_options() const;
 
  private:
   void add_outputs();
-  std::shared_ptr<const network::CheckpointFile> resumed_file(
-      const std::function<void(const std::string&)>& say);
+  std::shared_ptr<const network::CheckpointFile> file_to_resume();
+  std::shared_ptr<const network::CheckpointFile> newest_of_folder();
+  void decide_on_replaced();
+  std::string previous_checkpoint() const;
 
   const config::Deck& deck_;
   const TrainOptions& options_;
   const std::string checkpoint_, record_;
   std::string resumed_;
   io::Replaced replaced_ = io::Replaced::lost;
+  std::vector<std::string> notes_;
   io::RunFiles files_;
   std::optional<MadeFolders> folders_;  ///< destroyed after the lock
   std::optional<io::FileLock> lock_;

@@ -1,5 +1,6 @@
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <tuple>
 
 #include "config/deck.hpp"
@@ -11,11 +12,7 @@ namespace {
 /// What a resumed run must share with the checkpoint's, by path. Paths of layers hold indices.
 std::map<std::string, std::string> identity_of(const Deck& deck) {
   std::map<std::string, std::string> values;
-  const auto real = [](double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.17g", value);
-    return std::string(text);
-  };
+  const auto real = [](double value) { return fmt::format("{}", value); };  // exact, and short
   const DataOptions& data = deck.data;
   values["data.kind"] = to_string(data.kind);
   values["data.shuffle"] = data.shuffle ? "true" : "false";

@@ -203,11 +203,12 @@ void give_name(const std::string& path, const std::string& target) {
   copy(path, target);
 }
 
-/// Gives a file that is to be replaced, if it is there, its previous_name().
-void keep(const std::string& target) {
+/// Does with a file that is to be replaced, if it is there, what it is to become.
+void keep(const std::string& target, Replaced replaced) {
   struct stat status;
-  // A link under that name is replaced, and what it leads to stays.
-  if (::stat(target.c_str(), &status) == 0) give_name(target, previous_name(target));
+  if (replaced == Replaced::lost || ::stat(target.c_str(), &status) != 0) return;
+  // A link under the previous name is replaced, and what it leads to stays.
+  replaced == Replaced::kept ? give_name(target, previous_name(target)) : set_aside(target);
 }
 
 }  // namespace
@@ -370,7 +371,7 @@ void write_file_atomically(const std::string& path, std::string_view bytes, Repl
       !write_all(file.descriptor(), bytes) || ::fsync(file.descriptor()) != 0 || !file.close()) {
     fail_write(path, errno);
   }
-  if (replaced == Replaced::kept) keep(target);
+  keep(target, replaced);
   if (!file.rename_to(target)) fail_write(path, errno);
   flush_folder_of(target);
 }
@@ -378,7 +379,7 @@ void write_file_atomically(const std::string& path, std::string_view bytes, Repl
 void replace_by_link(const std::string& path, const std::string& alias, Replaced replaced) {
   const SignalsBlocked no_signal;
   const std::string target = target_in_run(alias);
-  if (replaced == Replaced::kept) keep(target);
+  keep(target, replaced);
   give_name(path, target);
   flush_folder_of(target);
 }

@@ -67,7 +67,8 @@ std::string output_target(const std::string& path);
 /// What becomes of a file that another one replaces.
 enum class Replaced {
   lost,
-  kept  ///< gets previous_name(), in place of what had that
+  kept,      ///< gets previous_name(), in place of what had that
+  set_aside  ///< by set_aside()
 };
 
 /// Returns the name under which a file stays that was replaced: FILE.previous.

@@ -320,8 +320,7 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
 }
 
 bool may_be_damaged_checkpoint(const std::string& file) {
-  if (io::InputFile(file).size() == 0) return true;
-  if (!io::is_hdf5(file)) return false;
+  if (!io::is_hdf5(file)) return true;
   try {
     const io::Hdf5Reader reader(file, {"/"});
     return reader.has_attribute("/", "format") && reader.text_attribute("/", "format") == kFormat &&

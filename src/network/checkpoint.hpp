@@ -97,8 +97,8 @@ class CheckpointFile {
 /// Returns why a run cannot go on from a checkpoint; nullopt if it can.
 using Refusal = std::function<std::optional<std::string>(const CheckpointFile&)>;
 
-/// Whether a file that cannot be read as a checkpoint may be one that was damaged: it is empty,
-/// it is damaged as HDF5, or it says that it is a checkpoint of a version that this build reads.
+/// Whether a file that cannot be read as a checkpoint may be one that was damaged: it is not HDF5,
+/// or damaged HDF5, or it says that it is a checkpoint of a version that this build reads.
 bool may_be_damaged_checkpoint(const std::string& file);
 
 /// Returns the step of a checkpoint without comparing its content with its digest; nullopt for a

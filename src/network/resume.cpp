@@ -9,7 +9,9 @@
 #include "core/error.hpp"
 #include "data/fingerprint.hpp"
 #include "io/file.hpp"
+#include "io/hdf5.hpp"
 #include "io/run_files.hpp"
+#include "io/units.hpp"
 #include "network/network.hpp"
 #include "network/schedule.hpp"
 
@@ -63,7 +65,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   std::error_code error;
   fs::directory_iterator entries(folder, error);
   std::vector<std::string> names;
-  std::string left;
+  std::string replaced;
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const std::string name = entries->path().filename().string();
     std::error_code unknown;
@@ -71,7 +73,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
     if (entries->is_regular_file(unknown) && io::target_of_partial(name).empty() &&
         !io::is_set_aside(name)) {
       if (io::is_previous(name)) {
-        left = entries->path().string();
+        replaced = entries->path().string();
       } else {
         names.push_back(entries->path().string());
       }
@@ -82,7 +84,11 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   for (const std::string& name : names) {
     try {
       // Other files may lie beside checkpoints.
-      if (const auto step = checkpoint_step(name)) candidates.push_back({*step, name});
+      if (const auto step = checkpoint_step(name)) {
+        candidates.push_back({*step, name});
+      } else if (fs::path(name).extension() == ".h5" && !io::is_hdf5(name)) {
+        point.skipped.push_back(name + ": is not an HDF5 file");
+      }
     } catch (const RequestError& damage) {
       point.skipped.emplace_back(damage.what());
     }
@@ -96,21 +102,36 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
       const std::optional<std::string> reason = refusal(*file);
       if (!reason) {
         point.file = std::move(file);
-        return point;
+        break;
       }
       point.skipped.push_back(candidate.file + ": " + *reason);
     } catch (const RequestError& damage) {
       point.skipped.emplace_back(damage.what());
     }
   }
-  if (!left.empty()) left = "; rename " + left + ", which a run replaced, to go on from it";
+  if (!replaced.empty()) {
+    const std::int64_t step = step_or_none(replaced).value_or(-1);
+    if (!point.file || step > point.file->state().step) {
+      point.skipped.push_back(replaced + ": has " + io::show_count(step, "step") +
+                              ", and a run replaced it; to go on from it, rename it");
+    }
+  }
+  if (point.file) return point;
   if (point.skipped.empty()) {
-    throw RequestError(folder + ": holds no checkpoint to go on from" + left);
+    throw RequestError(folder + ": holds no checkpoint to go on from; leave --resume out to begin");
   }
   // The first is the newest, or one that is damaged.
   std::string reasons = point.skipped.front();
   for (std::size_t i = 1; i < point.skipped.size(); ++i) reasons += "; " + point.skipped[i];
-  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from" + left);
+  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from");
+}
+
+std::optional<std::int64_t> step_or_none(const std::string& file) {
+  try {
+    return checkpoint_step(file);
+  } catch (const RequestError&) {
+    return {};
+  }
 }
 
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint) {

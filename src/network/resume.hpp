@@ -21,10 +21,13 @@ struct ResumePoint {
   std::vector<std::string> skipped;
 };
 
-/// Looks at every HDF5 file of `folder`, the highest step first; not at what another run replaced
-/// (io::previous_name()) and what was set aside. Throws RequestError with all reasons if none is
-/// left.
+/// Looks at every file of `folder`, the highest step first. What another run replaced
+/// (io::previous_name()) is only mentioned, and what was set aside is not. Throws RequestError with
+/// all reasons if none is left.
 ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal);
+
+/// Returns the step of a checkpoint; nullopt for a file that is none, or that is damaged.
+std::optional<std::int64_t> step_or_none(const std::string& file);
 
 /// Returns why a run of `deck` cannot go on from a checkpoint; nullopt if it can.
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint);

@@ -372,7 +372,7 @@ TEST(Deck, ResumingNeedsTheSameOptimizerScheduleAndText) {
                          "deck.toml:23: train.optimizer." + std::string(key) + " is 0.5, but "));
   }
   EXPECT_TRUE(contains(optimizers("'rmsprop'", "'rmsprop', alpha = 0.5"),
-                       "deck.toml:23: train.optimizer.alpha is 0.5, but 0.98999999999999999 in"));
+                       "deck.toml:23: train.optimizer.alpha is 0.5, but 0.99 in"));
   const std::string batch = "batch = 128";
   const std::string step = batch + "\nschedule = { kind = 'step', every = 2, factor = ";
   EXPECT_TRUE(contains(difference(batch, step, "0.5 }", "0.25 }"),
@@ -389,7 +389,7 @@ TEST(Deck, ResumingNeedsTheSameOptimizerScheduleAndText) {
                "deck.toml:6: data.length is 5, but 4 in"));
   EXPECT_TRUE(contains(difference(idx, text, "path = 'a'\nlength = 4\n",
                                   "path = 'a'\nlength = 4\nvalidation = 0.25\n"),
-                       "deck.toml:7: data.validation is 0.25, but 0.10000000000000001 in"));
+                       "deck.toml:7: data.validation is 0.25, but 0.1 in"));
 }
 
 }  // namespace

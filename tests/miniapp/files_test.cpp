@@ -15,6 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 using Lines = std::vector<std::string>;
 
+Lines operator+(Lines a, const Lines& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 class RunFilesOfTheCommand : public CommandLineThatComputes {
  protected:
   CommandResult run(const Lines& arguments) const {
@@ -78,7 +83,7 @@ TEST_F(RunFilesOfTheCommand, AreNeverAnotherInputNorAnotherOutput) {
   fs::copy_file(model, folder / "out/deck.h5.previous");
   expect_harmless(
       {"train", "deck.toml", "--init", "out/deck.h5.previous", "--output", "out"},
-      "keeping the checkpoint that is replaced under this name would overwrite --init; rename ");
+      "the checkpoint that is replaced, kept under this name, would overwrite --init; rename ");
   fs::copy_file(model, folder / "deck-20.h5");
   expect_harmless({"train", "deck.toml", "--init", "deck-20.h5", "--set", "checkpoint.keep=2"},
                   "a numbered checkpoint would overwrite --init");
@@ -125,48 +130,83 @@ TEST_F(RunFilesOfTheCommand, MayBeTheCheckpointThatIsResumed) {
             0);
 }
 
-TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
+TEST_F(RunFilesOfTheCommand, ReplaceNothingButResults) {
   ASSERT_EQ(train("out").status, 0);
-  const std::string first = bytes_of_file(checkpoint("out"));
+  ASSERT_EQ(train("other").status, 0);
+  io::Hdf5Writer inputs;
+  inputs.write("/inputs", {2, 20}, std::vector<float>(40, 0.5f).data());
+  inputs.save(folder / "in.h5");
+  folder.write("notes", "precious");
+  const Lines infer = {"infer",   "deck.toml", "--checkpoint", "out/deck.h5",
+                       "--input", "in.h5",     "--output"};
+  for (const char* file : {"other/deck.h5", "notes"}) {
+    expect_harmless(infer + Lines{file},
+                    file + std::string(": --output would replace it, and it is no result"));
+    expect_harmless({"machine", "--output", file}, "it is no result of ridgeline");
+  }
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(run(infer + Lines{"y.h5"}).status, 0);
+  fs::create_directory(folder / "new");
+  fs::rename(folder / "notes", folder / "new/train.json");
+  expect_harmless({"train", "deck.toml", "--output", "new"}, "train.json would replace it");
+}
+
+TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
+  const std::string now = checkpoint("out"), kept = now + ".previous";
   const Lines short_run = {"--set", "train.epochs=1"};
-  const std::string kept = checkpoint("out") + ".previous";
+  ASSERT_EQ(train("out").status, 0);
+  const std::string first = bytes_of_file(now);
   EXPECT_TRUE(contains(train("out", short_run).err,
                        "the checkpoint that is there will be kept as " + kept));
   EXPECT_EQ(bytes_of_file(kept), first);
-  EXPECT_NE(bytes_of_file(checkpoint("out")), first);
-  // One generation; a run that goes on from the checkpoint itself keeps none, and a link to it
-  // stays a link.
-  const std::string second = bytes_of_file(checkpoint("out"));
+  EXPECT_NE(bytes_of_file(now), first);
+  // Of two that would be lost, the one of more steps stays, and the newer one of as many.
+  EXPECT_TRUE(contains(train("out", short_run).err, kept + ", of 30 steps, stays"));
+  EXPECT_EQ(bytes_of_file(kept), first);
   fs::create_symlink("out/deck.h5", folder / "link.h5");
-  ASSERT_EQ(run({"train", "deck.toml", "--checkpoint", "link.h5"}).status, 0);
+  ASSERT_EQ(run({"train", "deck.toml", "--checkpoint", "link.h5", "--seed", "2"}).status, 0);
+  const std::string second = bytes_of_file(now);
+  ASSERT_EQ(train("out").status, 0);
   EXPECT_EQ(bytes_of_file(kept), second);
+  // A run that goes on from the checkpoint itself, by whatever name, keeps none.
   ASSERT_EQ(train("out", {"--resume", folder / "link.h5", "--set", "train.epochs=4"}).status, 0);
   EXPECT_EQ(bytes_of_file(kept), second);
   EXPECT_FALSE(fs::exists(folder / "link.h5.previous"));
   // One that goes on from elsewhere replaces it as a new one does.
-  const std::string third = bytes_of_file(checkpoint("out"));
+  const std::string third = bytes_of_file(now);
   ASSERT_EQ(train("there", {"--set", "train.stop_after_steps=5"}).status, 0);
   ASSERT_EQ(train("out", {"--resume", checkpoint("there")}).status, 0);
   EXPECT_EQ(bytes_of_file(kept), third);
-  // No other file has that name afterwards, and what a link under it leads to stays.
-  folder.write("notes", "precious");
-  fs::rename(kept, folder / "long.h5");
-  fs::create_symlink("../notes", kept);
-  expect_harmless({"train", "deck.toml", "--output", "out"}, "deck.h5.previous: is no checkpoint");
-  fs::remove(kept);
-  fs::create_symlink("../long.h5", kept);
-  ASSERT_EQ(train("out").status, 0);
-  EXPECT_FALSE(fs::is_symlink(kept));
-  EXPECT_EQ(bytes_of_file(folder / "long.h5"), third);
-  fs::remove(kept);
-  fs::create_symlink("deck.h5", kept);
-  const std::string last = bytes_of_file(checkpoint("out"));
-  ASSERT_EQ(train("out", short_run).status, 0);
-  EXPECT_FALSE(fs::is_symlink(kept));
-  EXPECT_EQ(bytes_of_file(kept), last);
   // One that writes nothing replaces nothing.
   EXPECT_EQ(train("out", {"--set", "train.optimizer.learning_rate=1e30"}).status, 1);
-  EXPECT_EQ(bytes_of_file(kept), last);
+  EXPECT_EQ(bytes_of_file(kept), third);
+  // The folder's run goes on, and mentions the longer one.
+  EXPECT_TRUE(contains(train("out", {"--resume", folder / "out"}).err,
+                       "warning: skipped " + kept + ": has 40 steps, and a run replaced it"));
+}
+
+TEST_F(RunFilesOfTheCommand, LoseNothingUnderTheNamesForWhatIsReplaced) {
+  const std::string now = checkpoint("out"), kept = now + ".previous";
+  ASSERT_EQ(train("out").status, 0);
+  ASSERT_EQ(train("short", {"--set", "train.epochs=1"}).status, 0);
+  folder.write("notes", "precious");
+  fs::create_symlink("../notes", kept);
+  expect_harmless({"train", "deck.toml", "--output", "out"}, "deck.h5.previous: is no checkpoint");
+  // A link is replaced, and what it leads to stays.
+  for (const std::string to : {"../short/deck.h5", "deck.h5"}) {
+    fs::remove(kept);
+    fs::create_symlink(to, kept);
+    const std::string before = bytes_of_file(now), other = bytes_of_file(checkpoint("short"));
+    ASSERT_EQ(train("out", {"--seed", std::to_string(to.size())}).status, 0);
+    EXPECT_FALSE(fs::is_symlink(kept));
+    EXPECT_EQ(bytes_of_file(kept), before) << to;
+    EXPECT_EQ(bytes_of_file(checkpoint("short")), other);
+  }
+  // A checkpoint that was damaged beyond recognition, or no checkpoint, is set aside.
+  const std::string before = bytes_of_file(kept);
+  folder.write("out/deck.h5", "my notes");
+  EXPECT_TRUE(contains(train("out").err, "deck.h5 is no checkpoint, and will be renamed"));
+  EXPECT_EQ(bytes_of_file(now + ".set-aside"), "my notes");
+  EXPECT_EQ(bytes_of_file(kept), before);
 }
 
 TEST_F(RunFilesOfTheCommand, OfAFinishedRunAreNeitherReplacedNorMade) {

@@ -120,8 +120,8 @@ TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {
     folder.write("a-9.h5", bytes.substr(0, left));
     EXPECT_TRUE(numbered_checkpoints(folder / "a.h5", refusal).empty()) << left;
   }
-  folder.write("a-9.h5", "notes");
-  EXPECT_TRUE(contains(error(), begin + (folder / "a-9.h5") + ": is not an HDF5 file"));
+  folder.write("a-9.h5", "notes");  // or a checkpoint whose beginning is lost
+  EXPECT_TRUE(numbered_checkpoints(folder / "a.h5", refusal).empty());
   io::Hdf5Writer other;
   other.write("/values", std::vector<float>{1});
   other.save(folder / "a-9.h5");

@@ -235,7 +235,7 @@ TEST_F(NewestCheckpoint, IsTheHighestStepThatIsWholeAndFits) {
   data.write("/train/inputs", std::vector<float>{1});
   data.save(folder / "data.h5");
   EXPECT_EQ(newest().file->path(), folder / "a.h5");
-  ASSERT_EQ(newest().skipped.size(), 1u);
+  ASSERT_EQ(newest().skipped.size(), 2u);
   EXPECT_TRUE(contains(newest().skipped[0], "must not hold control characters"));
   std::filesystem::remove(folder / "no\ntes.txt");
 
@@ -244,21 +244,28 @@ TEST_F(NewestCheckpoint, IsTheHighestStepThatIsWholeAndFits) {
   folder.write("a.h5", bytes.substr(0, bytes.size() - 100));
   const ResumePoint point = newest("a-11.h5");
   EXPECT_EQ(point.file->path(), folder / "a-10.h5");
-  ASSERT_EQ(point.skipped.size(), 2u);
+  ASSERT_EQ(point.skipped.size(), 3u);
   EXPECT_TRUE(contains(point.skipped[0], folder / "a.h5: "));
+  EXPECT_EQ(point.skipped[2],
+            (folder / "b.h5.previous") +
+                ": has 99 steps, and a run replaced it; to go on from it, rename it");
   EXPECT_EQ(point.skipped[1], folder / "a-11.h5: another deck's");
 }
 
 TEST_F(NewestCheckpoint, IsAnErrorWithAllReasonsWhereNoneIsLeft) {
-  EXPECT_EQ(error_of([&] { newest(); }), folder.path() + ": holds no checkpoint to go on from");
+  EXPECT_EQ(error_of([&] { newest(); }),
+            folder.path() + ": holds no checkpoint to go on from; leave --resume out to begin");
   save("a.h5", 3);
   EXPECT_EQ(error_of([&] { newest("a.h5"); }), (folder / "a.h5") + ": another deck's; " +
                                                    folder.path() +
                                                    " holds no other checkpoint to go on from");
   std::filesystem::rename(folder / "a.h5", folder / "a.h5.previous");
   EXPECT_EQ(error_of([&] { newest(); }),
-            folder.path() + ": holds no checkpoint to go on from; rename " +
-                (folder / "a.h5.previous") + ", which a run replaced, to go on from it");
+            (folder / "a.h5.previous") +
+                ": has 3 steps, and a run replaced it; to go on from it, rename it; " +
+                folder.path() + " holds no other checkpoint to go on from");
+  folder.write("b.h5", "");
+  EXPECT_TRUE(contains(error_of([&] { newest(); }), (folder / "b.h5") + ": is not an HDF5 file; "));
   EXPECT_TRUE(contains(error_of([&] {
                          newest_checkpoint(folder / "none", [](const CheckpointFile&) {
                            return std::optional<std::string>();
