@@ -9,7 +9,7 @@ Usage: tests/run.sh [--space openmp|cuda|serial] [--soak]      (default: openmp)
 Builds Ridgeline with its tests and runs them.
   --soak  afterwards the tests of faults in full: 500 kills, 100 pairs of runs on one checkpoint,
           every bit of a checkpoint flipped, 10,000 damaged files per reader; and the threads that
-          load batches and write checkpoints under the thread sanitizer; takes hours
+          load batches and write checkpoints under the thread sanitizer; takes an hour
   --fuzz  instead fuzzes every reader of files with Clang's libFuzzer, a minute each (or SECONDS)
 Example: tests/run.sh --space cuda
 EOF
