@@ -191,15 +191,15 @@ const std::vector<Reader>& readers() {
       {"idx_images_gz",
        {"tests/cases/hostile/idxgz/t10k-images-idx3-ubyte.gz"},
        read_idx_images,
-       true},
+       "\037\213"},
       {"idx_labels_gz",
        {"tests/cases/hostile/idxgz/t10k-labels-idx1-ubyte.gz"},
        read_idx_labels,
-       true},
+       "\037\213"},
       {"hdf5_data", {"tests/cases/hdf5/*.h5", "tests/cases/hostile/d1.h5"}, read_hdf5_data},
       {"hdf5_inputs", {"tests/cases/hostile/in.h5"}, read_hdf5_inputs},
       {"text", {"tests/cases/hostile/a.txt"}, read_text_data},
-      {"checkpoint", {"tests/fuzz/corpus/checkpoint/*"}, read_checkpoint, true},
+      {"checkpoint", {"tests/fuzz/corpus/checkpoint/*"}, read_checkpoint, "\211HDF"},
       {"checkpoint_1", {"tests/cases/hostile/ckpt_good.h5"}, read_checkpoint},
   };
   return list;

@@ -12,9 +12,13 @@ struct Reader {
   /// Reads a file as a run does and returns the digest of what a run would get from it. Throws
   /// RequestError.
   std::string (*read)(const std::string& file);
-  /// A checksum covers all of the content: what is accepted must say what one of the seeds says.
-  bool is_sealed = false;
+  /// How files begin of which a checksum covers all of the content; empty where there is none.
+  std::string seal;
 
+  /// Whether a file of this content must say what one of the seeds says if it is accepted.
+  bool is_sealed(const std::string& content) const {
+    return !seal.empty() && content.compare(0, seal.size(), seal) == 0;
+  }
   /// The paths of all seeds, sorted.
   std::vector<std::string> seed_files() const;
 };
