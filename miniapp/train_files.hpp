@@ -31,6 +31,7 @@ class TrainFiles {
 
   const std::string& checkpoint() const { return checkpoint_; }
   const std::string& record() const { return record_; }
+
   /// Holds the checkpoint, as soon as there is a folder for it.
   void lock();
 
@@ -41,7 +42,6 @@ class TrainFiles {
   /// Creates folders that are missing, once nothing else can be wrong; they are removed again
   /// unless keep_folders() is called.
   void create_folders();
-
   void keep_folders() { folders_->keep(); }
 
   /// What becomes of a checkpoint that the run replaces, and does not go on from. Known after

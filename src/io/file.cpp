@@ -27,6 +27,12 @@ constexpr const char* kPartial = ".partial";
 constexpr const char* kAside = ".set-aside";
 constexpr const char* kPrevious = ".previous";
 
+/// Whether `name` is something with `tail` behind it.
+bool has_tail(const std::string& name, std::string_view tail) {
+  return name.size() > tail.size() &&
+         name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
+}
+
 /// A file descriptor that closes itself.
 class Descriptor {
  public:
@@ -355,10 +361,7 @@ std::string output_target(const std::string& path) {
 
 std::string previous_name(const std::string& file) { return file + kPrevious; }
 
-bool is_previous(const std::string& name) {
-  const std::size_t tail = std::strlen(kPrevious);
-  return name.size() > tail && name.compare(name.size() - tail, tail, kPrevious) == 0;
-}
+bool is_previous(const std::string& name) { return has_tail(name, kPrevious); }
 
 void write_file_atomically(const std::string& path, std::string_view bytes, Replaced replaced) {
   const SignalsBlocked no_signal;
@@ -408,9 +411,8 @@ bool is_set_aside(const std::string& name) {
 
 std::string target_of_partial(const std::string& name) {
   constexpr std::size_t kRandom = 8;
-  const std::size_t tail = std::strlen(kPartial);
-  if (name.size() <= tail || name.compare(name.size() - tail, tail, kPartial) != 0) return {};
-  const std::string rest = name.substr(0, name.size() - tail);
+  if (!has_tail(name, kPartial)) return {};
+  const std::string rest = name.substr(0, name.size() - std::strlen(kPartial));
   const std::size_t dot = rest.find_last_of('.'), dash = rest.find_last_of('-');
   const bool shaped = dot != std::string::npos && dot > 0 && dash != std::string::npos &&
                       dash > dot + 1 && rest.size() - dash - 1 == kRandom &&

@@ -13,6 +13,9 @@ namespace ridgeline::io {
 /// them.
 inline constexpr std::size_t kAlwaysAllowedBytes = std::size_t{256} << 20;
 
+/// Bytes of memory that reading an input of `size` bytes may take beyond what it holds.
+constexpr double allowed_bytes(double size) { return 4 * size + double{kAlwaysAllowedBytes}; }
+
 /// What deflate compresses by at most.
 inline constexpr double kMostCompression = 1032;
 
@@ -73,6 +76,7 @@ enum class Replaced {
 
 /// Returns the name under which a file stays that was replaced: FILE.previous.
 std::string previous_name(const std::string& file);
+/// Whether `name` is one that previous_name() gives.
 bool is_previous(const std::string& name);
 
 /// Writes `bytes` to a temporary file of this process's own beside the target of `path`,

@@ -162,16 +162,14 @@ class Hdf5Reader {
   double check_dataset(const std::string& path, std::int64_t dataset) const;
   void check_filters(const std::string& path, std::int64_t properties) const;
   double capacity(std::int64_t dataset) const;
-  double bytes_of_chunks(const std::string& path, std::int64_t dataset,
-                         std::int64_t properties) const;
+  double bytes_of_chunks(const std::string& path, std::int64_t dataset) const;
   double virtual_capacity(const std::string& path, std::int64_t dataset,
                           std::int64_t properties) const;
   std::string path_of_source(const std::string& name) const;
   void check_link(std::int64_t group, const std::string& name, const std::string& path) const;
   bool is_below_dataset(const std::string& path) const;
   void check_numbers(const std::string& path) const;
-  std::size_t rows_at_once(const std::string& path, std::int64_t dataset,
-                           const Shape& extents) const;
+  std::size_t rows_at_once(const std::string& path, std::int64_t dataset) const;
   void check_datasets(const std::string& group) const;
   template <class T>
   T number_attribute(const std::string& object, const std::string& name,

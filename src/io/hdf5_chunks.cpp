@@ -61,46 +61,24 @@ std::optional<std::size_t> unpacked_size(const std::vector<H5Z_filter_t>& filter
   return size;
 }
 
-/// The chunks of a dataset's layout, one after the other.
+/// The chunks of a grid, one after the other.
 class ChunkWalk {
  public:
-  explicit ChunkWalk(hid_t dataset) {
-    const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
-    const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
-    const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
-    const auto extents = extents_of(space);
-    hsize_t shape[H5S_MAX_RANK];
-    const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, shape);
-    is_valid_ = extents && rank >= 1 && extents->size() == static_cast<std::size_t>(rank);
-    if (!is_valid_) return;
-    shape_.assign(shape, shape + rank);
-    extents_ = *extents;
-    offset_.assign(shape_.size(), 0);
-    bytes_ = H5Tget_size(type);
-    for (std::size_t i = 0; i < shape_.size(); ++i) {
-      bytes_ *= shape_[i];
-      count_ *= (extents_[i] + shape_[i] - 1) / shape_[i];
-    }
-  }
+  explicit ChunkWalk(const ChunkGrid& grid) : grid_(grid), offset_(grid.extents.size(), 0) {}
 
-  bool is_valid() const { return is_valid_; }
-  std::size_t bytes() const { return bytes_; }  ///< of each
-  hsize_t count() const { return count_; }
   const hsize_t* offset() const { return offset_.data(); }
   bool next() {
-    for (std::size_t i = shape_.size(); i-- > 0;) {
-      offset_[i] += shape_[i];
-      if (offset_[i] < extents_[i]) return true;
+    for (std::size_t i = offset_.size(); i-- > 0;) {
+      offset_[i] += grid_.chunk[i];
+      if (offset_[i] < grid_.extents[i]) return true;
       offset_[i] = 0;
     }
     return false;
   }
 
  private:
-  std::vector<hsize_t> shape_, extents_, offset_;
-  bool is_valid_ = false;
-  std::size_t bytes_ = 0;
-  hsize_t count_ = 1;
+  const ChunkGrid& grid_;
+  std::vector<hsize_t> offset_;
 };
 
 constexpr const char* kMissing =
@@ -126,6 +104,19 @@ std::optional<std::string> fault_of_plain_chunks(hid_t dataset, hsize_t count, s
 
 }  // namespace
 
+std::optional<ChunkGrid> chunk_grid(hid_t dataset) {
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+  const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
+  const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  hsize_t chunk[H5S_MAX_RANK];
+  const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, chunk);
+  const auto extents = extents_of(space);
+  // HDF5 1.10 reads without end if they differ.
+  if (rank < 1 || !extents || extents->size() != static_cast<std::size_t>(rank)) return {};
+  if (std::find(chunk, chunk + rank, hsize_t{0}) != chunk + rank) return {};
+  return ChunkGrid{*extents, {chunk, chunk + rank}, H5Tget_size(type)};
+}
+
 std::vector<H5Z_filter_t> filters_of(hid_t properties) {
   std::vector<H5Z_filter_t> filters;
   const int count = H5Pget_nfilters(properties);
@@ -146,11 +137,17 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
     return "leaves its last chunks without the filters of the others, which is not read";
   }
   const std::vector<H5Z_filter_t> filters = filters_of(properties);
-  ChunkWalk chunk(dataset);
-  if (!chunk.is_valid()) return kDamaged;
+  const auto grid = chunk_grid(dataset);
+  if (!grid) return kDamaged;
+  std::size_t bytes = grid->element_bytes;  // of a chunk
+  hsize_t chunks = 1;
+  for (std::size_t i = 0; i < grid->chunk.size(); ++i) {
+    bytes *= grid->chunk[i];
+    chunks *= grid->count(i);
+  }
   if (filters.empty()) {
     if (check == ChunkCheck::content) return {};  // was checked with the index
-    if (auto fault = fault_of_plain_chunks(dataset, chunk.count(), chunk.bytes())) {
+    if (auto fault = fault_of_plain_chunks(dataset, chunks, bytes)) {
       return fault;
     }
   }
@@ -158,10 +155,11 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
     return static_cast<std::size_t>(std::count(filters.begin(), filters.end(), filter));
   };
   const bool packed = count_of(H5Z_FILTER_DEFLATE) > 0;
-  const std::size_t checked = chunk.bytes() + kFletcherBytes * count_of(H5Z_FILTER_FLETCHER32);
+  const std::size_t checked = bytes + kFletcherBytes * count_of(H5Z_FILTER_FLETCHER32);
   // What deflate makes of bytes that it cannot compress is little longer.
   const std::size_t most = checked + checked / 1000 + 64;
   std::vector<unsigned char> stored;
+  ChunkWalk chunk(*grid);
   do {
     hsize_t size = 0;
     if (H5Dget_chunk_storage_size(dataset, chunk.offset(), &size) < 0 || size == 0) return kMissing;
@@ -172,9 +170,9 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
     if (H5Dread_chunk(dataset, H5P_DEFAULT, chunk.offset(), &mask, stored.data()) < 0) {
       return kDamaged;
     }
-    const auto unpacked = unpacked_size(filters, mask, stored, chunk.bytes());
+    const auto unpacked = unpacked_size(filters, mask, stored, bytes);
     if (!unpacked) return kDamaged;
-    if (*unpacked != chunk.bytes()) return kOfAnotherSize;
+    if (*unpacked != bytes) return kOfAnotherSize;
   } while (chunk.next());
   return {};
 }

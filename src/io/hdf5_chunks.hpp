@@ -13,6 +13,21 @@ namespace ridgeline::io {
 /// A dataset's filters, in the order in which they were applied.
 std::vector<H5Z_filter_t> filters_of(hid_t properties);
 
+/// The chunks that a dataset's layout says it has.
+struct ChunkGrid {
+  std::vector<hsize_t> extents, chunk;  ///< of the dataset, and of each chunk: none is 0
+  std::size_t element_bytes;
+
+  /// Returns the number of chunks along a dimension.
+  hsize_t count(std::size_t dimension) const {
+    const hsize_t whole = extents[dimension] / chunk[dimension];
+    return whole + (extents[dimension] % chunk[dimension] != 0 ? 1 : 0);
+  }
+};
+
+/// Returns the chunks of a chunked dataset; nullopt if its layout is damaged.
+std::optional<ChunkGrid> chunk_grid(hid_t dataset);
+
 /// How much of the chunks of a dataset is checked.
 enum class ChunkCheck {
   index,   ///< that all are there and have plausible sizes

@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -26,9 +25,6 @@ constexpr std::size_t kMostObjects = 1000000;  ///< with attributes
 constexpr double kBytesOfAnOpenFile = 6e5;     ///< of HDF5's own, measured with 1.10.8
 constexpr std::size_t kMostSources = 10000;    ///< of a virtual dataset
 constexpr double kMostElements = 9e15;         ///< counted exactly by a double
-
-/// Memory that an input of this many bytes may take, whatever is in it.
-double allowed_bytes(double input) { return 4 * input + double{kAlwaysAllowedBytes}; }
 
 Hdf5Handle creation_properties(hid_t dataset) { return {H5Dget_create_plist(dataset), H5Pclose}; }
 
@@ -235,17 +231,16 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
   if (layout == H5D_CHUNKED) {
     // HDF5 unpacks whole chunks, whatever part of each the dataset has: of a row of four dimensions
     // a sixteenth, if each is just longer than its chunks.
-    const double unpacked = bytes_of_chunks(path, dataset, properties);
+    const double unpacked = bytes_of_chunks(path, dataset);
     const double limit = std::max(std::min(most, 16 * bytes), double{kAlwaysAllowedBytes});
     if (unpacked > limit) {
       fail(path, "has chunks of " + show_bytes(unpacked) + " in all, and its values and what is " +
                      "stored of it account for " + show_bytes(limit) + " at most: it is damaged");
     }
     bytes = unpacked;
-  }
-  if (elements > 0 && layout == H5D_CHUNKED) {
     const ChunkCheck check = is_inspecting_ ? ChunkCheck::index : ChunkCheck::content;
-    if (const auto fault = fault_of_chunks(dataset, check)) fail(path, *fault);
+    const auto fault = elements > 0 ? fault_of_chunks(dataset, check) : std::nullopt;
+    if (fault) fail(path, *fault);
   }
   return bytes;
 }
@@ -256,19 +251,12 @@ double Hdf5Reader::capacity(std::int64_t dataset) const {
          std::min(static_cast<double>(H5Dget_storage_size(dataset)), static_cast<double>(size_));
 }
 
-double Hdf5Reader::bytes_of_chunks(const std::string& path, std::int64_t dataset,
-                                   std::int64_t properties) const {
-  hsize_t shape[H5S_MAX_RANK];
-  const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, shape);
-  const auto extents = extents_of(Hdf5Handle(H5Dget_space(dataset), H5Sclose));
-  // HDF5 1.10 reads without end if they differ.
-  if (rank < 1 || !extents || extents->size() != static_cast<std::size_t>(rank)) {
-    fail(path, kDamaged);
-  }
-  double bytes = static_cast<double>(H5Tget_size(Hdf5Handle(H5Dget_type(dataset), H5Tclose)));
-  for (std::size_t i = 0; i < extents->size(); ++i) {
-    const double chunk = static_cast<double>(shape[i]);
-    bytes *= chunk * std::ceil(static_cast<double>((*extents)[i]) / chunk);
+double Hdf5Reader::bytes_of_chunks(const std::string& path, std::int64_t dataset) const {
+  const auto grid = chunk_grid(dataset);
+  if (!grid) fail(path, kDamaged);
+  auto bytes = static_cast<double>(grid->element_bytes);
+  for (std::size_t i = 0; i < grid->chunk.size(); ++i) {
+    bytes *= static_cast<double>(grid->chunk[i]) * static_cast<double>(grid->count(i));
   }
   return bytes;
 }

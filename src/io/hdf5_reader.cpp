@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
+#include "io/hdf5_chunks.hpp"
 #include "io/hdf5_handle.hpp"
 
 namespace ridgeline::io {
@@ -177,25 +178,22 @@ std::vector<T> Hdf5Reader::read(const std::string& path) const {
   return values;
 }
 
-std::size_t Hdf5Reader::rows_at_once(const std::string& path, std::int64_t dataset,
-                                     const Shape& extents) const {
+std::size_t Hdf5Reader::rows_at_once(const std::string& path, std::int64_t dataset) const {
   const Hdf5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
-  if (extents.empty() || H5Pget_layout(properties) != H5D_CHUNKED) return kEveryRow;
-  hsize_t chunk[H5S_MAX_RANK];
-  if (H5Pget_chunk(properties, H5S_MAX_RANK, chunk) != static_cast<int>(extents.size())) {
-    fail(path, kDamaged);
-  }
+  if (H5Pget_layout(properties) != H5D_CHUNKED) return kEveryRow;
+  const auto grid = chunk_grid(dataset);
+  if (!grid) fail(path, kDamaged);
   double in_a_row = 1;
-  for (std::size_t i = 1; i < extents.size(); ++i) {
-    in_a_row *= std::ceil(static_cast<double>(extents[i]) / static_cast<double>(chunk[i]));
+  for (std::size_t i = 1; i < grid->chunk.size(); ++i) {
+    in_a_row *= static_cast<double>(grid->count(i));
   }
-  if (kBytesOfAChunk * in_a_row > 4.0 * static_cast<double>(size_) + double{kAlwaysAllowedBytes}) {
+  if (kBytesOfAChunk * in_a_row > allowed_bytes(static_cast<double>(size_))) {
     fail(path,
          "has too many chunks for its size, each of which takes HDF5 4 kB of memory; store "
          "it in larger ones, as `h5repack -l` does");
   }
   const double rows = std::max(1.0, std::floor(kMostChunksAtOnce / in_a_row));
-  return static_cast<std::size_t>(rows * static_cast<double>(chunk[0]));
+  return static_cast<std::size_t>(rows * static_cast<double>(grid->chunk[0]));
 }
 
 template <class T>
@@ -205,7 +203,7 @@ void Hdf5Reader::read(const std::string& path, T* values) const {
   const Shape extents = shape(path);
   if (size_of(extents) == 0) return;
   const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
-  if (rows_at_once(path, dataset, extents) != kEveryRow) {
+  if (rows_at_once(path, dataset) != kEveryRow) {
     read_rows(path, 0, extents[0], values);
   } else if (H5Dread(dataset, native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
     fail(path, kDamaged);
@@ -226,7 +224,7 @@ void Hdf5Reader::read_rows(const std::string& path, std::size_t first, std::size
   if (row == 0) return;
   const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
   const Hdf5Handle stored(H5Dget_space(dataset), H5Sclose);
-  const std::size_t most = rows_at_once(path, dataset, extents), end = first + count;
+  const std::size_t most = rows_at_once(path, dataset), end = first + count;
   std::vector<hsize_t> counts(extents.begin(), extents.end());
   std::vector<hsize_t> starts(extents.size(), 0);
   for (std::size_t at = first; at < end; at += counts[0], values += counts[0] * row) {

@@ -95,6 +95,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   }
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.step > b.step; });
+  std::int64_t newest = -1;
   for (const Candidate& candidate : candidates) {
     try {
       auto file = std::make_unique<CheckpointFile>(candidate.file);
@@ -102,6 +103,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
       const std::optional<std::string> reason = refusal(*file);
       if (!reason) {
         point.file = std::move(file);
+        newest = candidate.step;
         break;
       }
       point.skipped.push_back(candidate.file + ": " + *reason);
@@ -111,7 +113,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   }
   if (!replaced.empty()) {
     const std::int64_t step = step_or_none(replaced).value_or(-1);
-    if (!point.file || step > point.file->state().step) {
+    if (!point.file || step > newest) {
       point.skipped.push_back(replaced + ": has " + io::show_count(step, "step") +
                               ", and a run replaced it; to go on from it, rename it");
     }

@@ -44,7 +44,8 @@ void require_no_numbered_checkpoints(const std::string& path);
 /// Returns the numbers of the numbered checkpoints beside `path` that a resumed run goes on with.
 /// Throws RequestError if something else has such a name: another file, a checkpoint of another
 /// step or one that `refusal` does not accept.
-/// Damaged checkpoints are left out: they stay, under another name once the run reaches their step.
+/// Damaged checkpoints, and files that are not HDF5, are left out: they stay, under another name
+/// once the run reaches their step.
 std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal);
 
 /// Returns the numbers of the checkpoints beside `path` that checkpoint.keep of the deck counts:

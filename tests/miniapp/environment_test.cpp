@@ -14,7 +14,6 @@ namespace ridgeline::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using Lines = std::vector<std::string>;
 
 class Environment : public CommandLineThatComputes {
  protected:

@@ -20,7 +20,6 @@ namespace ridgeline::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using Lines = std::vector<std::string>;
 
 class Faults : public CommandLineThatComputes {
  protected:
@@ -36,11 +35,6 @@ class Faults : public CommandLineThatComputes {
   // Whether a private mount namespace can be had, as root.
   bool can_mount() const { return line("unshare -m mount -t tmpfs none /mnt").status == 0; }
 };
-
-Lines operator+(Lines a, const Lines& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 TEST_F(Faults, AKillAtAnyMomentLosesNothingAndLeavesAReadableCheckpoint) {
   // Checkpoints follow each other, so that most kills come while one is written.

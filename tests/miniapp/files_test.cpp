@@ -13,12 +13,6 @@ namespace ridgeline::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using Lines = std::vector<std::string>;
-
-Lines operator+(Lines a, const Lines& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 class RunFilesOfTheCommand : public CommandLineThatComputes {
  protected:
@@ -309,13 +303,8 @@ TEST_F(RunFilesOfTheCommand, AWrongRequestLeavesNoFolderBehind) {
 
 TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   const Lines keep = {"--set", "checkpoint.keep=3", "--set", "checkpoint.every_steps=4"};
-  const auto with = [&](const Lines& more) {
-    Lines all = keep;
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  };
   ASSERT_EQ(train("whole", keep).status, 0);
-  ASSERT_EQ(train("out", with({"--set", "train.stop_after_steps=22"})).status, 0);
+  ASSERT_EQ(train("out", keep + Lines{"--set", "train.stop_after_steps=22"}).status, 0);
   const auto names = [&] {
     std::string list;
     for (const auto& entry : std::set<fs::path>(fs::directory_iterator(folder / "out"), {})) {
@@ -332,7 +321,7 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
     fs::remove(folder / name);
     folder.write(name, bytes.substr(0, bytes.size() - 50));
   }
-  const CommandResult resumed = train("out", with({"--resume", folder / "out"}));
+  const CommandResult resumed = train("out", keep + Lines{"--resume", folder / "out"});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_TRUE(contains(resumed.err, "warning: skipped " + (folder / "out/deck-22.h5: ")));
   EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
@@ -340,19 +329,16 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   // The damaged one stays.
   EXPECT_EQ(names(),
             "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 deck.h5.previous train.json ");
-  expect_refused(train("out", with({"--resume", folder / "out", "--set", "train.batch=32"})),
+  expect_refused(train("out", keep + Lines{"--resume", folder / "out", "--set", "train.batch=32"}),
                  "out holds no other checkpoint to go on from");
 }
 
 TEST_F(RunFilesOfTheCommand, OfAnotherRunAreNotKeptNorRemoved) {
   const Lines keep = {"--set", "checkpoint.keep=2", "--set", "checkpoint.every_steps=4"};
-  Lines other = keep;
-  other.insert(other.end(), {"--seed", "5"});
-  ASSERT_EQ(train("out", other).status, 0);
+  ASSERT_EQ(train("out", keep + Lines{"--seed", "5"}).status, 0);
   ASSERT_EQ(train("mine", {"--set", "train.stop_after_steps=12"}).status, 0);
-  Lines more = keep;
-  more.insert(more.end(), {"--resume", checkpoint("mine"), "--output", "out"});
-  more.insert(more.begin(), {"train", "deck.toml"});
+  Lines more =
+      Lines{"train", "deck.toml"} + keep + Lines{"--resume", checkpoint("mine"), "--output", "out"};
   expect_harmless(more, "out/deck-28.h5: checkpoint.keep would replace it");
   more.push_back("--dry-run");
   expect_harmless(more, "out/deck-28.h5: checkpoint.keep would replace it");
@@ -370,9 +356,7 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
   const std::pair<std::string, Lines> runs[] = {{"option", {"--stop-after", "1s"}},
                                                 {"deck", {"--set", "run.stop_after=1s"}}};
   for (const auto& [out, limit] : runs) {
-    Lines more = endless;
-    more.insert(more.end(), limit.begin(), limit.end());
-    const CommandResult stopped = train(out, more);
+    const CommandResult stopped = train(out, endless + limit);
     EXPECT_EQ(stopped.status, 75) << stopped.err;
     EXPECT_TRUE(contains(stopped.err, "stopped because its time is over; go on with --output " +
                                           (folder / out) + " --resume " + checkpoint(out)));
@@ -380,9 +364,7 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
         io::Hdf5Reader(checkpoint(out)).integer_attribute("/state", "epoch") + 1;
     const Lines ends = {"--set", "train.epochs=" + std::to_string(epochs), "--set",
                         "checkpoint.every_epochs=0"};
-    Lines resume = ends;
-    resume.insert(resume.end(), {"--resume", checkpoint(out)});
-    ASSERT_EQ(train(out, resume).status, 0);
+    ASSERT_EQ(train(out, ends + Lines{"--resume", checkpoint(out)}).status, 0);
     ASSERT_EQ(train("whole", ends).status, 0);
     EXPECT_EQ(training_of(checkpoint(out)), training_of(checkpoint("whole")));
   }
@@ -393,9 +375,7 @@ TEST_F(RunFilesOfTheCommand, StopAfterStepsCountsTheStepsOfEachRun) {
   const Lines four = {"--set", "train.stop_after_steps=4"};
   ASSERT_EQ(train("out", four).status, 0);
   for (const std::int64_t step : {8, 12}) {
-    Lines more = four;
-    more.insert(more.end(), {"--resume", checkpoint("out")});
-    ASSERT_EQ(train("out", more).status, 0);
+    ASSERT_EQ(train("out", four + Lines{"--resume", checkpoint("out")}).status, 0);
     EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "step"), step);
   }
 }

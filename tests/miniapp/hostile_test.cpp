@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -8,6 +7,7 @@
 #include "data/files.hpp"
 #include "io/compressed.hpp"
 #include "miniapp/ridgeline.hpp"
+#include "support/usage.hpp"
 
 // Inputs that broke a release (tests/cases), through the command: one line, status 2, nothing
 // written, and no more memory than the input accounts for.
@@ -145,24 +145,16 @@ TEST_F(HostileInput, ManyLayersArePlannedInLinearTime) {
   const std::string tiny = bytes_of_file(folder / "tiny.toml");
   const std::size_t at = tiny.find("[[network.layer]]");
   ASSERT_NE(at, std::string::npos);
-  // Processor time: whatever runs beside takes none of it.
-  const auto used = [] {
-    rusage children;
-    getrusage(RUSAGE_CHILDREN, &children);
-    const auto of = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-    };
-    return of(children.ru_utime) + of(children.ru_stime);
-  };
   const auto seconds = [&](int count) {
     std::string layers;
     for (int i = 0; i < count; ++i) layers += "[[network.layer]]\nkind = \"layer_norm\"\n";
     folder.write("many.toml", std::string(tiny).insert(at, layers));
     double least = 1e9;
     for (int i = 0; i < 3; ++i) {
-      const double begin = used();
+      // Whatever runs beside takes no processor time of it.
+      const double begin = usage().seconds;
       EXPECT_EQ(line("$R train many.toml --dry-run >/dev/null").status, 0);
-      least = std::min(least, used() - begin);
+      least = std::min(least, usage().seconds - begin);
     }
     return least;
   };

@@ -10,8 +10,6 @@
 namespace ridgeline::testing {
 namespace {
 
-using Lines = std::vector<std::string>;
-
 class TrainResumed : public CommandLineThatComputes {
  protected:
   void expect_same(const std::string& found, const std::string& expected) const {
@@ -21,11 +19,6 @@ class TrainResumed : public CommandLineThatComputes {
 };
 
 Lines set(const std::string& text) { return {"--set", text}; }
-
-Lines operator+(Lines a, const Lines& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 TEST_F(TrainResumed, AnyNumberOfThreadsGivesTheSameBits) {
   ASSERT_EQ(train("one", {"--threads", "1"}).status, 0);

@@ -15,12 +15,16 @@
 
 namespace ridgeline::testing {
 
-/// The command line of the executable under test.
-inline std::vector<std::string> command_line(const std::vector<std::string>& arguments) {
-  std::vector<std::string> all = {kExecutable};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return all;
+/// Arguments of a command.
+using Lines = std::vector<std::string>;
+
+inline Lines operator+(Lines a, const Lines& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
 }
+
+/// The command line of the executable under test.
+inline Lines command_line(const Lines& arguments) { return Lines{kExecutable} + arguments; }
 
 /// Runs the executable under test.
 inline CommandResult ridgeline(const std::vector<std::string>& arguments,

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +12,7 @@
 #include "io/scratch.hpp"
 #include "support/paths.hpp"
 #include "support/readers.hpp"
+#include "support/usage.hpp"
 
 // Damaged files: refused with one line, or read; never a crash, a hang, or memory that the file
 // cannot account for. 500 of each reader's, 10,000 of each in a soak (tests/run.sh --soak).
@@ -31,25 +31,6 @@ extern "C" void report_and_die(int signal_number) {
   static_cast<void>(ignored);
   signal(signal_number, SIG_DFL);
   raise(signal_number);
-}
-
-// Of this process and of the children that it has waited for.
-struct Usage {
-  double seconds = 0;
-  long peak_kilobytes = 0;  // of the larger
-};
-
-Usage usage() {
-  Usage result;
-  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
-    rusage used{};
-    getrusage(who, &used);
-    for (const timeval& time : {used.ru_utime, used.ru_stime}) {
-      result.seconds += static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-    }
-    result.peak_kilobytes = std::max(result.peak_kilobytes, used.ru_maxrss);
-  }
-  return result;
 }
 
 class MutantsOf : public ::testing::TestWithParam<std::string> {};

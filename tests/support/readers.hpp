@@ -13,7 +13,7 @@ struct Reader {
   /// RequestError.
   std::string (*read)(const std::string& file);
   /// How files begin of which a checksum covers all of the content; empty where there is none.
-  std::string seal;
+  std::string seal = {};
 
   /// Whether a file of this content must say what one of the seeds says if it is accepted.
   bool is_sealed(const std::string& content) const {
