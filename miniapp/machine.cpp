@@ -199,6 +199,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
         machine::measure_machine(options, [&](const std::string& what) { progress(what); });
   }
   for (const std::string& text : measurement.notes) note("note: " + text);
+  warn_of(measurement.disturbance);
   note(fmt::format("measured in {:.0f} s", measurement.seconds));
   return measurement;
 }

@@ -16,6 +16,13 @@ void write_line(const std::string& line) {
 
 void report_error(const std::string& message) { write_line("ridgeline: " + printable(message)); }
 void warn(const std::string& message) { write_line("warning: " + printable(message)); }
+void warn_of(const Disturbance& disturbance) {
+  if (!disturbance.alarm()) return;
+  std::string text;
+  for (const std::string& reason : disturbance.reasons) text += (text.empty() ? "" : "; ") + reason;
+  warn("measured while disturbed: " + text);
+}
+
 Status stopped_incomplete() {
   warn("stopped before its end: what was measured is marked incomplete");
   return Status::stopped;

@@ -86,6 +86,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   measuring.stopped = stop_requested;
   const std::string precision = config::to_string(deck.network.precision);
   io::Json json;
+  Disturbance disturbance;
   const model::Roofline roofline =
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
         using Space = std::decay_t<decltype(instance)>;
@@ -102,18 +103,19 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
           machine_name = "this machine";
         }
         if (stop_requested()) return model::Roofline();
+        Guard guard;
         const std::string difference =
             machine::machine_difference(machine_file["machine"], json["machine"]);
         if (!difference.empty()) {
           warn(machine_name + " is another machine's file: " + difference);
         }
         const model::Ceilings ceilings(machine_file, machine_name, to_string(space), precision);
-        return model::place_under(ceilings,
-                                  model::time_step<Space, T>(instance, session.plan, measuring));
+        const auto timed = model::time_step<Space, T>(instance, session.plan, measuring);
+        disturbance = guard.report();
+        return model::place_under(ceilings, timed);
       });
   if (!options.output.empty()) {
     json["network"] = deck.title;
-    json["deck"] = deck.name;
     json["batch"] = measuring.batch;
     json["space"] = to_string(space);
     json["phase"] = options.phase;
@@ -121,6 +123,8 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
     json["gemm"] = config::to_string(deck.network.gemm);
     json["machine_file"] = machine_name;
     json["complete"] = !stop_requested();
+    json["disturbed"] = machine::to_json(disturbance);
+    deck_to_json(json, deck, options.deck.sets);
     io::Json measured;
     model::to_json(measured, roofline);
     json.update(measured);
@@ -131,6 +135,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
                       to_string(space)));
   }
   print_roofline(roofline, format);
+  warn_of(disturbance);
   for (const model::LayerRecord& record : roofline.records) {
     if (record.placement.above_roof) {
       warn(fmt::format("{}/{} is above its roof: a fault of the ceilings or of the counts",

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "data/load.hpp"
@@ -54,6 +55,12 @@ data::Vocabulary vocabulary_of(const network::CheckpointFile& checkpoint) {
 void add_inputs(const config::Deck& deck, io::RunFiles& files) {
   files.input("the deck", deck.name);
   for (const std::string& file : data::data_files(deck.data)) files.input("data.path", file);
+}
+
+void deck_to_json(io::Json& json, const config::Deck& deck, const std::vector<std::string>& sets) {
+  json["deck"] = deck.name;
+  json["deck_text"] = deck.text();
+  json["overrides"] = sets;
 }
 
 void add_output(const std::string& what, const std::string& file, const std::string& advice,

@@ -9,6 +9,7 @@
 #include "core/spaces.hpp"
 #include "data/dataset.hpp"
 #include "data/vocabulary.hpp"
+#include "io/json.hpp"
 #include "io/run_files.hpp"
 #include "network/checkpoint.hpp"
 #include "network/plan.hpp"
@@ -41,6 +42,9 @@ data::Vocabulary vocabulary_of(const network::CheckpointFile& checkpoint);
 
 /// What a deck's run reads, as `files`: the deck and its data.
 void add_inputs(const config::Deck& deck, io::RunFiles& files);
+
+/// Adds what a result says of its deck: `deck` (its file), `deck_text` (as it ran) and `overrides`.
+void deck_to_json(io::Json& json, const config::Deck& deck, const std::vector<std::string>& sets);
 
 /// FILE in a folder that exists and can be written, that is none of the run's other files and that
 /// replaces nothing but an older result: RequestError before any work otherwise, with `advice`.

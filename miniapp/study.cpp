@@ -73,12 +73,15 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
     control.progress = [&](const std::string& what) { progress(what); };
     control.stopped = stop_requested;
     control.quick = options.quick;
+    Guard guard;
     study = measure(spaces, control);
+    study.disturbance = guard.report();
   }
   // The file first: whoever reads the table may close the pipe.
   if (!options.output.empty()) io::write_json(options.output, studies::to_json(study));
   for (const std::string& text : study.notes) note("note: " + text);
   print_study(study, format);
+  warn_of(study.disturbance);
   if (!options.output.empty()) note("written to " + options.output);
   if (study.complete) return Status::done;
   return stopped_incomplete();

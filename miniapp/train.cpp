@@ -159,11 +159,11 @@ std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& o
   return seconds;
 }
 
-io::Json record_of(const config::Deck& deck, const Session& session, SpaceKind space,
-                   const network::TrainingResult& result) {
+io::Json record_of(const config::Deck& deck, const TrainOptions& options, const Session& session,
+                   SpaceKind space, const network::TrainingResult& result) {
   // While the Runtime is there to describe.
   io::Json json = machine::new_result("ridgeline-training");
-  json["deck"] = deck.name;
+  deck_to_json(json, deck, options.deck.sets);
   json["title"] = deck.title;
   json["space"] = to_string(space);
   json["precision"] = config::to_string(deck.network.precision);
@@ -247,6 +247,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   });
 
   io::Json json;
+  Disturbance disturbance;
   const network::TrainingResult result =
       compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
         using Space = std::decay_t<decltype(instance)>;
@@ -262,12 +263,16 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
             io::show_count(Runtime::host_threads().count, "thread"),
             Runtime::host_threads().binding, show_bytes(double(memory.total())),
             show_bytes(double(session.dataset.memory_bytes()))));
+        Guard guard;
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
                                              std::move(training), console);
-        json = record_of(deck, session, space, done);
+        disturbance = guard.report();
+        json = record_of(deck, options, session, space, done);
+        json["disturbed"] = machine::to_json(disturbance);
         return done;
       });
   console.finish();
+  warn_of(disturbance);
 
   using network::Outcome;
   if (result.outcome == Outcome::already_finished) {
@@ -302,7 +307,9 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
                             config::to_string(deck.train.early_stop->metric)));
   }
   if (as_table && ended && result.outcome != Outcome::already_finished) {
-    print(fmt::format("figure of merit: {:.0f} samples/s\n", result.samples_per_second));
+    print(fmt::format("figure of merit: {}{:.0f} samples/s{}\n", disturbance.alarm() ? "~" : "",
+                      result.samples_per_second,
+                      disturbance.alarm() ? ", measured while disturbed" : ""));
   }
   if (result.outcome == Outcome::stopped) {
     console.say(

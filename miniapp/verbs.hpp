@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/guard.hpp"
 #include "io/units.hpp"
 #include "options.hpp"
 
@@ -37,6 +38,8 @@ void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 void report_error(const std::string& message);
 /// One line on standard error: "warning: …".
 void warn(const std::string& message);
+/// Warns of what disturbed a measurement; says nothing of a quiet one.
+void warn_of(const Disturbance& disturbance);
 /// Warns that a measurement was stopped before its end; returns the verb's status.
 Status stopped_incomplete();
 /// One line on standard error.

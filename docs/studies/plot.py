@@ -31,7 +31,7 @@ except ImportError as error:
     print(f"plot.py: this Python has no {error.name} (Debian: python3-matplotlib)", file=sys.stderr)
     sys.exit(2)
 
-FORMAT, VERSION = "ridgeline-study", 1
+FORMAT, VERSIONS = "ridgeline-study", (1, 2)
 
 # Okabe and Ito's palette, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -813,8 +813,8 @@ def read(path):
         raise PlotError(f"{path}: has no \"format\"; a {FORMAT} file is expected")
     if study["format"] != FORMAT:
         raise PlotError(f"{path}: is a {study['format']} file; a {FORMAT} file is expected")
-    if study.get("version") != VERSION:
-        raise PlotError(f"{path}: is of version {study.get('version')}; {VERSION} can be drawn")
+    if study.get("version") not in VERSIONS:
+        raise PlotError(f"{path}: is of version {study.get('version')}; {VERSIONS[-1]} can be drawn")
     if study.get("study") not in DRAW:
         raise PlotError(f"{path}: is a study of {study.get('study')}; there are {', '.join(DRAW)}")
     return study

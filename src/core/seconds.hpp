@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <vector>
 
@@ -15,13 +16,26 @@ struct Timing {
   double median = 0;
   double max = 0;
   int repeats = 0;  ///< samples; each may be the mean of a batch of calls
+  /// 95 % interval of the median, see median_interval(); min and max where there are too few.
+  double low = 0, high = 0;
+  /// In the order in which they were taken: all, or kMostSamples of them, spread over the run.
+  std::vector<double> samples = {};
 
-  /// The same for one of `count` equal parts of a call.
-  Timing per(double count) const { return {min / count, median / count, max / count, repeats}; }
+  /// Returns the same for one of `count` equal parts of a call.
+  Timing per(double count) const;
+
+  /// Returns the width of the median's 95 % interval, relative to the median.
+  double spread() const { return median > 0 ? (high - low) / median : 0; }
+  /// Returns whether the median is too uncertain to be printed without its spread.
+  bool is_wide() const { return spread() > kWideSpread; }
+
+  static constexpr std::size_t kMostSamples = 64;
+  static constexpr double kWideSpread = 0.1;
 };
 
-/// Writes `{"min", "median", "max", "repeats"}`; nlohmann's JSON finds this by its arguments, so
-/// that `json["seconds"] = timing` works without this header knowing the JSON library.
+/// Writes `{"min", "median", "max", "repeats", "median_interval", "samples"}`; nlohmann's JSON
+/// finds this by its arguments, so that `json["seconds"] = timing` works although this header does
+/// not include the library.
 template <class Json>
 void to_json(Json& json, const Timing& timing) {
   json = Json::object();
@@ -29,7 +43,14 @@ void to_json(Json& json, const Timing& timing) {
   json["median"] = timing.median;
   json["max"] = timing.max;
   json["repeats"] = timing.repeats;
+  json["median_interval"] = {timing.low, timing.high};
+  json["samples"] = timing.samples;
 }
+
+/// The 95 % interval of the median of n values, as ranks in increasing order, from 1: the `rank`-th
+/// smallest and the `rank`-th largest, whatever the distribution (order statistics: the number of
+/// values below the median is binomial). Returns 0 if n < 6, where there is no such interval.
+std::size_t median_interval_rank(std::size_t n);
 
 /// Minimum, median (mean of the middle two) and maximum of `seconds`; all zero where it is empty.
 Timing summarize(std::vector<double> seconds);
@@ -57,7 +78,11 @@ struct MeasureOptions {
   double batch_below = 50e-6;     ///< a shorter call is timed in batches
   double batch_seconds = 200e-6;  ///< how long such a batch lasts
   Clock clock = Clock::device;
-  std::function<bool()> stopped;  ///< asked after each repetition; true ends them; may be empty
+  /// Repetitions go on until the median's 95 % interval is this narrow, relative to the median, but
+  /// not beyond `patience` times `min_seconds`.
+  double target_spread = 0.04;
+  double patience = 4;
+  std::function<bool()> stopped;  ///< called after each repetition; true ends them; may be empty
   bool should_stop() const { return stopped && stopped(); }
 
   /// A point of a ladder: 7 repeats and 20 ms, already warm from the points before it.

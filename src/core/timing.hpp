@@ -19,6 +19,7 @@
 #endif
 
 #include "core/error.hpp"
+#include "core/guard.hpp"
 #include "core/seconds.hpp"
 #include "core/spaces.hpp"
 
@@ -143,15 +144,31 @@ long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body)
   return calls;
 }
 
+// Decides whether samples suffice, and looks at them ever more rarely: a look sorts them.
+class Precision {
+ public:
+  explicit Precision(const MeasureOptions& options) : options_(options) {}
+  bool reached(const std::vector<double>& samples) {
+    if (samples.size() < next_look_) return false;
+    next_look_ = samples.size() + std::max<std::size_t>(1, samples.size() / 4);
+    return summarize(samples).spread() <= options_.target_spread;
+  }
+
+ private:
+  const MeasureOptions& options_;
+  std::size_t next_look_ = 0;
+};
+
 }  // namespace detail
 
 /// Times `body()`, which launches on `instance` and need not fence: warm-up, then repetitions until
-/// both the count and the time of `options` are reached. Calls shorter than `batch_below` are timed
-/// back to back in batches; a body that must not be (a latency) fences itself.
+/// the count and the time of `options` are reached and the median's 95 % interval is narrow, or
+/// until `patience` is over. Calls shorter than `batch_below` are timed back to back in batches; a
+/// body that must not be (a latency) fences itself. A Guard's pulses run between repetitions.
 ///
 /// Towards the time a repetition counts as much as the fastest one took, so that a machine that is
-/// disturbed repeats more often, up to four times as long. Gives the seconds of every repetition,
-/// of one at least where it was stopped.
+/// disturbed repeats more often. Returns the seconds of every repetition, of one at least if it was
+/// stopped.
 template <class Space, class Body>
 std::vector<double> measure_samples(const Space& instance, const MeasureOptions& options,
                                     Body&& body) {
@@ -159,18 +176,18 @@ std::vector<double> measure_samples(const Space& instance, const MeasureOptions&
   const long calls = detail::warm_up(watch, options, body);
   std::vector<double> samples;
   double total = 0, fastest = 0;
-  const auto enough = [&] {
-    if (!samples.empty() && options.should_stop()) return true;
-    if (static_cast<int>(samples.size()) < options.min_repeats) return false;
-    // A clock that stands still must not keep us here for ever.
-    if (total >= 4 * options.min_seconds || samples.size() >= 1000000) return true;
-    return static_cast<double>(samples.size()) * fastest >= options.min_seconds;
-  };
-  while (!enough()) {
+  detail::Precision precision(options);
+  while (samples.empty() || !options.should_stop()) {
+    watch_for_disturbance([&] { body(); });
     samples.push_back(detail::time_batch(watch, calls, body));
     const double seconds = samples.back() * static_cast<double>(calls);
     total += seconds;
     fastest = samples.size() == 1 ? seconds : std::min(fastest, seconds);
+    if (static_cast<int>(samples.size()) < options.min_repeats) continue;
+    // A clock that stands still must not keep us here for ever.
+    if (total >= options.patience * options.min_seconds || samples.size() >= 1000000) break;
+    if (static_cast<double>(samples.size()) * fastest < options.min_seconds) continue;
+    if (precision.reached(samples)) break;
   }
   return samples;
 }
@@ -199,13 +216,20 @@ TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& in
   const long calls_b = detail::warm_up(watch_b, options, b);
   std::vector<double> samples_a, samples_b, ratios;
   double total = 0;
-  while (static_cast<int>(ratios.size()) < options.min_repeats || total < options.min_seconds) {
+  detail::Precision precision(options);
+  while (ratios.empty() || !options.should_stop()) {
+    watch_for_disturbance([&] {
+      a();
+      b();
+    });
     samples_a.push_back(detail::time_batch(watch_a, calls_a, a));
     samples_b.push_back(detail::time_batch(watch_b, calls_b, b));
     ratios.push_back(samples_b.back() > 0 ? samples_a.back() / samples_b.back() : 0);
     total += samples_a.back() * static_cast<double>(calls_a) +
              samples_b.back() * static_cast<double>(calls_b);
-    if (ratios.size() >= 1000000 || options.should_stop()) break;
+    if (static_cast<int>(ratios.size()) < options.min_repeats) continue;
+    if (ratios.size() >= 1000000 || total >= options.patience * options.min_seconds) break;
+    if (total >= options.min_seconds && precision.reached(samples_a)) break;
   }
   return {summarize(std::move(samples_a)), summarize(std::move(samples_b)), median_of(ratios),
           ratios};

@@ -13,7 +13,6 @@
 namespace ridgeline::io {
 namespace {
 
-constexpr int kNewestVersion = 1;
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 // With at most 64 bytes each, values take no more than kAlwaysAllowedBytes.
 constexpr std::size_t kMostValues = kAlwaysAllowedBytes / 64;
@@ -110,13 +109,13 @@ Json read_json(const std::string& path, const std::string& expected_format) {
   }
   const auto version = json.find("version");
   if (version == json.end() || !version->is_number_integer() || *version < 1) {
-    throw RequestError(path + ": has no valid \"version\"; 1 to " + std::to_string(kNewestVersion) +
+    throw RequestError(path + ": has no valid \"version\"; 1 to " + std::to_string(kResultVersion) +
                        " can be read");
   }
-  if (*version > kNewestVersion) {
+  if (*version > kResultVersion) {
     throw RequestError(path + ": is of version " + version->dump() +
                        ", newer than this build, which reads up to " +
-                       std::to_string(kNewestVersion));
+                       std::to_string(kResultVersion));
   }
   return json;
 }

@@ -8,6 +8,10 @@ namespace ridgeline::io {
 /// JSON whose keys keep the order in which they were set.
 using Json = nlohmann::ordered_json;
 
+/// The version of every result file that is written, and the newest that can be read. Since 2
+/// timings have samples, and a roofline's `bound` may be `overhead`.
+inline constexpr int kResultVersion = 2;
+
 /// Writes atomically (see write_file_atomically), indented by two spaces, with a newline at the
 /// end. Numbers that are not finite become null. Throws RunError.
 void write_json(const std::string& path, const Json& json);

@@ -70,6 +70,8 @@ void describe_gpu(Json& machine) {
   machine["gpu_memory_bytes"] = memory;
 }
 
+Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
 // Adds "its WHAT is A, this one's B" where both are known and differ.
 void compare(const Json& of_file, const Json& here, const char* key, const char* what,
              bool missing_counts, std::string& words) {
@@ -123,16 +125,45 @@ Json describe_machine() {
   machine["page_bytes"] = page_bytes();
   machine["transparent_huge_pages"] = transparent_huge_pages();
   machine["clock_source"] = "std::chrono::steady_clock on " + clock_source();
+  machine["kernel"] = kernel_version();
+  const std::string governor = frequency_governor(0);
+  machine["frequency_governor"] = governor.empty() ? Json() : Json(governor);
+  machine["cgroup_processors"] = number(cgroup_processor_quota());
   return machine;
+}
+
+Json to_json(const Disturbance& disturbance) {
+  Json json;
+  json["alarm"] = disturbance.alarm();
+  json["reasons"] = disturbance.reasons;
+  json["watched_seconds"] = disturbance.seconds;
+  json["disturbed_seconds"] = disturbance.disturbed_seconds;
+  json["waiting_share"] = number(disturbance.waiting_share);
+  json["other_processors_busy"] = number(disturbance.other_processors);
+  json["steal_share"] = number(disturbance.steal_share);
+  json["pressure_share"] = number(disturbance.pressure_share);
+  json["pressure_avg10_percent_before"] = number(disturbance.pressure_avg10_before);
+  json["pressure_avg10_percent_after"] = number(disturbance.pressure_avg10_after);
+  json["load_average"] = number(disturbance.load_average);
+  json["involuntary_switches"] = disturbance.involuntary_switches;
+  json["arithmetic_pulse"] = disturbance.arithmetic_pulse;
+  json["stream_pulse"] = disturbance.stream_pulse;
+  json["pulse_share"] = disturbance.pulse_cost;
+  json["slowest_clock_hertz"] = number(disturbance.slowest_clock_hertz);
+  json["fastest_clock_hertz"] = number(disturbance.fastest_clock_hertz);
+  return json;
 }
 
 Json new_result(const std::string& format) {
   const BuildInfo& build = build_info();
   Json result;
   result["format"] = format;
-  result["version"] = 1;
+  result["version"] = io::kResultVersion;
   result["created"] = io::now_utc();
   result["ridgeline_version"] = std::string(build.version) + " (" + build.git_commit + ")";
+  result["command"] = command_line();
+  const std::string job = batch_job();
+  result["job"] = job.empty() ? Json() : Json(job);
   result["machine"] = describe_machine();
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/guard.hpp"
 #include "io/json.hpp"
 
 namespace ridgeline::machine {
@@ -14,12 +15,17 @@ namespace ridgeline::machine {
 /// `threads_share_processors` (more of them than processors), `thread_warnings`, `memory_bytes`,
 /// `caches`, `gpu_model` (null where there is none), `gpu_memory_bytes`, `compiler`, `flags`,
 /// `build_type`, `isa`, `cuda_arch`, `kokkos_version`, `kokkos_origin`, `kokkos_kernels_version`,
-/// `kokkos_configuration`, `page_bytes`, `transparent_huge_pages`, `clock_source`.
+/// `kokkos_configuration`, `page_bytes`, `transparent_huge_pages`, `clock_source`, `kernel`,
+/// `frequency_governor` and `cgroup_processors` (a quota, null if there is none).
 io::Json describe_machine();
 
-/// What the first keys of every result file are: `format`, `version` 1, `created`,
-/// `ridgeline_version` ("0.1.0 (f0926a34b2ba)") and `machine`.
+/// Returns the first keys of every result file: `format`, `version`, `created`,
+/// `ridgeline_version` ("0.1.0 (f0926a34b2ba)"), `command` (a list, as this process was started),
+/// `job` (number of the batch job, or null) and `machine`.
 io::Json new_result(const std::string& format);
+
+/// Returns the `disturbed` object of a result file: `alarm`, `reasons`, and what was noticed.
+io::Json to_json(const Disturbance& disturbance);
 
 /// What differs between the machine of a file and this one, in words, for a warning: "its CPU is …,
 /// this one …". Empty where CPU model, number of cores and GPU are the same. Both arguments are

@@ -50,9 +50,10 @@ void measure_barrier(const Space& instance, const MeasureOptions& options, Dispa
   };
   Timing barrier = all;
   // The kernel's own median is taken off, so that its fastest launch does not slow the barrier.
-  barrier.min = one(all.min);
-  barrier.median = one(all.median);
-  barrier.max = one(all.max);
+  for (double* each : {&barrier.min, &barrier.median, &barrier.max, &barrier.low, &barrier.high}) {
+    *each = one(*each);
+  }
+  for (double& sample : barrier.samples) sample = one(sample);
   costs.team_barrier = barrier;
   costs.team_size = team_size;
 }

@@ -174,6 +174,7 @@ void MachineOptions::stop_when(const std::function<bool()>& stopped) {
 MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress) {
   const double begin = host_seconds();
   MachineMeasurement measurement;
+  Guard guard;
   OneThread one;
   std::vector<SpaceKind> spaces = options.spaces.empty() ? built_spaces() : options.spaces;
   for (const SpaceKind kind : spaces) {
@@ -227,6 +228,7 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
     note_lost_caches(space, measurement.notes);
     break;  // all spaces of a host have one latency ladder
   }
+  measurement.disturbance = guard.report();
   measurement.seconds = host_seconds() - begin;
   return measurement;
 }
@@ -235,6 +237,7 @@ Json to_json(const MachineMeasurement& measurement) {
   Json file = new_result("ridgeline-machine");
   file["complete"] = measurement.complete;
   file["measuring_seconds"] = measurement.seconds;
+  file["disturbed"] = to_json(measurement.disturbance);
   Json spaces = Json::object();
   for (const SpaceMeasurement& space : measurement.spaces) {
     spaces[to_string(space.space)] = space_json(space);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/guard.hpp"
 #include "core/runtime.hpp"
 #include "io/json.hpp"
 #include "machine/bandwidth.hpp"
@@ -51,6 +52,7 @@ struct MachineMeasurement {
   std::vector<SpaceMeasurement> spaces;
   std::vector<std::string> notes;  ///< what could not be measured as asked, and what looks odd
   double seconds = 0;              ///< that measuring took
+  Disturbance disturbance;
   bool complete = true;            ///< false if it was stopped: the space under way is left out
 };
 

@@ -47,6 +47,15 @@ std::string clock_source();
 
 std::string host_name();
 
+/// The running kernel: "Linux 6.1.0-18-amd64".
+std::string kernel_version();
+
+/// How this process was started, argument by argument.
+std::vector<std::string> command_line();
+
+/// The number of the batch job (Slurm, PBS, LSF, Flux) that this process belongs to; else empty.
+std::string batch_job();
+
 /// Model of the first NVIDIA GPU as the driver tells it, for builds without CUDA; else empty.
 std::string driver_gpu_model();
 

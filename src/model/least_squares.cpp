@@ -161,15 +161,7 @@ std::optional<Estimate> median_estimate(std::vector<double> values) {
   if (values.empty()) return std::nullopt;
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
-  // The median lies below the k-th value where fewer than k values fell below it: each does so with
-  // probability one half.
-  double chance = std::exp2(-static_cast<double>(n)), below = chance;
-  std::size_t k = 0;
-  while (2 * below <= 0.05) {
-    ++k;
-    chance *= static_cast<double>(n + 1 - k) / static_cast<double>(k);
-    below += chance;
-  }
+  const std::size_t k = median_interval_rank(n);
   return Estimate{median_of(values), k > 0 ? values[k - 1] : -kInfinity,
                   k > 0 ? values[n - k] : kInfinity};
 }

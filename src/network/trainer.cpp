@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "core/guard.hpp"
 #include "core/processors.hpp"
 #include "network/batch_feed.hpp"
 #include "network/checkpoint_writer.hpp"
@@ -169,6 +170,7 @@ class TrainingRun {
 
   // Trains one batch; whether it was the epoch's last.
   bool step() {
+    watch_for_disturbance([] {});
     const auto item = feed_.next();
     if (every(kObserveEvery, state().step + 1)) {
       times_.observe([&] { network_.train_step(item.batch, &times_); });

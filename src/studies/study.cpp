@@ -16,6 +16,7 @@ io::Json to_json(const Study& study) {
   file["study"] = study.name;
   file["claim"] = study.claim;
   file["complete"] = study.complete;
+  file["disturbed"] = machine::to_json(study.disturbance);
   file["settings"] = study.settings;
   file["points"] = study.points;
   file["fit"] = study.fit;

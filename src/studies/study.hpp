@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/guard.hpp"
 #include "core/runtime.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
@@ -36,6 +37,7 @@ struct Study {
   std::vector<std::string> answers;  ///< what was found, a sentence each
   std::vector<std::string> notes;    ///< what could not be measured as asked, and what looks odd
   bool complete = true;              ///< false where it was stopped before its end
+  Disturbance disturbance = {};      ///< while it was measured
 };
 
 /// The `ridgeline-study` file of a study.

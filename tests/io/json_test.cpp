@@ -61,8 +61,8 @@ TEST(ReadJson, RefusesMissingOtherAndNewerFiles) {
   EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-study\", \"version\": 1}"),
                        "is a ridgeline-study file; a ridgeline-machine file is expected"));
   EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-machine\"}"), "no valid \"version\""));
-  EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-machine\", \"version\": 2}"),
-                       "version 2, newer than this build"));
+  EXPECT_TRUE(contains(error_for("{\"format\": \"ridgeline-machine\", \"version\": 3}"),
+                       "version 3, newer than this build"));
 }
 
 TEST(ReadJson, NamesTheKeyOfANumberThatIsTooLarge) {

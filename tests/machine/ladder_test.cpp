@@ -61,7 +61,7 @@ LatencyPoint latency(std::size_t bytes, double nanoseconds, const char* pages = 
   LatencyPoint point;
   point.working_set_bytes = bytes;
   point.pages = pages;
-  point.seconds = Timing{nanoseconds * 1e-9, 0, 0, 7};
+  point.seconds = Timing{nanoseconds * 1e-9, 0, 0, 7, 0, 0, {}};
   return point;
 }
 

@@ -45,7 +45,7 @@ void expect_timing(const Json& timing) {
 TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
   const Json file = to_json(ridgeline::machine::measure_machine(smallest()));
   EXPECT_EQ(file["format"], "ridgeline-machine");
-  EXPECT_EQ(file["version"], 1);
+  EXPECT_EQ(file["version"], 2);
   EXPECT_TRUE(file["created"].is_string());
   EXPECT_TRUE(file["ridgeline_version"].is_string());
   for (const SpaceKind kind : ridgeline::built_spaces()) {

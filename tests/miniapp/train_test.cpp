@@ -31,7 +31,7 @@ TEST_F(Train, RecordHasTheContractsKeys) {
   ASSERT_EQ(train("out", {"--threads", "2"}).status, 0);
   const io::Json json = record("out");
   EXPECT_EQ(json.at("format"), "ridgeline-training");
-  EXPECT_EQ(json.at("version"), 1);
+  EXPECT_EQ(json.at("version"), 2);
   EXPECT_EQ(json.at("created").get<std::string>().size(), 20u);
   EXPECT_TRUE(contains(json.at("ridgeline_version").get<std::string>(), "("));
   const io::Json& machine = json.at("machine");

@@ -57,7 +57,7 @@ TEST(Usage, InfoIsTextOrJson) {
   EXPECT_TRUE(contains(text.out, "kokkos_version"));
   const io::Json info = io::Json::parse(ridgeline({"info", "--json"}).out);
   EXPECT_EQ(info.at("format"), "ridgeline-info");
-  EXPECT_EQ(info.at("version"), 1);
+  EXPECT_EQ(info.at("version"), 2);
   EXPECT_EQ(info.at("spaces").at(0), "serial");
   EXPECT_TRUE(info.at("cuda_devices").is_number_integer());
   EXPECT_TRUE(info.at("machine").contains("kokkos_configuration"));

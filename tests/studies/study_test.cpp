@@ -59,7 +59,7 @@ TEST(StudyFile, HasTheContractsKeys) {
   study.points = io::Json::array();
   const io::Json file = to_json(study);
   EXPECT_EQ(file.at("format"), "ridgeline-study");
-  EXPECT_EQ(file.at("version"), 1);
+  EXPECT_EQ(file.at("version"), 2);
   EXPECT_EQ(file.at("study"), "latency");
   EXPECT_EQ(file.at("complete"), false);
   for (const char* key : {"created", "machine", "ridgeline_version", "points", "fit"}) {

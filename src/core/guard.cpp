@@ -1,0 +1,220 @@
+#include "core/guard.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "core/processors.hpp"
+#include "core/runtime.hpp"
+
+namespace ridgeline {
+namespace {
+
+Guard* watching = nullptr;
+
+constexpr double kWindowSeconds = 1;
+/// A shorter rest at the end is judged with the window before it.
+constexpr double kShortestWindow = 0.3;
+/// Pulses with what they drive out of the caches take one part in so many of the time.
+constexpr double kPulsePeriods = 100;
+
+// An alarm, by window. The counters of /proc/stat advance in ticks of 10 ms.
+constexpr double kMostWaiting = 0.02;      ///< of the threads' time
+constexpr double kMostStolen = 0.01;       ///< of the processors' time
+constexpr double kMostOthers = 0.1;        ///< processors, and
+constexpr double kMostOthersShare = 0.01;  ///< of the machine's processors
+constexpr double kTickError = 0.03;        ///< seconds
+constexpr double kSlowArithmetic = 1.15;   ///< against the fastest window
+constexpr double kSlowStream = 2.5;
+constexpr double kMostDisturbedShare = 0.1;  ///< of the time
+
+std::vector<int> pool_threads(int count) {
+#if defined(_OPENMP)
+  std::vector<int> numbers(static_cast<std::size_t>(count));
+#pragma omp parallel num_threads(count)
+  numbers[static_cast<std::size_t>(omp_get_thread_num())] = this_thread_number();
+  return numbers;
+#else
+  (void)count;
+  return {this_thread_number()};
+#endif
+}
+
+std::optional<double> difference(const std::optional<double>& after,
+                                 const std::optional<double>& before) {
+  if (!after || !before) return {};
+  return std::max(0.0, *after - *before);
+}
+
+void add(std::optional<double>& sum, const std::optional<double>& part) {
+  if (part) sum = sum.value_or(0) + *part;
+}
+
+Pulse::Seconds median_of_pulses(const std::vector<Pulse::Seconds>& pulses) {
+  std::vector<double> arithmetic, stream;
+  for (const Pulse::Seconds& pulse : pulses) {
+    arithmetic.push_back(pulse.arithmetic);
+    stream.push_back(pulse.stream);
+  }
+  return {median_of(arithmetic), median_of(stream)};
+}
+
+std::string formatted(const char* format, double value) {
+  char text[200];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+}  // namespace
+
+Guard* Guard::current() { return watching; }
+
+Guard::Guard()
+    : threads_(pool_threads(std::max(1, Runtime::host_threads().count))),
+      processors_(Runtime::host_threads().cpus),
+      pulse_(Runtime::host_threads().count),
+      pressure_before_(cpu_pressure_avg10()) {
+  if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
+  const HostThreads& placed = Runtime::host_threads();
+  // Pinned threads use as many processors as they are.
+  if (placed.bound && placed.count < static_cast<int>(processors_.size())) {
+    processors_.resize(static_cast<std::size_t>(placed.count));
+  }
+  constexpr int kFirstPulses = 20;
+  for (int i = 0; i < kFirstPulses; ++i) make_pulse();
+  pulse_seconds_ = 0;
+  begin_ = window_begin_ = read_system_load(threads_, processors_);
+  watching = this;
+}
+
+Guard::~Guard() { watching = nullptr; }
+
+void Guard::make_pulse() { pulses_.push_back(pulse_.run()); }
+
+void Guard::finish_pulse(double begin) {
+  const double now = host_seconds();
+  pulse_seconds_ += now - begin;
+  due_ = now + (kPulsePeriods - 1) * (now - begin);
+  if (now - window_begin_.at >= kWindowSeconds) end_window();
+}
+
+Guard::Window Guard::window_from(const SystemLoad& before, const SystemLoad& after) const {
+  Window window;
+  window.seconds = after.at - before.at;
+  const double own = after.process_cpu - before.process_cpu;
+  const double children = after.children_cpu - before.children_cpu;
+  window.waiting = difference(after.waiting, before.waiting);
+  if (window.waiting) {
+    // Our own other threads (that load batches and write checkpoints) run on these processors too.
+    const double own_others = own - (after.thread_cpu - before.thread_cpu);
+    window.waiting = std::max(0.0, *window.waiting - std::max(0.0, own_others));
+  }
+  window.others = difference(after.busy, before.busy);
+  if (window.others) window.others = std::max(0.0, *window.others - own - children);
+  window.stolen = difference(after.stolen, before.stolen);
+  window.pressure = difference(after.pressure, before.pressure);
+  return window;
+}
+
+void Guard::end_window() {
+  const SystemLoad now = read_system_load(threads_, processors_);
+  Window window = window_from(window_begin_, now);
+  if (!pulses_.empty()) window.pulse = median_of_pulses(pulses_);
+  windows_.push_back(window);
+  pulses_.clear();
+  window_begin_ = now;
+  if (const auto clock = clock_frequency(processors_.empty() ? 0 : processors_.front())) {
+    slowest_clock_ = std::min(slowest_clock_.value_or(*clock), *clock);
+    fastest_clock_ = std::max(fastest_clock_.value_or(*clock), *clock);
+  }
+}
+
+Disturbance Guard::report() {
+  if (windows_.empty() || host_seconds() - window_begin_.at >= kShortestWindow) end_window();
+  const SystemLoad& end = window_begin_;
+  const double seconds = std::max(end.at - begin_.at, 1e-9);
+  const double threads = static_cast<double>(threads_.size());
+  const double processors = static_cast<double>(std::max<std::size_t>(1, processors_.size()));
+  const double machine_processors = static_cast<double>(processor_count());
+
+  Disturbance result;
+  result.seconds = seconds;
+  double fastest_arithmetic = 1e300, fastest_stream = 1e300;
+  std::vector<double> arithmetic, stream;
+  for (const Window& window : windows_) {
+    if (!window.pulse) continue;
+    arithmetic.push_back(window.pulse->arithmetic);
+    stream.push_back(window.pulse->stream);
+    fastest_arithmetic = std::min(fastest_arithmetic, window.pulse->arithmetic);
+    fastest_stream = std::min(fastest_stream, window.pulse->stream);
+  }
+  result.arithmetic_pulse = summarize(arithmetic);
+  result.stream_pulse = summarize(stream);
+
+  std::optional<double> waiting, others, stolen, pressure;
+  double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0;
+  for (const Window& window : windows_) {
+    add(waiting, window.waiting);
+    add(others, window.others);
+    add(stolen, window.stolen);
+    add(pressure, window.pressure);
+    const double s = window.seconds;
+    const bool waited = window.waiting.value_or(0) > kMostWaiting * s * threads;
+    const bool shared = window.others.value_or(0) >
+                        (kMostOthers + kMostOthersShare * machine_processors) * s + kTickError;
+    const bool robbed = window.stolen.value_or(0) > kMostStolen * s * processors + kTickError;
+    const bool slow =
+        window.pulse && (window.pulse->arithmetic > kSlowArithmetic * fastest_arithmetic ||
+                         window.pulse->stream > kSlowStream * fastest_stream);
+    by_waiting += waited ? s : 0;
+    by_others += shared ? s : 0;
+    by_steal += robbed ? s : 0;
+    by_slow += slow ? s : 0;
+    result.disturbed_seconds += waited || shared || robbed || slow ? s : 0;
+  }
+  if (waiting) result.waiting_share = *waiting / (seconds * threads);
+  if (others) result.other_processors = *others / seconds;
+  if (stolen) result.steal_share = *stolen / (seconds * processors);
+  if (pressure) result.pressure_share = *pressure / seconds;
+  result.pressure_avg10_before = pressure_before_;
+  result.pressure_avg10_after = cpu_pressure_avg10();
+  result.load_average = ridgeline::load_average();
+  result.involuntary_switches = end.involuntary_switches - begin_.involuntary_switches;
+  result.pulse_cost = pulse_seconds_ / seconds;
+  result.slowest_clock_hertz = slowest_clock_;
+  result.fastest_clock_hertz = fastest_clock_;
+
+  if (result.disturbed_seconds <= kMostDisturbedShare * seconds) return result;
+  const auto in = [&](double part) {
+    return formatted(" (in %.0f", std::ceil(part)) + formatted(" of %.0f s)", std::ceil(seconds));
+  };
+  if (by_waiting > 0) {
+    result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
+                                       100 * result.waiting_share.value_or(0)) +
+                             in(by_waiting));
+  }
+  if (by_others > 0) {
+    result.reasons.push_back(formatted("other processes kept %.1f", *result.other_processors) +
+                             formatted(" of %.0f processors busy", machine_processors) +
+                             in(by_others));
+  }
+  if (by_steal > 0) {
+    result.reasons.push_back(formatted("the hypervisor took %.1f %% of the processors' time",
+                                       100 * *result.steal_share) +
+                             in(by_steal));
+  }
+  if (by_slow > 0) {
+    result.reasons.push_back(
+        formatted("a pulse of known work took up to %.2f times as long as its fastest",
+                  std::max(result.arithmetic_pulse.max / fastest_arithmetic,
+                           result.stream_pulse.max / fastest_stream)) +
+        in(by_slow));
+  }
+  return result;
+}
+
+}  // namespace ridgeline

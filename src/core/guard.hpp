@@ -1,0 +1,96 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/pulse.hpp"
+#include "core/seconds.hpp"
+#include "core/system_load.hpp"
+
+namespace ridgeline {
+
+/// What disturbed a measurement, as far as the process can notice. Shares and processors are means
+/// over the time that was watched.
+struct Disturbance {
+  double seconds = 0;            ///< watched
+  double disturbed_seconds = 0;  ///< of them in windows (about a second each) with an alarm
+  /// One sentence for each kind of disturbance; empty if the measurement was quiet.
+  std::vector<std::string> reasons;
+
+  /// Of the threads' time, ready to run while something else than this process ran there.
+  std::optional<double> waiting_share;
+  std::optional<double> other_processors;  ///< processors that other processes kept busy
+  std::optional<double> steal_share;       ///< of the processors' time, taken by the hypervisor
+  std::optional<double> pressure_share;    ///< of the time, some thread waited for a processor
+  std::optional<double> pressure_avg10_before, pressure_avg10_after;  ///< percent
+  std::optional<double> load_average;                                 ///< over a minute, at the end
+  long involuntary_switches = 0;
+  Timing arithmetic_pulse, stream_pulse;  ///< of Pulse
+  double pulse_cost = 0;                  ///< share of the time that pulses took
+  std::optional<double> slowest_clock_hertz, fastest_clock_hertz;
+
+  bool alarm() const { return !reasons.empty(); }
+};
+
+/// Watches for disturbances from its construction to `report`: by pulses of known work, of which
+/// watch_for_disturbance() makes one now and then, and by what the kernel counts. At most one at a
+/// time. It belongs to the thread that measures, with a Runtime running.
+///
+/// Time is cut into windows of about a second, each of which is judged: one has an alarm if the
+/// threads waited, others computed or the hypervisor took time, or if pulses were slow. The
+/// measurement is disturbed if windows with an alarm make up a tenth of the time.
+class Guard {
+ public:
+  Guard();
+  ~Guard();
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+  static Guard* current();
+
+  /// Makes a pulse if one is due, and calls `rewarm` to bring back what the pulse drove out of the
+  /// caches. Both together take at most about a hundredth of the time.
+  template <class Rewarm>
+  void watch(const Rewarm& rewarm) {
+    const double now = host_seconds();
+    if (now < due_) return;
+    make_pulse();
+    rewarm();
+    finish_pulse(now);
+  }
+
+  /// Returns what was noticed until now; watching goes on.
+  Disturbance report();
+
+ private:
+  void make_pulse();
+  void finish_pulse(double begin);
+  void end_window();
+
+  struct Window {
+    double seconds = 0;
+    std::optional<double> waiting, others, stolen, pressure;  // seconds
+    std::optional<Pulse::Seconds> pulse;                      // medians
+  };
+  Window window_from(const SystemLoad& before, const SystemLoad& after) const;
+
+  std::vector<int> threads_, processors_;
+  Pulse pulse_;
+  SystemLoad begin_, window_begin_;
+  std::optional<double> pressure_before_;
+  std::vector<Window> windows_;
+  std::vector<Pulse::Seconds> pulses_;  // of the window that is open
+  double due_ = 0, pulse_seconds_ = 0;
+  std::optional<double> slowest_clock_, fastest_clock_;
+};
+
+/// What every loop that measures calls between two samples: a pulse if one is due and if there is a
+/// Guard.
+template <class Rewarm>
+void watch_for_disturbance(const Rewarm& rewarm) {
+  if (Guard* const guard = Guard::current()) guard->watch(rewarm);
+}
+
+}  // namespace ridgeline

@@ -1,0 +1,90 @@
+#include "core/pulse.hpp"
+
+#include <algorithm>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "core/seconds.hpp"
+
+namespace ridgeline {
+namespace {
+
+using Vector = double __attribute__((vector_size(64)));
+constexpr std::size_t kLanes = sizeof(Vector) / sizeof(double);
+
+// 4 MiB, of which a pulse reads a 32nd: it comes back to a chunk after 32 pulses.
+constexpr std::size_t kChunks = 32, kChunkValues = (std::size_t{128} << 10) / sizeof(double);
+
+// Eight chains of dependent fused multiply-adds in registers.
+double multiply_add(double start) {
+  constexpr int kChains = 8, kSteps = 3000;
+  Vector x[kChains];
+  const Vector factor = Vector{} + 0.999, addend = Vector{} + 0.001;
+  for (int chain = 0; chain < kChains; ++chain) x[chain] = Vector{} + (start + chain);
+  for (int step = 0; step < kSteps; ++step) {
+    for (Vector& each : x) each = each * factor + addend;
+  }
+  double sum = 0;
+  for (const Vector& each : x) sum += each[0] + each[kLanes - 1];
+  return sum;
+}
+
+double add_up(const double* values) {
+  Vector sums[4] = {};
+  for (std::size_t i = 0; i < kChunkValues; i += 4 * kLanes) {
+    for (std::size_t k = 0; k < 4; ++k) {
+      Vector next;
+      __builtin_memcpy(&next, values + i + k * kLanes, sizeof(next));
+      sums[k] += next;
+    }
+  }
+  double total = 0;
+  for (const Vector& each : sums) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) total += each[lane];
+  }
+  return total;
+}
+
+}  // namespace
+
+Pulse::Pulse(int threads) : threads_(static_cast<std::size_t>(std::max(1, threads))) {
+#if defined(_OPENMP)
+#pragma omp parallel num_threads(static_cast <int>(threads_.size()))
+  run_on_thread(static_cast<std::size_t>(omp_get_thread_num()), false);
+#else
+  run_on_thread(0, false);
+#endif
+}
+
+Pulse::Seconds Pulse::run() {
+  chunk_ = (chunk_ + 1) % kChunks;
+#if defined(_OPENMP)
+#pragma omp parallel num_threads(static_cast <int>(threads_.size()))
+  run_on_thread(static_cast<std::size_t>(omp_get_thread_num()), true);
+#else
+  run_on_thread(0, true);
+#endif
+  Seconds slowest;
+  for (const Thread& thread : threads_) {
+    slowest.arithmetic = std::max(slowest.arithmetic, thread.seconds.arithmetic);
+    slowest.stream = std::max(slowest.stream, thread.seconds.stream);
+  }
+  return slowest;
+}
+
+void Pulse::run_on_thread(std::size_t index, bool measured) {
+  Thread& thread = threads_[index];
+  if (!measured) {  // the thread's memory lies where it runs
+    thread.memory = std::make_unique<double[]>(kChunks * kChunkValues);
+    return;
+  }
+  const double begin = host_seconds();
+  thread.sum += multiply_add(begin);
+  const double middle = host_seconds();
+  thread.sum += add_up(thread.memory.get() + chunk_ * kChunkValues);
+  thread.seconds = {middle - begin, host_seconds() - middle};
+}
+
+}  // namespace ridgeline
