@@ -18,5 +18,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/ridgelineConfigVersion.c
   COMPATIBILITY SameMinorVersion)
 install(FILES
   "${PROJECT_BINARY_DIR}/ridgelineConfig.cmake" "${PROJECT_BINARY_DIR}/ridgelineConfigVersion.cmake"
-  "${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindHwloc.cmake"
   DESTINATION "${package_dir}")

@@ -2,12 +2,15 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "core/build_info.hpp"
 #include "core/runtime.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "machine/description.hpp"
+#include "session.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -18,7 +21,14 @@ std::string shown(const io::Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-Status run(const std::string& format) {
+// The threads as a run would have them, if this build can compute here.
+std::optional<ComputeRuntime> placed_threads(const CommonOptions& common) {
+  if (built_spaces().back() == SpaceKind::cuda && cuda_device_count() == 0) return {};
+  return std::optional<ComputeRuntime>(std::in_place, common);
+}
+
+Status run(const std::string& format, const CommonOptions& common) {
+  const std::optional<ComputeRuntime> runtime = placed_threads(common);
   io::Json info = machine::new_result("ridgeline-info");
   info["spaces"] = io::Json::array();
   for (const SpaceKind kind : built_spaces()) info["spaces"].push_back(to_string(kind));
@@ -61,7 +71,7 @@ void add_info(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_flag("--json", *as_json, "As JSON");
   verb->footer("Example:\n  ridgeline info --json");
   verb->callback([=, &common, &action] {
-    action = [=, &common] { return run(*as_json ? "json" : common.format); };
+    action = [=, &common] { return run(*as_json ? "json" : common.format, common); };
   });
 }
 

@@ -58,6 +58,15 @@ int run(std::vector<std::string> arguments) {
     verb->add_option("--threads", common.threads,
                      "Host threads (default: OMP_NUM_THREADS, or every core)")
         ->transform(integer(1, kMostHostThreads));
+    verb->add_option(
+            "--bind", common.bind,
+            "Processors of the host threads: none, compact, spread or a list such as 0,2-5 "
+            "(default: OMP_PROC_BIND, or else spread over processors that are free)")
+        ->type_name("BIND")
+        ->check([](const std::string& value) {
+          Binding::parse(value);
+          return std::string();
+        });
     verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
         ->check(CLI::IsMember({"table", "csv", "json"}));
     for (CLI::Option* option : verb->get_options()) {

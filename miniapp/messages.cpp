@@ -35,6 +35,11 @@ void show_progress(const std::string& text) {
   std::cerr << '\r' << printable(text) << "\033[K" << std::flush;
 }
 
+io::Cell time_cell(const Timing& timing) {
+  return io::Cell::shown_as(timing.median,
+                            (timing.is_wide() ? "~" : "") + show_seconds(timing.median));
+}
+
 void print(const std::string& text) { std::cout << text; }
 
 bool flush_output() { return static_cast<bool>(std::cout.flush()); }

@@ -1,7 +1,9 @@
 #include "model/roofline.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +12,7 @@
 #include "io/table.hpp"
 #include "machine.hpp"
 #include "machine/description.hpp"
+#include "model/explanation.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 #include "signals.hpp"
@@ -20,28 +23,30 @@ namespace {
 struct RooflineOptions {
   DeckOptions deck;
   std::string machine, output, phase = "train";
-  std::int64_t batch = 0;
+  std::vector<std::int64_t> batches;
   int repeats = 10;
 };
 
 // A time that nobody can tell from nothing, and what is divided by it, stays blank.
 io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : io::Cell("-"); }
 
+std::string shown_fraction(const model::Placement& placement) {
+  return fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
+                     placement.above_roof ? " (!)" : "");
+}
+
 void add_row(io::Table& table, const std::string& layer, const std::string& phase,
              const layers::Counts& counts, const Timing& seconds,
              const model::Placement& placement) {
   const bool work = placement.ceiling_seconds > 0;
-  table.add_row(
-      {io::Cell(layer), io::Cell(phase), io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
-       io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : io::Cell("-"),
-       io::Cell::shown_as(seconds.median, show_seconds(seconds.median)), rate(placement.gflops),
-       rate(placement.gbytes_per_second),
-       io::Cell(work ? model::to_string(placement.bound) : std::string("-")),
-       work ? io::Cell::shown_as(placement.fraction_of_ceiling,
-                                 fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
-                                             placement.above_roof ? " (!)" : ""))
-            : io::Cell("-")});
+  table.add_row({io::Cell(layer), io::Cell(phase),
+                 io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+                 io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
+                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : io::Cell("-"),
+                 time_cell(seconds), rate(placement.gflops), rate(placement.gbytes_per_second),
+                 io::Cell(work ? model::to_string(placement.bound) : std::string("-")),
+                 work ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
+                      : io::Cell("-")});
 }
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
@@ -63,85 +68,240 @@ void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   table.print(std::cout, format);
 }
 
+// One row per layer and phase, one column per batch.
+void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
+  std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
+                                     {"phase", "phase", io::Align::left}};
+  for (const model::BatchRoofline& at : batches) {
+    const std::string key = fmt::format("batch_{}_", at.batch);
+    columns.push_back({fmt::format("batch {}", at.batch), key + "seconds"});
+    columns.push_back({"bound", key + "bound", io::Align::left});
+    columns.push_back({"of it", key + "fraction_of_ceiling"});
+  }
+  io::Table table(columns);
+  const auto add = [](const Timing& seconds, const model::Placement& placement,
+                      std::vector<io::Cell>& row) {
+    const bool work = placement.ceiling_seconds > 0;
+    row.push_back(time_cell(seconds));
+    row.push_back(work ? io::Cell(model::to_string(placement.bound)) : io::Cell());
+    row.push_back(work
+                      ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
+                      : io::Cell());
+  };
+  for (std::size_t i = 0; i < batches.front().roofline.records.size(); ++i) {
+    const network::StepPart& part = batches.front().roofline.records[i].part;
+    std::vector<io::Cell> row = {part.layer, layers::to_string(part.phase)};
+    for (const model::BatchRoofline& at : batches) {
+      if (i >= at.roofline.records.size()) continue;  // stopped
+      add(at.roofline.records[i].seconds, at.roofline.records[i].placement, row);
+    }
+    table.add_row(row);
+  }
+  std::vector<io::Cell> total = {"total", "end to end"};
+  for (const model::BatchRoofline& at : batches) {
+    add(at.roofline.total, at.roofline.placement, total);
+  }
+  table.add_row(total);
+  table.print(std::cout, format);
+}
+
+// What stayed uncertain although repeats went on.
+std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& batches) {
+  std::vector<std::string> names;
+  for (const model::BatchRoofline& at : batches) {
+    for (const model::LayerRecord& record : at.roofline.records) {
+      if (!record.seconds.is_wide()) continue;
+      names.push_back(fmt::format(
+          "{} {} at batch {} ({} to {})", record.part.layer, layers::to_string(record.part.phase),
+          at.batch, show_seconds(record.seconds.low), show_seconds(record.seconds.high)));
+    }
+  }
+  return names;
+}
+
+// What the roofs are: for the head of the table and of the file.
+io::Json roofs_of(const model::Ceilings& ceilings, const std::string& file) {
+  const double memory = ceilings.bandwidth(1e15);
+  return {{"machine_file", file},
+          {"threads", ceilings.threads()},
+          {"peak_gflops", 1e-9 * ceilings.peak_flops()},
+          {"memory_gbytes_per_second", 1e-9 * memory},
+          {"ridge_flops_per_byte", memory > 0 ? ceilings.peak_flops() / memory : 0}};
+}
+
+void print_head(const std::string& what, const io::Json& roofs, SpaceKind space) {
+  const HostThreads& threads = Runtime::host_threads();
+  std::string placed;
+  if (space == SpaceKind::openmp) {
+    placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
+  }
+  print(fmt::format("{} on {}{}\n", what, to_string(space), placed));
+  print(fmt::format(
+      "Ceilings of {}{}: {:.0f} GFLOP/s, {:.1f} GB/s from memory; ridge {:.1f} FLOP/B\n\n",
+      roofs["machine_file"].get<std::string>(),
+      space == SpaceKind::openmp ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")
+                                 : "",
+      roofs["peak_gflops"].get<double>(), roofs["memory_gbytes_per_second"].get<double>(),
+      roofs["ridge_flops_per_byte"].get<double>()));
+}
+
+/// What a run of the verb found.
+struct Measured {
+  io::Json json, roofs;
+  std::vector<model::BatchRoofline> batches;
+  Disturbance disturbance;
+  std::vector<std::string> notes;
+};
+
+void write_result(const RooflineOptions& options, const config::Deck& deck, SpaceKind space,
+                  const std::vector<std::string>& answers, Measured& measured) {
+  io::Json& json = measured.json;
+  json["network"] = deck.title;
+  json["space"] = to_string(space);
+  json["phase"] = options.phase;
+  json["precision"] = config::to_string(deck.network.precision);
+  json["gemm"] = config::to_string(deck.network.gemm);
+  json["threads"] = space == SpaceKind::openmp ? Runtime::host_threads().count : 1;
+  json["machine_file"] = measured.roofs["machine_file"];
+  json["ceilings"] = measured.roofs;
+  json["complete"] = !stop_requested();
+  json["disturbed"] = machine::to_json(measured.disturbance);
+  deck_to_json(json, deck, options.deck.sets);
+  json["answers"] = answers;
+  json["notes"] = measured.notes;
+  if (measured.batches.size() == 1) {
+    io::Json only;
+    model::to_json(only, measured.batches.front().roofline);
+    json["batch"] = measured.batches.front().batch;
+    json.update(only);
+  } else {
+    json["batches"] = io::Json::array();
+    for (const model::BatchRoofline& at : measured.batches) {
+      io::Json entry;
+      model::to_json(entry, at.roofline);
+      entry["batch"] = at.batch;
+      json["batches"].push_back(entry);
+    }
+  }
+  io::write_json(options.output, json);
+}
+
+std::vector<std::size_t> batches_of(const RooflineOptions& options, const config::Deck& deck) {
+  std::vector<std::int64_t> batches = options.batches;
+  if (batches.empty()) batches = {deck.train.batch};
+  std::sort(batches.begin(), batches.end());
+  batches.erase(std::unique(batches.begin(), batches.end()), batches.end());
+  return {batches.begin(), batches.end()};
+}
+
+template <class Space, class T>
+Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& options,
+                 const Session& session) {
+  const config::Deck& deck = session.deck;
+  Measured measured;
+  measured.json = machine::new_result("ridgeline-roofline");
+  model::StepOptions measuring;
+  measuring.gemm = network::gemm_backend(deck);
+  measuring.training = options.phase == "train";
+  measuring.repeats = options.repeats;
+  measuring.stopped = stop_requested;
+  const std::vector<std::size_t> batches = batches_of(options, deck);
+  const layers::Target target = layers::target_of<Space, T>(instance, measuring.gemm);
+  require_host_memory(space, deck, static_cast<std::int64_t>(batches.back()),
+                      session.plan->memory(target, batches.back(), measuring.training));
+  defer_stop_signals();
+  io::Json machine_file;
+  std::string name = options.machine;
+  if (name.empty()) {
+    note("no --machine file: measuring this machine first (under 25 s)");
+    machine_file = machine::to_json(measure_machine({space}, true));
+    name = "this machine";
+  } else {
+    machine_file = io::read_json(options.machine, "ridgeline-machine");
+  }
+  if (stop_requested()) return measured;
+  const std::string difference =
+      machine::machine_difference(machine_file["machine"], measured.json["machine"]);
+  if (!difference.empty()) warn(name + " is another machine's file: " + difference);
+  const model::Ceilings ceilings(machine_file, name, to_string(space),
+                                 config::to_string(deck.network.precision),
+                                 space == SpaceKind::openmp ? Runtime::host_threads().count : 1);
+  for (const std::string& text : ceilings.notes()) warn(text);
+  measured.roofs = roofs_of(ceilings, name);
+  Guard guard;
+  for (const std::size_t batch : batches) {
+    if (stop_requested()) break;
+    measuring.batch = batch;
+    measured.batches.push_back(
+        {batch, model::place_under(ceilings,
+                                   model::time_step<Space, T>(instance, session.plan, measuring))});
+  }
+  measured.disturbance = guard.report();
+  return measured;
+}
+
 Status run(const RooflineOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets);
   const SpaceKind space = resolve_space(options.deck.space);
   io::RunFiles files;
   add_inputs(deck, files);
-  if (!options.machine.empty()) files.input("--machine", options.machine);
+  if (!options.machine.empty()) {
+    files.input("--machine", options.machine);
+    io::read_json(options.machine, "ridgeline-machine");  // before anything is loaded
+  }
   if (!options.output.empty()) {
     add_output("--output", options.output, "choose another --output", files);
   }
-  io::Json machine_file;
-  std::string machine_name = options.machine;
-  if (!options.machine.empty()) machine_file = io::read_json(options.machine, "ridgeline-machine");
   const Session session = open_session(deck);
-
-  model::StepOptions measuring;
-  measuring.gemm = network::gemm_backend(deck);
-  measuring.batch = static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
-  measuring.training = options.phase == "train";
-  measuring.repeats = options.repeats;
-  measuring.stopped = stop_requested;
-  const std::string precision = config::to_string(deck.network.precision);
-  io::Json json;
-  Disturbance disturbance;
-  const model::Roofline roofline =
-      compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
-        using Space = std::decay_t<decltype(instance)>;
-        using T = decltype(scalar);
-        json = machine::new_result("ridgeline-roofline");
-        const layers::Target target =
-            layers::target_of<Space, T>(instance, network::gemm_backend(deck));
-        require_host_memory(space, deck, static_cast<std::int64_t>(measuring.batch),
-                            session.plan->memory(target, measuring.batch, measuring.training));
-        defer_stop_signals();
-        if (options.machine.empty()) {
-          note("no --machine file: measuring this machine first (under 20 s)");
-          machine_file = machine::to_json(measure_machine({space}, true));
-          machine_name = "this machine";
-        }
-        if (stop_requested()) return model::Roofline();
-        Guard guard;
-        const std::string difference =
-            machine::machine_difference(machine_file["machine"], json["machine"]);
-        if (!difference.empty()) {
-          warn(machine_name + " is another machine's file: " + difference);
-        }
-        const model::Ceilings ceilings(machine_file, machine_name, to_string(space), precision);
-        const auto timed = model::time_step<Space, T>(instance, session.plan, measuring);
-        disturbance = guard.report();
-        return model::place_under(ceilings, timed);
-      });
-  if (!options.output.empty()) {
-    json["network"] = deck.title;
-    json["batch"] = measuring.batch;
-    json["space"] = to_string(space);
-    json["phase"] = options.phase;
-    json["precision"] = precision;
-    json["gemm"] = config::to_string(deck.network.gemm);
-    json["machine_file"] = machine_name;
-    json["complete"] = !stop_requested();
-    json["disturbed"] = machine::to_json(disturbance);
-    deck_to_json(json, deck, options.deck.sets);
-    io::Json measured;
-    model::to_json(measured, roofline);
-    json.update(measured);
-    io::write_json(options.output, json);
-  }
-  if (format == io::TableFormat::table) {
-    print(fmt::format("{}, batch {}, {} on {}\n\n", deck.title, measuring.batch, precision,
-                      to_string(space)));
-  }
-  print_roofline(roofline, format);
-  warn_of(disturbance);
-  for (const model::LayerRecord& record : roofline.records) {
-    if (record.placement.above_roof) {
-      warn(fmt::format("{}/{} is above its roof: a fault of the ceilings or of the counts",
-                       record.part.layer, layers::to_string(record.part.phase)));
+  const ComputeRuntime runtime(common);
+  Measured measured = with_space(space, [&](const auto& instance) {
+    using Space = std::decay_t<decltype(instance)>;
+    return deck.network.precision == config::Precision::float32
+               ? measure<Space, float>(instance, space, options, session)
+               : measure<Space, double>(instance, space, options, session);
+  });
+  std::vector<std::string> answers;
+  if (!measured.batches.empty()) {
+    answers = model::explain(measured.batches, options.phase == "train");
+    const std::vector<std::string> wide = wide_records(measured.batches);
+    if (!wide.empty()) {
+      measured.notes.push_back(
+          "marked ~, since the median's 95 % interval is wider than a tenth: " +
+          fmt::format("{}", fmt::join(wide, ", ")));
     }
   }
+  if (!options.output.empty()) write_result(options, deck, space, answers, measured);
+  if (!measured.batches.empty()) {
+    if (format == io::TableFormat::table) {
+      print_head(fmt::format("{}{}, {}", deck.title,
+                             measured.batches.size() > 1
+                                 ? ""
+                                 : fmt::format(", batch {}", measured.batches.front().batch),
+                             config::to_string(deck.network.precision)),
+                 measured.roofs, space);
+    }
+    if (measured.batches.size() == 1) {
+      print_roofline(measured.batches.front().roofline, format);
+    } else {
+      print_batches(measured.batches, format);
+    }
+    if (format == io::TableFormat::table) {
+      print("\n");
+      for (const std::string& answer : answers) print("- " + answer + "\n");
+    }
+  }
+  for (const std::string& text : measured.notes) note("note: " + text);
+  warn_of(measured.disturbance);
+  for (const model::BatchRoofline& at : measured.batches) {
+    for (const model::LayerRecord& record : at.roofline.records) {
+      if (!record.placement.above_roof) continue;
+      warn(fmt::format(
+          "{}/{} at batch {} is above its roof: a fault of the ceilings or of the counts",
+          record.part.layer, layers::to_string(record.part.phase), at.batch));
+    }
+  }
+  if (!options.output.empty()) note("written to " + options.output);
   if (!stop_requested()) return Status::done;
   return stopped_incomplete();
 }
@@ -154,7 +314,9 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
   auto options = std::make_shared<RooflineOptions>();
   options->deck.add_to(*verb);
   verb->add_option("--machine", options->machine, "Machine file (measured first if absent)");
-  verb->add_option("--batch", options->batch, "Samples a step (default: the deck's batch)")
+  verb->add_option("--batch", options->batches,
+                   "Samples per step, or several such as 1,8,128 (default: the deck's batch)")
+      ->delimiter(',')
       ->transform(integer(1, 1 << 20));
   verb->add_option("--phase", options->phase, "train or infer")
       ->check(CLI::IsMember({"train", "infer"}))

@@ -121,8 +121,12 @@ std::string inside(const std::string& folder, const std::string& file) {
   return (std::filesystem::path(folder) / file).string();
 }
 
+Binding binding_of(const CommonOptions& common) {
+  return common.bind.empty() ? Binding() : Binding::parse(common.bind);
+}
+
 ComputeRuntime::ComputeRuntime(const CommonOptions& common)
-    : runtime_(common.threads, common.kokkos_flags) {
+    : runtime_(common.threads, common.kokkos_flags, binding_of(common)) {
   for (const std::string& warning : Runtime::host_threads().warnings) warn(warning);
 }
 

@@ -83,6 +83,8 @@ std::string inside(const std::string& folder, const std::string& file);
 class ComputeRuntime {
  public:
   explicit ComputeRuntime(const CommonOptions& common);
+  ComputeRuntime(const ComputeRuntime&) = delete;
+  ComputeRuntime& operator=(const ComputeRuntime&) = delete;
 
  private:
   Runtime runtime_;

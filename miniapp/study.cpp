@@ -343,12 +343,14 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
 
 // What the study of scaling measures in a process of its own.
 io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const DeckChoice& decks,
-                      bool quick, const std::vector<std::string>& kokkos_flags) {
+                      bool quick, const std::string& bind,
+                      const std::vector<std::string>& kokkos_flags) {
   const std::vector<int>& counts = bounds.threads;
   const int most = counts.empty() ? Runtime::host_threads().count
                                   : *std::max_element(counts.begin(), counts.end());
   std::vector<std::string> arguments = {
       "study", "scaling", "--worker", std::to_string(most), "--threads", std::to_string(threads)};
+  if (!bind.empty()) arguments.insert(arguments.end(), {"--bind", bind});
   if (quick) arguments.push_back("--quick");
   for (const std::string& kind : bounds.kinds) arguments.insert(arguments.end(), {"--kinds", kind});
   if (decks.decks.empty()) arguments.push_back("--no-decks");
@@ -389,7 +391,7 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
         const std::vector<studies::DeckCase> cases = decks->load();
         studies::ScalingBounds mine = *bounds;
         mine.decks = cases;
-        const Runtime runtime(common.threads, common.kokkos_flags);
+        const Runtime runtime(common.threads, common.kokkos_flags, binding_of(common));
         print(io::to_text(studies::measure_scaling(mine, *most, options->quick)));
         return Status::done;
       };
@@ -402,7 +404,8 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
       return run(*options, common, [&](const std::vector<SpaceKind>&, const Control& control) {
         bounds->decks = decks->load();
         const auto measure = [&](int threads) {
-          return scaling_with(threads, *bounds, *decks, options->quick, common.kokkos_flags);
+          return scaling_with(threads, *bounds, *decks, options->quick, common.bind,
+                              common.kokkos_flags);
         };
         return studies::study_scaling(*bounds, measure, control);
       });

@@ -231,7 +231,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   };
   if (options.dry_run) {
     kept();  // throws for other runs' checkpoints
-    print_dry_run(session, space, planned_threads(common.threads, common.kokkos_flags), format);
+    print_dry_run(session, space,
+                  planned_threads(common.threads, common.kokkos_flags, binding_of(common)), format);
     return Status::done;
   }
   weights.reset();

@@ -7,6 +7,8 @@
 
 #include "core/error.hpp"
 #include "core/guard.hpp"
+#include "core/thread_binding.hpp"
+#include "io/table.hpp"
 #include "io/units.hpp"
 #include "options.hpp"
 
@@ -17,10 +19,14 @@ using Action = std::function<Status()>;
 
 /// Options that every verb takes.
 struct CommonOptions {
-  int threads = 0;  ///< 0: OMP_NUM_THREADS, or else every core
+  int threads = 0;   ///< 0: OMP_NUM_THREADS, or else every core
+  std::string bind;  ///< how host threads are bound; empty: automatic
   std::string format = "table";
   std::vector<std::string> kokkos_flags;  ///< `--kokkos-…`, taken off the command line
 };
+
+/// Returns the binding that --bind asks for. Throws RequestError.
+Binding binding_of(const CommonOptions& common);
 
 /// Each adds one verb to the command; the verb's options are read into what it keeps, and `action`
 /// is set when the verb is the one asked for.
@@ -50,6 +56,9 @@ void show_progress(const std::string& text);
 void print(const std::string& text);
 /// Whether everything on standard output was written.
 bool flush_output();
+
+/// A median as people read it, with "~" before one whose interval is wide.
+io::Cell time_cell(const Timing& timing);
 
 using io::show_bytes;
 using io::show_flops;

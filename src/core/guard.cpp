@@ -28,8 +28,8 @@ constexpr double kMostStolen = 0.01;       ///< of the processors' time
 constexpr double kMostOthers = 0.1;        ///< processors, and
 constexpr double kMostOthersShare = 0.01;  ///< of the machine's processors
 constexpr double kTickError = 0.03;        ///< seconds
-constexpr double kSlowArithmetic = 1.15;   ///< against the fastest window
-constexpr double kSlowStream = 2.5;
+constexpr double kSlowArithmetic = 1.5;    ///< against the fastest window
+constexpr double kSlowStream = 1.5;
 constexpr double kMostDisturbedShare = 0.1;  ///< of the time
 
 std::vector<int> pool_threads(int count) {
@@ -78,12 +78,14 @@ Guard::Guard()
       processors_(Runtime::host_threads().cpus),
       pulse_(Runtime::host_threads().count),
       pressure_before_(cpu_pressure_avg10()) {
-  if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
   const HostThreads& placed = Runtime::host_threads();
-  // Pinned threads use as many processors as they are.
-  if (placed.bound && placed.count < static_cast<int>(processors_.size())) {
-    processors_.resize(static_cast<std::size_t>(placed.count));
+  if (placed.bound) {
+    processors_.clear();
+    for (const std::string& list : placed.placed) {
+      for (const int processor : parse_processor_list(list)) processors_.push_back(processor);
+    }
   }
+  if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
   constexpr int kFirstPulses = 20;
   for (int i = 0; i < kFirstPulses; ++i) make_pulse();
   pulse_seconds_ = 0;

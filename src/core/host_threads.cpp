@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -20,6 +21,7 @@
 
 #include "core/error.hpp"
 #include "core/processors.hpp"
+#include "core/system_load.hpp"
 #include "core/text.hpp"
 
 namespace ridgeline {
@@ -112,34 +114,57 @@ std::string shown_threads(int count) {
   return std::to_string(count) + (count == 1 ? " thread" : " threads");
 }
 
-/// "0-3,8".
-std::string shown_list(const std::vector<int>& numbers) {
-  std::vector<int> sorted = numbers;
-  std::sort(sorted.begin(), sorted.end());
-  std::string text;
-  for (std::size_t i = 0; i < sorted.size();) {
-    std::size_t end = i + 1;
-    while (end < sorted.size() && sorted[end] == sorted[end - 1] + 1) ++end;
-    text += (text.empty() ? "" : ",") + std::to_string(sorted[i]);
-    if (end - i > 1) text += "-" + std::to_string(sorted[end - 1]);
-    i = end;
-  }
+std::string shown_processors(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " processor" : " processors");
+}
+
+std::string shown_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3g", value);
   return text;
 }
 
-/// Processors with one of every core first, their siblings (SMT) after them.
-std::vector<int> cores_first(const std::vector<int>& processors) {
-  std::vector<int> first, siblings;
-  std::set<std::string> cores;
-  for (const int processor : processors) {
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(processor) +
-                       "/topology/thread_siblings_list");
-    std::string core = std::to_string(processor);
-    std::getline(file, core);
-    (cores.insert(core).second ? first : siblings).push_back(processor);
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+
+/// Says which threads are siblings on one core, if each thread has a processor of its own.
+void describe_siblings(const Topology& topology, HostThreads& threads) {
+  if (!threads.bound) return;
+  std::map<int, std::vector<std::size_t>> on_core;
+  for (std::size_t thread = 0; thread < threads.placed.size(); ++thread) {
+    const std::vector<int> own = parse_processor_list(threads.placed[thread]);
+    if (own.empty() || topology.cores_of(own) != 1) continue;
+    on_core[topology.siblings_of(own.front()).front()].push_back(thread);
   }
-  first.insert(first.end(), siblings.begin(), siblings.end());
-  return first;
+  for (const auto& [core, members] : on_core) {
+    (void)core;
+    if (members.size() > 1) threads.sharing_a_core += static_cast<int>(members.size());
+  }
+}
+
+/// The processors that this process may use: its mask, or what OpenMP, which may have bound this
+/// thread before main, made places of.
+std::vector<int> allowed_processors() {
+  ProcessorMask all = ProcessorMask::of_this_thread();
+#if defined(_OPENMP)
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> processors(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, processors.data());
+    all.add(ProcessorMask(processors));
+  }
+#endif
+  return all.processors();
+}
+
+std::vector<int> without(const std::vector<int>& all, const std::vector<int>& left_out) {
+  std::vector<int> rest;
+  for (const int each : all) {
+    if (std::find(left_out.begin(), left_out.end(), each) == left_out.end()) rest.push_back(each);
+  }
+  return rest;
 }
 
 #if defined(_OPENMP)
@@ -202,47 +227,121 @@ int team_of(int requested) {
   return found;
 }
 
-/// What all threads of the pool are bound to: each one's own mask is a part of it.
-ProcessorMask mask_of_all_threads(int count) {
-  ProcessorMask all;
+/// The mask of each thread of the pool.
+std::vector<std::vector<int>> masks_of_threads(int count) {
+  std::vector<std::vector<int>> masks(static_cast<std::size_t>(count));
 #pragma omp parallel num_threads(count)
-  {
-    const ProcessorMask mask = ProcessorMask::of_this_thread();
-#pragma omp critical
-    all.add(mask);
-  }
-  return all;
+  masks[static_cast<std::size_t>(omp_get_thread_num())] =
+      ProcessorMask::of_this_thread().processors();
+  return masks;
 }
 
-/// libgomp reads OMP_PROC_BIND before main, so that setting it here would come too late.
-void bind_threads(HostThreads& threads) {
-  if (omp_get_proc_bind() != omp_proc_bind_false) {
-    threads.bound = true;
-    threads.binding = settings({"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"});
-    threads.cpus = cores_first(mask_of_all_threads(threads.count).processors());
-    return;
+/// Whether every thread could be restricted to its processors.
+bool bind_each(const std::vector<std::vector<int>>& processors) {
+  std::vector<int> bound(processors.size(), 0);
+#pragma omp parallel num_threads(static_cast <int>(processors.size()))
+  {
+    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
+    bound[thread] = ProcessorMask(processors[thread]).bind_this_thread() ? 1 : 0;
   }
-  if (const auto bind = variable("OMP_PROC_BIND")) {
-    threads.binding = "unbound: OMP_PROC_BIND=" + *bind;
-    return;
+  return std::find(bound.begin(), bound.end(), 0) == bound.end();
+}
+
+/// Keeps what libgomp did before main, and says what that is.
+void keep_environment(HostThreads& threads) {
+  threads.bound = true;
+  threads.bind = "environment";
+  threads.binding = settings({"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"});
+  ProcessorMask all;
+  for (const std::vector<int>& mask : masks_of_threads(threads.count)) {
+    all.add(ProcessorMask(mask));
+    threads.placed.push_back(processor_list(mask));
   }
-  if (threads.share_processors()) {
-    threads.binding = "unbound: more threads than processors";
+  threads.cpus = all.processors();
+}
+
+void leave_unbound(const std::string& why, HostThreads& threads) {
+  threads.bind = "none";
+  threads.binding = "unbound: " + why;
+  threads.placed.assign(static_cast<std::size_t>(threads.count), processor_list(threads.cpus));
+}
+
+/// Pins one thread to each processor; threads beyond the list begin it again.
+void pin(const std::vector<int>& processors, const std::string& bind, HostThreads& threads) {
+  std::vector<std::vector<int>> masks;
+  threads.placed.clear();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(threads.count); ++i) {
+    masks.push_back({processors[i % processors.size()]});
+    threads.placed.push_back(std::to_string(masks.back().front()));
+  }
+  threads.bound = bind_each(masks);
+  threads.bind = threads.bound ? bind : "none";
+  threads.binding = threads.bound ? "pinned by ridgeline (" + bind + "), one processor per thread"
+                                  : "unbound: pinning was refused";
+}
+
+/// Pins to processors that no thread of another process is pinned to and runs on. Of two processes
+/// that do so at the same time the later one sees the other's threads afterwards, and moves.
+void pin_to_free(const Topology& topology, Binding::Kind kind, HostThreads& threads) {
+  const bool automatic = kind == Binding::Kind::automatic;
+  const std::string bind = kind == Binding::Kind::compact ? "compact" : "spread";
+  std::vector<int> held = processors_held_by_others(topology);
+  constexpr int kMostMoves = 3;
+  for (int move = 0; move <= kMostMoves; ++move) {
+    const std::vector<int> free = without(threads.cpus, held);
+    if (static_cast<int>(free.size()) < threads.count) break;
+    pin(choose_processors(topology, free, kind, threads.count), bind, threads);
+    const std::vector<int> taken = processors_held_by_others(topology, true);
+    const std::vector<int> mine = parse_processor_list(joined(threads.placed));
+    if (without(mine, taken).size() == mine.size()) return;
+    held.insert(held.end(), taken.begin(), taken.end());
+  }
+  std::vector<int> shared;
+  for (const int each : threads.cpus) {
+    if (std::find(held.begin(), held.end(), each) != held.end()) shared.push_back(each);
+  }
+  const std::string why = "threads of other processes are pinned to " +
+                          shown_processors(shared.size()) + " (" + processor_list(shared) +
+                          ") and run there";
+  if (automatic) {
+    bind_each(std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
+    threads.bound = false;
+    leave_unbound(why, threads);
+  } else {
+    pin(choose_processors(topology, threads.cpus, kind, threads.count), bind, threads);
+  }
+  threads.warnings.push_back(why + ", which leaves too few free for " +
+                             shown_threads(threads.count));
+}
+
+void bind_threads(const Binding& binding, const Topology& topology, HostThreads& threads) {
+  const bool by_environment = omp_get_proc_bind() != omp_proc_bind_false;
+  if (binding.kind == Binding::Kind::automatic) {
+    if (by_environment) return keep_environment(threads);
+    if (const auto bind = variable("OMP_PROC_BIND")) {
+      return leave_unbound("OMP_PROC_BIND=" + *bind, threads);
+    }
+  }
+  if (by_environment) threads.cpus = allowed_processors();
+  if (binding.kind == Binding::Kind::none) {
+    if (by_environment) {
+      bind_each(
+          std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
+    }
+    return leave_unbound("--bind none", threads);
+  }
+  if (binding.kind == Binding::Kind::list) {
+    pin(binding.processors, "list", threads);
+    threads.cpus = binding.processors;
     return;
   }
   if (threads.cpus.empty()) {
-    threads.binding = "unbound: the kernel does not say which processors there are";
-    return;
+    return leave_unbound("the kernel does not say which processors there are", threads);
   }
-  std::vector<int> bound(static_cast<std::size_t>(threads.count), 0);
-#pragma omp parallel num_threads(threads.count)
-  {
-    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
-    bound[thread] = ProcessorMask({threads.cpus[thread]}).bind_this_thread() ? 1 : 0;
+  if (threads.share_processors()) {
+    return leave_unbound("more threads than processors", threads);
   }
-  threads.bound = std::find(bound.begin(), bound.end(), 0) == bound.end();
-  threads.binding = threads.bound ? "pinned by ridgeline, one processor per thread"
-                                  : "unbound: pinning was refused";
+  pin_to_free(topology, binding.kind, threads);
 }
 #endif
 
@@ -269,7 +368,16 @@ void check_thread_environment() {
 #endif
 }
 
-int requested_threads(int threads) {
+void check_binding(const Binding& binding) {
+  const std::vector<int> missing = without(binding.processors, allowed_processors());
+  if (missing.empty()) return;
+  throw RequestError("--bind " + processor_list(binding.processors) +
+                     ": this process may not use " + shown_processors(missing.size()) + " of it (" +
+                     processor_list(missing) + "); it may use " +
+                     processor_list(allowed_processors()));
+}
+
+int requested_threads(int threads, const Binding& binding) {
   const char* source = "--threads ";
   if (threads <= 0) {
     source = "the environment's OMP_NUM_THREADS=";
@@ -284,8 +392,14 @@ int requested_threads(int threads) {
                        std::to_string(kMostHostThreads));
   }
   if (threads > 0) return threads;
-  const auto processors = ProcessorMask::of_this_thread().processors().size();
-  return static_cast<int>(std::clamp<std::size_t>(processors, 1, kMostHostThreads));
+  if (binding.kind == Binding::Kind::list) {
+    return static_cast<int>(std::min<std::size_t>(binding.processors.size(), kMostHostThreads));
+  }
+  auto processors = static_cast<double>(allowed_processors().size());
+  if (const auto quota = cgroup_processor_quota()) {
+    processors = std::min(processors, std::ceil(*quota));
+  }
+  return static_cast<int>(std::clamp<double>(processors, 1, kMostHostThreads));
 }
 
 int allowed_threads(int requested, std::vector<std::string>& warnings) {
@@ -308,24 +422,35 @@ int allowed_threads(int requested, std::vector<std::string>& warnings) {
 #endif
 }
 
-HostThreads place_threads(int count) {
+HostThreads place_threads(int count, const Binding& binding) {
+  const Topology topology = Topology::read();
   HostThreads threads;
   threads.count = count;
-  threads.cpus = cores_first(ProcessorMask::of_this_thread().processors());
+  threads.cpus = ProcessorMask::of_this_thread().processors();
 #if defined(_OPENMP)
-  bind_threads(threads);
+  bind_threads(binding, topology, threads);
 #else
+  (void)binding;
   threads.binding = "one thread";
+  threads.placed = {processor_list(threads.cpus)};
 #endif
+  threads.cores = topology.cores_of(threads.cpus);
+  threads.numa_domains = topology.numa_domains_of(threads.cpus);
   if (threads.share_processors()) {
     const std::string why =
         settings({"OMP_NUM_THREADS", "KOKKOS_NUM_THREADS", "OMP_PLACES", "OMP_PROC_BIND",
                   "GOMP_CPU_AFFINITY", "SLURM_CPUS_PER_TASK", "SLURM_CPU_BIND"});
-    threads.warnings.push_back(shown_threads(count) + " on " + std::to_string(threads.cpus.size()) +
-                               " processor" + (threads.cpus.size() == 1 ? " (" : "s (") +
-                               shown_list(threads.cpus) + ")" + (why.empty() ? "" : ", with ") +
-                               why + ": they take time from each other, and nothing measured so " +
-                               "holds for the machine");
+    threads.warnings.push_back(
+        shown_threads(count) + " on " + shown_processors(threads.cpus.size()) + " (" +
+        processor_list(threads.cpus) + ")" + (why.empty() ? "" : ", with ") + why +
+        ": they take time from each other, and nothing measured so " + "holds for the machine");
+  }
+  describe_siblings(topology, threads);
+  const auto quota = cgroup_processor_quota();
+  if (quota && *quota < count) {
+    threads.warnings.push_back("the control group allows the time of " + shown_number(*quota) +
+                               " processors to " + shown_threads(count) +
+                               ": the kernel stops them in every period");
   }
   return threads;
 }

@@ -48,6 +48,20 @@ struct LaunchCount {
 };
 inline thread_local LaunchCount launch_count;
 
+/// While one exists, kernels of host spaces are launched and counted and do nothing: what remains
+/// of a step's time is launching, and the code between launches.
+class EmptyLaunches {
+ public:
+  EmptyLaunches() { ++count_; }
+  ~EmptyLaunches() { --count_; }
+  EmptyLaunches(const EmptyLaunches&) = delete;
+  EmptyLaunches& operator=(const EmptyLaunches&) = delete;
+  static bool any() { return count_ > 0; }
+
+ private:
+  static inline int count_ = 0;
+};
+
 /// Whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3 µs
 /// between two threads and more between many, so what one thread does in about 4 µs stays there:
 /// at the rate of its second-level cache, which holds what is that small, and of arithmetic that is
@@ -91,6 +105,17 @@ struct BlockFunctor {
   void operator()(int block) const { run_block(*body, block); }
 };
 
+template <class Space, class Functor>
+void launch_blocks(const Space& instance, const std::string& label, int blocks,
+                   const Functor& functor) {
+  using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
+  Kokkos::parallel_for(label, Policy(instance, 0, blocks, Kokkos::ChunkSize(1)), functor);
+}
+
+struct EmptyBlock {
+  void operator()(int) const {}
+};
+
 template <class Body>
 struct ElementBlock {
   const Body* body;
@@ -113,15 +138,19 @@ template <class Space, class Body>
 void for_blocks(const Space& instance, const std::string& label, int blocks, const Cost& cost,
                 const Body& body) {
   static_assert(kIsHost<Space>, "blocks are how host spaces work; a device has its own kernels");
-  const detail::BlockFunctor<Body> functor{&body};
-  if (blocks <= 1 || instance.concurrency() == 1 || runs_on_one_thread(cost)) {
-    ++launch_count.single;
-    Kokkos::parallel_for(label, Kokkos::RangePolicy<Kokkos::Serial>(Kokkos::Serial(), 0, blocks),
-                         functor);
+  const bool single = blocks <= 1 || instance.concurrency() == 1 || runs_on_one_thread(cost);
+  ++(single ? launch_count.single : launch_count.parallel);
+  const auto launch = [&](const auto& functor) {
+    if (single) {
+      detail::launch_blocks(Kokkos::Serial(), label, blocks, functor);
+    } else {
+      detail::launch_blocks(instance, label, blocks, functor);
+    }
+  };
+  if (EmptyLaunches::any()) {
+    launch(detail::EmptyBlock());
   } else {
-    ++launch_count.parallel;
-    using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
-    Kokkos::parallel_for(label, Policy(instance, 0, blocks, Kokkos::ChunkSize(1)), functor);
+    launch(detail::BlockFunctor<Body>{&body});
   }
 }
 

@@ -7,8 +7,8 @@
 namespace ridgeline {
 
 /// A short piece of work that is the same each time, so that its duration says how fast the host's
-/// threads run at that moment: fused multiply-adds in registers, then a sum over memory that the
-/// caches of a core do not hold from the pulse before.
+/// threads run at that moment: fused multiply-adds in registers, then a sum over memory that a
+/// core's second cache holds, because it was read just before.
 class Pulse {
  public:
   /// Seconds of the slowest thread.
@@ -32,7 +32,6 @@ class Pulse {
     double sum = 0;
   };
   std::vector<Thread> threads_;
-  std::size_t chunk_ = 0;
 };
 
 }  // namespace ridgeline

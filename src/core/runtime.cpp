@@ -113,20 +113,24 @@ void check_kokkos_flags(const std::vector<std::string>& flags) {
   }
 }
 
-int planned_threads(int threads, const std::vector<std::string>& kokkos_flags) {
+int planned_threads(int threads, const std::vector<std::string>& kokkos_flags,
+                    const Binding& binding) {
   std::vector<std::string> flags = kokkos_flags;
   const int by_flag = take_threads(flags);
   check_thread_environment();
+  check_binding(binding);
 #if defined(KOKKOS_ENABLE_OPENMP)
-  return requested_threads(threads > 0 ? threads : by_flag);
+  return requested_threads(threads > 0 ? threads : by_flag, binding);
 #else
   (void)threads;
   (void)by_flag;
+  (void)binding;
   return 1;
 #endif
 }
 
-Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
+Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags,
+                 const Binding& binding) {
   // The check ran before main; that it is asked again here makes every program link it.
   if (!missing_isa(kRequiredIsa).empty()) throw RequestError("this build needs another CPU");
   std::string reason;
@@ -136,7 +140,7 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
                        "where there is one, the build of preset openmp runs anywhere");
   }
   check_kokkos_flags(kokkos_flags);
-  const int requested = planned_threads(threads, kokkos_flags);
+  const int requested = planned_threads(threads, kokkos_flags, binding);
   std::vector<std::string> warnings;
 #if defined(KOKKOS_ENABLE_OPENMP)
   const int count = allowed_threads(requested, warnings);
@@ -155,9 +159,9 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags) {
                        message.substr(0, message.find('\n')));
   }
 #if defined(KOKKOS_ENABLE_OPENMP)
-  placed = place_threads(Kokkos::OpenMP().concurrency());
+  placed = place_threads(Kokkos::OpenMP().concurrency(), binding);
 #else
-  placed = place_threads(count);
+  placed = place_threads(count, binding);
 #endif
   placed.warnings.insert(placed.warnings.begin(), warnings.begin(), warnings.end());
 }

@@ -33,7 +33,8 @@ void check_kokkos_flags(const std::vector<std::string>& flags);
 
 /// Returns the host threads that a Runtime requested with `threads` and `kokkos_flags` would have
 /// if the environment sets no limit; errors as Runtime.
-int planned_threads(int threads, const std::vector<std::string>& kokkos_flags = {});
+int planned_threads(int threads, const std::vector<std::string>& kokkos_flags = {},
+                    const Binding& binding = {});
 
 /// Starts Kokkos, pins the host's threads where the environment says nothing, and ends Kokkos
 /// again. At most one at a time. Throws RequestError if the build's device is missing, for a number
@@ -42,7 +43,9 @@ class Runtime {
  public:
   /// `threads` = 0: what `--kokkos-num-threads` says, else OMP_NUM_THREADS, else
   /// KOKKOS_NUM_THREADS, else every processor that the process may use.
-  explicit Runtime(int threads = 0, const std::vector<std::string>& kokkos_flags = {});
+  /// `binding` wins over OMP_PROC_BIND and OMP_PLACES, unless it is automatic.
+  explicit Runtime(int threads = 0, const std::vector<std::string>& kokkos_flags = {},
+                   const Binding& binding = {});
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;

@@ -2,12 +2,14 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.hpp"
 #include "core/memory.hpp"
 #include "core/processors.hpp"
 #include "core/runtime.hpp"
+#include "core/topology.hpp"
 #include "machine/system.hpp"
 
 #if defined(KOKKOS_ENABLE_CUDA)
@@ -49,6 +51,22 @@ Json kokkos_configuration() {
 #endif
   configuration["options"] = options;
   return configuration;
+}
+
+/// One object per core: its NUMA domain, its package and its processors, which are siblings.
+Json describe(const Topology& topology, const std::vector<int>& usable) {
+  Json cores = Json::array();
+  std::vector<int> siblings;
+  const std::vector<Processor> processors = topology.select(usable);
+  for (std::size_t i = 0; i < processors.size(); ++i) {
+    siblings.push_back(processors[i].number);
+    if (i + 1 < processors.size() && processors[i + 1].core == processors[i].core) continue;
+    cores.push_back({{"processors", processor_list(siblings)},
+                     {"numa_domain", processors[i].numa},
+                     {"package", processors[i].package}});
+    siblings.clear();
+  }
+  return cores;
 }
 
 void describe_gpu(Json& machine) {
@@ -96,12 +114,18 @@ Json describe_machine() {
   machine["cpu_model"] = cpu_model();
   machine["cores"] = physical_cores();
   // Once its threads are pinned, the mask of this one no longer says what the process may use.
-  machine["processors_usable"] =
-      static_cast<int>(threads.cpus.empty() ? ProcessorMask::of_this_thread().processors().size()
-                                            : threads.cpus.size());
+  const std::vector<int> usable =
+      threads.cpus.empty() ? ProcessorMask::of_this_thread().processors() : threads.cpus;
+  const Topology topology = Topology::read();
+  machine["processors_usable"] = usable.size();
   machine["threads"] = threads.count;
   machine["thread_binding"] = threads.binding.empty() ? "unbound" : threads.binding;
   machine["threads_bound"] = threads.bound;
+  machine["bind"] = threads.bind;
+  machine["thread_processors"] = threads.placed;
+  machine["threads_sharing_a_core"] = threads.sharing_a_core;
+  machine["numa_domains_usable"] = std::max(1, topology.numa_domains_of(usable));
+  machine["processors"] = describe(topology, usable);
   machine["threads_share_processors"] = threads.share_processors();
   machine["thread_warnings"] = threads.warnings;
   machine["memory_bytes"] = total_memory_bytes();

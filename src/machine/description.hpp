@@ -12,6 +12,9 @@ namespace ridgeline::machine {
 ///
 /// Keys: `hostname`, `cpu_model`, `cores` (physical, of the machine), `processors_usable`,
 /// `threads`, `thread_binding`, `threads_bound`,
+/// `bind` (none, compact, spread, list or environment), `thread_processors` (a list for each
+/// thread), `threads_sharing_a_core`, `numa_domains_usable`, `processors` (of each usable core: its
+/// processors, which are siblings, NUMA domain and package),
 /// `threads_share_processors` (more of them than processors), `thread_warnings`, `memory_bytes`,
 /// `caches`, `gpu_model` (null where there is none), `gpu_memory_bytes`, `compiler`, `flags`,
 /// `build_type`, `isa`, `cuda_arch`, `kokkos_version`, `kokkos_origin`, `kokkos_kernels_version`,

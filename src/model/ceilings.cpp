@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "core/error.hpp"
@@ -52,15 +54,58 @@ double best_seconds(const Node& node) {
   return best.json.get<double>();
 }
 
+std::string text_of(const Node& node) {
+  if (!node.json.is_string()) throw RequestError(node.path + " must be a text");
+  return node.json.get<std::string>();
+}
+
+// A measured bandwidth.
+struct Point {
+  std::string kernel;
+  int threads = 0;
+  double bytes = 0, rate = 0;
+};
+
+// One curve for each kernel among the points of so many threads.
+template <class Curve>
+std::vector<Curve> curves_of(std::vector<Point> points, int threads) {
+  std::sort(points.begin(), points.end(),
+            [](const Point& a, const Point& b) { return a.bytes < b.bytes; });
+  std::map<std::string, Curve> curves;
+  for (const Point& point : points) {
+    if (point.threads != threads) continue;
+    Curve& curve = curves[point.kernel];
+    curve.log_bytes.push_back(std::log(point.bytes));
+    curve.bytes_per_second.push_back(point.rate);
+  }
+  std::vector<Curve> list;
+  for (auto& [kernel, curve] : curves) list.push_back(std::move(curve));
+  return list;
+}
+
 }  // namespace
 
 std::string to_string(Bound bound) {
-  return bound == Bound::compute ? "compute" : bound == Bound::bandwidth ? "bandwidth" : "latency";
+  switch (bound) {
+    case Bound::compute:
+      return "compute";
+    case Bound::bandwidth:
+      return "bandwidth";
+    case Bound::latency:
+      return "latency";
+    case Bound::overhead:
+      return "overhead";
+    default:
+      return "unknown";
+  }
 }
 
 Ceilings::Ceilings(const Json& file, const std::string& name, const std::string& space,
-                   const std::string& precision) {
+                   const std::string& precision, int threads)
+    : precision_(precision) {
   const Node root{file, name + ":"};
+  const auto measured = file.find("measured");
+  const bool from_sheet = measured != file.end() && *measured == false;
   if (file.contains("complete") && file["complete"] == false) {
     throw RequestError(name + ": is incomplete, since measuring was stopped; measure the machine " +
                        "anew with `ridgeline machine`");
@@ -69,62 +114,156 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
   spaces.path = name + ": spaces";
   const Node here =
       child(spaces, space, "measure it with `ridgeline machine --space " + space + "`");
-
-  peak_flops_ = 1e9 * positive(child(child(here, "peak_gflops"), precision));
-
-  const Node bandwidth = child(here, "bandwidth");
-  if (!bandwidth.json.is_array() || bandwidth.json.empty()) {
-    throw RequestError(bandwidth.path + " must be a list of measured points");
-  }
-  // With all threads: as many as the point with the most.
-  double most_threads = 0;
-  const auto point_at = [&](std::size_t i) {
-    return Node{bandwidth.json[i], bandwidth.path + "[" + std::to_string(i) + "]"};
-  };
-  for (std::size_t i = 0; i < bandwidth.json.size(); ++i) {
-    most_threads = std::max(most_threads, positive(child(point_at(i), "threads")));
-  }
-  struct Point {
-    double log_bytes, bytes_per_second;
-  };
-  std::vector<std::pair<std::string, std::vector<Point>>> kernels;
-  for (std::size_t i = 0; i < bandwidth.json.size(); ++i) {
-    const Node point = point_at(i);
-    if (positive(child(point, "threads")) != most_threads) continue;
-    const Node kernel = child(point, "kernel");
-    if (!kernel.json.is_string()) throw RequestError(kernel.path + " must be a kernel's name");
-    const std::string kernel_name = kernel.json.get<std::string>();
-    auto found = std::find_if(kernels.begin(), kernels.end(),
-                              [&](const auto& other) { return other.first == kernel_name; });
-    if (found == kernels.end()) found = kernels.insert(kernels.end(), {kernel_name, {}});
-    found->second.push_back({std::log(positive(child(point, "working_set_bytes"))),
-                             1e9 * positive(child(point, "gbytes_per_second"))});
-  }
-  for (auto& [kernel, points] : kernels) {
-    std::sort(points.begin(), points.end(),
-              [](const Point& a, const Point& b) { return a.log_bytes < b.log_bytes; });
-    Curve curve;
-    curve.kernel = kernel;
-    for (const Point& point : points) {
-      curve.log_bytes.push_back(point.log_bytes);
-      curve.bytes_per_second.push_back(point.bytes_per_second);
-    }
-    curves_.push_back(std::move(curve));
-  }
-
-  const Node dispatch = child(here, "dispatch");
-  dispatch_seconds_ = best_seconds(child(dispatch, "empty_kernel"));
-  // A device has no kernels on the calling thread, and not every team can have a barrier.
-  single_dispatch_seconds_ = dispatch.json.contains("single_thread_kernel")
-                                 ? best_seconds(child(dispatch, "single_thread_kernel"))
-                                 : dispatch_seconds_;
-  barrier_seconds_ =
-      dispatch.json.contains("team_barrier") ? best_seconds(child(dispatch, "team_barrier")) : 0;
+  const bool host = space == "serial" || space == "openmp";
+  read_bandwidth(here.json, here.path, from_sheet, host ? threads : 0);
+  if (!host || all_.threads == 1) one_.reset();
+  read_peak(spaces.json, spaces.path, space, from_sheet);
+  read_dispatch(here.json, here.path, from_sheet);
+  read_chains(here.json, here.path);
   read_transfers(here.json, here.path);
+  if (host && threads > 0 && !from_sheet && all_.threads != threads) {
+    notes_.push_back(name + " has ceilings of " + std::to_string(all_.threads) +
+                     (all_.threads == 1 ? " thread" : " threads") + " and none of " +
+                     std::to_string(threads) + ", as this run has");
+  }
+}
+
+void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool from_sheet,
+                              int threads) {
+  const Node list = child({space, path}, "bandwidth");
+  if (!list.json.is_array() || (list.json.empty() && !from_sheet)) {
+    throw RequestError(list.path + " must be a list of measured points");
+  }
+  std::vector<Point> points;
+  std::set<int> counts;
+  for (std::size_t i = 0; i < list.json.size(); ++i) {
+    const Node node{list.json[i], list.path + "[" + std::to_string(i) + "]"};
+    Point point;
+    point.threads = static_cast<int>(positive(child(node, "threads")));
+    point.kernel = text_of(child(node, "kernel"));
+    // Pages and stores are a choice of the program: the faster one is the ceiling.
+    for (const char* key : {"pages", "stores"}) {
+      const auto variant = node.json.find(key);
+      if (variant != node.json.end() && variant->is_string()) {
+        point.kernel += "/" + variant->get<std::string>();
+      }
+    }
+    point.bytes = positive(child(node, "working_set_bytes"));
+    point.rate = 1e9 * positive(child(node, "gbytes_per_second"));
+    counts.insert(point.threads);
+    points.push_back(std::move(point));
+  }
+  if (counts.empty()) return;
+  all_.threads = *counts.rbegin();
+  if (threads > 0) {
+    all_.threads = *counts.begin();
+    for (const int count : counts) {
+      if (count <= threads) all_.threads = count;
+    }
+  }
+  all_.curves = curves_of<Curve>(points, all_.threads);
+  if (counts.count(1) == 0) return;
+  one_.emplace();
+  one_->threads = 1;
+  one_->curves = curves_of<Curve>(points, 1);
+}
+
+void Ceilings::read_peak(const Json& spaces, const std::string& path, const std::string& space,
+                         bool from_sheet) {
+  const Node here = child({spaces, path}, space);
+  const Node peaks = child(here, "peak_gflops");
+  if (from_sheet && !peaks.json.contains(precision_)) return;
+  const double whole = 1e9 * positive(child(peaks, precision_));
+  const bool host = space == "serial" || space == "openmp";
+  const auto concurrency = here.json.find("concurrency");
+  const int most = concurrency != here.json.end() && concurrency->is_number_integer()
+                       ? concurrency->get<int>()
+                       : all_.threads;
+  const auto peak_of = [&](int threads) {
+    const auto list = here.json.find("peaks");
+    if (list != here.json.end() && list->is_array()) {
+      for (std::size_t i = 0; i < list->size(); ++i) {
+        const Node node{(*list)[i], here.path + ".peaks[" + std::to_string(i) + "]"};
+        if (text_of(child(node, "precision")) != precision_ ||
+            static_cast<int>(positive(child(node, "threads"))) != threads) {
+          continue;
+        }
+        return 1e9 * positive(child(node, "gflops"));
+      }
+    }
+    if (threads == 1 && spaces.contains("serial") && spaces["serial"].contains("peak_gflops") &&
+        spaces["serial"]["peak_gflops"].contains(precision_)) {
+      const Node serial = child(child({spaces, path}, "serial"), "peak_gflops");
+      return 1e9 * positive(child(serial, precision_));
+    }
+    // Cores do not share what multiplies and adds.
+    return whole * threads / std::max(1, most);
+  };
+  all_.peak_flops = !host || from_sheet || all_.threads == most ? whole : peak_of(all_.threads);
+  if (one_) one_->peak_flops = peak_of(1);
+}
+
+void Ceilings::read_dispatch(const Json& space, const std::string& path, bool from_sheet) {
+  const Node dispatch = child({space, path}, "dispatch");
+  has_dispatch_ = !from_sheet || dispatch.json.contains("empty_kernel");
+  if (!has_dispatch_) return;
+  all_.dispatch_seconds = best_seconds(child(dispatch, "empty_kernel"));
+  // A device has no kernels on the calling thread, and not every team can have a barrier.
+  all_.single_dispatch_seconds = dispatch.json.contains("single_thread_kernel")
+                                     ? best_seconds(child(dispatch, "single_thread_kernel"))
+                                     : all_.dispatch_seconds;
+  all_.barrier_seconds =
+      dispatch.json.contains("team_barrier") ? best_seconds(child(dispatch, "team_barrier")) : 0;
+  if (!one_) return;
+  one_->dispatch_seconds = one_->single_dispatch_seconds = all_.single_dispatch_seconds;
+}
+
+void Ceilings::read_chains(const Json& space, const std::string& path) {
+  const auto chain = space.find("chain");
+  if (chain == space.end()) return;
+  if (!chain->is_array()) throw RequestError(path + ".chain must be a list of measured points");
+  std::map<double, std::vector<Point>> by_arena;
+  for (std::size_t i = 0; i < chain->size(); ++i) {
+    const Node node{(*chain)[i], path + ".chain[" + std::to_string(i) + "]"};
+    Point point;
+    point.threads = static_cast<int>(positive(child(node, "threads")));
+    point.kernel = text_of(child(node, "kernel"));
+    point.bytes = positive(child(node, "bytes"));
+    point.rate = 1e9 * positive(child(node, "gbytes_per_second"));
+    by_arena[positive(child(node, "arena_bytes"))].push_back(point);
+  }
+  for (const auto& [arena, points] : by_arena) {
+    for (Set* const set : {&all_, one_ ? &*one_ : nullptr}) {
+      if (set == nullptr) continue;
+      for (Curve& curve : curves_of<Curve>(points, set->threads)) {
+        set->chains.emplace_back(arena, std::move(curve));
+      }
+    }
+  }
+}
+
+std::vector<std::string> Ceilings::absent() const {
+  std::vector<std::string> names;
+  if (all_.peak_flops == 0) names.push_back("peak_gflops." + precision_);
+  if (all_.curves.empty()) names.push_back("bandwidth");
+  if (!has_dispatch_) names.push_back("dispatch");
+  return names;
+}
+
+Ceilings Ceilings::with_dispatch(double seconds) const {
+  Ceilings ceilings = *this;
+  if (has_dispatch_) return ceilings;
+  ceilings.has_dispatch_ = true;
+  ceilings.all_.dispatch_seconds = ceilings.all_.single_dispatch_seconds = seconds;
+  return ceilings;
 }
 
 void Ceilings::read_transfers(const Json& space, const std::string& path) {
   const auto transfer = space.find("transfer");
+  const auto link = space.find("link_gbytes_per_second");
+  if (link != space.end() && !link->is_null()) {
+    link_ = 1e9 * positive({*link, path + ".link_gbytes_per_second"});
+  }
   if (transfer == space.end()) return;
   if (!transfer->is_array())
     throw RequestError(path + ".transfer must be a list of measured points");
@@ -144,44 +283,78 @@ void Ceilings::read_transfers(const Json& space, const std::string& path) {
 }
 
 double Ceilings::transfer_seconds(double bytes_to_space, double bytes_to_host) const {
+  if (link_ > 0) return (bytes_to_space + bytes_to_host) / link_;
   double seconds = 0;
   if (to_space_ && bytes_to_space > 0) seconds += to_space_->at(bytes_to_space);
   if (to_host_ && bytes_to_host > 0) seconds += to_host_->at(bytes_to_host);
   return seconds;
 }
 
-double Ceilings::Curve::at(double log_working_set) const {
-  const auto above = std::lower_bound(log_bytes.begin(), log_bytes.end(), log_working_set);
+double Ceilings::Curve::at(double bytes) const {
+  const double log_size = std::log(std::max(bytes, 1.0));
+  const auto above = std::lower_bound(log_bytes.begin(), log_bytes.end(), log_size);
   if (above == log_bytes.begin()) return bytes_per_second.front();
   if (above == log_bytes.end()) return bytes_per_second.back();
   const std::size_t i = static_cast<std::size_t>(above - log_bytes.begin());
-  const double part = (log_working_set - log_bytes[i - 1]) / (log_bytes[i] - log_bytes[i - 1]);
+  const double part = (log_size - log_bytes[i - 1]) / (log_bytes[i] - log_bytes[i - 1]);
   return bytes_per_second[i - 1] + part * (bytes_per_second[i] - bytes_per_second[i - 1]);
 }
 
-double Ceilings::bandwidth(double working_set_bytes) const {
-  const double log_working_set = std::log(std::max(working_set_bytes, 1.0));
+double Ceilings::Set::bandwidth(double working_set_bytes) const {
   double fastest = 0;
-  for (const Curve& curve : curves_) fastest = std::max(fastest, curve.at(log_working_set));
+  for (const Curve& curve : curves) fastest = std::max(fastest, curve.at(working_set_bytes));
+  return fastest;
+}
+
+double Ceilings::Set::chain_bandwidth(double bytes, double reuse_bytes) const {
+  // The largest measured arena that is no larger than what is touched in between: its data are
+  // found in a level that is at least as near.
+  double arena = chains.front().first;
+  for (const auto& [size, curve] : chains) {
+    if (size <= reuse_bytes) arena = size;
+  }
+  double fastest = 0;
+  for (const auto& [size, curve] : chains) {
+    if (size == arena) fastest = std::max(fastest, curve.at(bytes));
+  }
   return fastest;
 }
 
 Placement Ceilings::place(const Work& work) const {
+  const bool on_one_thread =
+      one_ && work.parallel_dispatches == 0 && work.single_dispatches > 0 && work.barriers == 0;
+  const Set& set = on_one_thread ? *one_ : all_;
   Placement placement;
-  placement.compute_seconds = work.flops / peak_flops_;
-  placement.bandwidth_seconds = work.bytes / bandwidth(work.working_set_bytes);
-  placement.latency_seconds = work.parallel_dispatches * dispatch_seconds_ +
-                              work.single_dispatches * single_dispatch_seconds_ +
-                              work.barriers * barrier_seconds_;
+  placement.threads = set.threads;
+  if (set.peak_flops > 0) placement.compute_seconds = work.flops / set.peak_flops;
+  if (!set.curves.empty()) {
+    const bool in_chain = work.reuse_bytes > 0 && !set.chains.empty();
+    placement.bandwidth_seconds =
+        work.bytes / (in_chain ? set.chain_bandwidth(work.bytes, work.reuse_bytes)
+                               : set.bandwidth(work.working_set_bytes));
+  }
+  placement.latency_seconds = work.parallel_dispatches * set.dispatch_seconds +
+                              work.single_dispatches * set.single_dispatch_seconds +
+                              work.barriers * set.barrier_seconds;
   placement.ceiling_seconds = placement.latency_seconds;
-  placement.bound = Bound::latency;
+  placement.ceiling = Bound::latency;
   if (placement.bandwidth_seconds > placement.ceiling_seconds) {
     placement.ceiling_seconds = placement.bandwidth_seconds;
-    placement.bound = Bound::bandwidth;
+    placement.ceiling = Bound::bandwidth;
   }
   if (placement.compute_seconds > placement.ceiling_seconds) {
     placement.ceiling_seconds = placement.compute_seconds;
-    placement.bound = Bound::compute;
+    placement.ceiling = Bound::compute;
+  }
+  const bool dispatches = work.parallel_dispatches + work.single_dispatches + work.barriers > 0;
+  if ((set.peak_flops == 0 && work.flops > 0) || (set.curves.empty() && work.bytes > 0) ||
+      (!has_dispatch_ && dispatches)) {
+    placement.ceiling = Bound::unknown;
+  }
+  placement.bound = placement.ceiling;
+  if (placement.bound != Bound::unknown &&
+      placement.ceiling_seconds < kLeastExplained * work.seconds) {
+    placement.bound = Bound::overhead;
   }
   placement.intensity = work.bytes > 0 ? work.flops / work.bytes : 0;
   if (work.seconds > 0) {

@@ -1,20 +1,46 @@
 #include "model/roofline.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace ridgeline::model {
 namespace {
 
-Work work_of(const layers::Counts& counts, const LaunchCount& launches, const Timing& seconds) {
+Work work_of(const layers::Counts& counts, const LaunchCount& launches, const Timing& seconds,
+             double step_bytes) {
   Work work;
   work.flops = counts.flops;
   work.bytes = counts.bytes;
   work.working_set_bytes = counts.working_set_bytes;
+  // A step touches all of its memory before it comes back to the same place.
+  work.reuse_bytes = step_bytes;
   work.parallel_dispatches = double(launches.parallel);
   work.single_dispatches = double(launches.single);
   work.barriers = double(launches.barriers);
   work.seconds = seconds.median;
   return work;
+}
+
+/// The whole step's placement, given that of its work as if it were one kernel.
+Placement placement_of_step(const Roofline& roofline, Placement whole) {
+  whole.compute_seconds = whole.bandwidth_seconds = whole.latency_seconds = 0;
+  whole.ceiling_seconds = 0;
+  for (const LayerRecord& record : roofline.records) {
+    whole.compute_seconds += record.placement.compute_seconds;
+    whole.bandwidth_seconds += record.placement.bandwidth_seconds;
+    whole.latency_seconds += record.placement.latency_seconds;
+    whole.ceiling_seconds += record.placement.ceiling_seconds;
+  }
+  double largest = 0;
+  for (const auto& [bound, share] : bound_shares(roofline)) {
+    if (share <= largest) continue;
+    largest = share;
+    whole.bound = bound;
+  }
+  const double seconds = roofline.total.median;
+  whole.fraction_of_ceiling = seconds > 0 ? whole.ceiling_seconds / seconds : 0;
+  whole.above_roof = seconds > 0 && seconds < whole.ceiling_seconds;
+  return whole;
 }
 
 }  // namespace
@@ -24,17 +50,35 @@ Roofline place_under(const Ceilings& ceilings, const StepTiming& step) {
   for (const PartTiming& part : step.parts) {
     LayerRecord record;
     static_cast<PartTiming&>(record) = part;
-    record.placement = ceilings.place(work_of(part.counts, part.launches, part.seconds));
+    record.placement = ceilings.place(
+        work_of(part.counts, part.launches, part.seconds, step.counts.working_set_bytes));
     roofline.sum_of_records += part.seconds.median;
     roofline.records.push_back(std::move(record));
   }
   roofline.total = step.total;
   roofline.counts = step.counts;
-  roofline.placement = ceilings.place(work_of(step.counts, step.launches, step.total));
+  roofline.empty_seconds = step.empty_seconds;
+  roofline.placement =
+      placement_of_step(roofline, ceilings.place(work_of(step.counts, step.launches, step.total,
+                                                         step.counts.working_set_bytes)));
   return roofline;
 }
 
+std::map<Bound, double> bound_shares(const Roofline& roofline) {
+  std::map<Bound, double> shares;
+  for (const LayerRecord& record : roofline.records) {
+    if (record.placement.ceiling_seconds == 0) continue;  // no work
+    shares[record.placement.bound] += record.seconds.median;
+  }
+  for (auto& [bound, seconds] : shares) seconds /= std::max(roofline.sum_of_records, 1e-300);
+  return shares;
+}
+
 namespace {
+
+io::Json optional_number(const std::optional<double>& value) {
+  return value ? io::Json(*value) : io::Json();
+}
 
 // The keys that a record and the total share.
 io::Json placed(const layers::Counts& counts, const Timing& seconds, const Placement& placement) {
@@ -47,7 +91,13 @@ io::Json placed(const layers::Counts& counts, const Timing& seconds, const Place
   json["seconds"] = seconds;
   json["gflops_per_second"] = placement.gflops;
   json["gbytes_per_second"] = placement.gbytes_per_second;
-  json["bound"] = to_string(placement.bound);
+  json["bound"] =
+      placement.bound == Bound::unknown ? io::Json() : io::Json(to_string(placement.bound));
+  json["largest_ceiling"] = to_string(placement.ceiling);
+  json["compute_seconds"] = placement.compute_seconds;
+  json["bandwidth_seconds"] = placement.bandwidth_seconds;
+  json["latency_seconds"] = placement.latency_seconds;
+  json["ceiling_threads"] = placement.threads;
   json["ceiling_seconds"] = placement.ceiling_seconds;
   json["fraction_of_ceiling"] = placement.fraction_of_ceiling;
   json["above_roof"] = placement.above_roof;
@@ -67,10 +117,12 @@ void to_json(io::Json& json, const Roofline& roofline) {
                       {"single_dispatches", record.launches.single},
                       {"barriers", record.launches.barriers}};
     entry.update(placed(record.counts, record.seconds, record.placement));
+    entry["empty_kernels_seconds"] = optional_number(record.empty_seconds);
     json["records"].push_back(std::move(entry));
   }
   json["total"] = placed(roofline.counts, roofline.total, roofline.placement);
   json["total"]["sum_of_records_seconds"] = roofline.sum_of_records;
+  json["total"]["empty_kernels_seconds"] = optional_number(roofline.empty_seconds);
 }
 
 }  // namespace ridgeline::model

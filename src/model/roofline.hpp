@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "io/json.hpp"
@@ -19,8 +21,14 @@ struct Roofline {
   Timing total;               ///< of the whole step run end to end, without the records' fences
   double sum_of_records = 0;  ///< seconds, of the medians
   layers::Counts counts;
-  Placement placement;  ///< of the whole step
+  /// Of the whole step: its ceilings are the sums of the records', since they run one after the
+  /// other, and its bound is the one that holds back the largest part of their time.
+  Placement placement;
+  std::optional<double> empty_seconds;  ///< of a step whose kernels do nothing; of a host
 };
+
+/// Returns the share of the records' time that each bound holds back.
+std::map<Bound, double> bound_shares(const Roofline& roofline);
 
 /// Places a timed step and each of its parts.
 Roofline place_under(const Ceilings& ceilings, const StepTiming& step);

@@ -79,16 +79,30 @@ StepTiming time_step(const Space& instance, std::shared_ptr<const network::Netwo
 
   StepTiming result;
   result.total = timing.a;
+  PartRecorder<Space> empty_recorder(instance, record_of);
+  if constexpr (kIsHost<Space>) {
+    const EmptyLaunches empty;
+    measuring.min_seconds /= 10;
+    result.empty_seconds = ratio_in_turn(
+                               instance, end_to_end, instance,
+                               [&] {
+                                 step.run(&empty_recorder);
+                                 empty_recorder.collect();
+                               },
+                               measuring)
+                               .a.median;
+  }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const layers::Counts counts = plan->counts(parts[i], options.batch, sizeof(T));
     if (record_of[i] < result.parts.size()) {
       result.parts[record_of[i]].counts += counts;
     } else {
-      result.parts.push_back({parts[i], counts, {}, recorder.timing(record_of[i])});
+      result.parts.push_back({parts[i], counts, {}, recorder.timing(record_of[i]), {}});
     }
   }
   for (std::size_t i = 0; i < result.parts.size(); ++i) {
     result.parts[i].launches = recorder.launches(i);
+    if (kIsHost<Space>) result.parts[i].empty_seconds = empty_recorder.timing(i).median;
     result.launches += result.parts[i].launches;
   }
   result.counts = plan->step_counts(options.training, options.batch, sizeof(T));

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/launch.hpp"
@@ -16,14 +17,16 @@ struct PartTiming {
   layers::Counts counts;
   LaunchCount launches;
   Timing seconds;
+  std::optional<double> empty_seconds;  ///< median with kernels that do nothing; of a host
 };
 
 /// A step, or an inference, part by part.
 struct StepTiming {
   std::vector<PartTiming> parts;  ///< in the order they run
   Timing total;                   ///< of the whole step run end to end, without the parts' fences
-  LaunchCount launches;           ///< of all parts
-  layers::Counts counts;          ///< of the whole step
+  std::optional<double> empty_seconds;  ///< the same, median with kernels that do nothing
+  LaunchCount launches;                 ///< of all parts
+  layers::Counts counts;                ///< of the whole step
 };
 
 struct StepOptions {

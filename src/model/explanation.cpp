@@ -1,0 +1,145 @@
+#include "model/explanation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "io/units.hpp"
+
+namespace ridgeline::model {
+namespace {
+
+/// Layers that take less of a step are not spoken of.
+constexpr double kLeastShare = 0.01;
+
+std::string percent(double share) {
+  return share > 0 && share < 0.005 ? "under 1 %" : fmt::format("{:.0f} %", 100 * share);
+}
+
+std::string name_of(const LayerRecord& record) {
+  return record.part.layer == "loss" || record.part.layer == "optimizer"
+             ? record.part.layer
+             : record.part.layer + " " + layers::to_string(record.part.phase);
+}
+
+/// "a, b and c".
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  }
+  return text;
+}
+
+bool counts_for_something(const LayerRecord& record, const Roofline& roofline) {
+  return record.placement.ceiling_seconds > 0 &&
+         record.seconds.median >= kLeastShare * roofline.sum_of_records;
+}
+
+/// "batch 1: 72 % of the step's time is overhead, 20 % bandwidth and 8 % compute".
+std::string shares_sentence(const Roofline& roofline, const std::string& what) {
+  std::vector<std::pair<double, std::string>> parts;
+  for (const auto& [bound, share] : bound_shares(roofline)) {
+    if (share >= 0.005) parts.push_back({share, percent(share) + " " + to_string(bound)});
+  }
+  std::sort(parts.rbegin(), parts.rend());
+  std::vector<std::string> names;
+  for (const auto& [share, text] : parts) names.push_back(text);
+  return fmt::format("the {}'s time is {} bound; its ceilings explain {} of it", what,
+                     listed(names), percent(roofline.placement.fraction_of_ceiling));
+}
+
+/// How near to their ceilings the layers come.
+std::string fraction_sentence(const Roofline& roofline) {
+  const LayerRecord* best = nullptr;
+  const LayerRecord* longest = nullptr;
+  for (const LayerRecord& record : roofline.records) {
+    if (!counts_for_something(record, roofline)) continue;
+    if (!best || record.placement.fraction_of_ceiling > best->placement.fraction_of_ceiling) {
+      best = &record;
+    }
+    if (!longest || record.seconds.median > longest->seconds.median) longest = &record;
+  }
+  if (!best) return "";
+  const double most = best->placement.fraction_of_ceiling;
+  if (most < kLeastExplained) {
+    return fmt::format("no layer reaches {:.0f} % of any ceiling",
+                       5 * std::ceil(std::max(most, 1e-9) * 20 + 1e-9));
+  }
+  const double share = longest->seconds.median / roofline.sum_of_records;
+  return fmt::format("{} takes most, {}, at {} of its {} ceiling", name_of(*longest),
+                     percent(share), percent(longest->placement.fraction_of_ceiling),
+                     to_string(longest->placement.ceiling));
+}
+
+/// What launching takes, where overhead holds something back.
+std::string launch_sentence(const Roofline& roofline, const std::string& what) {
+  const auto shares = bound_shares(roofline);
+  const auto overhead = shares.find(Bound::overhead);
+  if (overhead == shares.end() || overhead->second < 0.05 || !roofline.empty_seconds) return "";
+  const double part = *roofline.empty_seconds / std::max(roofline.total.median, 1e-300);
+  return fmt::format("with kernels that do nothing the {} takes {}, {} of its time: {}", what,
+                     io::show_seconds(*roofline.empty_seconds), percent(part),
+                     part >= kLeastExplained * overhead->second
+                         ? "launching them is what the overhead is"
+                         : "most of the overhead is in the kernels themselves");
+}
+
+/// "from batch 64 on fc1 forward and fc2 forward are bound by arithmetic", for a bound.
+std::vector<std::string> turning_points(const std::vector<BatchRoofline>& batches, Bound bound,
+                                        const std::string& words) {
+  std::map<std::size_t, std::vector<std::string>> from;
+  const std::vector<LayerRecord>& last = batches.back().roofline.records;
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    if (!counts_for_something(last[i], batches.back().roofline)) continue;
+    std::size_t first = batches.size();
+    while (first > 0 && i < batches[first - 1].roofline.records.size() &&
+           batches[first - 1].roofline.records[i].placement.bound == bound) {
+      --first;
+    }
+    if (first < batches.size()) from[first].push_back(name_of(last[i]));
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [first, names] : from) {
+    sentences.push_back(fmt::format(
+        "{} {} {} bound by {}",
+        first == 0 ? "at every batch" : fmt::format("from batch {} on", batches[first].batch),
+        listed(names), names.size() == 1 ? "is" : "are", words));
+  }
+  return sentences;
+}
+
+}  // namespace
+
+std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool training) {
+  std::vector<std::string> sentences;
+  const std::string what = training ? "step" : "inference";
+  const auto add = [&](const BatchRoofline& at, const std::string& sentence) {
+    if (sentence.empty()) return;
+    sentences.push_back(
+        (batches.size() > 1 ? fmt::format("at batch {} ", at.batch) : std::string()) + sentence);
+  };
+  std::vector<const BatchRoofline*> told = {&batches.front()};
+  if (batches.size() > 1) told.push_back(&batches.back());
+  for (const BatchRoofline* const at : told) {
+    if (at->roofline.records.empty()) continue;
+    add(*at, shares_sentence(at->roofline, what));
+    add(*at, fraction_sentence(at->roofline));
+    add(*at, launch_sentence(at->roofline, what));
+  }
+  if (batches.size() > 1) {
+    for (const auto& [bound, words] : {std::pair<Bound, std::string>{Bound::compute, "arithmetic"},
+                                       {Bound::bandwidth, "bandwidth"},
+                                       {Bound::latency, "latency"}}) {
+      for (const std::string& sentence : turning_points(batches, bound, words)) {
+        sentences.push_back(sentence);
+      }
+    }
+  }
+  return sentences;
+}
+
+}  // namespace ridgeline::model
