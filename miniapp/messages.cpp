@@ -35,8 +35,4 @@ void show_progress(const std::string& text) {
   std::cerr << '\r' << printable(text) << "\033[K" << std::flush;
 }
 
-void print(const std::string& text) { std::cout << text; }
-
-bool flush_output() { return static_cast<bool>(std::cout.flush()); }
-
 }  // namespace ridgeline::miniapp

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
@@ -46,21 +45,21 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   io::Table table({{"layer", "layer", io::Align::left},
-                   {"phase", "phase", io::Align::left},
-                   {"FLOPs", "flops"},
-                   {"bytes", "bytes"},
-                   {"FLOP/B", "flops_per_byte"},
-                   {"time", "seconds"},
-                   {"GFLOP/s", "gflops_per_second"},
-                   {"GB/s", "gbytes_per_second"},
-                   {"bound", "bound", io::Align::left},
-                   {"of ceiling", "fraction_of_ceiling"}});
+                   {"phase", "phase", io::Align::left, 0},
+                   {"FLOPs", "flops", io::Align::right, 3},
+                   {"bytes", "bytes", io::Align::right, 4},
+                   {"FLOP/B", "flops_per_byte", io::Align::right, 2},
+                   {"time", "seconds", io::Align::right, 0},
+                   {"GFLOP/s", "gflops_per_second", io::Align::right, 2},
+                   {"GB/s", "gbytes_per_second", io::Align::right, 5},
+                   {"bound", "bound", io::Align::left, 0},
+                   {"of ceiling", "fraction_of_ceiling", io::Align::right, 0}});
   for (const model::LayerRecord& record : roofline.records) {
     add_row(table, record.part.layer, layers::to_string(record.part.phase), record.counts,
             record.seconds, record.placement);
   }
   add_row(table, "total", "end to end", roofline.counts, roofline.total, roofline.placement);
-  table.print(std::cout, format);
+  print(table, format);
 }
 
 Status run(const RooflineOptions& options, const CommonOptions& common) {
@@ -131,8 +130,8 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
     io::write_json(options.output, json);
   }
   if (format == io::TableFormat::table) {
-    print(fmt::format("{}, batch {}, {} on {}\n\n", deck.title, measuring.batch, precision,
-                      to_string(space)));
+    print_wrapped(fmt::format("{}, batch {}, {} on {}\n\n", deck.title, measuring.batch, precision,
+                              to_string(space)));
   }
   print_roofline(roofline, format);
   warn_of(disturbance);
