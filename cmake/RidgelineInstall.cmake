@@ -1,4 +1,8 @@
-# The package that find_package(ridgeline) finds.
+# What `cmake --install` puts into a prefix, which may be moved afterwards:
+#   bin/ridgeline
+#   lib/, include/ridgeline/, lib/cmake/ridgeline/   the package that find_package(ridgeline) finds
+#   lib/ridgeline/kokkos/                            the Kokkos that was built here, if it was
+#   share/ridgeline/                                 README, docs, inputs and jobs, as in a clone
 
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline")
@@ -10,9 +14,28 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/"
 install(EXPORT ridgeline NAMESPACE ridgeline:: FILE ridgelineTargets.cmake
   DESTINATION "${package_dir}")
 
+# The library needs the very Kokkos that it was built with: another one has other types in it. One that
+# was built here goes along, in a folder of its own, where it replaces no other Kokkos of the prefix.
+set(ridgeline_kokkos_dir "${Kokkos_DIR}")
+set(ridgeline_kokkos_kernels_dir "${KokkosKernels_DIR}")
+if(RIDGELINE_KOKKOS_PREFIX)
+  set(kokkos "${CMAKE_INSTALL_LIBDIR}/ridgeline/kokkos")
+  install(DIRECTORY "${RIDGELINE_KOKKOS_PREFIX}/" DESTINATION "${kokkos}" USE_SOURCE_PERMISSIONS
+    PATTERN "complete" EXCLUDE)
+  foreach(variable ridgeline_kokkos_dir ridgeline_kokkos_kernels_dir)
+    cmake_path(RELATIVE_PATH ${variable} BASE_DIRECTORY "${RIDGELINE_KOKKOS_PREFIX}")
+    set(${variable} "${kokkos}/${${variable}}")
+  endforeach()
+  # Two of its package's files name the folder that it was built in.
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/RelocateKokkos.cmake.in"
+    "${PROJECT_BINARY_DIR}/RelocateKokkos.cmake" @ONLY)
+  install(SCRIPT "${PROJECT_BINARY_DIR}/RelocateKokkos.cmake")
+endif()
+
 configure_package_config_file(
   "${CMAKE_CURRENT_LIST_DIR}/ridgelineConfig.cmake.in" "${PROJECT_BINARY_DIR}/ridgelineConfig.cmake"
   INSTALL_DESTINATION "${package_dir}"
+  PATH_VARS ridgeline_kokkos_dir ridgeline_kokkos_kernels_dir
   NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/ridgelineConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
@@ -20,3 +43,15 @@ install(FILES
   "${PROJECT_BINARY_DIR}/ridgelineConfig.cmake" "${PROJECT_BINARY_DIR}/ridgelineConfigVersion.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindHwloc.cmake"
   DESTINATION "${package_dir}")
+
+set(share "${CMAKE_INSTALL_DATADIR}/ridgeline")
+install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE"
+  DESTINATION "${share}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
+  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
+  FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5")
+# The job that installs what a build needs stays in the clone.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/jobs" DESTINATION "${share}" USE_SOURCE_PERMISSIONS
+  FILES_MATCHING PATTERN "*.sh" PATTERN "*.slurm" PATTERN "*.py" PATTERN "README.md"
+  PATTERN "dependencies.sh" EXCLUDE PATTERN "__pycache__" EXCLUDE)

@@ -2,6 +2,7 @@
 # upstream's release, or else Debian's source package, built here. Sets
 #   Kokkos_DIR, KokkosKernels_DIR    for find_package() after project()
 #   RIDGELINE_KOKKOS_ORIGIN          in words, for `ridgeline info`
+#   RIDGELINE_KOKKOS_PREFIX          where it was built here; empty if it was installed
 #   CMAKE_CXX_COMPILER               in a CUDA build: that Kokkos's nvcc_wrapper
 
 list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}/kokkos")
@@ -75,6 +76,7 @@ string(CONCAT ridgeline_kokkos_request
   "$ENV{Kokkos_ROOT}|$ENV{KokkosKernels_ROOT}|$ENV{CMAKE_PREFIX_PATH}")
 if(NOT ridgeline_kokkos_request STREQUAL "${RIDGELINE_KOKKOS_CHOSEN_FOR}"
    OR NOT "${Kokkos_DIR};${KokkosKernels_DIR}" STREQUAL "${RIDGELINE_KOKKOS_CHOSEN_DIRS}"
+   OR NOT DEFINED RIDGELINE_KOKKOS_PREFIX
    OR NOT EXISTS "${Kokkos_DIR}/KokkosConfig.cmake"
    OR NOT EXISTS "${KokkosKernels_DIR}/KokkosKernelsConfig.cmake")
   ridgeline_choose_kokkos()

@@ -74,15 +74,19 @@ missing_libraries() {
   sed -n 's/^-- missing //p' "$folder/log"
 }
 
+# Everything that apt prints.
+log=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/dependencies.log")
+{ mkdir -p -- "$(dirname -- "$log")" && : >"$log"; } 2>/dev/null || log=/dev/null
+
 # Installs packages, or says on standard output why not.
 apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=120
   -o Acquire::http::Timeout=10 -o Acquire::Retries=2)
 ((EUID == 0)) || apt=(sudo "${apt[@]}")
 install() {
-  local log
-  echo "installing $*" >&2
-  if ! log=$("${apt[@]}" install --no-install-recommends "$@" </dev/null 2>&1); then
-    grep -m 1 '^E:' <<<"$log" || tail -n 1 <<<"$log"
+  local output
+  echo "installing $* (log: $log)" >&2
+  if ! output=$("${apt[@]}" install --no-install-recommends "$@" </dev/null 2>&1 | tee -a "$log"); then
+    grep -m 1 '^E:' <<<"$output" || tail -n 1 <<<"$output"
     return 1
   fi
 }
@@ -98,7 +102,7 @@ if command -v dpkg-query >/dev/null; then
   done
   if ((${#missing[@]} + ${#optional[@]} > 0)) &&
     { ((EUID == 0)) || command -v sudo >/dev/null; }; then
-    "${apt[@]}" update </dev/null >/dev/null 2>&1 || true # an old list may do
+    "${apt[@]}" update </dev/null >>"$log" 2>&1 || true # an old list may do
     if ((${#missing[@]} > 0)) && why=$(install "${missing[@]}"); then missing=(); fi
     for package in "${optional[@]}"; do
       reason=$(install "$package") || echo "no $package: $reason" >&2

@@ -9,10 +9,12 @@ usage() {
 Usage: jobs/gpu_characterise.sh [--build FOLDER] [--quick] [--results FOLDER]
        jobs/gpu_characterise.sh [--build FOLDER] --pack FILE.tar.gz
 
-  --build FOLDER    a build of Ridgeline (default: build/cuda of this clone)
+  --build FOLDER    a build of Ridgeline (default: build/cuda of this clone, or the installation that
+                    this job belongs to)
   --quick           within 8 minutes rather than 30
-  --results FOLDER  where the files go (default: build/results/characterise of this clone); beside it
-                    FOLDER.tar.gz holds all of them
+  --results FOLDER  where the files go (default: build/results/characterise of this clone; of an
+                    installation, ridgeline-characterise in this folder); beside it FOLDER.tar.gz holds
+                    all of them
   --pack FILE       measure nothing: put into FILE what another machine needs, libraries too but for
                     CUDA's own; unpack it there and run its jobs/gpu_characterise.sh
 
@@ -27,7 +29,11 @@ fail() {
 
 self=$(realpath -- "${BASH_SOURCE[0]}")
 root=$(dirname -- "$(dirname -- "$self")")
-build=$root/build/cuda results='' pack='' quick=()
+source "$root/jobs/lib.sh"
+build=$root/build/cuda default=$root/build/results/characterise results='' pack='' quick=()
+if installed=$(installed_ridgeline "$root"); then
+  build=$(dirname -- "$(dirname -- "$installed")") default=$PWD/ridgeline-characterise
+fi
 while (($# > 0)); do
   case $1 in
     --build | --results | --pack)
@@ -55,7 +61,7 @@ if [[ -n $pack ]]; then
   trap 'rm -rf "$folder"' EXIT
   copy=$folder/ridgeline
   mkdir -p "$copy"/{jobs,inputs,tests/references} "$copy"/build/cuda/{bin,lib,tests}
-  cp "$self" "$root/jobs/missing_data.sh" "$copy/jobs/"
+  cp "$self" "$root"/jobs/{lib,missing_data}.sh "$copy/jobs/"
   cp "$root"/inputs/*.{toml,h5} "$copy/inputs/"
   cp "$root"/tests/references/*.h5 "$copy/tests/references/"
   strip -o "$copy/build/cuda/bin/ridgeline" "$ridgeline"
@@ -73,7 +79,7 @@ if [[ -n $pack ]]; then
   exit
 fi
 
-results=${results:-$root/build/results/characterise}
+results=${results:-$default}
 # Nothing of an earlier run, perhaps on another machine, goes into the archive.
 if [[ -e $results ]]; then
   [[ -f $results/summary.txt ]] || fail "$results is there, and not of this job; name another folder"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a clone to a trained network under its roofline: installs what is missing, builds, measures
-# this machine, trains on Fashion-MNIST, and says of every layer what held it back.
+# this machine, trains on Fashion-MNIST, and says of every layer what held it back. From an installed
+# Ridgeline, beside whose decks it lies, the same with that one.
 set -euo pipefail
 
 usage() {
@@ -12,7 +13,8 @@ Usage: jobs/workstation.sh [--space openmp|cuda|serial] [--deck DECK]... [--all-
   --deck DECK       what to train (default: inputs/fashion_mlp.toml; repeatable)
   --all-decks       every deck of inputs/, one after the other
   --full            measure the machine at length instead of quickly
-  --results FOLDER  where the files go (default: build/results/workstation-SPACE of the clone)
+  --results FOLDER  where the files go (default: build/results/workstation-SPACE of the clone; of
+                    an installation, ridgeline-workstation-SPACE in this folder)
 
 Example: jobs/workstation.sh --space cuda
 END
@@ -23,6 +25,9 @@ fail() {
   exit 2
 }
 
+top=$(dirname -- "$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")")
+source "$top/jobs/lib.sh"
+
 space=openmp quick=(--quick) results='' decks=()
 while (($# > 0)); do
   case $1 in
@@ -31,11 +36,14 @@ while (($# > 0)); do
       case $1 in
         --space) space=$2 ;;
         --results) results=$(realpath -m -- "$2") ;;
-        --deck) decks+=("$(realpath -- "$2")") || fail "--deck $2: no such file" ;;
+        --deck)
+          [[ -f $2 ]] || fail "--deck $2: no such file"
+          decks+=("$(realpath -- "$2")")
+          ;;
       esac
       shift
       ;;
-    --all-decks) decks+=("$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")"/../inputs/*.toml) ;;
+    --all-decks) decks+=("$top"/inputs/*.toml) ;;
     --full) quick=() ;;
     --help | -h) usage && exit ;;
     *) fail "$1: no such option; see --help" ;;
@@ -48,19 +56,24 @@ case $space in
   *) fail "--space $space: only openmp, cuda and serial are possible" ;;
 esac
 
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-results=${results:-build/results/workstation-$space}
-export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
-
 step() { printf '\n== %s\n' "$*"; }
-ridgeline() { "build/$preset/bin/ridgeline" "$@"; }
+ridgeline() { "$program" "$@"; }
 
-step "Installing what is missing"
-if [[ $preset == cuda ]]; then jobs/dependencies.sh cuda data; else jobs/dependencies.sh data; fi
+if program=$(installed_ridgeline "$top"); then
+  results=${results:-ridgeline-workstation-$space} inputs=$top/inputs
+else
+  cd -- "$top"
+  results=${results:-build/results/workstation-$space} inputs=inputs program=build/$preset/bin/ridgeline
+  export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
-step "Building preset $preset"
-cmake --preset "$preset"
-cmake --build --preset "$preset" --target ridgeline_miniapp
+  step "Installing what is missing"
+  if [[ $preset == cuda ]]; then jobs/dependencies.sh cuda data; else jobs/dependencies.sh data; fi
+
+  step "Building preset $preset"
+  logged configuring "build/$preset/configure.log" cmake --preset "$preset"
+  logged building "build/$preset/build.log" \
+    cmake --build --preset "$preset" --target ridgeline_miniapp
+fi
 
 step "Measuring this machine"
 mkdir -p "$results"
@@ -68,20 +81,20 @@ ridgeline machine --space "$space" --output "$results/machine.json" "${quick[@]}
 
 chosen=${#decks[@]} failed=0
 declare -A seen
-((chosen > 0)) || decks=(inputs/fashion_mlp.toml)
+((chosen > 0)) || decks=("$inputs/fashion_mlp.toml")
 for deck in "${decks[@]}"; do
   name=$(basename "$deck" .toml)
   [[ ! -v seen[$name] ]] || fail "$deck: another deck has the same name, and their results would meet"
   seen[$name]=1
   # Data that are not there (Debian's dataset-fashion-mnist, fortunes) leave a deck out; whatever else is
   # wrong with one ends the job.
-  missing=$(jobs/missing_data.sh "$deck")
+  missing=$("$top/jobs/missing_data.sh" "$deck")
   if [[ -n $missing ]]; then
     missing="there is no ${missing%%$'\n'*}"
     ((chosen != 1)) || fail "$deck: $missing"
     echo "note: leaving out $name: $missing"
     if ((chosen > 1)); then continue; fi
-    deck=inputs/synthetic_mlp.toml name=synthetic_mlp
+    deck=$inputs/synthetic_mlp.toml name=synthetic_mlp
     echo "note: training $deck, on data made here, instead"
   fi
   ridgeline train "$deck" --space "$space" --dry-run --quiet >/dev/null || exit

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <iostream>
 #include <map>
 
 #include "io/table.hpp"
@@ -18,8 +17,8 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   const std::size_t batch = static_cast<std::size_t>(deck.train.batch);
   const std::size_t scalar = deck.network.precision == config::Precision::float32 ? 4 : 8;
   io::Table table({{"layer", "layer", io::Align::left},
-                   {"kind", "kind", io::Align::left},
-                   {"phase", "phase", io::Align::left},
+                   {"kind", "kind", io::Align::left, 2},
+                   {"phase", "phase", io::Align::left, 0},
                    {"output", "output_shape", io::Align::left},
                    {"parameters", "parameters"},
                    {"FLOPs a step", "flops"},
@@ -48,25 +47,27 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                    io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
                    io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes))});
   }
-  table.print(std::cout, format);
+  print(table, format);
   if (format != io::TableFormat::table) return;
   const layers::Target target{space == SpaceKind::cuda, network::gemm_backend(deck), scalar,
                               space == SpaceKind::openmp ? host_threads : 1};
   const network::Memory memory = plan.memory(target, batch, true);
   const layers::Counts total = plan.step_counts(true, batch, scalar);
   const data::Dataset& data = session.dataset;
-  print(fmt::format("\n{}: {} training and {} test samples of {}, {} on the host\n", deck.title,
-                    data.train.samples, data.test.samples, to_string(data.sample_shape),
-                    show_bytes(double(data.memory_bytes()))));
-  print(fmt::format("{} parameters in {}, {} of {} with {}, on {}\n", plan.trained_count(),
-                    config::to_string(deck.network.precision),
-                    io::show_count(deck.train.epochs, "epoch"),
-                    io::show_count(network::steps_per_epoch(deck, data.train.samples), "step"),
-                    io::show_count(deck.train.batch, "sample"), to_string(space)));
-  print(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B\n",
-                    show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
-  print(fmt::format(
-      "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})\n",
+  print("\n");
+  const auto say = [](const std::string& sentence) { print_wrapped(sentence + "\n", 2); };
+  say(fmt::format("{}: {} training and {} test samples of {}, {} on the host", deck.title,
+                  data.train.samples, data.test.samples, to_string(data.sample_shape),
+                  show_bytes(double(data.memory_bytes()))));
+  say(fmt::format("{} parameters in {}, {} of {} with {}, on {}", plan.trained_count(),
+                  config::to_string(deck.network.precision),
+                  io::show_count(deck.train.epochs, "epoch"),
+                  io::show_count(network::steps_per_epoch(deck, data.train.samples), "step"),
+                  io::show_count(deck.train.batch, "sample"), to_string(space)));
+  say(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B",
+                  show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
+  say(fmt::format(
+      "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})",
       show_bytes(double(memory.total())), show_bytes(double(memory.parameters)),
       show_bytes(double(memory.gradients)), show_bytes(double(memory.optimizer)),
       show_bytes(double(memory.activations)), show_bytes(double(memory.workspace))));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <optional>
 
 #include "data/load.hpp"
@@ -140,7 +139,7 @@ void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceK
   if (format != io::TableFormat::table) {
     io::Table table({{"samples", "samples"}, {"output", "output", io::Align::left}});
     table.add_row({io::Cell(inputs.test.samples), io::Cell(options.output)});
-    table.print(std::cout, format);
+    print(table, format);
   }
   note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
 }
@@ -165,7 +164,7 @@ void print_test_set(const config::Deck& deck, SpaceKind space, std::size_t batch
       {{"samples", "samples"}, {"test loss", "test_loss"}, {"test accuracy", "test_accuracy"}});
   table.add_row({io::Cell(test.samples), io::Cell(sums.mean_loss(), "{:.4f}"),
                  session.plan->has_labels() ? io::Cell(sums.accuracy(), "{:.4f}") : io::Cell()});
-  table.print(std::cout, format);
+  print(table, format);
 }
 
 // --prompt: the network writes on.
@@ -210,7 +209,7 @@ void write_text(const config::Deck& deck, const InferOptions& options, SpaceKind
     if (format == io::TableFormat::table) return print("\n");
     io::Table table({{"prompt", "prompt", io::Align::left}, {"text", "text", io::Align::left}});
     table.add_row({io::Cell(*options.prompt), io::Cell(text)});
-    table.print(std::cout, format);
+    print(table, format);
   });
 }
 

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -49,16 +48,17 @@ Status run(const std::string& format, const CommonOptions& common) {
     for (const auto& [key, value] : info["machine"].items()) {
       table.add_row({io::Cell(key), io::Cell(shown(value))});
     }
-    table.print(std::cout, io::TableFormat::csv);
+    print(table, io::TableFormat::csv);
     return Status::done;
   }
   print(fmt::format("ridgeline {} ({})\n", build_info().version, build_info().git_commit));
   print(fmt::format("{:<26}", "spaces"));
   for (const auto& space : info["spaces"]) print(fmt::format("{} ", space.get<std::string>()));
-  print(fmt::format("\n{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
-                    reason.empty() ? "" : " (" + reason + ")"));
+  print_wrapped(fmt::format("\n{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
+                            reason.empty() ? "" : " (" + reason + ")"),
+                26);
   for (const auto& [key, value] : info["machine"].items()) {
-    print(fmt::format("{:<26}{}\n", key, shown(value)));
+    print_wrapped(fmt::format("{:<26}{}\n", key, shown(value)), 26);
   }
   return Status::done;
 }

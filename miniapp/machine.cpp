@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -75,15 +74,15 @@ io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : i
 void print_levels(const MachineMeasurement& measurement) {
   const std::string small = machine::small_page_label();
   io::Table table({{"space", "space", io::Align::left},
-                   {"threads", "threads"},
-                   {"level", "level", io::Align::left},
+                   {"threads", "threads", io::Align::right, 0},
+                   {"level", "level", io::Align::left, 0},
                    {"size", "size"},
                    {"latency, " + small, "latency_small_pages"},
                    {"huge pages", "latency_huge_pages"},
                    {"read GB/s", "read"},
-                   {"write", "write"},
-                   {"copy", "copy"},
-                   {"scale", "scale"},
+                   {"write", "write", io::Align::right, 2},
+                   {"copy", "copy", io::Align::right, 2},
+                   {"scale", "scale", io::Align::right, 3},
                    {"triad", "triad"}});
   for (const SpaceMeasurement& space : measurement.spaces) {
     for (const int threads : thread_counts(space)) {
@@ -103,7 +102,7 @@ void print_levels(const MachineMeasurement& measurement) {
       }
     }
   }
-  table.print(std::cout, io::TableFormat::table);
+  print(table, io::TableFormat::table);
 }
 
 void print_costs(const MachineMeasurement& measurement) {
@@ -113,8 +112,8 @@ void print_costs(const MachineMeasurement& measurement) {
                    {"empty kernel", "empty_kernel"},
                    {"and fence", "empty_kernel_fenced"},
                    {"reduction", "reduction"},
-                   {"single-thread kernel", "single_thread_kernel"},
-                   {"team barrier", "team_barrier"}});
+                   {"single-thread kernel", "single_thread_kernel", io::Align::right, 2},
+                   {"barrier", "team_barrier"}});
   for (const SpaceMeasurement& space : measurement.spaces) {
     const auto& dispatch = space.dispatch;
     const auto optional_cell = [](const std::optional<Timing>& timing) {
@@ -126,7 +125,7 @@ void print_costs(const MachineMeasurement& measurement) {
          time_cell(dispatch.empty_kernel_fenced.median), time_cell(dispatch.reduction.median),
          optional_cell(dispatch.single_thread_kernel), optional_cell(dispatch.team_barrier)});
   }
-  table.print(std::cout, io::TableFormat::table);
+  print(table, io::TableFormat::table);
 }
 
 // A figure a row, for programs.
@@ -166,7 +165,7 @@ void print_figures(const MachineMeasurement& measurement, io::TableFormat format
           machine::readable_bytes(static_cast<double>(point.bytes)), 1, point.seconds.median, "s");
     }
   }
-  table.print(std::cout, format);
+  print(table, format);
 }
 
 void print_summary(const MachineMeasurement& measurement, io::TableFormat format) {

@@ -69,6 +69,8 @@ int run(std::vector<std::string> arguments) {
         });
     verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
         ->check(CLI::IsMember({"table", "csv", "json"}));
+    verb->add_flag_callback("--wide", print_wide,
+                            "Show every column (default: as many as fit the terminal, or else 80)");
     for (CLI::Option* option : verb->get_options()) {
       // An empty value is an unset variable of a script, and must not pass for no option at all.
       if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {

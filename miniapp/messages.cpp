@@ -40,8 +40,4 @@ io::Cell time_cell(const Timing& timing) {
                             (timing.is_wide() ? "~" : "") + show_seconds(timing.median));
 }
 
-void print(const std::string& text) { std::cout << text; }
-
-bool flush_output() { return static_cast<bool>(std::cout.flush()); }
-
 }  // namespace ridgeline::miniapp

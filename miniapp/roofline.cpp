@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
@@ -51,32 +50,33 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   io::Table table({{"layer", "layer", io::Align::left},
-                   {"phase", "phase", io::Align::left},
-                   {"FLOPs", "flops"},
-                   {"bytes", "bytes"},
-                   {"FLOP/B", "flops_per_byte"},
-                   {"time", "seconds"},
-                   {"GFLOP/s", "gflops_per_second"},
-                   {"GB/s", "gbytes_per_second"},
-                   {"bound", "bound", io::Align::left},
-                   {"of ceiling", "fraction_of_ceiling"}});
+                   {"phase", "phase", io::Align::left, 0},
+                   {"FLOPs", "flops", io::Align::right, 3},
+                   {"bytes", "bytes", io::Align::right, 4},
+                   {"FLOP/B", "flops_per_byte", io::Align::right, 2},
+                   {"time", "seconds", io::Align::right, 0},
+                   {"GFLOP/s", "gflops_per_second", io::Align::right, 2},
+                   {"GB/s", "gbytes_per_second", io::Align::right, 5},
+                   {"bound", "bound", io::Align::left, 0},
+                   {"of ceiling", "fraction_of_ceiling", io::Align::right, 0}});
   for (const model::LayerRecord& record : roofline.records) {
     add_row(table, record.part.layer, layers::to_string(record.part.phase), record.counts,
             record.seconds, record.placement);
   }
   add_row(table, "total", "end to end", roofline.counts, roofline.total, roofline.placement);
-  table.print(std::cout, format);
+  print(table, format);
 }
 
 // One row per layer and phase, one column per batch.
 void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
   std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
-                                     {"phase", "phase", io::Align::left}};
+                                     {"phase", "phase", io::Align::left, 0}};
+  // Of a table that is too wide the fractions are left out first.
   for (const model::BatchRoofline& at : batches) {
     const std::string key = fmt::format("batch_{}_", at.batch);
-    columns.push_back({fmt::format("batch {}", at.batch), key + "seconds"});
-    columns.push_back({"bound", key + "bound", io::Align::left});
-    columns.push_back({"of it", key + "fraction_of_ceiling"});
+    columns.push_back({fmt::format("batch {}", at.batch), key + "seconds", io::Align::right, 0});
+    columns.push_back({"bound", key + "bound", io::Align::left, 0});
+    columns.push_back({"of it", key + "fraction_of_ceiling", io::Align::right, 1});
   }
   io::Table table(columns);
   const auto add = [](const Timing& seconds, const model::Placement& placement,
@@ -102,7 +102,7 @@ void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFo
     add(at.roofline.total, at.roofline.placement, total);
   }
   table.add_row(total);
-  table.print(std::cout, format);
+  print(table, format);
 }
 
 // What stayed uncertain although repeats went on.
@@ -135,8 +135,8 @@ void print_head(const std::string& what, const io::Json& roofs, SpaceKind space)
   if (space == SpaceKind::openmp) {
     placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
   }
-  print(fmt::format("{} on {}{}\n", what, to_string(space), placed));
-  print(fmt::format(
+  print_wrapped(fmt::format("{} on {}{}\n", what, to_string(space), placed));
+  print_wrapped(fmt::format(
       "Ceilings of {}{}: {:.0f} GFLOP/s, {:.1f} GB/s from memory; ridge {:.1f} FLOP/B\n\n",
       roofs["machine_file"].get<std::string>(),
       space == SpaceKind::openmp ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")
@@ -288,7 +288,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
     }
     if (format == io::TableFormat::table) {
       print("\n");
-      for (const std::string& answer : answers) print("- " + answer + "\n");
+      for (const std::string& answer : answers) print_wrapped("- " + answer + "\n", 2);
     }
   }
   for (const std::string& text : measured.notes) note("note: " + text);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -48,11 +47,12 @@ std::vector<SpaceKind> spaces_of(const std::string& name) {
 }
 
 void print_study(const Study& study, io::TableFormat format) {
-  if (format == io::TableFormat::table) print(fmt::format("The claim: {}.\n\n", study.claim));
-  study.table.print(std::cout, format);
+  if (format == io::TableFormat::table)
+    print_wrapped(fmt::format("The claim: {}.\n\n", study.claim));
+  print(study.table, format);
   if (format != io::TableFormat::table) return;
   if (!study.answers.empty()) print("\n");
-  for (const std::string& answer : study.answers) print(fmt::format("- {}\n", answer));
+  for (const std::string& answer : study.answers) print_wrapped(fmt::format("- {}\n", answer), 2);
 }
 
 template <class Measure>

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "config/duration.hpp"
@@ -85,7 +84,7 @@ class Console : public network::TrainingEvents {
   // The one table for programs.
   void finish() {
     clear();
-    if (format_ != io::TableFormat::table) table_.print(std::cout, format_);
+    if (format_ != io::TableFormat::table) print(table_, format_);
   }
   void say(const std::string& message) const {
     clear();
@@ -137,14 +136,15 @@ io::Json history_json(const network::History& history) {
 
 void print_shares(const network::TrainingResult& result, std::int64_t batch) {
   print("\n");
-  io::Table table(
-      {{"layer", "layer", io::Align::left}, {"time a step", "seconds"}, {"share", "share"}});
+  io::Table table({{"layer", "layer", io::Align::left},
+                   {"time a step", "seconds"},
+                   {"share", "share", io::Align::right, 0}});
   for (const network::LayerShare& share : result.shares) {
     table.add_row({io::Cell(share.layer),
                    io::Cell::shown_as(share.seconds, show_seconds(share.seconds)),
                    io::Cell::shown_as(share.share, fmt::format("{:.1f} %", 100 * share.share))});
   }
-  table.print(std::cout, io::TableFormat::table);
+  print(table, io::TableFormat::table);
   print(fmt::format("a step of {} samples takes {} (median of {})\n", batch,
                     show_seconds(result.step_seconds.median), result.step_seconds.repeats));
 }

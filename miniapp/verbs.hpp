@@ -54,6 +54,14 @@ void note(const std::string& message);
 void show_progress(const std::string& text);
 /// On standard output.
 void print(const std::string& text);
+/// A text on standard output that is broken at spaces where it is wider than the output; lines
+/// that this begins are indented.
+void print_wrapped(const std::string& text, std::size_t indent = 0);
+/// A table on standard output. As `table` it fits a terminal, or `COLUMNS`, or else 80 columns, and
+/// is never made narrower than these.
+void print(const io::Table& table, io::TableFormat format);
+/// From now on tables and texts on standard output are as wide as they are: `--wide`.
+void print_wide();
 /// Whether everything on standard output was written.
 bool flush_output();
 

@@ -48,6 +48,7 @@ while (($# > 0)); do
 done
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+source jobs/lib.sh
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
 # Every reader, from its seeds and from what earlier runs found; a finding ends it with status 1 and
@@ -55,8 +56,8 @@ export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 fuzz_readers() {
   local root=$PWD/build/fuzz reader log status=0
   jobs/dependencies.sh fuzz
-  cmake --preset fuzz
-  cmake --build --preset fuzz
+  logged "configuring fuzz" build/fuzz/configure.log cmake --preset fuzz
+  logged "building fuzz" build/fuzz/build.log cmake --build --preset fuzz
   mkdir -p "$root/findings" "$root/scratch"
   cd "$root/scratch"
   for reader in $("$root/tests/fuzz/fuzz_seeds" "$root/seeds"); do
@@ -81,14 +82,16 @@ if [[ -n $fuzz ]]; then
 fi
 
 if [[ $preset == cuda ]]; then jobs/dependencies.sh cuda; else jobs/dependencies.sh; fi
-cmake --preset "$preset" -DRIDGELINE_BUILD_TESTS=ON
-cmake --build --preset "$preset"
+logged "configuring $preset" "build/$preset/configure.log" \
+  cmake --preset "$preset" -DRIDGELINE_BUILD_TESTS=ON
+logged "building $preset" "build/$preset/build.log" cmake --build --preset "$preset"
 if [[ -n $soak ]]; then
   ctest --preset "$preset"
   RIDGELINE_SOAK=$soak ctest --preset "$preset" --tests-regex '^(miniapp|network|readers)$' \
     --timeout 14400
-  cmake --preset tsan -DRIDGELINE_BUILD_TESTS=ON
-  cmake --build --preset tsan --target test_data test_network
+  logged "configuring tsan" build/tsan/configure.log cmake --preset tsan -DRIDGELINE_BUILD_TESTS=ON
+  logged "building tsan" build/tsan/build.log \
+    cmake --build --preset tsan --target test_data test_network
   build/tsan/tests/test_data --gtest_brief=1 --gtest_filter='BatchLoader*'
   build/tsan/tests/test_network --gtest_brief=1 --gtest_filter='CheckpointWriter*'
 else

@@ -46,6 +46,7 @@ function(ridgeline_installed_kokkos found_variable reason_variable)
     set(Kokkos_DIR "${Kokkos_DIR}" CACHE PATH "" FORCE)
     set(KokkosKernels_DIR "${KokkosKernels_DIR}" CACHE PATH "" FORCE)
     set(RIDGELINE_KOKKOS_ORIGIN "installed" CACHE INTERNAL "")
+    set(RIDGELINE_KOKKOS_PREFIX "" CACHE INTERNAL "")
     set(RIDGELINE_KOKKOS_COMPILER "" CACHE INTERNAL "")
     if(RIDGELINE_ENABLE_CUDA)
       find_program(installed_wrapper nvcc_wrapper NO_CACHE NO_DEFAULT_PATH

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <stdexcept>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "io/json.hpp"
@@ -14,16 +15,55 @@
 namespace ridgeline::io {
 namespace {
 
-/// Columns that a UTF-8 text takes on a terminal, as far as tables need: one a code point.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
+constexpr std::size_t kGap = 2;           // between two columns
+constexpr std::size_t kShortestText = 8;  // of abbreviated texts
 
 std::string padded(const std::string& text, std::size_t width, Align align) {
-  const std::string space(width - std::min(width, width_of(text)), ' ');
+  const std::string space(width - std::min(width, display_width(text)), ' ');
   return align == Align::left ? text + space : space + text;
+}
+
+// A table's columns that are shown, and how wide.
+struct Layout {
+  std::vector<std::size_t> shown, widths;
+
+  std::size_t width() const {
+    std::size_t sum = kGap * (shown.size() - 1);
+    for (const std::size_t c : shown) sum += widths[c];
+    return sum;
+  }
+};
+
+// Leaves out columns until the table fits; `layout` has all of them.
+void leave_out_columns(Layout& layout, const std::vector<Column>& columns, std::size_t width) {
+  while (layout.width() > width) {
+    // The first column stays, so the search begins behind it.
+    const auto highest = std::max_element(
+        layout.shown.begin() + 1, layout.shown.end(), [&](std::size_t a, std::size_t b) {
+          return std::tie(columns[a].rank, a) < std::tie(columns[b].rank, b);
+        });
+    if (highest == layout.shown.end() || columns[*highest].rank == 0) return;
+    layout.shown.erase(highest);
+  }
+}
+
+// Narrows the widest column of texts until the table fits. Returns whether any was narrowed.
+bool narrow_texts(Layout& layout, const std::vector<Column>& columns, std::size_t width) {
+  bool narrowed = false;
+  while (layout.width() > width) {
+    std::size_t* widest = nullptr;
+    for (const std::size_t c : layout.shown) {
+      std::size_t& candidate = layout.widths[c];
+      if (columns[c].align == Align::left && candidate > kShortestText &&
+          (widest == nullptr || candidate > *widest)) {
+        widest = &candidate;
+      }
+    }
+    if (widest == nullptr) break;
+    --*widest;
+    narrowed = true;
+  }
+  return narrowed;
 }
 
 /// A field of RFC 4180: quoted where it holds a comma, a quote or a line break.
@@ -83,10 +123,10 @@ void Table::add_row(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
-void Table::print(std::ostream& out, TableFormat format) const {
+void Table::print(std::ostream& out, TableFormat format, std::size_t width) const {
   switch (format) {
     case TableFormat::table:
-      return print_aligned(out);
+      return print_aligned(out, width);
     case TableFormat::csv:
       return print_csv(out);
     case TableFormat::json:
@@ -94,25 +134,49 @@ void Table::print(std::ostream& out, TableFormat format) const {
   }
 }
 
-void Table::print_aligned(std::ostream& out) const {
+std::vector<std::size_t> Table::widths() const {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
-    std::size_t width = width_of(columns_[c].title);
-    for (const auto& row : rows_) width = std::max(width, width_of(row[c].shown()));
+    std::size_t width = display_width(columns_[c].title);
+    for (const auto& row : rows_) width = std::max(width, display_width(row[c].shown()));
     widths.push_back(width);
   }
+  return widths;
+}
+
+void Table::print_aligned(std::ostream& out, std::size_t width) const {
+  if (columns_.empty()) return;
+  Layout layout{{}, widths()};
+  for (std::size_t c = 0; c < columns_.size(); ++c) layout.shown.push_back(c);
+  leave_out_columns(layout, columns_, width);
+  const bool narrowed = narrow_texts(layout, columns_, width);
+
   const auto print_line = [&](const auto& text_of) {
     std::string line;
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      line += (c == 0 ? "" : "  ") + padded(text_of(c), widths[c], columns_[c].align);
+    for (const std::size_t c : layout.shown) {
+      const std::string text = abbreviated(text_of(c), layout.widths[c]);
+      if (c != layout.shown.front()) line += std::string(kGap, ' ');
+      line += padded(text, layout.widths[c], columns_[c].align);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';
   };
   print_line([&](std::size_t c) { return columns_[c].title; });
-  print_line([&](std::size_t c) { return std::string(widths[c], '-'); });
+  print_line([&](std::size_t c) { return std::string(layout.widths[c], '-'); });
   for (const auto& row : rows_) {
     print_line([&](std::size_t c) { return row[c].shown(); });
+  }
+
+  std::string hidden;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    if (std::find(layout.shown.begin(), layout.shown.end(), c) != layout.shown.end()) continue;
+    hidden += (hidden.empty() ? "" : ", ") + columns_[c].title;
+  }
+  if (!hidden.empty()) {
+    out << wrapped("not shown: " + hidden + "; --wide or --format csv show them", width) << '\n';
+  }
+  if (narrowed) {
+    out << "texts are abbreviated; --wide or --format csv show them in full\n";
   }
 }
 

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "io/layout.hpp"
+
 namespace ridgeline::io {
 
 /// How tables are printed, `--format`.
@@ -21,6 +23,9 @@ struct Column {
   std::string title;
   std::string key;
   Align align = Align::right;
+  /// Of a table that is too wide, the column of the highest rank is left out first, of equal ranks
+  /// the last one. Those of rank 0, which tell the rows apart, and the first column always stay.
+  int rank = 1;
 };
 
 /// What stands in one place of a table: text, a number, or nothing.
@@ -58,10 +63,14 @@ class Table {
   void add_row(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
 
-  void print(std::ostream& out, TableFormat format) const;
+  /// Prints as `table` in lines of at most `width` columns, as far as leaving out columns and
+  /// abbreviating texts achieves that; a line below says what is not shown. csv and json are
+  /// always complete.
+  void print(std::ostream& out, TableFormat format, std::size_t width = kUnlimitedWidth) const;
 
  private:
-  void print_aligned(std::ostream& out) const;
+  void print_aligned(std::ostream& out, std::size_t width) const;
+  std::vector<std::size_t> widths() const;
   void print_csv(std::ostream& out) const;
   void print_json(std::ostream& out) const;
 

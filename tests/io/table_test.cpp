@@ -13,9 +13,10 @@ using io::Cell;
 using io::Table;
 using io::TableFormat;
 
-std::string printed(const Table& table, TableFormat format) {
+std::string printed(const Table& table, TableFormat format,
+                    std::size_t width = io::kUnlimitedWidth) {
   std::ostringstream out;
-  table.print(out, format);
+  table.print(out, format, width);
   return out.str();
 }
 
@@ -71,6 +72,66 @@ TEST(Table, NumbersThatAreNotFiniteAreEmptyForPrograms) {
 TEST(Table, RefusesARowThatIsTooLong) {
   Table table(std::vector<io::Column>{{"A", "a"}});
   EXPECT_THROW(table.add_row({1, 2}), std::logic_error);
+}
+
+// 5 + 2 + 5 + 2 + 1 + 2 + 6 + 2 + 5 = 30 columns.
+Table ranked() {
+  Table table({{"µkey", "a", Align::left, 0},
+               {"first", "b", Align::right, 3},
+               {"k", "c", Align::left, 0},
+               {"second", "d", Align::right, 2},
+               {"third", "e", Align::right, 2}});
+  table.add_row({"≥four", 1, "x", 22, 333});
+  return table;
+}
+
+TEST(Table, LeavesOutTheColumnsOfTheHighestRankAndSaysWhich) {
+  const std::string all =
+      "µkey   first  k  second  third\n"
+      "-----  -----  -  ------  -----\n"
+      "≥four      1  x      22    333\n";
+  EXPECT_EQ(printed(ranked(), TableFormat::table), all);
+  EXPECT_EQ(printed(ranked(), TableFormat::table, 30), all);
+  EXPECT_EQ(printed(ranked(), TableFormat::table, 29),
+            "µkey   k  second  third\n"
+            "-----  -  ------  -----\n"
+            "≥four  x      22    333\n"
+            "not shown: first; --wide or\n"
+            "--format csv show them\n");
+  EXPECT_EQ(printed(ranked(), TableFormat::table, 22),
+            "µkey   k  second\n"
+            "-----  -  ------\n"
+            "≥four  x      22\n"
+            "not shown: first,\n"
+            "third; --wide or\n"
+            "--format csv show them\n");
+}
+
+TEST(Table, NeverLeavesOutKeysOrTheFirstColumn) {
+  Table table({{"name", "a", Align::left}, {"n", "b"}, {"key", "c", Align::right, 0}});
+  table.add_row({"abcdefgh", 1, 7});
+  EXPECT_EQ(printed(table, TableFormat::table, 1).substr(0, 28),
+            "name      key\n"
+            "--------  ---\n");
+}
+
+TEST(Table, AbbreviatesTextsWhereKeysAloneAreTooWide) {
+  Table table({{"layer", "layer", Align::left, 0}, {"n", "n", Align::right, 0}});
+  table.add_row({"encoder/µblock/attention", 12});
+  table.add_row({"fc", 3});
+  EXPECT_EQ(printed(table, TableFormat::table, 20),
+            "layer              n\n"
+            "----------------  --\n"
+            "encoder/…tention  12\n"
+            "fc                 3\n"
+            "texts are abbreviated; --wide or --format csv show them in full\n");
+  EXPECT_EQ(printed(table, TableFormat::csv, 20),
+            "layer,n\r\nencoder/µblock/attention,12\r\nfc,3\r\n");
+}
+
+TEST(Table, IsCompleteForProgramsWhateverTheWidth) {
+  EXPECT_EQ(printed(ranked(), TableFormat::csv, 10), printed(ranked(), TableFormat::csv));
+  EXPECT_EQ(printed(ranked(), TableFormat::json, 10), printed(ranked(), TableFormat::json));
 }
 
 TEST(TableFormat, IsParsedOrRefused) {

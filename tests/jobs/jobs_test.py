@@ -46,6 +46,7 @@ class Jobs(unittest.TestCase):
         shutil.copytree(ROOT / "jobs", self.folder / "jobs")
         for name in ("build/openmp/bin", "bin", "inputs"):
             (self.folder / name).mkdir(parents=True)
+        self.jobs = "jobs"
         self.ridgeline = self.folder / "build/openmp/bin/ridgeline"
         self.program("build/openmp/bin/ridgeline", STAND_IN)
         self.program("bin/srun", '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
@@ -57,14 +58,26 @@ class Jobs(unittest.TestCase):
         (self.folder / name).write_text(text)
         (self.folder / name).chmod(0o755)
 
+    def install(self):
+        """Makes an installation of the jobs and the stand-in, and runs its jobs from now on."""
+        share = self.folder / "prefix/share/ridgeline"
+        shutil.move(self.folder / "jobs", share / "jobs")
+        shutil.move(self.folder / "inputs", share / "inputs")
+        shutil.rmtree(self.folder / "build")
+        (self.folder / "prefix/bin").mkdir()
+        self.program("prefix/bin/ridgeline", STAND_IN)
+        self.jobs = "prefix/share/ridgeline/jobs"
+
     def deck(self, name, data=SYNTHETIC, epochs=2):
         (self.folder / name).write_text(DECK.format(data=data, epochs=epochs))
 
     def run_job(self, job, *arguments, **variables):
         environment = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
                        "CALLS": str(self.folder / "calls"), "SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "7",
-                       "SLURM_ARRAY_TASK_ID": "0", "SLURM_CPUS_PER_TASK": "1", **variables}
-        return subprocess.run(["bash", f"jobs/{job}", *arguments], cwd=self.folder, env=environment,
+                       "SLURM_ARRAY_TASK_ID": "0", "SLURM_CPUS_PER_TASK": "1"}
+        environment.pop("RIDGELINE", None)  # the jobs' own variable
+        environment.update(variables)
+        return subprocess.run(["bash", f"{self.jobs}/{job}", *arguments], cwd=self.folder, env=environment,
                               check=False, capture_output=True, encoding="utf-8", timeout=300)
 
     def calls(self):
@@ -140,6 +153,16 @@ class Train(Jobs):
         self.assertRegex(self.calls()[1], r"--resume build/results/train_openmp-7( |$)")
 
 
+    def test_another_ridgeline_may_be_named(self):
+        self.install()
+        for job, first in (("train_openmp.slurm", "deck.toml"), ("train_cuda.slurm", "deck.toml"),
+                           ("threads_array.slurm", "deck.toml"), ("characterise.slurm", "openmp")):
+            (self.folder / "calls").unlink(missing_ok=True)
+            result = self.run_job(job, first, "more.toml", RIDGELINE=str(self.folder / "prefix/bin/ridgeline"))
+            self.assertEqual(result.returncode, 0, f"{job}: {result.stderr}")
+            self.assertIn("more.toml", self.calls()[-1])
+
+
 class MissingData(Jobs):
     def missing(self, data):
         self.deck("inputs/deck.toml", data)
@@ -199,7 +222,77 @@ class Workstation(Jobs):
         self.assertNotIn("Training", result.stdout)
 
 
+    def test_an_installation_needs_no_build(self):
+        self.install()
+        self.program("bin/cmake", "#!/bin/bash\nexit 1\n")
+        result = self.run_job("workstation.sh")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("Building", result.stdout)
+        self.assertIn("Everything as files, in ridgeline-workstation-openmp", result.stdout)
+        self.assertIn("prefix/share/ridgeline/inputs/synthetic_mlp.toml", self.calls()[-1])
+
+
+class Progress(Jobs):
+    """What is seen of a build, in workstation.sh."""
+
+    def setUp(self):
+        super().setUp()
+        self.deck("inputs/fashion_mlp.toml")
+
+    def build(self, lines, status=0):
+        """Runs the job with a build that prints these lines."""
+        (self.folder / "lines").write_text("".join(line + "\n" for line in lines))
+        self.program("bin/cmake", f'#!/bin/bash\nif [[ $1 == --build ]]; then cat lines; exit {status}; fi\n'
+                     'echo "-- Detecting"\necho "-- Building Kokkos 3.4, once (log: a)"\n')
+        result = self.run_job("workstation.sh")
+        self.assertEqual((self.folder / "build/openmp/build.log").read_text().splitlines(), lines)
+        return result
+
+    def test_is_a_line_per_quarter_and_the_rest_is_in_the_log(self):
+        result = self.build([line for n in range(1, 9) for line in (f"[{n}/8] Building {n}.o", "a.c: warning: b")])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        begin = result.stdout.index("configuring:")
+        self.assertEqual(result.stdout[begin:result.stdout.index("\n\n", begin)].splitlines(),
+                         ["configuring: Building Kokkos 3.4, once (log: a)"] +
+                         [f"building: {n} of 8 (log: build/openmp/build.log)" for n in (2, 4, 6, 8)])
+
+    def test_of_a_build_that_fails_the_errors_are_printed(self):
+        result = self.build(["[1/2] a", "FAILED: a.o", "c++ -Werror -c a.cpp", "a.cpp:1:2: error: no",
+                             "   1 | x", "ninja: build stopped: subcommand failed."], status=3)
+        self.assertEqual(result.returncode, 3)
+        self.assertEqual(result.stderr.splitlines(),
+                         ["building failed with status 3 (log: build/openmp/build.log):", "a.cpp:1:2: error: no"])
+        self.assertNotIn("Measuring", result.stdout)
+
+    def test_of_a_build_that_fails_without_an_error_the_end_is_printed(self):
+        result = self.build([f"line {n}" for n in range(30)], status=1)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr.splitlines()[1:], [f"line {n}" for n in range(20, 30)])
+
+    def test_of_an_error_of_cmake_the_explanation_is_printed(self):
+        result = self.build(["-- a", "CMake Error at b:1 (message):", "  No Kokkos", "", "-- c"], status=1)
+        self.assertEqual(result.stderr.splitlines()[1:],
+                         ["CMake Error at b:1 (message):", "  No Kokkos", "", "-- c"])
+
+    def test_is_one_line_on_a_terminal(self):
+        terminal, end = os.openpty()
+        self.addCleanup(os.close, terminal)
+        subprocess.run(["bash", "-c", r"source jobs/lib.sh; logged building log printf '[%d/2] a\n' 1 2"],
+                       cwd=self.folder, check=True, stdout=end, timeout=60)
+        os.close(end)
+        self.assertEqual(os.read(terminal, 1000).decode(), "\rbuilding: 1 of 2 (log: log)\033[K"
+                         "\rbuilding: 2 of 2 (log: log)\033[K\r\033[K")
+
+
 class Characterise(Jobs):
+    def test_an_installation_is_measured(self):
+        self.deck("inputs/made.toml")
+        self.install()
+        result = self.run_job("gpu_characterise.sh", "--quick")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("machine --output machine.json --quick", self.calls())
+        self.assertTrue((self.folder / "ridgeline-characterise/summary.txt").exists())
+
     def test_data_are_replaced_only_where_they_are_missing(self):
         self.deck("inputs/made.toml")
         self.deck("inputs/absent.toml", 'kind = "idx"\npath = "/no/where"')

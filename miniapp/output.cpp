@@ -1,0 +1,57 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "io/layout.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+// Every table is made to be read in so many columns; less is not asked of it.
+constexpr std::size_t kLeastWidth = 80;
+
+bool wide = false;  // a property of the process's standard output, like its width
+
+std::size_t columns_variable() {
+  const char* value = std::getenv("COLUMNS");
+  const std::string_view text = value == nullptr ? "" : value;
+  std::size_t columns = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+  return error == std::errc() && end == text.data() + text.size() ? columns : 0;
+}
+
+std::size_t terminal_columns() {
+  winsize size = {};
+  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+std::size_t output_width() {
+  if (wide) return io::kUnlimitedWidth;
+  const std::size_t columns = columns_variable();
+  return std::max(kLeastWidth, columns > 0 ? columns : terminal_columns());
+}
+
+}  // namespace
+
+void print_wide() { wide = true; }
+
+void print(const std::string& text) { std::cout << text; }
+
+void print_wrapped(const std::string& text, std::size_t indent) {
+  print(io::wrapped(text, output_width(), indent));
+}
+
+void print(const io::Table& table, io::TableFormat format) {
+  table.print(std::cout, format, output_width());
+}
+
+bool flush_output() { return static_cast<bool>(std::cout.flush()); }
+
+}  // namespace ridgeline::miniapp

@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""Every command that the documents and the help print exits as it says there.
+
+    RIDGELINE=build/openmp/bin/ridgeline python3 tests/docs/commands_test.py
+
+Commands are the lines of indented blocks and the texts between backquotes that begin with a program of
+ours or of the list below. Each `ridgeline` command runs in a folder that looks like a clone: its decks are
+ours with little data and one epoch, and SMALLER bounds what is measured. A comment behind a command
+("# exits with 75") or a line `<!-- exit 2 -->` before a block says another status than 0. What cannot run
+here is in NOT_RUN, with the reason. Every option that a document names must be in some `--help`.
+"""
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RIDGELINE = os.environ.get("RIDGELINE")
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "jobs/README.md"]
+SCRIPTS = {name: ROOT / name for name in ("jobs/workstation.sh", "jobs/gpu_characterise.sh",
+                                          "jobs/state_dict.py", "tests/run.sh")}
+
+# What begins a command, and may follow `cd x &&` or variables.
+PROGRAMS = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\./)?(?:\S*bin/ridgeline|ridgeline|ridgeline/jobs/\S+|jobs/\S+|tests/\S+"
+                      r"|cmake|ctest|sbatch|srun|mpirun|mpiexec|tar|python3?|apt(?:-get)?|sudo|git|mv|cp|export)(?: |$)")
+
+# What the command is for others to run: the command as it is printed, and why it does not run here.
+WHOLE = "builds and runs for minutes; tests/jobs runs it with programs that stand in"
+TESTS = "is what runs this test"
+HOURS = "takes from minutes to an hour"
+SLURM = "needs Slurm; tests/jobs runs the job with programs that stand in"
+TORCH = "needs torch; the test state_dict covers it"
+NOT_RUN = {
+    "./jobs/workstation.sh": WHOLE,
+    "jobs/gpu_characterise.sh --quick": WHOLE,
+    "jobs/gpu_characterise.sh --pack ridgeline.tar.gz": WHOLE,
+    "tar xzf ridgeline.tar.gz && ridgeline/jobs/gpu_characterise.sh --quick": WHOLE,
+    "./tests/run.sh": TESTS,
+    "./tests/run.sh --soak": HOURS,
+    "./tests/run.sh --fuzz": HOURS,
+    "cmake --preset openmp && cmake --build --preset openmp": TESTS,
+    "cmake --install build/openmp --prefix DIR": "the test install runs it",
+    "sbatch jobs/train_openmp.slurm": SLURM,
+    "sbatch --cpus-per-task=16 jobs/train_openmp.slurm inputs/synthetic_mlp.toml --set train.epochs=20": SLURM,
+    "sbatch jobs/train_cuda.slurm": SLURM,
+    "sbatch jobs/characterise.slurm": SLURM,
+    "sbatch --gpus-per-node=1 jobs/characterise.slurm cuda": SLURM,
+    "sbatch jobs/threads_array.slurm inputs/fashion_mlp.toml --set train.batch=1024": SLURM,
+    "jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt": TORCH,
+    "jobs/state_dict.py to-ridgeline model.pt init.h5 --rename 0=fc1 --rename 2=fc2": TORCH,
+    "mv run/NAME.previous run/long.h5": "there is a NAME.previous only after two runs",
+}
+
+# Options that are added to a command, unless it has them, so that it ends within seconds.
+LAYERS = ["--kinds", "dense", "--batches", "1,2", "--widths", "16"]
+SMALLER = {
+    "machine": ["--quick", "--space", "serial"],
+    "roofline": ["--repeats", "1"],
+    "study latency": ["--quick", "--to", "64KiB"],
+    "study bandwidth": ["--quick", "--to", "64KiB"],
+    "study concurrency": ["--quick", "--working-set", "1MiB", "--loads", "1,2"],
+    "study dispatch": ["--quick", "--to", "64KiB"],
+    "study divergence": ["--quick", "--array", "1MiB", "--iterations", "4096", "--paths", "1,2"],
+    "study crossover": ["--quick", "--no-decks", *LAYERS],
+    "study scaling": ["--quick", "--turns", "1", "--kinds", "dense", "--thread-counts", "1,2",
+                      "--threads", "2"],
+}
+# What stands for something in a command, and what is too much here.
+VALUES = {
+    "DECK": "inputs/synthetic_mlp.toml",
+    "1,2,4,8,16": "1,2",
+    "16,64,256": "16,32",
+}
+# A run that lasts until its time is over, whatever the machine; going on from it ends at once.
+ENDLESS = {"23h50m": ["1s", "--set", "train.epochs=1000000000"]}
+# Options of other programs that the documents name.
+OTHERS = {
+    "--account", "--constraint", "--cpus-per-task", "--gpus-per-node", "--gres", "--nodelist", "--partition",
+    "--signal",                                     # Slurm's
+    "--build", "--install", "--preset", "--prefix",  # CMake's
+    "--only",                                        # of tests/references/make.py
+    "--gtest_filter",
+}
+
+DATA = """[data]
+kind = "synthetic"
+shape = [1, 28, 28]
+classes = 10
+samples = 100
+"""
+
+
+class Command:
+    def __init__(self, text, status, where):
+        self.text, self.status, self.where = text, status, where
+
+    def __repr__(self):
+        return f"{self.where}: {self.text}"
+
+
+def pieces_of(path):
+    """The code of a document: (line, text, whether it is a line of a block, the line before the block)."""
+    blank, block, before, paragraph = True, False, "", []
+    for number, line in enumerate([*path.read_text().splitlines(), ""], 1):
+        block = line.startswith("    ") and (blank or block)
+        blank = not line.strip()
+        if block:
+            yield number, line.strip(), True, before
+        elif not blank:
+            before = line
+            paragraph.append(line)
+        if blank or block:
+            # A text between backquotes may go on in the next line.
+            for text in re.findall(r"`([^`]+)`", " ".join(paragraph)):
+                yield number - len(paragraph), text, False, ""
+            paragraph = []
+
+
+def commands_of(path):
+    """The commands of a document, in their order, and once each."""
+    found = {}
+    for number, text, in_block, before in pieces_of(path):
+        text, _, comment = text.partition(" #")
+        text = text.strip()
+        # The name of a script alone is no command in a sentence.
+        if not PROGRAMS.match(text) or (not in_block and " " not in text):
+            continue
+        said = re.search(r"exits with (\d+)", comment) or re.fullmatch(r"<!-- exit (\d+) -->", before)
+        where = f"{os.path.relpath(path, ROOT)}:{number}"
+        found.setdefault(text, Command(text, int(said.group(1)) if said else 0, where))
+    return list(found.values())
+
+
+def options_in(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", text))
+
+
+def options_named_in(path):
+    """Options that a document names anywhere, with the line of each."""
+    found = {}
+    for number, text, _, _ in pieces_of(path):
+        for option in options_in(text):
+            found.setdefault(option, f"{os.path.relpath(path, ROOT)}:{number}")
+    return found
+
+
+def example_of(text):
+    """The commands below "Example:" of a help."""
+    lines = text.partition("Example:")[2].splitlines()
+    return [line.strip() for line in lines if line.startswith("  ")]
+
+
+def small_deck(text, name):
+    """A deck of ours that needs no data from elsewhere and trains in a moment."""
+    if re.search(r'^kind = "idx"', text, re.MULTILINE):
+        target = re.search(r"^target = .*$", text, re.MULTILINE)
+        data = DATA + (target.group() + "\n" if target else "")
+        text = re.sub(r"^\[data\]\n.*?(?=^\[)", data, text, flags=re.MULTILINE | re.DOTALL)
+        text = text.replace('"binary_cross_entropy"', '"mse"')  # made values are no probabilities
+    elif re.search(r'^kind = "text"', text, re.MULTILINE):
+        text = re.sub(r"^path = (\[.*?^\]|.*?)$", f'path = "{name}.txt"', text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^samples = .*$", "samples = 100", text, flags=re.MULTILINE)
+    text = re.sub(r"^\[verify\]\n.*?(?=^\[|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^epochs = .*$", "epochs = 1", text, flags=re.MULTILINE)
+    return re.sub(r"^batch = .*$", "batch = 10", text, flags=re.MULTILINE)
+
+
+@unittest.skipIf(RIDGELINE is None, "the environment variable RIDGELINE names no ridgeline")
+class Commands(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.program = str(pathlib.Path(RIDGELINE).resolve())
+        cls.helps = {}
+        verbs = cls.subcommands(())
+        for verb in verbs:
+            for study in cls.subcommands((verb,)):
+                cls.helps[verb, study] = cls.help_of(verb, study)
+        cls.documented = [command for path in DOCUMENTS for command in commands_of(path)]
+
+    @classmethod
+    def help_of(cls, *verb):
+        result = subprocess.run([cls.program, *verb, "--help"], check=True, capture_output=True,
+                                encoding="utf-8", timeout=60)
+        return result.stdout
+
+    @classmethod
+    def subcommands(cls, verb):
+        text = cls.helps[verb] = cls.help_of(*verb)
+        listed = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.MULTILINE)
+        return re.findall(r"^  (\w+)", listed.group(1), re.MULTILINE) if listed else []
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "inputs").mkdir()
+        for deck in (ROOT / "inputs").glob("*.toml"):
+            text = small_deck(deck.read_text(), deck.stem)
+            (self.folder / "inputs" / deck.name).write_text(text)
+            (self.folder / "inputs" / f"{deck.stem}.txt").write_text(text * 10)
+        shutil.copy(ROOT / "inputs/diabetes.h5", self.folder / "inputs")
+        # Files that documents take for given.
+        shutil.copy(ROOT / "docs/results/h200-16-cores/machine.json", self.folder / "gpu.json")
+        self.run_in_clone(["train", "inputs/fashion_mlp.toml", "--quiet"])
+        self.run_in_clone(["train", "inputs/synthetic_mlp.toml", "--quiet", "--checkpoint", "init.h5"])
+
+    def run_in_clone(self, arguments, status=0):
+        result = subprocess.run([self.program, *arguments], cwd=self.folder, check=False, timeout=120,
+                                capture_output=True, encoding="utf-8", errors="replace",
+                                env={**os.environ, "OMP_WAIT_POLICY": "passive"})
+        self.assertEqual(result.returncode, status, f"{arguments}: {result.stderr}")
+        return result
+
+    def verb_of(self, arguments):
+        """The verb, with the study where it is one."""
+        verb = tuple(arguments[:2]) if tuple(arguments[:2]) in self.helps else tuple(arguments[:1])
+        return verb if verb in self.helps else ()
+
+    def run_small(self, text, status):
+        arguments = []
+        for word in shlex.split(text)[1:]:
+            arguments += ENDLESS.get(word, [VALUES.get(word, word)])
+        for option, value in self.smaller(arguments):
+            arguments += [option, *value]
+        self.run_in_clone(arguments, status)
+
+    def smaller(self, arguments):
+        words = SMALLER.get(" ".join(self.verb_of(arguments)), [])
+        options = []
+        for word in words:
+            if word.startswith("--"):
+                options.append((word, []))
+            else:
+                options[-1][1].append(word)
+        taken = set(arguments)
+        if "--deck" in taken:
+            taken.add("--no-decks")
+        return [(option, value) for option, value in options if option not in taken and "--help" not in taken]
+
+    def is_ridgeline(self, text):
+        return re.match(r"(\S*bin/)?ridgeline ", text) is not None
+
+    def test_of_the_documents_exit_as_they_say(self):
+        for command in self.documented:
+            if not self.is_ridgeline(command.text) or "…" in command.text:
+                continue
+            texts = [command.text]
+            if "VERB" in command.text:
+                texts = [command.text.replace("VERB", " ".join(verb)) for verb in self.helps if verb]
+            if "NAME" in command.text:
+                texts = [command.text.replace("NAME", verb[1]) for verb in self.helps if len(verb) == 2]
+            for text in texts:
+                with self.subTest(str(command)):
+                    self.run_small(text, command.status)
+
+    def test_of_the_help_exit_with_0(self):
+        (self.folder / "machine.json").unlink(missing_ok=True)
+        examples = {verb: example_of(text) for verb, text in self.helps.items()}
+        # First what others read.
+        for verb in sorted(examples, key=lambda verb: verb != ("machine",)):
+            with self.subTest(" ".join(verb)):
+                self.assertEqual(len(examples[verb]), 1, "one example per help")
+                self.assertTrue(self.is_ridgeline(examples[verb][0]), examples[verb])
+                self.assertEqual(self.verb_of(shlex.split(examples[verb][0])[1:])[:len(verb)], verb)
+            if examples[verb]:
+                with self.subTest(examples[verb][0]):
+                    self.run_small(examples[verb][0], 0)
+
+    def test_of_other_programs_are_listed_with_the_reason_why_they_do_not_run_here(self):
+        others = {command.text: command for command in self.documented if not self.is_ridgeline(command.text)}
+        self.assertEqual([str(others[text]) for text in others if text not in NOT_RUN], [],
+                         "run them in this test, or list them in NOT_RUN")
+        self.assertEqual([text for text in NOT_RUN if text not in others], [], "no document prints them now")
+
+    def test_have_only_options_that_their_help_lists(self):
+        for command in self.documented:
+            for part in re.split(r"\s*&&\s*", command.text):
+                words = shlex.split(part.replace("…", "..."))
+                script = next((word for word in words if word.removeprefix("./") in SCRIPTS), None)
+                if self.is_ridgeline(part + " "):
+                    verb = self.verb_of([VALUES.get(word, word) for word in words[1:]])
+                    if verb == () and "VERB" in words or "NAME" in words:
+                        continue
+                    known = self.helps[verb]
+                elif script:
+                    known = self.script_help(script.removeprefix("./"))
+                else:
+                    continue
+                for option in options_in(part):
+                    self.assertIn(option, options_in(known), str(command))
+
+    def script_help(self, script):
+        program = ["python3"] if script.endswith(".py") else ["bash"]
+        texts = []
+        for arguments in ([], ["to-pytorch"], ["to-ridgeline"]) if script.endswith(".py") else ([],):
+            result = subprocess.run([*program, str(SCRIPTS[script]), *arguments, "--help"], check=True,
+                                    capture_output=True, encoding="utf-8", timeout=60)
+            texts.append(result.stdout)
+        return "\n".join(texts)
+
+    def test_options_that_a_document_names_exist(self):
+        known = set()
+        for text in self.helps.values():
+            known |= options_in(text)
+        for script in SCRIPTS:
+            known |= options_in(self.script_help(script))
+        named = {option: where for path in DOCUMENTS for option, where in options_named_in(path).items()}
+        self.assertEqual([f"{where}: {option}" for option, where in named.items()
+                          if option not in known | OTHERS], [], "no help lists them")
+        self.assertEqual(OTHERS - set(named), set(), "no document names them now")
+
+
+class Extraction(unittest.TestCase):
+    """The test itself: what it takes for a command."""
+
+    def commands(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "a.md"
+            path.write_text(text)
+            return [(command.text, command.status) for command in commands_of(path)]
+
+    def test_blocks_and_backquotes_hold_commands(self):
+        self.assertEqual(self.commands("Text:\n\n    ridgeline info   # says it\n    a table  --  1\n\n"
+                                       "or `ridgeline train\nDECK`, of `jobs/x.sh` and `train`\n"),
+                         [("ridgeline info", 0), ("ridgeline train DECK", 0)])
+
+    def test_a_status_is_said_behind_or_before(self):
+        self.assertEqual(self.commands("    ridgeline a  # exits with 75\n\n<!-- exit 2 -->\n\n"
+                                       "    ridgeline b\n    ridgeline c\n\nText.\n\n    ridgeline d\n"),
+                         [("ridgeline a", 75), ("ridgeline b", 2), ("ridgeline c", 2), ("ridgeline d", 0)])
+
+    def test_options_are_whole_words(self):
+        self.assertEqual(options_in("--set a=--b x--c --kokkos-num --"), {"--set", "--b", "--kokkos-num"})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,179 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+#include <stdexcept>
+
+#include "io/layout.hpp"
+#include "miniapp/ridgeline.hpp"
+
+// How wide what verbs print is.
+
+namespace ridgeline::testing {
+namespace {
+
+std::size_t widest_line(const std::string& text) {
+  std::istringstream lines(text);
+  std::size_t widest = 0;
+  for (std::string line; std::getline(lines, line);) {
+    widest = std::max(widest, io::display_width(line));
+  }
+  return widest;
+}
+
+// A terminal of so many columns that commands write to.
+class Terminal {
+ public:
+  explicit Terminal(unsigned short columns) : master_(posix_openpt(O_RDWR | O_NOCTTY)) {
+    const winsize size = {50, columns, 0, 0};
+    if (master_ < 0 || grantpt(master_) != 0 || unlockpt(master_) != 0 ||
+        ioctl(master_, TIOCSWINSZ, &size) != 0) {
+      throw std::runtime_error("cannot open a terminal");
+    }
+  }
+  ~Terminal() { close(master_); }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  /// The name of the file that commands write to.
+  std::string name() const { return ptsname(master_); }
+  /// What a command that has ended wrote, if it was less than the kernel's buffer of 4 KiB.
+  std::string text() const {
+    std::string text(8192, '\0');
+    std::size_t size = 0;
+    for (ssize_t n = 1; n > 0 && size<text.size(); size += n> 0 ? std::size_t(n) : 0) {
+      n = read(master_, &text[size], text.size() - size);  // -1 (EIO) at the end
+    }
+    text.resize(size);
+    text.erase(std::remove(text.begin(), text.end(), '\r'), text.end());
+    return text;
+  }
+
+ private:
+  int master_;
+};
+
+class Output : public CommandLine {
+ protected:
+  void SetUp() override {
+    folder.write("deck.toml",
+                 deck_with("name = \"fc1\"", "name = \"a_name_of_thirty_two_characters_\""));
+  }
+  CommandResult dry_run(const Lines& more = {}, const std::string& columns = "") const {
+    CommandOptions options;
+    if (!columns.empty()) options.environment["COLUMNS"] = columns;
+    return ridgeline(Lines{"train", deck, "--dry-run"} + more, options);
+  }
+  std::string on_terminal(unsigned short columns, const std::string& environment = "") const {
+    const Terminal terminal(columns);
+    const CommandResult result =
+        shell(environment + " $R train " + quoted(deck) + " --dry-run >" + terminal.name());
+    EXPECT_EQ(result.status, 0) << result.err;
+    return terminal.text();
+  }
+};
+
+const std::string kHint = "--wide or --format csv show them\n";
+
+TEST_F(Output, FitsEightyColumnsInAFileAndSaysWhatItLeavesOut) {
+  const CommandResult result = dry_run();
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_LE(widest_line(result.out), 80u) << result.out;
+  EXPECT_TRUE(contains(result.out, "not shown: kind, bytes a step; " + kHint));
+  EXPECT_TRUE(contains(result.out, "a_name_of_thirty_two_characters_"));
+}
+
+TEST_F(Output, IsCompleteWhenItIsAskedToBeWide) {
+  const std::string out = dry_run({"--wide"}).out;
+  EXPECT_GT(widest_line(out), 100u);
+  EXPECT_FALSE(contains(out, "not shown"));
+  EXPECT_TRUE(contains(out, "kind"));
+  EXPECT_TRUE(contains(out, "bytes a step"));
+}
+
+TEST_F(Output, HasTheColumnsOfTheEnvironmentButNeverLessThanEighty) {
+  const std::string narrow = dry_run().out, wide = dry_run({"--wide"}).out;
+  const std::string table = wide.substr(0, wide.find("\n\n"));
+  EXPECT_TRUE(contains(dry_run({}, "120").out, table));
+  EXPECT_LE(widest_line(dry_run({}, "120").out), 120u);
+  for (const char* columns : {"80", "40", "0", "-1", "120x", "99999999999999999999"}) {
+    EXPECT_EQ(dry_run({}, columns).out, narrow) << columns;
+  }
+}
+
+TEST_F(Output, HasTheColumnsOfItsTerminalButNeverLessThanEighty) {
+  const std::string narrow = dry_run().out, at_120 = dry_run({}, "120").out;
+  ASSERT_NE(narrow, at_120);
+  EXPECT_EQ(on_terminal(120), at_120);
+  EXPECT_EQ(on_terminal(60), narrow);
+  EXPECT_EQ(on_terminal(0), narrow);
+  EXPECT_EQ(on_terminal(120, "COLUMNS=80"), narrow);
+}
+
+TEST_F(Output, IsCompleteForPrograms) {
+  for (const char* format : {"csv", "json"}) {
+    const std::string out = dry_run({"--format", format}).out;
+    EXPECT_EQ(out, dry_run({"--format", format, "--wide"}).out);
+    for (const char* key :
+         {"layer", "kind", "phase", "output_shape", "parameters", "flops", "bytes"}) {
+      EXPECT_TRUE(contains(out, key)) << format;
+    }
+  }
+}
+
+TEST_F(Output, OfInfoFitsEightyColumns) {
+  // What has no space to break at is the only exception.
+  std::istringstream lines(ridgeline({"info"}).out);
+  for (std::string line; std::getline(lines, line);) {
+    if (io::display_width(line) <= 80) continue;
+    EXPECT_EQ(line.find(' ', std::min<std::size_t>(26, line.size())), std::string::npos) << line;
+  }
+}
+
+class OutputOfVerbs : public CommandLineThatComputes {
+ protected:
+  void expect_narrow(const Lines& arguments, int status = 0) const {
+    const CommandResult result = ridgeline(arguments);
+    EXPECT_EQ(result.status, status) << result.err;
+    EXPECT_GT(widest_line(result.out), 20u) << arguments[0];
+    EXPECT_LE(widest_line(result.out), 80u) << result.out;
+  }
+};
+
+TEST_F(OutputOfVerbs, FitsEightyColumns) {
+  expect_narrow({"train", deck, "--output", folder / "out", "--space", host_space()});
+  expect_narrow({"infer", deck, "--checkpoint", checkpoint("out"), "--space", host_space()});
+  // The smallest of a ladder's columns, and the names of levels, do not depend on its length.
+  expect_narrow({"study", "latency", "--quick", "--to", "256KiB"});
+  expect_narrow({"study", "bandwidth", "--quick", "--to", "256KiB"});
+  expect_narrow({"study", "concurrency", "--quick", "--working-set", "1MiB", "--loads", "1,2"});
+  expect_narrow({"study", "dispatch", "--quick", "--to", "64KiB"});
+  expect_narrow({"study", "divergence", "--quick", "--array", "1MiB", "--iterations", "4096"});
+  expect_narrow({"roofline", deck, "--repeats", "1", "--space", host_space(), "--machine",
+                 source_folder() + "/docs/results/h200-16-cores/machine.json"});
+  if (!has_space("openmp")) return;
+  const Lines layers = {"--quick", "--no-decks", "--kinds", "dense,attention"};
+  expect_narrow(Lines{"study", "scaling", "--turns", "1", "--threads", "2"} + layers);
+  expect_narrow(Lines{"study", "crossover", "--machine",
+                      source_folder() + "/docs/results/h200-16-cores/machine.json", "--widths",
+                      "16,32", "--batches", "1,2"} +
+                layers);
+}
+
+TEST_F(OutputOfVerbs, FitsEightyColumnsForTheMachine) {
+  Command command(command_line({"machine", "--quick"}));
+  usleep(1500000);
+  command.send(SIGINT);
+  const CommandResult result = command.wait();
+  EXPECT_EQ(result.status, 75) << result.err;
+  EXPECT_TRUE(contains(result.out, "latency, "));
+  EXPECT_LE(widest_line(result.out), 80u) << result.out;
+}
+
+}  // namespace
+}  // namespace ridgeline::testing
