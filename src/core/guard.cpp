@@ -23,13 +23,12 @@ constexpr double kShortestWindow = 0.3;
 constexpr double kPulsePeriods = 100;
 
 // An alarm, by window. The counters of /proc/stat advance in ticks of 10 ms.
-constexpr double kMostWaiting = 0.02;      ///< of the threads' time
-constexpr double kMostStolen = 0.01;       ///< of the processors' time
-constexpr double kMostOthers = 0.1;        ///< processors, and
-constexpr double kMostOthersShare = 0.01;  ///< of the machine's processors
-constexpr double kTickError = 0.03;        ///< seconds
-constexpr double kSlowArithmetic = 1.5;    ///< against the fastest window
-constexpr double kSlowStream = 1.5;
+constexpr double kMostWaiting = 0.02;        ///< of the threads' time
+constexpr double kMostStolen = 0.01;         ///< of the processors' time
+constexpr double kMostOthers = 0.1;          ///< processors, and
+constexpr double kMostOthersShare = 0.01;    ///< of the machine's processors
+constexpr double kTickError = 0.03;          ///< seconds
+constexpr double kSlowPulse = 1.5;           ///< against the fastest window
 constexpr double kMostDisturbedShare = 0.1;  ///< of the time
 
 std::vector<int> pool_threads(int count) {
@@ -71,6 +70,77 @@ std::string formatted(const char* format, double value) {
 
 }  // namespace
 
+Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched) {
+  Disturbance result;
+  double fastest_arithmetic = 1e300, fastest_stream = 1e300;
+  std::vector<double> arithmetic, stream;
+  for (const WatchedWindow& window : windows) {
+    result.seconds += window.seconds;
+    if (!window.pulse) continue;
+    arithmetic.push_back(window.pulse->arithmetic);
+    stream.push_back(window.pulse->stream);
+    fastest_arithmetic = std::min(fastest_arithmetic, window.pulse->arithmetic);
+    fastest_stream = std::min(fastest_stream, window.pulse->stream);
+  }
+  result.arithmetic_pulse = summarize(arithmetic);
+  result.stream_pulse = summarize(stream);
+
+  std::optional<double> waiting, others, stolen, pressure;
+  double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0;
+  for (const WatchedWindow& window : windows) {
+    add(waiting, window.waiting);
+    add(others, window.others);
+    add(stolen, window.stolen);
+    add(pressure, window.pressure);
+    const double s = window.seconds;
+    const double most_others = kMostOthers + kMostOthersShare * watched.machine_processors;
+    const bool waited = window.waiting.value_or(0) > kMostWaiting * s * watched.threads;
+    const bool shared = window.others.value_or(0) > most_others * s + kTickError;
+    const bool robbed =
+        window.stolen.value_or(0) > kMostStolen * s * watched.processors + kTickError;
+    const bool slow = window.pulse && (window.pulse->arithmetic > kSlowPulse * fastest_arithmetic ||
+                                       window.pulse->stream > kSlowPulse * fastest_stream);
+    by_waiting += waited ? s : 0;
+    by_others += shared ? s : 0;
+    by_steal += robbed ? s : 0;
+    by_slow += slow ? s : 0;
+    result.disturbed_seconds += waited || shared || robbed || slow ? s : 0;
+  }
+  const double seconds = std::max(result.seconds, 1e-9);
+  if (waiting) result.waiting_share = *waiting / (seconds * watched.threads);
+  if (others) result.other_processors = *others / seconds;
+  if (stolen) result.steal_share = *stolen / (seconds * watched.processors);
+  if (pressure) result.pressure_share = *pressure / seconds;
+  if (result.disturbed_seconds <= kMostDisturbedShare * seconds) return result;
+
+  const auto in = [&](double part) {
+    return formatted(" (in %.0f", std::ceil(part)) + formatted(" of %.0f s)", std::ceil(seconds));
+  };
+  if (by_waiting > 0) {
+    result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
+                                       100 * result.waiting_share.value_or(0)) +
+                             in(by_waiting));
+  }
+  if (by_others > 0) {
+    result.reasons.push_back(
+        formatted("other processes kept %.1f", result.other_processors.value_or(0)) +
+        formatted(" of %.0f processors busy", watched.machine_processors) + in(by_others));
+  }
+  if (by_steal > 0) {
+    result.reasons.push_back(formatted("the hypervisor took %.1f %% of the processors' time",
+                                       100 * result.steal_share.value_or(0)) +
+                             in(by_steal));
+  }
+  if (by_slow > 0) {
+    result.reasons.push_back(
+        formatted("a pulse of known work took up to %.2f times as long as its fastest",
+                  std::max(result.arithmetic_pulse.max / fastest_arithmetic,
+                           result.stream_pulse.max / fastest_stream)) +
+        in(by_slow));
+  }
+  return result;
+}
+
 Guard* Guard::current() { return watching; }
 
 Guard::Guard()
@@ -104,8 +174,8 @@ void Guard::finish_pulse(double begin) {
   if (now - window_begin_.at >= kWindowSeconds) end_window();
 }
 
-Guard::Window Guard::window_from(const SystemLoad& before, const SystemLoad& after) const {
-  Window window;
+WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& after) const {
+  WatchedWindow window;
   window.seconds = after.at - before.at;
   const double own = after.process_cpu - before.process_cpu;
   const double children = after.children_cpu - before.children_cpu;
@@ -124,7 +194,7 @@ Guard::Window Guard::window_from(const SystemLoad& before, const SystemLoad& aft
 
 void Guard::end_window() {
   const SystemLoad now = read_system_load(threads_, processors_);
-  Window window = window_from(window_begin_, now);
+  WatchedWindow window = window_from(window_begin_, now);
   if (!pulses_.empty()) window.pulse = median_of_pulses(pulses_);
   windows_.push_back(window);
   pulses_.clear();
@@ -137,85 +207,18 @@ void Guard::end_window() {
 
 Disturbance Guard::report() {
   if (windows_.empty() || host_seconds() - window_begin_.at >= kShortestWindow) end_window();
-  const SystemLoad& end = window_begin_;
-  const double seconds = std::max(end.at - begin_.at, 1e-9);
-  const double threads = static_cast<double>(threads_.size());
-  const double processors = static_cast<double>(std::max<std::size_t>(1, processors_.size()));
-  const double machine_processors = static_cast<double>(processor_count());
-
-  Disturbance result;
-  result.seconds = seconds;
-  double fastest_arithmetic = 1e300, fastest_stream = 1e300;
-  std::vector<double> arithmetic, stream;
-  for (const Window& window : windows_) {
-    if (!window.pulse) continue;
-    arithmetic.push_back(window.pulse->arithmetic);
-    stream.push_back(window.pulse->stream);
-    fastest_arithmetic = std::min(fastest_arithmetic, window.pulse->arithmetic);
-    fastest_stream = std::min(fastest_stream, window.pulse->stream);
-  }
-  result.arithmetic_pulse = summarize(arithmetic);
-  result.stream_pulse = summarize(stream);
-
-  std::optional<double> waiting, others, stolen, pressure;
-  double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0;
-  for (const Window& window : windows_) {
-    add(waiting, window.waiting);
-    add(others, window.others);
-    add(stolen, window.stolen);
-    add(pressure, window.pressure);
-    const double s = window.seconds;
-    const bool waited = window.waiting.value_or(0) > kMostWaiting * s * threads;
-    const bool shared = window.others.value_or(0) >
-                        (kMostOthers + kMostOthersShare * machine_processors) * s + kTickError;
-    const bool robbed = window.stolen.value_or(0) > kMostStolen * s * processors + kTickError;
-    const bool slow =
-        window.pulse && (window.pulse->arithmetic > kSlowArithmetic * fastest_arithmetic ||
-                         window.pulse->stream > kSlowStream * fastest_stream);
-    by_waiting += waited ? s : 0;
-    by_others += shared ? s : 0;
-    by_steal += robbed ? s : 0;
-    by_slow += slow ? s : 0;
-    result.disturbed_seconds += waited || shared || robbed || slow ? s : 0;
-  }
-  if (waiting) result.waiting_share = *waiting / (seconds * threads);
-  if (others) result.other_processors = *others / seconds;
-  if (stolen) result.steal_share = *stolen / (seconds * processors);
-  if (pressure) result.pressure_share = *pressure / seconds;
+  Watched watched;
+  watched.threads = static_cast<int>(threads_.size());
+  watched.processors = static_cast<int>(std::max<std::size_t>(1, processors_.size()));
+  watched.machine_processors = processor_count();
+  Disturbance result = judge(windows_, watched);
   result.pressure_avg10_before = pressure_before_;
   result.pressure_avg10_after = cpu_pressure_avg10();
   result.load_average = ridgeline::load_average();
-  result.involuntary_switches = end.involuntary_switches - begin_.involuntary_switches;
-  result.pulse_cost = pulse_seconds_ / seconds;
+  result.involuntary_switches = window_begin_.involuntary_switches - begin_.involuntary_switches;
+  result.pulse_cost = pulse_seconds_ / std::max(result.seconds, 1e-9);
   result.slowest_clock_hertz = slowest_clock_;
   result.fastest_clock_hertz = fastest_clock_;
-
-  if (result.disturbed_seconds <= kMostDisturbedShare * seconds) return result;
-  const auto in = [&](double part) {
-    return formatted(" (in %.0f", std::ceil(part)) + formatted(" of %.0f s)", std::ceil(seconds));
-  };
-  if (by_waiting > 0) {
-    result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
-                                       100 * result.waiting_share.value_or(0)) +
-                             in(by_waiting));
-  }
-  if (by_others > 0) {
-    result.reasons.push_back(formatted("other processes kept %.1f", *result.other_processors) +
-                             formatted(" of %.0f processors busy", machine_processors) +
-                             in(by_others));
-  }
-  if (by_steal > 0) {
-    result.reasons.push_back(formatted("the hypervisor took %.1f %% of the processors' time",
-                                       100 * *result.steal_share) +
-                             in(by_steal));
-  }
-  if (by_slow > 0) {
-    result.reasons.push_back(
-        formatted("a pulse of known work took up to %.2f times as long as its fastest",
-                  std::max(result.arithmetic_pulse.max / fastest_arithmetic,
-                           result.stream_pulse.max / fastest_stream)) +
-        in(by_slow));
-  }
   return result;
 }
 

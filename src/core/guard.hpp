@@ -34,13 +34,32 @@ struct Disturbance {
   bool alarm() const { return !reasons.empty(); }
 };
 
+/// About a second of watching: times in seconds, and the medians of its pulses.
+struct WatchedWindow {
+  double seconds = 0;
+  std::optional<double> waiting;   ///< the threads were ready to run, and another process ran
+  std::optional<double> others;    ///< that other processes kept processors of the machine busy
+  std::optional<double> stolen;    ///< of the watched processors
+  std::optional<double> pressure;  ///< some thread of the machine waited
+  std::optional<Pulse::Seconds> pulse;
+};
+
+/// What is watched.
+struct Watched {
+  int threads = 1;             ///< of this process
+  int processors = 1;          ///< that these may use
+  int machine_processors = 1;  ///< of the whole machine
+};
+
+/// Judges windows. One has an alarm if the threads waited for over 2 % of their time, others kept
+/// over a tenth of a processor (and a hundredth of the machine) busy, the hypervisor took over 1 %,
+/// or pulses took 1.5 times as long as in the fastest window. The measurement is disturbed if
+/// windows with an alarm make up over a tenth of the time.
+Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched);
+
 /// Watches for disturbances from its construction to `report`: by pulses of known work, of which
-/// watch_for_disturbance() makes one now and then, and by what the kernel counts. At most one at a
-/// time. It belongs to the thread that measures, with a Runtime running.
-///
-/// Time is cut into windows of about a second, each of which is judged: one has an alarm if the
-/// threads waited, others computed or the hypervisor took time, or if pulses were slow. The
-/// measurement is disturbed if windows with an alarm make up a tenth of the time.
+/// watch_for_disturbance() makes one now and then, and by what the kernel counts; see judge(). At
+/// most one at a time. It belongs to the thread that measures, with a Runtime running.
 class Guard {
  public:
   Guard();
@@ -69,18 +88,13 @@ class Guard {
   void finish_pulse(double begin);
   void end_window();
 
-  struct Window {
-    double seconds = 0;
-    std::optional<double> waiting, others, stolen, pressure;  // seconds
-    std::optional<Pulse::Seconds> pulse;                      // medians
-  };
-  Window window_from(const SystemLoad& before, const SystemLoad& after) const;
+  WatchedWindow window_from(const SystemLoad& before, const SystemLoad& after) const;
 
   std::vector<int> threads_, processors_;
   Pulse pulse_;
   SystemLoad begin_, window_begin_;
   std::optional<double> pressure_before_;
-  std::vector<Window> windows_;
+  std::vector<WatchedWindow> windows_;
   std::vector<Pulse::Seconds> pulses_;  // of the window that is open
   double due_ = 0, pulse_seconds_ = 0;
   std::optional<double> slowest_clock_, fastest_clock_;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "core/processors.hpp"
 #include "miniapp/ridgeline.hpp"
 
 // What surrounds a run: streams, signals, limits, variables, processors.
@@ -237,13 +238,69 @@ TEST_F(Environment, MoreThreadsThanProcessorsAreAWarningInEveryVerbAndResult) {
   EXPECT_TRUE(contains(masked.err, "warning: 2 threads on 1 processor (0): ")) << masked.err;
 }
 
+TEST_F(Environment, ThreadsAreBoundAsTheCommandLineSays) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  const auto machine = [&](const std::map<std::string, std::string>& variables, const Lines& more) {
+    const CommandResult result = train_with(variables, more);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return record("out").at("machine");
+  };
+  const int first = ProcessorMask::of_this_thread().processors().front();
+  const std::string processor = std::to_string(first);
+  const io::Json list = machine({}, {"--bind", processor});
+  EXPECT_EQ(list.at("threads"), 1);
+  EXPECT_EQ(list.at("bind"), "list");
+  EXPECT_EQ(list.at("thread_processors"), io::Json::array({processor}));
+  // It wins over the environment, also over threads that libgomp has bound before main.
+  const std::map<std::string, std::string> bound = {{"OMP_PROC_BIND", "true"},
+                                                    {"OMP_PLACES", "{" + processor + "}"}};
+  EXPECT_EQ(machine(bound, {"--threads", "1"}).at("bind"), "environment");
+  const io::Json none = machine({{"OMP_PROC_BIND", "true"}}, {"--bind", "none"});
+  EXPECT_EQ(none.at("bind"), "none");
+  EXPECT_EQ(none.at("threads_bound"), false);
+  EXPECT_EQ(none.at("processors_usable"), build().at("machine").at("processors_usable"));
+  for (const char* kind : {"compact", "spread"}) {
+    EXPECT_EQ(machine({}, {"--bind", kind, "--threads", "1"}).at("bind"), kind);
+  }
+  expect_refused(train("none", {"--bind", "sideways"}), "--bind: must be none, compact, spread or");
+  expect_refused(train("none", {"--bind", "60000"}), "--bind 60000: this process may not use 1 ");
+  EXPECT_FALSE(fs::exists(folder / "none"));
+}
+
+TEST_F(Environment, APinnedThreadOfAnotherProcessKeepsItsProcessor) {
+  const std::vector<int> all = ProcessorMask::of_this_thread().processors();
+  if (!has_space("openmp") || all.size() < 2) GTEST_SKIP() << "a build or machine with one thread";
+  const std::string first = std::to_string(all[0]);
+  // Over before this test's time is, whatever happens.
+  Command other({"/bin/bash", "-c",
+                 "taskset -cp " + first +
+                     " $$ >/dev/null; echo pinned; exec timeout 60 bash -c "
+                     "'while :; do :; done'"});
+  ASSERT_TRUE(other.wait_until([&] { return contains(other.out(), "pinned"); }));
+  CommandOptions pinned;
+  pinned.pinned = true;
+  EXPECT_EQ(train("out", {"--quiet", "--threads", "1"}, pinned).status, 0);
+  const io::Json placed = record("out").at("machine").at("thread_processors");
+  ASSERT_EQ(placed.size(), 1u);
+  EXPECT_NE(placed[0], first);
+  // One processor too few for one thread each: none is pinned, and a warning says why.
+  const CommandResult all_threads =
+      train("all", {"--quiet", "--threads", std::to_string(all.size())}, pinned);
+  EXPECT_TRUE(contains(all_threads.err,
+                       "warning: threads of other processes are pinned to 1 "
+                       "processor (" +
+                           first + ") and run there"))
+      << all_threads.err;
+  EXPECT_EQ(record("all").at("machine").at("bind"), "none");
+}
+
 TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {
 #if defined(RIDGELINE_SANITIZED)
   GTEST_SKIP() << "a sanitizer's library has to be the first that is loaded";
 #endif
   CommandOptions many;
   many.environment = {{"LD_PRELOAD", kPreload}, {"MANY_PROCESSORS", "4096"}};
-  const CommandResult result = train("out", {}, many);
+  const CommandResult result = train("out", {"--bind", "compact"}, many);
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_TRUE(record("out").at("machine").at("threads_bound")) << result.err;
   EXPECT_EQ(record("out").at("machine").at("processors_usable"),

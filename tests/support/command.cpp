@@ -24,7 +24,8 @@ double now() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
 }
 
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& more) {
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& more,
+                                          bool pinned) {
   std::vector<std::string> list;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
@@ -33,6 +34,8 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     }
   }
   for (const auto& [name, value] : more) list.push_back(name + "=" + value);
+  // Threads that another test has pinned would be in the way, and this run would say so.
+  if (!pinned && more.count("OMP_PROC_BIND") == 0) list.push_back("OMP_PROC_BIND=false");
   return list;
 }
 
@@ -66,7 +69,7 @@ Command::Command(const std::vector<std::string>& arguments, const CommandOptions
     : deadline_(now() + options.seconds) {
   // All that allocates happens before the fork: this program has threads.
   std::vector<std::string> texts = arguments;
-  std::vector<std::string> variables = environment_with(options.environment);
+  std::vector<std::string> variables = environment_with(options.environment, options.pinned);
   const std::vector<char*> argv = pointers_to(texts), envp = pointers_to(variables);
   cpu_set_t every_cpu;
   std::memset(&every_cpu, 0xff, sizeof every_cpu);

@@ -15,10 +15,11 @@ namespace ridgeline::testing {
 /// How a command is run.
 struct CommandOptions {
   std::map<std::string, std::string> environment;  ///< beside this program's, without OMP_…
-  std::string folder;                              ///< current folder; empty: this program's
-  std::optional<std::uint64_t> largest_file;       ///< bytes a file may have (RLIMIT_FSIZE)
-  std::set<int> ignored_signals;                   ///< at its start
-  double seconds = 100;                            ///< killed after this long
+  bool pinned = false;  ///< whether OMP_PROC_BIND stays unset, so that threads are pinned
+  std::string folder;   ///< current folder; empty: this program's
+  std::optional<std::uint64_t> largest_file;  ///< bytes a file may have (RLIMIT_FSIZE)
+  std::set<int> ignored_signals;              ///< at its start
+  double seconds = 100;                       ///< killed after this long
 };
 
 /// How a command ended.

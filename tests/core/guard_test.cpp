@@ -1,0 +1,142 @@
+#include "core/guard.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/timing.hpp"
+#include "support/runtime.hpp"
+
+// What a disturbance is, on windows made here. That a real one is noticed, and a quiet machine
+// gives no alarm, depends on the machine: tests/peers/disturbance.py tries it.
+
+namespace ridgeline {
+namespace {
+
+constexpr Watched kTwoOfFour{2, 2, 4};
+
+WatchedWindow quiet_window() {
+  WatchedWindow window;
+  window.seconds = 1;
+  window.waiting = 0.005;
+  window.others = 0.05;
+  window.stolen = 0.002;
+  window.pressure = 0.01;
+  window.pulse = Pulse::Seconds{20e-6, 10e-6};
+  return window;
+}
+
+std::vector<WatchedWindow> ten_windows(int disturbed, const WatchedWindow& other) {
+  std::vector<WatchedWindow> windows(10, quiet_window());
+  for (int i = 0; i < disturbed; ++i) windows[static_cast<std::size_t>(i)] = other;
+  return windows;
+}
+
+TEST(Judge, AQuietMachineGivesNoAlarm) {
+  const Disturbance quiet = judge(ten_windows(0, {}), kTwoOfFour);
+  EXPECT_FALSE(quiet.alarm());
+  EXPECT_EQ(quiet.disturbed_seconds, 0);
+  EXPECT_NEAR(*quiet.waiting_share, 0.0025, 1e-12);
+  EXPECT_NEAR(*quiet.other_processors, 0.05, 1e-12);
+  EXPECT_NEAR(*quiet.steal_share, 0.001, 1e-12);
+  EXPECT_NEAR(*quiet.pressure_share, 0.01, 1e-12);
+  EXPECT_EQ(quiet.arithmetic_pulse.median, 20e-6);
+}
+
+TEST(Judge, EachKindOfDisturbanceHasItsReason) {
+  struct Case {
+    std::function<void(WatchedWindow&)> disturb;
+    std::string reason;
+  };
+  const Case cases[] = {
+      {[](WatchedWindow& w) { w.waiting = 0.5; },
+       "the threads waited for a processor 7.7 % of the time (in 3 of 10 s)"},
+      {[](WatchedWindow& w) { w.others = 1; },
+       "other processes kept 0.3 of 4 processors busy (in 3 of 10 s)"},
+      {[](WatchedWindow& w) { w.stolen = 0.2; },
+       "the hypervisor took 3.1 % of the processors' time (in 3 of 10 s)"},
+      {[](WatchedWindow& w) { w.pulse->arithmetic *= 2; },
+       "a pulse of known work took up to 2.00 times as long as its fastest (in 3 of 10 s)"},
+      {[](WatchedWindow& w) { w.pulse->stream *= 1.75; },
+       "a pulse of known work took up to 1.75 times as long as its fastest (in 3 of 10 s)"},
+  };
+  for (const Case& each : cases) {
+    WatchedWindow window = quiet_window();
+    each.disturb(window);
+    const Disturbance disturbance = judge(ten_windows(3, window), kTwoOfFour);
+    ASSERT_EQ(disturbance.reasons.size(), 1u) << each.reason;
+    EXPECT_EQ(disturbance.reasons[0], each.reason);
+    EXPECT_EQ(disturbance.disturbed_seconds, 3);
+    // A tenth of the time is tolerated, and told.
+    const Disturbance rare = judge(ten_windows(1, window), kTwoOfFour);
+    EXPECT_FALSE(rare.alarm()) << each.reason;
+    EXPECT_EQ(rare.disturbed_seconds, 1);
+  }
+}
+
+TEST(Judge, WhatTheKernelDoesNotSayIsAbsentAndNoAlarm) {
+  WatchedWindow window;
+  window.seconds = 0.4;
+  const Disturbance unknown = judge({window}, kTwoOfFour);
+  EXPECT_FALSE(unknown.alarm());
+  EXPECT_FALSE(unknown.waiting_share || unknown.other_processors || unknown.steal_share);
+  EXPECT_EQ(unknown.arithmetic_pulse.repeats, 0);
+}
+
+TEST(Judge, AClockTickOfOthersInAShortWindowIsNoAlarm) {
+  WatchedWindow window = quiet_window();
+  window.seconds = 0.1;
+  window.waiting = 0;
+  window.others = 0.03;  // three ticks of 10 ms
+  window.stolen = 0.02;
+  EXPECT_FALSE(judge({window}, kTwoOfFour).alarm());
+}
+
+TEST(Judge, ProcessorsOfALargeMachineThatOthersUseALittleAreNoAlarm) {
+  WatchedWindow window = quiet_window();
+  window.others = 1;
+  EXPECT_FALSE(judge({window}, Watched{2, 2, 128}).alarm());
+  EXPECT_TRUE(judge({window}, Watched{2, 2, 4}).alarm());
+}
+
+class GuardOfARun : public testing::Computing {};
+
+TEST_F(GuardOfARun, MakesPulsesAndCountsTheirCost) {
+  EXPECT_EQ(Guard::current(), nullptr);
+  int rewarmed = 0;
+  {
+    Guard guard;
+    EXPECT_EQ(Guard::current(), &guard);
+    watch_for_disturbance([&] { ++rewarmed; });  // the first is due at once
+    EXPECT_EQ(rewarmed, 1);
+    watch_for_disturbance([&] { ++rewarmed; });  // the next one is not
+    EXPECT_EQ(rewarmed, 1);
+    const Disturbance disturbance = guard.report();
+    EXPECT_GT(disturbance.seconds, 0);
+    EXPECT_GT(disturbance.pulse_cost, 0);
+    ASSERT_EQ(disturbance.arithmetic_pulse.repeats, 1);  // one window
+    EXPECT_GT(disturbance.arithmetic_pulse.min, 0);
+    EXPECT_GT(disturbance.stream_pulse.min, 0);
+  }
+  EXPECT_EQ(Guard::current(), nullptr);
+  watch_for_disturbance([&] { ++rewarmed; });
+  EXPECT_EQ(rewarmed, 1);
+}
+
+TEST_F(GuardOfARun, IsCalledBetweenSamplesAndNotWithinThem) {
+  Guard guard;
+  long calls = 0;
+  MeasureOptions options;
+  options.min_repeats = 3;
+  options.min_seconds = 0;
+  options.warm_up_seconds = 0;
+  options.batch_below = 0;
+  options.patience = 0;
+  const auto samples = measure_samples(Kokkos::Serial(), options, [&] { ++calls; });
+  EXPECT_EQ(samples.size(), 3u);
+  // Two calls to warm up, three samples, and one after the pulse.
+  EXPECT_EQ(calls, 6);
+}
+
+}  // namespace
+}  // namespace ridgeline
