@@ -19,7 +19,7 @@ struct TrainOptions {
   DeckOptions deck;
   std::string output, checkpoint, resume, init, stop_after;
   std::optional<std::int64_t> seed;
-  bool quiet = false, dry_run = false, no_lock = false;
+  bool quiet = false, dry_run = false, no_lock = false, verify = false;
 };
 
 /// The files of a training run. None is written before all are known to be possible; everything

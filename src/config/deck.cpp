@@ -50,6 +50,14 @@ std::string checked_path(const OptionTable& table, const std::string& path,
   return resolved(plain_path(table, "path", path), folder);
 }
 
+/// Whether a section of two documents holds other values.
+bool differs(const toml::table& a, const toml::table& b, const char* section) {
+  const toml::table* const first = a[section].as_table();
+  const toml::table* const second = b[section].as_table();
+  if (first == nullptr || second == nullptr) return first != second;
+  return *first != *second;
+}
+
 OptionTable require_section(const OptionTable& root, const std::string& key,
                             const std::string& needs) {
   if (!root.has(key)) root.fail("", "has no [" + key + "] section; it needs " + needs);
@@ -304,11 +312,15 @@ Deck Deck::load(const std::string& path, const std::vector<std::string>& sets,
 Deck Deck::parse(const std::string& text, const std::string& name, const std::string& folder,
                  const std::vector<std::string>& sets, std::optional<std::uint64_t> seed) {
   auto document = std::make_shared<Document>(parse_document(text, name));
+  const toml::table in_file = document->root;
   for (const std::string& set : sets) apply_set(*document, set);
   if (seed) override_value(*document, "train.seed", std::to_string(*seed), "--seed");
 
   Deck deck;
   deck.name = name;
+  for (const char* section : {"data", "network", "train"}) {
+    deck.trains_otherwise |= differs(in_file, document->root, section);
+  }
   deck.text_ = document->overrides.empty() ? text : to_toml(*document);
   const OptionTable root = root_table(document);
   deck.title = root.string("title", stem_of(name));

@@ -103,6 +103,33 @@ TEST(Set, SeedHasItsOwnOption) {
   EXPECT_EQ(parse(deck.text()).train.seed, 42u);
 }
 
+TEST(Set, TellsWhetherItChangedWhatIsTrained) {
+  const auto changes = [](const std::vector<std::string>& sets) {
+    return parse(kDeck, sets).trains_otherwise;
+  };
+  EXPECT_FALSE(changes({}));
+  for (const char* set : {"train.epochs=2", "data.path=other", "data.shuffle=false",
+                          "network.layer.fc1.units=77", "network.precision=float64",
+                          "train.optimizer.learning_rate=0.1", "train.clip_norm=1"}) {
+    EXPECT_TRUE(changes({set})) << set;
+  }
+  for (const char* set : {"title=other", "checkpoint.path=other.h5", "checkpoint.keep=2",
+                          "run.stop_after=1h", "verify={ metric = 'test_loss', at_most = 1 }"}) {
+    EXPECT_FALSE(changes({set})) << set;
+  }
+  // A value that the file has already changes nothing, nor do two that cancel out.
+  EXPECT_FALSE(changes({"train.epochs=10", "network.layer.fc1.units=512"}));
+  EXPECT_FALSE(changes({"train.epochs=2", "train.epochs=10"}));
+  // Texts that differ only far behind their beginning.
+  const std::string folder(100, 'a');
+  const std::string text = deck_with("images", folder + "1");
+  EXPECT_TRUE(parse(text, {"data.path=" + folder + "2"}).trains_otherwise);
+  EXPECT_FALSE(parse(text, {"data.path=" + folder + "1"}).trains_otherwise);
+  EXPECT_TRUE(Deck::parse(kDeck, "deck.toml", {}, {}, 42).trains_otherwise);
+  EXPECT_FALSE(Deck::parse(deck_with("batch", "seed = 42\nbatch"), "deck.toml", {}, {}, 42)
+                   .trains_otherwise);
+}
+
 TEST(DeckText, IsTheOriginalWhereNothingWasOverridden) {
   const std::string text = "# a comment\n" + kDeck;
   EXPECT_EQ(parse(text).text(), text);

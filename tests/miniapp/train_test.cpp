@@ -178,6 +178,30 @@ TEST_F(Train, WithholdsTheFigureOfMeritWhereVerificationFails) {
   EXPECT_EQ(record("out").at("verified"), true);
 }
 
+TEST_F(Train, AMissedVerificationOfADeckThatWasChangedIsANote) {
+  folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 1.5\n");
+  expect_refused(train("out"), "test_accuracy is ", 1);
+  expect_refused(train("out", {"--set", "checkpoint.every_steps=7"}), "test_accuracy is ", 1);
+  expect_refused(train("out", {"--set", "train.epochs=3"}), "test_accuracy is ", 1);  // as it was
+  for (const Lines& change : {Lines{"--set", "train.epochs=2"}, Lines{"--seed", "7"}}) {
+    const CommandResult result = train("out", change);
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_TRUE(result.errors().empty()) << result.err;
+    EXPECT_TRUE(contains(result.err, "asks for at least 1.5; this is no failure"));
+    EXPECT_TRUE(contains(result.out, "figure of merit: "));
+    EXPECT_TRUE(record("out").at("verified").is_null());
+    EXPECT_GT(record("out").at("figure_of_merit"), 0);
+    EXPECT_EQ(train("out", change + Lines{"--quiet"}).err, "");
+    expect_refused(train("out", change + Lines{"--verify"}), "asks for at least 1.5", 1);
+    EXPECT_EQ(record("out").at("verified"), false);
+    EXPECT_FALSE(record("out").contains("figure_of_merit"));
+  }
+  // What is reached is reached.
+  folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 0.1\n");
+  EXPECT_EQ(train("out", {"--set", "train.epochs=2"}).status, 0);
+  EXPECT_EQ(record("out").at("verified"), true);
+}
+
 TEST_F(Train, ReportsDivergenceAndOverwritesNoCheckpoint) {
   ASSERT_EQ(train("out").status, 0);
   const std::string before = bytes_of_file(checkpoint("out"));
