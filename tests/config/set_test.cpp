@@ -79,6 +79,28 @@ TEST(Set, MalformedRequestsAreErrors) {
   EXPECT_TRUE(contains(refusal(kDeck, {"network.layer.fc9.units=3"}), "none called \"fc9\""));
 }
 
+TEST(Set, AKeyOutsideOfItsSectionIsNamedWithIt) {
+  const auto meant = [](const std::string& set, const std::string& paths) {
+    const std::string key = set.substr(0, set.find('='));
+    EXPECT_EQ(refusal(kDeck, {set}), "--set " + key + ": unknown key \"" + key +
+                                         "\" in the deck, did you mean " + paths + "?");
+  };
+  meant("epochs=2", "\"train.epochs\"");
+  meant("epoch=2", "\"train.epochs\"");
+  meant("clip_norm=1", "\"train.clip_norm\"");  // which the deck lacks
+  meant("learning_rate=1", "\"train.optimizer.learning_rate\"");
+  meant("keep=2", "\"checkpoint.keep\"");
+  meant("stop_after=1h", "\"run.stop_after\"");
+  meant("at_least=1", "\"verify.at_least\"");
+  meant("path=there", "\"checkpoint.path\" or \"data.path\"");
+  EXPECT_EQ(refusal("batch = 3\n" + kDeck),
+            "deck.toml:1: unknown key \"batch\" in the deck, did you mean \"train.batch\"?");
+  // What is wrong elsewhere does not hide it; a section's name comes first.
+  EXPECT_TRUE(contains(refusal(kDeck, {"train.batch=-1", "epochs=2"}), "\"train.epochs\"?"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"trian.epochs=2"}), "did you mean \"train\"?"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"frobnicated=2"}), "in the deck (known: "));
+}
+
 TEST(Set, ErrorsInItsValuesNameItInsteadOfALine) {
   EXPECT_EQ(refusal(kDeck, {"train.batch=-3"}),
             "--set train.batch: train.batch must be an integer from 1 to 1048576, not -3");
@@ -108,9 +130,9 @@ TEST(Set, TellsWhetherItChangedWhatIsTrained) {
     return parse(kDeck, sets).trains_otherwise;
   };
   EXPECT_FALSE(changes({}));
-  for (const char* set : {"train.epochs=2", "data.path=other", "data.shuffle=false",
-                          "network.layer.fc1.units=77", "network.precision=float64",
-                          "train.optimizer.learning_rate=0.1", "train.clip_norm=1"}) {
+  for (const char* set :
+       {"train.epochs=2", "data.path=other", "data.shuffle=false", "network.layer.fc1.units=77",
+        "network.precision=float64", "train.optimizer.learning_rate=0.1", "train.clip_norm=1"}) {
     EXPECT_TRUE(changes({set})) << set;
   }
   for (const char* set : {"title=other", "checkpoint.path=other.h5", "checkpoint.keep=2",
