@@ -55,14 +55,14 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   const network::Memory memory = plan.memory(target, batch, true);
   const layers::Counts total = plan.step_counts(true, batch, scalar);
   const data::Dataset& data = session.dataset;
-  print(fmt::format("\n{}: {} training and {} test samples of {}, {} on the host\n", deck.title,
-                    data.train.samples, data.test.samples, to_string(data.sample_shape),
-                    show_bytes(double(data.memory_bytes()))));
-  print(fmt::format("{} parameters in {}, {} of {} with {}, on {}\n", plan.trained_count(),
-                    config::to_string(deck.network.precision),
-                    io::show_count(deck.train.epochs, "epoch"),
-                    io::show_count(network::steps_per_epoch(deck, data.train.samples), "step"),
-                    io::show_count(deck.train.batch, "sample"), to_string(space)));
+  print(fmt::format("\n{}: {} training and {} of {}, {} on the host\n", deck.title,
+                    data.train.samples, io::show_count(data.test.samples, "test sample"),
+                    to_string(data.sample_shape), show_bytes(double(data.memory_bytes()))));
+  print(fmt::format(
+      "{} in {}, {} of {} with {}, on {}\n", io::show_count(plan.trained_count(), "parameter"),
+      config::to_string(deck.network.precision), io::show_count(deck.train.epochs, "epoch"),
+      io::show_count(network::steps_per_epoch(deck, data.train.samples), "step"),
+      io::show_count(deck.train.batch, "sample"), to_string(space)));
   print(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B\n",
                     show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
   print(fmt::format(

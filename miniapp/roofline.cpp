@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -24,8 +25,11 @@ struct RooflineOptions {
   int repeats = 10;
 };
 
-// A time that nobody can tell from nothing, and what is divided by it, stays blank.
-io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : io::Cell("-"); }
+// A value that there is not: null to programs.
+io::Cell none() { return io::Cell::shown_as(std::nan(""), "-"); }
+
+// What is divided by a time below the timer's resolution is none.
+io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : none(); }
 
 void add_row(io::Table& table, const std::string& layer, const std::string& phase,
              const layers::Counts& counts, const Timing& seconds,
@@ -34,14 +38,14 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
   table.add_row(
       {io::Cell(layer), io::Cell(phase), io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
        io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : io::Cell("-"),
+       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
        io::Cell::shown_as(seconds.median, show_seconds(seconds.median)), rate(placement.gflops),
        rate(placement.gbytes_per_second),
-       io::Cell(work ? model::to_string(placement.bound) : std::string("-")),
+       work ? io::Cell(model::to_string(placement.bound)) : none(),
        work ? io::Cell::shown_as(placement.fraction_of_ceiling,
                                  fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
                                              placement.above_roof ? " (!)" : ""))
-            : io::Cell("-")});
+            : none()});
 }
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
@@ -142,6 +146,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
                        record.part.layer, layers::to_string(record.part.phase)));
     }
   }
+  if (!options.output.empty()) note(written_to({options.output}));
   if (!stop_requested()) return Status::done;
   return stopped_incomplete();
 }
