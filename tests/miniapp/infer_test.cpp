@@ -102,16 +102,15 @@ TEST_F(Infer, SaysHowItScalesInputs) {
     for (const std::uint8_t byte : bytes) values.push_back(static_cast<float>(byte / 255.0));
     return values;
   }();
-  io::Hdf5Writer as_bytes, as_values;
-  for (io::Hdf5Writer* file : {&as_bytes, &as_values}) {
-    file->write("/train/targets", std::vector<std::uint8_t>{0, 1, 2, 3});
-  }
-  for (const char* name : {"/train/inputs", "/inputs"}) {
-    as_bytes.write(name, Shape{4, 1, 4, 5}, bytes.data());
-    as_values.write(name, Shape{4, 1, 4, 5}, scaled.data());
-  }
-  as_bytes.save(folder / "x.h5");
-  as_values.save(folder / "values.h5");
+  const auto save = [&](const std::string& name, const auto& values) {
+    io::Hdf5Writer file;
+    file.write("/train/targets", std::vector<std::uint8_t>{0, 1, 2, 3});
+    file.write("/train/inputs", Shape{4, 1, 4, 5}, values.data());
+    file.write("/inputs", Shape{4, 1, 4, 5}, values.data());
+    file.save(folder / name);
+  };
+  save("x.h5", bytes);
+  save("values.h5", scaled);
 
   const auto outputs = [&](const std::string& input, const Lines& more, std::string& said) {
     const CommandResult result =

@@ -341,15 +341,18 @@ TEST(EarlyStop, TheFirstOfEqualEpochsIsBest) {
   EXPECT_EQ(best_epoch(stop, history), 2);
 }
 
-// A rate so high that the test loss goes up and down.
-const std::vector<std::string> kRestless = {
-    "train.epochs=12", "train.optimizer.learning_rate=1.2", "train.optimizer.momentum=0.8",
-    "train.early_stop={ metric = \"test_loss\", patience = 4 }"};
-
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
 }
+
+// The first epochs learn; from the fourth on a rate that is much too high ruins it.
+const std::vector<std::string> kSpoiled = {
+    "train.epochs=8", "train.optimizer.learning_rate=0.05", "train.optimizer.momentum=0.8",
+    "train.schedule={ kind = \"step\", every = 3, factor = 100 }"};
+const std::vector<std::string> kStopped =
+    kSpoiled +
+    std::vector<std::string>{"train.early_stop={ metric = \"test_loss\", patience = 2 }"};
 
 template <class T>
 double test_loss_of(const Experiment& experiment, const std::vector<T>& parameters) {
@@ -360,7 +363,7 @@ double test_loss_of(const Experiment& experiment, const std::vector<T>& paramete
 
 TEST_F(Training, WithEarlyStopTheCheckpointHoldsTheBestEpoch) {
   const ScratchFolder folder;
-  const Experiment experiment(kPerceptron, kRestless);
+  const Experiment experiment(kPerceptron, kStopped);
   const TrainingResult result = experiment.run<Space, double>({folder / "a.h5", {}, {}});
   const std::vector<double>& losses = result.state.history.test_loss;
   const auto best = std::min_element(losses.begin(), losses.end());
@@ -372,8 +375,9 @@ TEST_F(Training, WithEarlyStopTheCheckpointHoldsTheBestEpoch) {
   const auto checkpoint = load_checkpoint<double>(folder / "a.h5", *experiment.plan);
   EXPECT_EQ(checkpoint.state.best_epoch, result.state.best_epoch);
   EXPECT_EQ(test_loss_of(experiment, checkpoint.parameters), losses.back());
-  const Experiment plain(kPerceptron, {kRestless[1], kRestless[2],
-                                       "train.epochs=" + std::to_string(result.state.epoch)});
+  const Experiment plain(
+      kPerceptron,
+      kSpoiled + std::vector<std::string>{"train.epochs=" + std::to_string(result.state.epoch)});
   plain.run<Space, double>({folder / "plain.h5", {}, {}});
   EXPECT_EQ(load_parameters<double>(folder / "plain.h5", *plain.plan), checkpoint.parameters);
   EXPECT_EQ(load_checkpoint<double>(folder / "plain.h5", *plain.plan).best, nullptr);
@@ -393,7 +397,7 @@ TEST_F(Training, ABestLastEpochIsStoredOnce) {
 
 TEST_F(Training, StoppedAnywhereAndResumedKeepsTheSameBestEpoch) {
   const ScratchFolder folder;
-  const Experiment experiment(kPerceptron, kRestless);
+  const Experiment experiment(kPerceptron, kStopped);
   const TrainingResult whole = experiment.run<Space, float>({folder / "whole.h5", {}, {}});
   ASSERT_LT(*whole.state.best_epoch, whole.state.epoch);
   for (std::int64_t stop = 1; stop < whole.state.step; ++stop) {
@@ -407,7 +411,7 @@ TEST_F(Training, StoppedAnywhereAndResumedKeepsTheSameBestEpoch) {
                            "stopped after step " + std::to_string(stop));
   }
   // More epochs go on from the last one, not from the best.
-  const Experiment shorter(kPerceptron, kRestless + std::vector<std::string>{"train.epochs=3"});
+  const Experiment shorter(kPerceptron, kStopped + std::vector<std::string>{"train.epochs=4"});
   shorter.run<Space, float>({folder / "b.h5", {}, {}});
   experiment.run<Space, float>({folder / "b.h5", opened(folder / "b.h5"), {}});
   expect_same_run<float>(folder / "b.h5", folder / "whole.h5", *experiment.plan, "more epochs");
@@ -415,7 +419,7 @@ TEST_F(Training, StoppedAnywhereAndResumedKeepsTheSameBestEpoch) {
 
 TEST_F(Training, AFileWithoutItsBestEpochGoesOnFromWhatItHolds) {
   const ScratchFolder folder;
-  const Experiment experiment(kPerceptron, kRestless);
+  const Experiment experiment(kPerceptron, kStopped);
   const TrainingResult whole = experiment.run<Space, float>({folder / "whole.h5", {}, {}});
   const std::int64_t best = *whole.state.best_epoch;
   ASSERT_LT(best, whole.state.epoch);
