@@ -56,14 +56,14 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   const data::Dataset& data = session.dataset;
   print("\n");
   const auto say = [](const std::string& sentence) { print_wrapped(sentence + "\n", 2); };
-  say(fmt::format("{}: {} training and {} test samples of {}, {} on the host", deck.title,
-                  data.train.samples, data.test.samples, to_string(data.sample_shape),
+  say(fmt::format("{}: {} training and {} of {}, {} on the host", deck.title, data.train.samples,
+                  io::show_count(data.test.samples, "test sample"), to_string(data.sample_shape),
                   show_bytes(double(data.memory_bytes()))));
-  say(fmt::format("{} parameters in {}, {} of {} with {}, on {}", plan.trained_count(),
-                  config::to_string(deck.network.precision),
-                  io::show_count(deck.train.epochs, "epoch"),
-                  io::show_count(network::steps_per_epoch(deck, data.train.samples), "step"),
-                  io::show_count(deck.train.batch, "sample"), to_string(space)));
+  say(fmt::format(
+      "{} in {}, {} of {} with {}, on {}", io::show_count(plan.trained_count(), "parameter"),
+      config::to_string(deck.network.precision), io::show_count(deck.train.epochs, "epoch"),
+      io::show_count(network::steps_per_epoch(deck, data.train.samples), "step"),
+      io::show_count(deck.train.batch, "sample"), to_string(space)));
   say(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B",
                   show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
   say(fmt::format(

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "data/hdf5_data.hpp"
 #include "data/load.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
@@ -71,7 +72,7 @@ network::SampleShape input_shape(const io::Hdf5Reader& file) {
   if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
   network::SampleShape sample;
   sample.input = file.shape("/inputs");
-  sample.tokens = file.element_class("/inputs") == io::ElementClass::integer;
+  sample.tokens = data::input_kind(file, "/inputs") == data::InputKind::tokens;
   if (sample.input.empty()) {
     file.fail("/inputs", "is a scalar; its first dimension must be the sample");
   }
@@ -104,6 +105,20 @@ std::shared_ptr<const network::NetworkPlan> plan_for_input(const config::Deck& d
   return plan;
 }
 
+// How the values of --input become what the network gets; empty if they are taken as they are.
+std::string describe_scaling(const io::Hdf5Reader& input, const config::DataOptions& data) {
+  const bool images = data::input_kind(input, "/inputs") == data::InputKind::images;
+  if (!images && !data.normalize) return {};
+  std::string text = input.file() + ": /inputs: ";
+  if (images) text += "uint8 images, taken as x / 255";
+  if (data.normalize) {
+    text += fmt::format("{}, as the deck says: (x - {}) / {}",
+                        images ? " and then normalised" : "normalised", data.normalize->mean,
+                        data.normalize->standard_deviation);
+  }
+  return text;
+}
+
 // --input to --output: needs the deck's network and not its data.
 void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceKind space,
                    std::size_t batch, const CommonOptions& common,
@@ -116,6 +131,9 @@ void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceK
   session.plan = plan_for_input(deck, sample, options.input, checkpoint);
   const data::Dataset inputs = data::load_inputs(input, deck.data, sample.input);
   if (sample.tokens) inputs.require_tokens_below(session.plan->token_limit());
+  if (const std::string scaling = describe_scaling(input, deck.data); !scaling.empty()) {
+    note(scaling);
+  }
   io::require_memory(
       double(inputs.test.samples) * double(session.plan->output_size()) *
           (deck.network.precision == config::Precision::float32 ? 2.0 * sizeof(float)
@@ -141,7 +159,7 @@ void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceK
     table.add_row({io::Cell(inputs.test.samples), io::Cell(options.output)});
     print(table, format);
   }
-  note(fmt::format("{} outputs written to {}", inputs.test.samples, options.output));
+  note(io::show_count(inputs.test.samples, "output") + " " + written_to({options.output}));
 }
 
 void print_test_set(const config::Deck& deck, SpaceKind space, std::size_t batch,

@@ -76,14 +76,14 @@ void print_levels(const MachineMeasurement& measurement) {
   io::Table table({{"space", "space", io::Align::left},
                    {"threads", "threads", io::Align::right, 0},
                    {"level", "level", io::Align::left, 0},
-                   {"size", "size"},
-                   {"latency, " + small, "latency_small_pages"},
-                   {"huge pages", "latency_huge_pages"},
-                   {"read GB/s", "read"},
-                   {"write", "write", io::Align::right, 2},
-                   {"copy", "copy", io::Align::right, 2},
-                   {"scale", "scale", io::Align::right, 3},
-                   {"triad", "triad"}});
+                   {"size", "capacity_bytes"},
+                   {"latency, " + small, "latency_small_pages_seconds"},
+                   {"huge pages", "latency_huge_pages_seconds"},
+                   {"read GB/s", "read_gbytes_per_second"},
+                   {"write", "write_gbytes_per_second", io::Align::right, 2},
+                   {"copy", "copy_gbytes_per_second", io::Align::right, 2},
+                   {"scale", "scale_gbytes_per_second", io::Align::right, 3},
+                   {"triad", "triad_gbytes_per_second"}});
   for (const SpaceMeasurement& space : measurement.spaces) {
     for (const int threads : thread_counts(space)) {
       const std::vector<BandwidthPoint> points = with_threads(space, threads);
@@ -107,13 +107,13 @@ void print_levels(const MachineMeasurement& measurement) {
 
 void print_costs(const MachineMeasurement& measurement) {
   io::Table table({{"space", "space", io::Align::left},
-                   {"float32 GFLOP/s", "float32"},
-                   {"float64", "float64"},
-                   {"empty kernel", "empty_kernel"},
-                   {"and fence", "empty_kernel_fenced"},
-                   {"reduction", "reduction"},
-                   {"single-thread kernel", "single_thread_kernel", io::Align::right, 2},
-                   {"barrier", "team_barrier"}});
+                   {"float32 GFLOP/s", "float32_gflops"},
+                   {"float64", "float64_gflops"},
+                   {"empty kernel", "empty_kernel_seconds"},
+                   {"and fence", "empty_kernel_fenced_seconds"},
+                   {"reduction_seconds", "reduction_seconds"},
+                   {"single-thread kernel", "single_thread_kernel_seconds", io::Align::right, 2},
+                   {"barrier", "team_barrier_seconds"}});
   for (const SpaceMeasurement& space : measurement.spaces) {
     const auto& dispatch = space.dispatch;
     const auto optional_cell = [](const std::optional<Timing>& timing) {
@@ -218,7 +218,7 @@ Status run_machine(const MachineRequest& request) {
   print_summary(measurement, format);
   if (!request.output.empty()) {
     io::write_json(request.output, machine::to_json(measurement));
-    note("written to " + request.output);
+    note(written_to({request.output}));
   }
   if (measurement.complete) return Status::done;
   return stopped_incomplete();

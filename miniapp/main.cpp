@@ -8,12 +8,35 @@
 #include "core/error.hpp"
 #include "core/host_threads.hpp"
 #include "core/runtime.hpp"
+#include "core/text.hpp"
 #include "io/table.hpp"
 #include "signals.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
 namespace {
+
+constexpr std::int64_t kMostDevice = 1 << 16;
+
+// Kokkos's flag for --device.
+std::string device_flag(const CommonOptions& common) {
+  std::string reason;
+  const int devices = cuda_device_count(&reason);
+  if (devices == 0) throw RequestError("--device " + common.device + ": " + reason);
+  if (std::stoi(common.device) >= devices) {
+    throw RequestError(
+        "--device " + common.device + ": there " +
+        (devices == 1 ? "is 1 device" : "are " + std::to_string(devices) + " devices") +
+        ", counted from 0");
+  }
+  for (const std::string& flag : common.kokkos_flags) {
+    if (flag.rfind("--kokkos-device", 0) == 0) {
+      throw RequestError("--device " + common.device + ": " + flag + " chooses a device too");
+    }
+  }
+  describe_cuda_device(std::stoi(common.device));
+  return "--kokkos-device-id=" + common.device;
+}
 
 // Takes Kokkos's own flags off the command line, wherever they stand.
 std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) {
@@ -29,6 +52,50 @@ int fail(Status status, const std::string& message) {
   flush_output();
   report_error(message);
   return static_cast<int>(status);
+}
+
+// The subcommand furthest in that the command line names.
+const CLI::App& innermost(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+std::vector<std::string> names_of_subcommands(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(sub->get_name());
+  }
+  return names;
+}
+
+std::string did_you_mean(const std::string& near, const std::string& otherwise) {
+  return near.empty() ? "; " + otherwise : "; did you mean " + near + "?";
+}
+
+// What is wrong with a word that no verb and no option took.
+std::string describe_unplaced(const CLI::App& app, const std::string& word) {
+  const CLI::App& verb = innermost(app);
+  const std::string help =
+      "see ridgeline " + (&verb == &app ? "" : verb.get_name() + " ") + "--help";
+  if (word.size() > 1 && word[0] == '-') {
+    std::vector<std::string> options;
+    for (const CLI::Option* option : verb.get_options()) {
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    }
+    const std::string name = word.substr(0, word.find('='));
+    return name + " is no option" + (&verb == &app ? "" : " of " + verb.get_name()) +
+           did_you_mean(nearest(name, options), help);
+  }
+  const std::vector<std::string> names = names_of_subcommands(verb);
+  if (names.empty())
+    return "\"" + word + "\" is not expected after " + verb.get_name() + "; " + help;
+  if (&verb != &app) {
+    return "\"" + word + "\" is no " + verb.get_name() + did_you_mean(nearest(word, names), help);
+  }
+  std::string near = nearest(word, names);
+  const std::vector<std::string> studies = names_of_subcommands(*app.get_subcommand("study"));
+  if (std::find(studies.begin(), studies.end(), word) != studies.end()) near = "study " + word;
+  return "\"" + word + "\" is neither a verb nor an option" + did_you_mean(near, help);
 }
 
 int run(std::vector<std::string> arguments) {
@@ -67,6 +134,8 @@ int run(std::vector<std::string> arguments) {
           Binding::parse(value);
           return std::string();
         });
+    verb->add_option("--device", common.device, "Number of the device to use (default: 0)")
+        ->transform(integer(0, kMostDevice));
     verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
         ->check(CLI::IsMember({"table", "csv", "json"}));
     verb->add_flag_callback("--wide", print_wide,
@@ -86,18 +155,19 @@ int run(std::vector<std::string> arguments) {
     app.exit(success);
     if (!flush_output()) throw RunError("standard output: cannot write");
     return static_cast<int>(Status::done);
-  } catch (const CLI::RequiredError& error) {
-    // Where the verb is unknown, CLI11 only says that there is none.
-    const std::vector<std::string> unknown = app.remaining(true);
-    return fail(Status::request_wrong,
-                (!unknown.empty() ? "\"" + unknown.front() + "\" is neither a verb nor an option"
-                                  : std::string(error.what())) +
-                    "; see ridgeline --help");
   } catch (const CLI::ParseError& error) {
+    // Where a verb is unknown, CLI11 only says that there is none.
+    const std::vector<std::string> unplaced = app.remaining(true);
+    const int code = error.get_exit_code();
+    if (!unplaced.empty() &&
+        (code == int(CLI::ExitCodes::RequiredError) || code == int(CLI::ExitCodes::ExtrasError))) {
+      return fail(Status::request_wrong, describe_unplaced(app, unplaced.front()));
+    }
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
     return fail(Status::request_wrong, message + "; see ridgeline --help");
   }
+  if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
   const Status status = action();
   // What a full disk behind standard output swallows must not pass for success.
   if (!flush_output()) throw RunError("standard output: cannot write");

@@ -30,6 +30,12 @@ Status stopped_incomplete() {
 
 void note(const std::string& message) { write_line(printable(message)); }
 
+std::string written_to(const std::vector<std::string>& files) {
+  std::string names;
+  for (const std::string& file : files) names += (names.empty() ? "" : ", ") + shell_quoted(file);
+  return "written to " + names;
+}
+
 void show_progress(const std::string& text) {
   std::cerr.clear();
   std::cerr << '\r' << printable(text) << "\033[K" << std::flush;

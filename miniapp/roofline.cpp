@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
@@ -26,8 +27,11 @@ struct RooflineOptions {
   int repeats = 10;
 };
 
-// A time that nobody can tell from nothing, and what is divided by it, stays blank.
-io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : io::Cell("-"); }
+// A value that there is not: null to programs.
+io::Cell none() { return io::Cell::shown_as(std::nan(""), "-"); }
+
+// What is divided by a time below the timer's resolution is none.
+io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : none(); }
 
 std::string shown_fraction(const model::Placement& placement) {
   return fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
@@ -41,11 +45,11 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
   table.add_row({io::Cell(layer), io::Cell(phase),
                  io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
                  io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : io::Cell("-"),
+                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
                  time_cell(seconds), rate(placement.gflops), rate(placement.gbytes_per_second),
-                 io::Cell(work ? model::to_string(placement.bound) : std::string("-")),
+                 work ? io::Cell(model::to_string(placement.bound)) : none(),
                  work ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
-                      : io::Cell("-")});
+                      : none()});
 }
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
@@ -301,7 +305,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
           record.part.layer, layers::to_string(record.part.phase), at.batch));
     }
   }
-  if (!options.output.empty()) note("written to " + options.output);
+  if (!options.output.empty()) note(written_to({options.output}));
   if (!stop_requested()) return Status::done;
   return stopped_incomplete();
 }

@@ -82,7 +82,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
   for (const std::string& text : study.notes) note("note: " + text);
   print_study(study, format);
   warn_of(study.disturbance);
-  if (!options.output.empty()) note("written to " + options.output);
+  if (!options.output.empty()) note(written_to({options.output}));
   if (study.complete) return Status::done;
   return stopped_incomplete();
 }
@@ -203,14 +203,24 @@ void add_divergence(CLI::App& verb, const CommonOptions& common, Action& action)
   set_action(*study, options, common, action, bounds, studies::study_divergence);
 }
 
-// Decks that a study takes: those of `--deck`, or every one in `inputs/` of the current folder
-// whose data are there.
+// The folder of decks where none is asked for: inputs/ here, or that of an installation.
+std::string folder_of_decks() {
+  if (io::is_folder("inputs")) return "inputs";
+  const std::filesystem::path prefix =
+      std::filesystem::path(path_of_program()).parent_path().parent_path();
+  const std::string installed = (prefix / "share/ridgeline/inputs").string();
+  return io::is_folder(installed) ? installed : std::string();
+}
+
+// Decks that a study takes: those of `--deck`, or every one in folder_of_decks() whose data are
+// there.
 struct DeckChoice {
   std::vector<std::string> decks, sets;
   bool none = false;
 
   void add_to(CLI::App& study) {
-    study.add_option("--deck", decks, "Input deck (repeatable; default: inputs/*.toml)");
+    study.add_option("--deck", decks,
+                     "Input deck (repeatable; default: inputs/*.toml, here or installed)");
     study.add_flag("--no-decks", none, "Layers alone");
     study.add_option("--set", sets, "Override a key of every deck: KEY=VALUE (repeatable)")
         ->type_name("KEY=VALUE")
@@ -231,21 +241,29 @@ struct DeckChoice {
   std::vector<std::string> chosen() const {
     std::vector<std::string> list = decks;
     if (none) return {};
-    if (list.empty() && io::is_folder("inputs")) {
+    const std::string folder = list.empty() ? folder_of_decks() : std::string();
+    if (!folder.empty()) {
       std::error_code error;
-      std::filesystem::directory_iterator entry("inputs", error);
+      std::filesystem::directory_iterator entry(folder, error);
       for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         if (entry->path().extension() == ".toml") list.push_back(entry->path().string());
       }
-      if (error) throw RequestError("inputs: cannot read: " + error.message());
+      if (error) throw RequestError(folder + ": cannot read: " + error.message());
       std::sort(list.begin(), list.end());
     }
     return list;
   }
 
-  // Loads them; `decks` becomes those that could be.
-  std::vector<studies::DeckCase> load() {
+  // Loads them; `decks` becomes those that could be, and a note says if there are none to load.
+  std::vector<studies::DeckCase> load(std::vector<std::string>& notes) {
     std::vector<studies::DeckCase> cases;
+    if (!none && chosen().empty()) {
+      const std::string folder = folder_of_decks();
+      notes.push_back("no decks: " +
+                      (folder.empty() ? std::string("there is no folder inputs/ here")
+                                      : folder + " holds none") +
+                      "; give --deck, or --no-decks");
+    }
     const bool asked = !decks.empty();
     std::vector<std::string> loaded;
     for (const std::string& file : chosen()) {
@@ -336,8 +354,11 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
       bounds->machine_name = *machine_file;
       bounds->machine_space = widest_space(*bounds->machine_file, *machine_file);
     }
-    bounds->decks = decks->load();
-    return studies::study_crossover(*bounds, control);
+    std::vector<std::string> notes;
+    bounds->decks = decks->load(notes);
+    Study study = studies::study_crossover(*bounds, control);
+    study.notes.insert(study.notes.begin(), notes.begin(), notes.end());
+    return study;
   });
 }
 
@@ -363,8 +384,8 @@ io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const D
     std::string reason = result.err.substr(0, result.err.find('\n'));
     const std::string prefix = "ridgeline: ";
     if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
-    throw RunError(
-        fmt::format("measuring with {} threads failed ({}): {}", threads, result.status, reason));
+    throw RunError(fmt::format("measuring with {} failed ({}): {}",
+                               io::show_count(threads, "thread"), result.status, reason));
   }
   return io::Json::parse(result.out);
 }
@@ -388,7 +409,8 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
   study->callback([=, &common, &action, options = options] {
     if (*most > 0) {
       action = [=, &common] {
-        const std::vector<studies::DeckCase> cases = decks->load();
+        std::vector<std::string> notes;  // those of the process that started this one
+        const std::vector<studies::DeckCase> cases = decks->load(notes);
         studies::ScalingBounds mine = *bounds;
         mine.decks = cases;
         const Runtime runtime(common.threads, common.kokkos_flags, binding_of(common));
@@ -402,12 +424,15 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
         throw RequestError("--space: " + options->space + "; scaling is over threads of openmp");
       }
       return run(*options, common, [&](const std::vector<SpaceKind>&, const Control& control) {
-        bounds->decks = decks->load();
+        std::vector<std::string> notes;
+        bounds->decks = decks->load(notes);
         const auto measure = [&](int threads) {
           return scaling_with(threads, *bounds, *decks, options->quick, common.bind,
                               common.kokkos_flags);
         };
-        return studies::study_scaling(*bounds, measure, control);
+        Study study = studies::study_scaling(*bounds, measure, control);
+        study.notes.insert(study.notes.begin(), notes.begin(), notes.end());
+        return study;
       });
     };
   });

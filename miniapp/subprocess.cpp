@@ -60,13 +60,17 @@ void read_both(const Pipe& out, const Pipe& err, pid_t child, ProcessOutput& res
 
 }  // namespace
 
+std::string path_of_program() {
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length < 0) throw RunError("cannot tell where this program is: /proc/self/exe");
+  return std::string(path, static_cast<std::size_t>(length));
+}
+
 ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vector<int>& cpus) {
   // All that allocates comes before the fork: the child of a program with threads may not.
-  char path[4096];
-  const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (length < 0) throw RunError("cannot tell where this program is: /proc/self/exe");
-  path[length] = '\0';
-  std::vector<char*> argv = {path};
+  std::string path = path_of_program();
+  std::vector<char*> argv = {path.data()};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const ProcessorMask mask(cpus);
@@ -78,7 +82,7 @@ ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vec
     dup2(out.ends[1], STDOUT_FILENO);
     dup2(err.ends[1], STDERR_FILENO);
     for (const int end : {out.ends[0], out.ends[1], err.ends[0], err.ends[1]}) close(end);
-    execv(path, argv.data());
+    execv(argv[0], argv.data());
     _exit(127);
   }
   out.close_end(1);

@@ -11,6 +11,9 @@ struct ProcessOutput {
   std::string out, err;
 };
 
+/// Returns the path of this very program, without links. Throws RunError.
+std::string path_of_program();
+
 /// Runs this very program with other arguments (without its name) on the processors `cpus`, which a
 /// process else has from the thread that starts it, and waits for its end; where a stop is asked
 /// for, it is ended. Throws RunError where it cannot be started.

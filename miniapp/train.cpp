@@ -108,14 +108,17 @@ class Console : public network::TrainingEvents {
   io::Table table_;
 };
 
-// What [verify] asks for against what the last epoch gave; nothing where it was met.
-std::optional<std::string> missed(const config::Deck& deck, const network::History& history) {
+// What [verify] asks for against what the epoch of the checkpoint's weights gave; nothing where it
+// was met.
+std::optional<std::string> missed(const config::Deck& deck, const network::TrainingState& state) {
   if (!deck.verify) return {};
+  const network::History& history = state.history;
   const bool accuracy = deck.verify->metric == config::Metric::test_accuracy;
   const std::vector<double>& values = accuracy ? history.test_accuracy : history.test_loss;
   const std::string metric = config::to_string(deck.verify->metric);
   if (values.empty()) return metric + " was not measured: there is no test data for it";
-  const double value = values.back();
+  const std::int64_t epoch = state.best_epoch.value_or(state.epoch);
+  const double value = values.at(static_cast<std::size_t>(epoch) - 1);
   if (deck.verify->at_least && !(value >= *deck.verify->at_least)) {
     return fmt::format("{} is {:.4f}, and the deck's [verify] asks for at least {}", metric, value,
                        *deck.verify->at_least);
@@ -145,7 +148,7 @@ void print_shares(const network::TrainingResult& result, std::int64_t batch) {
                    io::Cell::shown_as(share.share, fmt::format("{:.1f} %", 100 * share.share))});
   }
   print(table, io::TableFormat::table);
-  print(fmt::format("a step of {} samples takes {} (median of {})\n", batch,
+  print(fmt::format("a step of {} takes {} (median of {})\n", io::show_count(batch, "sample"),
                     show_seconds(result.step_seconds.median), result.step_seconds.repeats));
 }
 
@@ -172,10 +175,13 @@ io::Json record_of(const config::Deck& deck, const TrainOptions& options, const 
   json["parameters"] = session.plan->trained_count();
   json["batch"] = deck.train.batch;
   json["steps"] = result.state.step;
+  if (result.state.best_epoch) json["best_epoch"] = *result.state.best_epoch;
   json["skipped_steps"] = result.state.skipped.total;
-  json["step_seconds"] = result.step_seconds;
+  json["step_seconds"] =
+      result.step_seconds.repeats > 0 ? io::Json(result.step_seconds) : io::Json();
   json["shares"] = io::Json::array();
   for (const network::LayerShare& share : result.shares) {
+    if (result.step_seconds.repeats == 0) break;
     json["shares"].push_back(
         {{"layer", share.layer}, {"seconds", share.seconds}, {"share", share.share}});
   }
@@ -257,13 +263,15 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
             layers::target_of<Space, T>(instance, network::gemm_backend(deck));
         const network::Memory memory =
             session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
-        require_host_memory(space, deck, deck.train.batch, memory);
-        console.say(fmt::format(
-            "{}: {} parameters, {}, {} ({}), {} of memory on the space, {} of data on the host",
-            deck.title, session.plan->trained_count(), to_string(space),
-            io::show_count(Runtime::host_threads().count, "thread"),
-            Runtime::host_threads().binding, show_bytes(double(memory.total())),
-            show_bytes(double(session.dataset.memory_bytes()))));
+        network::Memory held = memory;
+        if (deck.train.early_stop) held.parameters *= 2;  // those of the best epoch
+        require_host_memory(space, deck, deck.train.batch, held);
+        console.say(
+            fmt::format("{}: {}, {}, {} ({}), {} of memory on the space, {} of data on the host",
+                        deck.title, io::show_count(session.plan->trained_count(), "parameter"),
+                        to_string(space), io::show_count(Runtime::host_threads().count, "thread"),
+                        Runtime::host_threads().binding, show_bytes(double(memory.total())),
+                        show_bytes(double(session.dataset.memory_bytes()))));
         Guard guard;
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
                                              std::move(training), console);
@@ -285,28 +293,42 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   const bool ended = result.outcome == Outcome::finished ||
                      result.outcome == Outcome::stopped_early ||
                      result.outcome == Outcome::already_finished;
-  const std::optional<std::string> failure =
-      result.outcome == Outcome::diverged
-          ? std::optional<std::string>(result.failure)
-          : (ended ? missed(deck, result.state.history) : std::nullopt);
+  const std::optional<std::string> miss = ended ? missed(deck, result.state) : std::nullopt;
+  if (result.outcome == Outcome::stopped_early) {
+    console.say(fmt::format("stopped early, after {}, as the deck asks: {} no longer improves",
+                            io::show_count(result.state.epoch, "epoch"),
+                            config::to_string(deck.train.early_stop->metric)));
+  }
+  if (ended && result.state.best_epoch && result.state.best_epoch != result.state.epoch) {
+    console.say(fmt::format("the checkpoint holds the weights of epoch {}, whose {} was best",
+                            *result.state.best_epoch,
+                            config::to_string(deck.train.early_stop->metric)));
+  }
+  // What a deck must reach, it must reach as it is written.
+  const bool excused = miss && deck.trains_otherwise && !options.verify;
+  const std::optional<std::string> failure = result.outcome == Outcome::diverged
+                                                 ? std::optional<std::string>(result.failure)
+                                             : excused ? std::nullopt
+                                                       : miss;
   if (result.state.skipped.total > 0) {
     warn(fmt::format("{} of {} left out: loss or gradients were not finite",
                      result.state.skipped.total, io::show_count(result.state.step, "step")));
   }
   const bool as_table = format == io::TableFormat::table;
   if (result.outcome != Outcome::already_finished) {
-    if (ended) json["verified"] = !failure;
+    if (ended) json["verified"] = excused ? io::Json() : io::Json(!failure);
     if (result.outcome == Outcome::diverged) json["verified"] = false;
     if (ended && !failure) json["figure_of_merit"] = result.samples_per_second;
     io::write_json(files.record(), json);
     if (as_table && result.step_seconds.repeats > 0) print_shares(result, deck.train.batch);
+    console.say(written_to(files.written(result.outcome != Outcome::diverged)));
+  }
+  if (excused) {
+    console.say(*miss +
+                "; this is no failure, because --set or --seed changed what is trained (--verify "
+                "makes it one)");
   }
   if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
-  if (result.outcome == Outcome::stopped_early) {
-    console.say(fmt::format("stopped early, after {}, as the deck asks: {} no longer improves",
-                            io::show_count(result.state.epoch, "epoch"),
-                            config::to_string(deck.train.early_stop->metric)));
-  }
   if (as_table && ended && result.outcome != Outcome::already_finished) {
     print(fmt::format("figure of merit: {}{:.0f} samples/s{}\n", disturbance.alarm() ? "~" : "",
                       result.samples_per_second,
@@ -330,7 +352,8 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb = app.add_subcommand("train", "Train the network of an input deck");
   auto options = std::make_shared<TrainOptions>();
   options->deck.add_to(*verb);
-  verb->add_option("--output", options->output, "Folder for train.json and the checkpoint");
+  verb->add_option("--output", options->output,
+                   "Folder for the checkpoint and the run's record, STEM.train.json");
   verb->add_option("--checkpoint", options->checkpoint, "Checkpoint file, instead of the deck's");
   auto* resume =
       verb->add_option("--resume", options->resume,
@@ -344,6 +367,9 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
       ->type_name("DURATION");
   verb->add_flag("--no-lock", options->no_lock,
                  "Do not lock the checkpoint against a second run that writes it");
+  verb->add_flag("--verify", options->verify,
+                 "Fail where the deck's [verify] is missed, even if --set or --seed changed "
+                 "[data], [network] or [train]");
   verb->add_flag("--quiet", options->quiet, "No notes and no progress");
   verb->add_flag("--dry-run", options->dry_run,
                  "Check deck, data and shapes, print what would run, compute nothing");

@@ -1,8 +1,10 @@
 #include "train_files.hpp"
 
+#include <filesystem>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
 #include "io/units.hpp"
@@ -15,7 +17,8 @@ TrainFiles::TrainFiles(const config::Deck& deck, const TrainOptions& options)
       options_(options),
       checkpoint_(options.checkpoint.empty() ? inside(options.output, deck.checkpoint.path)
                                              : options.checkpoint),
-      record_(inside(options.output, "train.json")) {
+      record_(inside(options.output,
+                     std::filesystem::path(checkpoint_).stem().string() + ".train.json")) {
   add_inputs(deck, files_);
   if (!options.init.empty()) files_.input("--init", options.init);
   const bool is_folder = !options.resume.empty() && io::is_folder(options.resume);
@@ -44,8 +47,8 @@ void TrainFiles::add_outputs() {
     files_.output("the checkpoint that is replaced, kept under this name,", previous,
                   "rename this file, or " + advice);
   }
-  files_.output("train.json", record_, "choose another --output");
-  require_result("train.json", record_, "choose another --output");
+  files_.output("the run's record", record_, "choose another --output");
+  require_result("the run's record", record_, "choose another --output");
   if (!options_.checkpoint.empty()) require_folder_of(checkpoint_);
 }
 
@@ -75,7 +78,8 @@ std::shared_ptr<const network::CheckpointFile> TrainFiles::file_to_resume() {
     file->state();
   } catch (const RequestError& error) {
     if (!deck_.checkpoint.keep || !io::exists(options_.resume)) throw;
-    throw RequestError(std::string(error.what()) + "; --resume " + io::folder_of(options_.resume) +
+    throw RequestError(std::string(error.what()) + "; --resume " +
+                       shell_quoted(io::folder_of(options_.resume)) +
                        " takes the newest checkpoint that is whole");
   }
   if (const auto reason = network::refusal_of(deck_, *file)) throw RequestError(*reason);
@@ -141,9 +145,22 @@ std::string TrainFiles::previous_checkpoint() const {
 
 std::string TrainFiles::resume_options() const {
   std::string text;
-  if (!options_.output.empty()) text += "--output " + options_.output + " ";
-  if (!options_.checkpoint.empty()) text += "--checkpoint " + options_.checkpoint + " ";
-  return text + "--resume " + checkpoint_;
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) text += std::string(option) + " " + shell_quoted(value) + " ";
+  };
+  add("--output", options_.output);
+  add("--checkpoint", options_.checkpoint);
+  for (const std::string& set : options_.deck.sets) add("--set", set);
+  if (options_.seed) add("--seed", std::to_string(*options_.seed));
+  return text + "--resume " + shell_quoted(checkpoint_);
+}
+
+std::vector<std::string> TrainFiles::written(bool with_checkpoint) const {
+  std::vector<std::string> files = {record_};
+  if (!with_checkpoint) return files;
+  files.insert(files.begin(), checkpoint_);
+  if (replaced_ == io::Replaced::kept) files.push_back(previous_checkpoint());
+  return files;
 }
 
 }  // namespace ridgeline::miniapp

@@ -19,7 +19,7 @@ struct TrainOptions {
   DeckOptions deck;
   std::string output, checkpoint, resume, init, stop_after;
   std::optional<std::int64_t> seed;
-  bool quiet = false, dry_run = false, no_lock = false;
+  bool quiet = false, dry_run = false, no_lock = false, verify = false;
 };
 
 /// The files of a training run. None is written before all are known to be possible; everything
@@ -51,8 +51,12 @@ class TrainFiles {
   /// What a user should be told as the run begins: where it goes on, and what it replaces.
   const std::vector<std::string>& notes() const { return notes_; }
 
-  /// Returns the options that let another run go on.
+  /// Returns the options that let another run go on, as a shell takes them.
   std::string resume_options() const;
+
+  /// Returns the files that a run has left: its record and, if it wrote one, the checkpoint with
+  /// the one that it replaced.
+  std::vector<std::string> written(bool with_checkpoint) const;
 
  private:
   void add_outputs();

@@ -22,6 +22,7 @@ struct CommonOptions {
   int threads = 0;   ///< 0: OMP_NUM_THREADS, or else every core
   std::string bind;  ///< how host threads are bound; empty: automatic
   std::string format = "table";
+  std::string device;  ///< the number of --device, which is in `kokkos_flags` too; empty: Kokkos's
   std::vector<std::string> kokkos_flags;  ///< `--kokkos-…`, taken off the command line
 };
 
@@ -50,6 +51,8 @@ void warn_of(const Disturbance& disturbance);
 Status stopped_incomplete();
 /// One line on standard error.
 void note(const std::string& message);
+/// "written to A, B", with names as a shell takes them.
+std::string written_to(const std::vector<std::string>& files);
 /// A line on standard error that the next one overwrites; empty clears it.
 void show_progress(const std::string& text);
 /// On standard output.

@@ -1,5 +1,6 @@
 #include "config/deck.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "config/document.hpp"
@@ -48,6 +49,14 @@ std::string plain_path(const OptionTable& table, const std::string& key, const s
 std::string checked_path(const OptionTable& table, const std::string& path,
                          const std::string& folder) {
   return resolved(plain_path(table, "path", path), folder);
+}
+
+/// Whether a section of two documents holds other values.
+bool differs(const toml::table& a, const toml::table& b, const char* section) {
+  const toml::table* const first = a[section].as_table();
+  const toml::table* const second = b[section].as_table();
+  if (first == nullptr || second == nullptr) return first != second;
+  return *first != *second;
 }
 
 OptionTable require_section(const OptionTable& root, const std::string& key,
@@ -254,6 +263,8 @@ RunOptions read_run(const std::optional<OptionTable>& table) {
 VerifyOptions read_verify(const OptionTable& table, Loss loss) {
   VerifyOptions verify;
   verify.table = table;
+  // Known even where something before them is wrong: see refuse_misplaced().
+  for (const char* bound : {"at_least", "at_most"}) table.has(bound);
   verify.metric = table.choice<Metric>(
       "metric", {{"test_accuracy", Metric::test_accuracy}, {"test_loss", Metric::test_loss}});
   if (table.has("at_least")) verify.at_least = table.real("at_least", Range::any());
@@ -264,6 +275,56 @@ VerifyOptions read_verify(const OptionTable& table, Loss loss) {
   require_metric_of_loss(table, verify.metric, loss);
   table.finish();
   return verify;
+}
+
+/// Calls `read` for a section, an empty one if the deck has none, for the keys that it asks for.
+template <class Read>
+void ask_keys(const OptionTable& root, const char* section, const Read& read) {
+  static const toml::table kEmpty;
+  auto state = std::make_shared<OptionTable::State>();
+  state->document = root.state()->document;
+  const toml::table* const found = (*root.state()->table)[section].as_table();
+  state->table = found != nullptr ? found : &kEmpty;
+  state->path = {section};
+  try {
+    read(OptionTable(state));
+  } catch (const RequestError&) {  // what is wrong there is for later
+  }
+}
+
+/// Marks every key of every section as asked for in the document.
+void ask_all_keys(const OptionTable& root) {
+  ask_keys(root, "data", [](const OptionTable& table) { read_data(table, {}); });
+  ask_keys(root, "network", read_network);
+  ask_keys(root, "train", read_train);
+  ask_keys(root, "checkpoint", [](const OptionTable& table) { read_checkpoint(table, "deck"); });
+  ask_keys(root, "run", read_run);
+  ask_keys(root, "verify",
+           [](const OptionTable& table) { read_verify(table, Loss::cross_entropy); });
+}
+
+/// Throws for a key of a section that stands outside all of them, as after `--set epochs=2`.
+void refuse_misplaced(const OptionTable& root) {
+  const std::vector<std::string> sections(root.state()->asked.begin(), root.state()->asked.end());
+  const auto leaf = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
+  for (const std::string& key : root.keys()) {
+    if (root.state()->asked.count(key) != 0) continue;
+    ask_all_keys(root);
+    std::vector<std::string> leaves;
+    for (const std::string& path : root.state()->document->asked) leaves.push_back(leaf(path));
+    std::string meant = key;
+    if (std::find(leaves.begin(), leaves.end(), key) == leaves.end()) {
+      if (!nearest(key, sections).empty()) continue;
+      meant = nearest(key, leaves);
+    }
+    std::string paths;
+    for (const std::string& path : root.state()->document->asked) {
+      if (leaf(path) == meant) paths += (paths.empty() ? "\"" : " or \"") + path + "\"";
+    }
+    if (!paths.empty()) {
+      root.fail(key, "unknown key \"" + key + "\" in the deck, did you mean " + paths + "?");
+    }
+  }
 }
 
 /// Checks that no section can make alone.
@@ -304,11 +365,15 @@ Deck Deck::load(const std::string& path, const std::vector<std::string>& sets,
 Deck Deck::parse(const std::string& text, const std::string& name, const std::string& folder,
                  const std::vector<std::string>& sets, std::optional<std::uint64_t> seed) {
   auto document = std::make_shared<Document>(parse_document(text, name));
+  const toml::table in_file = document->root;
   for (const std::string& set : sets) apply_set(*document, set);
   if (seed) override_value(*document, "train.seed", std::to_string(*seed), "--seed");
 
   Deck deck;
   deck.name = name;
+  for (const char* section : {"data", "network", "train"}) {
+    deck.trains_otherwise |= differs(in_file, document->root, section);
+  }
   deck.text_ = document->overrides.empty() ? text : to_toml(*document);
   const OptionTable root = root_table(document);
   deck.title = root.string("title", stem_of(name));
@@ -318,6 +383,7 @@ Deck Deck::parse(const std::string& text, const std::string& name, const std::st
   for (const char* section : {"data", "network", "train", "checkpoint", "run", "verify"}) {
     root.has(section);
   }
+  refuse_misplaced(root);
   root.finish();
   deck.data = read_data(
       require_section(root, "data", "kind = \"idx\", \"hdf5\", \"text\" or \"synthetic\""), folder);

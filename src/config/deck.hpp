@@ -162,6 +162,8 @@ class Deck {
   CheckpointOptions checkpoint;
   RunOptions run;
   std::optional<VerifyOptions> verify;
+  /// Whether --set or --seed gave [data], [network] or [train] other values than the file has.
+  bool trains_otherwise = false;
 
   /// The deck as it ran, as TOML: the original text where nothing was overridden.
   const std::string& text() const { return text_; }

@@ -49,6 +49,7 @@ struct Document {
   std::string name;  ///< file name, for messages
   toml::table root;
   std::vector<Override> overrides;
+  mutable std::set<std::string> asked;  ///< paths of keys that something asked for
 };
 
 /// What an OptionTable stands on.
@@ -90,9 +91,6 @@ std::string show_value(const toml::node& node);
 /// Index of the element of an array that a segment of a path means: a number, or the name of a
 /// layer. Returns the array's size for one past the end, and nothing where there is none.
 std::optional<std::size_t> find_element(const toml::array& array, const std::string& segment);
-
-/// The nearest of `known` by edits, empty where none is near.
-std::string nearest(const std::string& word, const std::vector<std::string>& known);
 
 /// "a, b, c".
 std::string joined(const std::vector<std::string>& words);

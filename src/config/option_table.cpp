@@ -27,6 +27,11 @@ std::string quoted(const std::vector<std::string>& words) {
 /// The node under `key`, marked as asked for; null where it is missing.
 const toml::node* find(OptionTable::State& state, const std::string& key) {
   state.asked.insert(key);
+  if (state.document != nullptr) {
+    std::string path;
+    for (const std::string& segment : state.path) path += segment + ".";
+    state.document->asked.insert(path + key);
+  }
   return state.table == nullptr ? nullptr : state.table->get(key);
 }
 

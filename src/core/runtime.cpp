@@ -77,6 +77,14 @@ int cuda_device_count(std::string* reason) {
 #endif
 }
 
+void describe_cuda_device(int device) {
+#if defined(KOKKOS_ENABLE_CUDA)
+  cudaSetDevice(device);
+#else
+  (void)device;
+#endif
+}
+
 SpaceKind resolve_space(const std::string& name) {
   const std::vector<SpaceKind> built = built_spaces();
   const bool any = name == "auto";

@@ -23,6 +23,10 @@ std::vector<SpaceKind> built_spaces();
 /// none is put into `reason` if given.
 int cuda_device_count(std::string* reason = nullptr);
 
+/// Makes CUDA device `device`, which must be below cuda_device_count(), the one that is described
+/// while no Runtime is there. A Runtime has its own flag, `--kokkos-device-id`.
+void describe_cuda_device(int device);
+
 /// The space that `--space NAME` asks for; `auto` is a device if build and machine have one, else
 /// OpenMP, else Serial. Throws RequestError for an unknown name, a space that is not in this build,
 /// and a device that is not there.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
+#include <utility>
 
 namespace ridgeline {
 namespace {
@@ -108,6 +110,47 @@ std::string printable(std::string_view text) {
     }
   }
   return shown;
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    // The optimal string alignment distance, three rows of the table at a time.
+    std::vector<std::size_t> row(candidate.size() + 1), before(row.size()), two_before;
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      two_before = std::exchange(before, row);
+      row[0] = i;
+      for (std::size_t j = 1; j < row.size(); ++j) {
+        const bool equal = word[i - 1] == candidate[j - 1];
+        row[j] = std::min({before[j] + 1, row[j - 1] + 1, before[j - 1] + (equal ? 0 : 1)});
+        if (i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1]) {
+          row[j] = std::min(row[j], two_before[j - 2] + 1);
+        }
+      }
+    }
+    if (row.back() < best_distance && row.back() < std::max(word.size(), candidate.size())) {
+      best = candidate;
+      best_distance = row.back();
+    }
+  }
+  return best;
+}
+
+std::string shell_quoted(const std::string& text) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
 }
 
 }  // namespace ridgeline

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ridgeline {
 
@@ -32,5 +33,14 @@ std::string shortened(const std::string& text);
 
 /// Whether `text` is valid UTF-8.
 bool is_utf8(std::string_view text);
+
+/// Returns that of `known` which `word` most probably is a misspelling of: the fewest characters
+/// inserted, removed, replaced or swapped with their neighbour, at most two or a third of the word.
+/// Returns an empty text if none is so near.
+std::string nearest(const std::string& word, const std::vector<std::string>& known);
+
+/// Returns `text` as one word of a POSIX shell: as it is if no character of it is special there,
+/// otherwise in single quotes.
+std::string shell_quoted(const std::string& text);
 
 }  // namespace ridgeline

@@ -173,9 +173,12 @@ void Dataset::require_representable(config::Precision precision) const {
   };
   const bool bytes_fit =
       precision == config::Precision::float32 ? finite(float_table_) : finite(double_table_);
-  if (tokens == 0 && std::holds_alternative<std::vector<std::uint8_t>>(train.inputs) &&
-      !bytes_fit) {
-    throw RequestError(train.inputs_source + ": a byte, normalised by data.normalize, is " +
+  for (const Split* split : {&train, &test}) {
+    if (tokens > 0 || bytes_fit || split->samples == 0 ||
+        !std::holds_alternative<std::vector<std::uint8_t>>(split->inputs)) {
+      continue;
+    }
+    throw RequestError(split->inputs_source + ": a byte, normalised by data.normalize, is " +
                        "beyond what the network's precision can hold");
   }
 }

@@ -6,6 +6,7 @@
 #include "data/tokens.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::data {
 namespace {
@@ -84,31 +85,41 @@ std::vector<std::int32_t> read_labels(const io::Hdf5Reader& reader, const std::s
 /// What a dataset of inputs holds a sample.
 struct Inputs {
   Shape shape;
-  bool are_tokens;
-  std::size_t tokens;  ///< one more than the largest; 0 for values
-
-  std::string description() const { return are_tokens ? "tokens" : "values"; }
+  InputKind kind;
+  std::size_t tokens = 0;  ///< one more than the largest; 0 for others
 };
+
+std::string description(InputKind kind) {
+  switch (kind) {
+    case InputKind::values:
+      return "values";
+    case InputKind::tokens:
+      return "tokens";
+    default:
+      return "uint8 images";
+  }
+}
 
 /// Reads inputs [samples, shape…] into `split`.
 Inputs read_inputs(const io::Hdf5Reader& reader, const std::string& path, Split& split) {
   split.inputs_source = reader.file() + ": " + path;
   Shape shape = reader.shape(path);
-  const io::ElementClass element = reader.element_class(path);
-  if (element != io::ElementClass::real && element != io::ElementClass::integer) {
-    reader.fail(path, "holds no numbers; values are float32 or float64, and tokens integers");
-  }
+  const InputKind kind = input_kind(reader, path);
   if (shape.empty()) reader.fail(path, "is a scalar; its first dimension must be the sample");
   split.samples = shape[0];
   require_sample_count(split.samples, split.inputs_source);
   shape.erase(shape.begin());
   if (shape.empty()) shape = {1};
   if (size_of(shape) == 0) reader.fail(path, "has empty samples of shape " + to_string(shape));
-  if (element == io::ElementClass::integer) {
-    return {shape, true, read_tokens(reader, path, size_of(shape), split)};
+  if (kind == InputKind::tokens) {
+    return {shape, kind, read_tokens(reader, path, size_of(shape), split)};
   }
-  read_reals(reader, path, split.inputs);
-  return {shape, false, 0};
+  if (kind == InputKind::images) {
+    split.inputs = reader.read<std::uint8_t>(path);
+  } else {
+    read_reals(reader, path, split.inputs);
+  }
+  return {shape, kind};
 }
 
 /// What a dataset of targets holds a sample.
@@ -128,7 +139,8 @@ Targets read_targets(const io::Hdf5Reader& reader, const std::string& path, Spli
   Shape shape = reader.shape(path);
   if (shape.empty() || shape[0] != split.samples) {
     reader.fail(path, "has the shape " + to_string(shape) + "; its first dimension must be the " +
-                          std::to_string(split.samples) + " samples of the inputs");
+                          io::show_count(static_cast<std::int64_t>(split.samples), "sample") +
+                          " of the inputs");
   }
   shape.erase(shape.begin());
   switch (reader.element_class(path)) {
@@ -157,10 +169,12 @@ void read_group(const io::Hdf5Reader& reader, const std::string& group, Dataset&
   const std::string inputs = group + "/inputs";
   const std::string targets = group + "/targets";
   const Inputs input = read_inputs(reader, inputs, split);
-  const Inputs known_input = {dataset.sample_shape, dataset.tokens > 0, dataset.tokens};
-  if (!is_first && input.are_tokens != known_input.are_tokens) {
-    reader.fail(inputs, "holds " + input.description() + ", but /train/inputs " +
-                            known_input.description());
+  if (!is_first) {
+    const InputKind trained = input_kind(reader, "/train/inputs");
+    if (input.kind != trained) {
+      reader.fail(inputs, "holds " + description(input.kind) + ", but /train/inputs " +
+                              description(trained));
+    }
   }
   if (!is_first && input.shape != dataset.sample_shape) {
     reader.fail(inputs, "samples are " + to_string(input.shape) + ", but " +
@@ -190,6 +204,20 @@ void require_normalizable(const Dataset& dataset, const Split& split,
 }
 
 }  // namespace
+
+InputKind input_kind(const io::Hdf5Reader& reader, const std::string& path) {
+  switch (reader.element_class(path)) {
+    case io::ElementClass::real:
+      return InputKind::values;
+    case io::ElementClass::integer:
+      return reader.holds_bytes(path) && reader.shape(path).size() == 4 ? InputKind::images
+                                                                        : InputKind::tokens;
+    default:
+      reader.fail(path,
+                  "holds no numbers; values are float32 or float64, tokens integers, and images "
+                  "uint8 [n, channels, height, width]");
+  }
+}
 
 Dataset load_hdf5(const config::DataOptions& options) {
   const io::Hdf5Reader reader(options.path, kDatasets);

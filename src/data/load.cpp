@@ -7,6 +7,7 @@
 #include "data/text.hpp"
 #include "data/tokens.hpp"
 #include "io/file.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::data {
 namespace {
@@ -46,9 +47,10 @@ Split read_idx_split(const config::DataOptions& options, const std::string& pref
   if (options.target_is_input) return split;
   split.labels = read_idx_labels(split.targets_source);
   if (split.labels.size() != split.samples) {
-    throw RequestError(split.targets_source + ": has " + std::to_string(split.labels.size()) +
-                       " labels, but " + split.inputs_source + " has " +
-                       std::to_string(split.samples) + " images");
+    throw RequestError(split.targets_source + ": has " +
+                       io::show_count(static_cast<std::int64_t>(split.labels.size()), "label") +
+                       ", but " + split.inputs_source + " has " +
+                       io::show_count(static_cast<std::int64_t>(split.samples), "image"));
   }
   return split;
 }

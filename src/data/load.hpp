@@ -19,9 +19,10 @@ Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocab
 /// damaged are errors of load_dataset alone.
 std::vector<std::string> data_files(const config::DataOptions& options);
 
-/// `/inputs` [samples, sample_shape] of an HDF5 file that was opened for it, values or tokens, as
-/// the test split of a dataset without targets, normalised as the deck's own data is; values of an
-/// idx deck are those scaled to [0, 1]. Throws RequestError also where a sample has another shape.
+/// `/inputs` [samples, sample_shape] of an HDF5 file that was opened for it, of any input_kind(),
+/// as the test split of a dataset without targets, normalised as the deck's own data is; real
+/// values of a deck whose data are bytes are those scaled to [0, 1]. Throws RequestError also where
+/// a sample has another shape.
 Dataset load_inputs(const io::Hdf5Reader& reader, const config::DataOptions& options,
                     const Shape& sample_shape);
 

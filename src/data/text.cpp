@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "data/tokens.hpp"
 #include "io/file.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::data {
 namespace {
@@ -96,7 +97,9 @@ class HalfOfText {
   std::vector<std::size_t> windows_;
 };
 
-std::string characters(std::size_t count) { return std::to_string(count) + " characters"; }
+std::string characters(std::size_t count) {
+  return io::show_count(static_cast<std::int64_t>(count), "character");
+}
 
 }  // namespace
 

@@ -115,6 +115,8 @@ class Hdf5Reader {
 
   Shape shape(const std::string& path) const;
   ElementClass element_class(const std::string& path) const;
+  /// Whether the elements are unsigned integers of 8 bits.
+  bool holds_bytes(const std::string& path) const;
   /// Bytes of one element as stored.
   std::size_t element_size(const std::string& path) const;
 

@@ -154,6 +154,14 @@ ElementClass Hdf5Reader::element_class(const std::string& path) const {
   return class_of(Hdf5Handle(H5Dget_type(dataset), H5Tclose));
 }
 
+bool Hdf5Reader::holds_bytes(const std::string& path) const {
+  const Hdf5Lock lock;
+  const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);
+  const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
+  return H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 1 &&
+         H5Tget_sign(type) == H5T_SGN_NONE;
+}
+
 std::size_t Hdf5Reader::element_size(const std::string& path) const {
   const Hdf5Lock lock;
   const Hdf5Handle dataset = open_dataset(*this, file_, access_, path);

@@ -31,7 +31,8 @@ std::string show_bytes(double bytes) {
                       : with_unit(bytes, 1e3, {"kB", "MB", "GB", "TB"});
 }
 std::string show_count(std::int64_t count, const std::string& noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  const char* const ending = count == 1 ? "" : !noun.empty() && noun.back() == 's' ? "es" : "s";
+  return fmt::format("{} {}{}", count, noun, ending);
 }
 std::string show_flops(double flops) {
   return flops < 1000 ? fmt::format("{:.0f} FLOP", flops)

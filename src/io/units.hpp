@@ -12,7 +12,7 @@ namespace ridgeline::io {
 std::string show_seconds(double seconds);
 /// "12.3 MB", "2.00 GB".
 std::string show_bytes(double bytes);
-/// "1 step", "12 steps".
+/// "1 step", "12 steps", "3 classes".
 std::string show_count(std::int64_t count, const std::string& noun);
 /// "3.29 GFLOP".
 std::string show_flops(double flops);

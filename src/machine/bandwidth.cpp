@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/timing.hpp"
+#include "io/units.hpp"
 #include "machine/stream_arrays.hpp"
 #include "machine/system.hpp"
 
@@ -89,7 +90,7 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
       }
     }
     if (progress) {
-      progress(fmt::format("bandwidth, {} threads, {}", points.back().threads,
+      progress(fmt::format("bandwidth, {}, {}", io::show_count(points.back().threads, "thread"),
                            readable_bytes(static_cast<double>(bytes))));
     }
   }
@@ -98,7 +99,7 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
                      return a.working_set_bytes < b.working_set_bytes;
                    });
   if (points.empty()) return;
-  note_left_out(fmt::format("bandwidth, {} threads", points.back().threads), order.left_out(),
+  note_left_out("bandwidth, " + io::show_count(points.back().threads, "thread"), order.left_out(),
                 sets.size(), notes);
 }
 

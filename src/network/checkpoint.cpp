@@ -10,6 +10,7 @@
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
+#include "io/units.hpp"
 #include "kernels/health.hpp"
 #include "kernels/optimizer.hpp"
 
@@ -20,8 +21,11 @@ constexpr const char* kFormat = "ridgeline-checkpoint";
 constexpr std::int64_t kVersion = 2;
 constexpr const char* kVocabulary = "/vocabulary";
 
-std::string model_path(const ParameterSlot& slot) {
-  return "/model/" + slot.layer + "/" + slot.plan.name;
+constexpr const char* kModel = "/model";
+constexpr const char* kLast = "/last";
+
+std::string parameter_path(const std::string& group, const ParameterSlot& slot) {
+  return group + "/" + slot.layer + "/" + slot.plan.name;
 }
 std::string state_path(const ParameterSlot& slot, const std::string& state) {
   return "/optimizer/" + slot.layer + "/" + slot.plan.name + "/" + state;
@@ -77,22 +81,34 @@ void refuse_unknown(const io::Hdf5Reader& file, const std::string& group,
   }
 }
 
-void require_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
-  if (!file.has("/model")) file.fail("/model", "is missing: the file holds no network");
+void require_parameters(const io::Hdf5Reader& file, const std::string& group,
+                        const NetworkPlan& plan) {
+  if (!file.has(group)) file.fail(group, "is missing: the file holds no network");
   std::set<std::string> known;
-  for (const ParameterSlot& slot : plan.parameters) known.insert(model_path(slot));
-  refuse_unknown(file, "/model", known);
-  for (const ParameterSlot& slot : plan.parameters) require_shape(file, model_path(slot), slot);
+  for (const ParameterSlot& slot : plan.parameters) known.insert(parameter_path(group, slot));
+  refuse_unknown(file, group, known);
+  for (const ParameterSlot& slot : plan.parameters) {
+    require_shape(file, parameter_path(group, slot), slot);
+  }
 }
 
 template <class T>
-std::vector<T> read_model(const io::Hdf5Reader& file, const NetworkPlan& plan) {
-  require_model(file, plan);
+std::vector<T> read_parameters(const io::Hdf5Reader& file, const std::string& group,
+                               const NetworkPlan& plan) {
+  require_parameters(file, group, plan);
   std::vector<T> values(plan.parameter_buffer_size, T(0));
   for (const ParameterSlot& slot : plan.parameters) {
-    read_parameter(file, model_path(slot), slot, values);
+    read_parameter(file, parameter_path(group, slot), slot, values);
   }
   return values;
+}
+
+template <class T>
+void write_parameters(io::Hdf5Writer& file, const std::string& group, const NetworkPlan& plan,
+                      const std::vector<T>& values) {
+  for (const ParameterSlot& slot : plan.parameters) {
+    file.write(parameter_path(group, slot), slot.plan.shape, values.data() + slot.offset);
+  }
 }
 
 bool all_in(const std::vector<double>& values, double least, double most) {
@@ -107,8 +123,8 @@ std::vector<double> read_history(const io::Hdf5Reader& file, const std::string& 
   if (!required && !file.has(path)) return {};
   const std::vector<double> values = file.read<double>(path);
   if (static_cast<std::int64_t>(values.size()) != epochs) {
-    file.fail(path, "has " + std::to_string(values.size()) + " values, and /state has " +
-                        std::to_string(epochs) + " epochs");
+    file.fail(path, "has " + io::show_count(static_cast<std::int64_t>(values.size()), "value") +
+                        ", and /state has " + io::show_count(epochs, "epoch"));
   }
   if (!all_in(values, least, most)) file.fail(path, "holds a value that no epoch gives");
   return values;
@@ -138,6 +154,7 @@ std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
   for (const std::vector<T>& state : checkpoint.optimizer_state) {
     if (!bad) bad = first_nonfinite(plan, state, true);
   }
+  if (!bad && checkpoint.best) bad = first_nonfinite(plan, *checkpoint.best, false);
   return bad;
 }
 
@@ -159,8 +176,11 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   file.write_text("/deck", checkpoint.deck);
   file.group("/optimizer");
   const std::vector<std::string> states = kernels::state_names(plan.optimizer);
+  write_parameters(file, kModel, plan, checkpoint.best ? *checkpoint.best : checkpoint.parameters);
+  if (checkpoint.best && !checkpoint.state.is_at_best()) {
+    write_parameters(file, kLast, plan, checkpoint.parameters);
+  }
   for (const ParameterSlot& slot : plan.parameters) {
-    file.write(model_path(slot), slot.plan.shape, checkpoint.parameters.data() + slot.offset);
     if (!slot.plan.trained) continue;
     for (std::size_t i = 0; i < checkpoint.optimizer_state.size(); ++i) {
       file.write(state_path(slot, states[i]), slot.plan.shape,
@@ -179,6 +199,7 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   file.attribute("/state", "epoch_seconds", state.seconds);
   file.attribute("/state", "skipped_in_a_row", state.skipped.in_a_row);
   file.attribute("/state", "skipped_steps", state.skipped.total);
+  if (checkpoint.best) file.attribute("/state", "best_epoch", *state.best_epoch);
   if (checkpoint.data) {
     const data::Fingerprint& data = *checkpoint.data;
     file.attribute("/data", "train_samples", data.train_samples);
@@ -232,11 +253,13 @@ std::vector<std::string> CheckpointFile::vocabulary() const {
   return file_.has(kVocabulary) ? file_.read_texts(kVocabulary) : std::vector<std::string>();
 }
 
-void CheckpointFile::require_shapes(const NetworkPlan& plan) const { require_model(file_, plan); }
+void CheckpointFile::require_shapes(const NetworkPlan& plan) const {
+  require_parameters(file_, kModel, plan);
+}
 
 template <class T>
 std::vector<T> CheckpointFile::parameters(const NetworkPlan& plan) const {
-  return read_model<T>(file_, plan);
+  return read_parameters<T>(file_, kModel, plan);
 }
 
 TrainingState CheckpointFile::state() const {
@@ -266,6 +289,10 @@ TrainingState CheckpointFile::state() const {
   require(state.skipped.in_a_row >= 0 && state.skipped.in_a_row < kernels::kMostSkippedSteps &&
               state.skipped.total >= state.skipped.in_a_row && state.skipped.total <= state.step,
           "numbers of skipped steps");
+  if (file_.has_attribute("/state", "best_epoch")) {
+    state.best_epoch = file_.integer_attribute("/state", "best_epoch");
+    require(*state.best_epoch >= 1 && *state.best_epoch <= state.epoch, "a best_epoch");
+  }
   constexpr double kMost = std::numeric_limits<double>::max();
   History& history = state.history;
   history.train_loss = read_history(file_, "train_loss", state.epoch, true, -kMost, kMost);
@@ -291,7 +318,14 @@ template <class T>
 Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   Checkpoint<T> checkpoint;
   checkpoint.deck = deck_text();
+  checkpoint.state = state();
   checkpoint.parameters = parameters<T>(plan);
+  if (checkpoint.state.best_epoch) {
+    checkpoint.best = std::make_shared<const std::vector<T>>(checkpoint.parameters);
+    if (!checkpoint.state.is_at_best()) {
+      checkpoint.parameters = read_parameters<T>(file_, kLast, plan);
+    }
+  }
   for (const std::string& name : kernels::state_names(plan.optimizer)) {
     std::vector<T> values(plan.trained_size, T(0));
     for (const ParameterSlot& slot : plan.parameters) {
@@ -310,7 +344,6 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   const std::int64_t seed = file_.integer_attribute("/state", "seed");
   if (seed < 0) file_.fail("/state", "has a negative seed");
   checkpoint.seed = static_cast<std::uint64_t>(seed);
-  checkpoint.state = state();
   if (checkpoint.state.sums.samples >
       static_cast<double>(plan.loss_rows()) * static_cast<double>(checkpoint.state.sample)) {
     file_.fail("/state", "has an epoch_sample_sum that no run has");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,12 @@ struct TrainingState {
   double seconds = 0;       ///< of the epoch under way
   SkippedSteps skipped;
   History history;
+  /// With train.early_stop the finished epoch whose metric is the best so far, if its parameters
+  /// are there: Checkpoint::best.
+  std::optional<std::int64_t> best_epoch;
+
+  /// Whether the run stands at the end of best_epoch.
+  bool is_at_best() const { return best_epoch == epoch && sample == 0; }
 };
 
 /// What a checkpoint file keeps; buffers are laid out as NetworkPlan::parameters says.
@@ -35,11 +42,14 @@ struct Checkpoint {
   std::string deck;  ///< its text, as it ran
   std::uint64_t seed = 1;
   TrainingState state;
-  std::vector<T> parameters;
+  std::vector<T> parameters;  ///< where the run stands
   /// The optimizer's, as kernels::state_names has it; each laid out as the trained parameters are.
   std::vector<std::vector<T>> optimizer_state;
   std::vector<std::string> vocabulary;    ///< a text network's characters; else empty
   std::optional<data::Fingerprint> data;  ///< of what it was trained on; version 1 has none
+  /// The parameters after state.best_epoch; null if there is no such epoch. They are what `/model`
+  /// holds, and `parameters` are then `/last`, unless both are the same.
+  std::shared_ptr<const std::vector<T>> best;
 };
 
 /// Where a network's parameters, or an optimizer's state of one, are not finite.
@@ -48,7 +58,8 @@ struct NonFiniteParameter {
   std::size_t position;
 };
 
-/// Returns the first of a checkpoint's parameters and optimizer state that is not finite.
+/// Returns the first of a checkpoint's parameters, the best ones too, and optimizer state that is
+/// not finite.
 template <class T>
 std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
                                                       const Checkpoint<T>& checkpoint);
@@ -82,7 +93,8 @@ class CheckpointFile {
   std::optional<data::Fingerprint> data() const;
   /// Throws unless `/model` has this network's parameters, in their shapes; reads no values.
   void require_shapes(const NetworkPlan& plan) const;
-  /// `/model`, which must be of this very network, and which is all that --init and infer need.
+  /// `/model`, which must be of this very network, and which is all that --init and infer need; of
+  /// a run with train.early_stop those of the best epoch.
   template <class T>
   std::vector<T> parameters(const NetworkPlan& plan) const;
   /// All of it.

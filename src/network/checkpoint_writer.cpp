@@ -33,7 +33,8 @@ class AllSignalsBlocked {
 
 template <class T>
 std::size_t bytes_of(const Checkpoint<T>& checkpoint) {
-  std::size_t count = checkpoint.parameters.size();
+  std::size_t count =
+      checkpoint.parameters.size() + (checkpoint.best ? checkpoint.best->size() : 0);
   for (const std::vector<T>& state : checkpoint.optimizer_state) count += state.size();
   return count * sizeof(T);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/views.hpp"
+#include "io/units.hpp"
 #include "kernels/optimizer.hpp"
 #include "network/arena.hpp"
 
@@ -70,7 +71,7 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
       const bool one_hot = sample.target == end && sample.classes == 2;
       last.fail("units",
                 "the network ends in " + to_string(end) + ", and the data has " +
-                    std::to_string(sample.classes) + " classes" +
+                    io::show_count(static_cast<std::int64_t>(sample.classes), "class") +
                     (sample.target.empty() ? "" : " for each token") +
                     "; the last layer must give " + to_string(wanted) + " or more logits" +
                     (one_column ? "; labels of shape [samples, 1] are one per token: store them "

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "data/fingerprint.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
@@ -163,7 +164,7 @@ void require_no_numbered_checkpoints(const std::string& path) {
   if (numbers.empty()) return;
   throw RequestError(io::numbered_path(path, numbers.back()) +
                      ": there are numbered checkpoints of an earlier run; go on with --resume " +
-                     io::folder_of(path) + ", or choose another --output");
+                     shell_quoted(io::folder_of(path)) + ", or choose another --output");
 }
 
 std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refusal& refusal) {

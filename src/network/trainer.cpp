@@ -22,6 +22,17 @@ data::LoaderOptions loader_options(std::size_t batch) {
   return options;
 }
 
+const std::vector<double>& watched(const config::EarlyStop& early_stop, const History& history) {
+  switch (early_stop.metric) {
+    case config::Metric::test_accuracy:
+      return history.test_accuracy;
+    case config::Metric::test_loss:
+      return history.test_loss;
+    default:
+      return history.train_loss;
+  }
+}
+
 }  // namespace
 
 SampleShape sample_shape_of(const data::Dataset& dataset) {
@@ -34,16 +45,20 @@ SampleShape sample_shape_of(const data::Dataset& dataset) {
   return sample;
 }
 
+std::optional<std::int64_t> best_epoch(const config::EarlyStop& early_stop,
+                                       const History& history) {
+  const std::vector<double>& values = watched(early_stop, history);
+  if (values.empty()) return {};
+  const auto best = early_stop.metric == config::Metric::test_accuracy
+                        ? std::max_element(values.begin(), values.end())
+                        : std::min_element(values.begin(), values.end());
+  return best - values.begin() + 1;
+}
+
 bool has_stalled(const config::EarlyStop& early_stop, const History& history) {
-  const bool accuracy = early_stop.metric == config::Metric::test_accuracy;
-  const std::vector<double>& values = accuracy ? history.test_accuracy
-                                      : early_stop.metric == config::Metric::test_loss
-                                          ? history.test_loss
-                                          : history.train_loss;
-  if (values.empty()) return false;
-  const auto best = accuracy ? std::max_element(values.begin(), values.end())
-                             : std::min_element(values.begin(), values.end());
-  return values.end() - best > early_stop.patience;
+  const auto best = best_epoch(early_stop, history);
+  const auto epochs = static_cast<std::int64_t>(watched(early_stop, history).size());
+  return best && epochs - *best >= early_stop.patience;
 }
 
 kernels::GemmBackend gemm_backend(const config::Deck& deck) {
@@ -218,6 +233,10 @@ class TrainingRun {
     state().seconds = 0;
     network_.reset_losses();
     if (!std::isfinite(report.test_loss.value_or(0))) return diverged(describe_bad_evaluation());
+    if (deck_.train.early_stop && best_epoch(*deck_.train.early_stop, history) == state().epoch) {
+      state().best_epoch = state().epoch;
+      run_.best = std::make_shared<const std::vector<T>>(network_.read_parameters());
+    }
     const bool early = deck_.train.early_stop && has_stalled(*deck_.train.early_stop, history);
     const bool last = early || state().epoch == deck_.train.epochs;
     if (last || stopping || every(deck_.checkpoint.every_epochs, state().epoch) ||
@@ -329,6 +348,12 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
                      TrainingEvents& events) {
   Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files.resume.get(), files.init.get());
   const auto& early_stop = deck.train.early_stop;
+  // A file from before best epochs were kept may still hold one.
+  if (early_stop && !begin.best && begin.state.sample == 0 && begin.state.epoch > 0 &&
+      best_epoch(*early_stop, begin.state.history) == begin.state.epoch) {
+    begin.state.best_epoch = begin.state.epoch;
+    begin.best = std::make_shared<const std::vector<T>>(begin.parameters);
+  }
   if (begin.state.epoch >= deck.train.epochs ||
       (early_stop && has_stalled(*early_stop, begin.state.history))) {
     TrainingResult result;

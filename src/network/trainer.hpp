@@ -78,7 +78,8 @@ struct TrainingFiles {
 };
 
 /// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,
-/// and however often it was interrupted and resumed. Throws RequestError for files that do not fit
+/// and however often it was interrupted and resumed. With train.early_stop checkpoints hold the
+/// parameters of the best epoch as `/model`. Throws RequestError for files that do not fit
 /// and RunError if a checkpoint cannot be written. Files handed over are closed before the first
 /// step.
 template <class Space, class T>
@@ -93,6 +94,10 @@ LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
 
 /// What a network has to fit to train on this data.
 SampleShape sample_shape_of(const data::Dataset& dataset);
+
+/// Returns the first epoch, from 1, with the best value of the metric that train.early_stop
+/// watches; nullopt if there is none.
+std::optional<std::int64_t> best_epoch(const config::EarlyStop& early_stop, const History& history);
 
 /// Whether train.early_stop ends a run with this history: its metric has not been better than
 /// before for `patience` epochs. False for a metric that is not measured.

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "io/units.hpp"
 #include "machine/bandwidth.hpp"
 #include "machine/peak.hpp"
 #include "machine/space_memory.hpp"
@@ -92,9 +93,9 @@ LastLevel analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, S
     io::Json entry = {{"triad_gbytes_per_second", to_json(rate_of(level.cost))},
                       {"from_bytes", level.from_bytes},
                       {"capacity_bytes", to_json(level.capacity_bytes)}};
-    std::vector<io::Cell> row = {
-        ladder.space, ladder.threads, static_cast<int>(i) + 1, readable_bytes(level.from_bytes),
-        last ? io::Cell("end") : io::Cell::shown_as(to, readable_bytes(to))};
+    std::vector<io::Cell> row = {ladder.space, ladder.threads, static_cast<int>(i) + 1,
+                                 bytes_cell(level.from_bytes),
+                                 last ? no_number("end") : bytes_cell(to)};
     for (const StreamKernel kernel : machine::kStreamKernels) {
       const double rate = best(ladder, kernel, level.from_bytes, to);
       entry["best_gbytes_per_second"][machine::to_string(kernel)] = rate;
@@ -163,10 +164,10 @@ void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind
       memory.push_back(found.rate);
       if (!in_memory || !huge || !other || found.rate == 0) continue;
       study.answers.push_back(fmt::format(
-          "{}, {} thread{}: memory gives the triad {:.1f} GB/s on huge pages; on {} pages the TLB "
+          "{}, {}: memory gives the triad {:.1f} GB/s on huge pages; on {} pages the TLB "
           "takes {:.0f} % of its time",
-          space, ladder.threads, ladder.threads == 1 ? "" : "s", found.rate,
-          machine::small_page_label(), 100 * found.tlb_share));
+          space, io::show_count(ladder.threads, "thread"), found.rate, machine::small_page_label(),
+          100 * found.tlb_share));
     }
     if (!in_memory || counts.size() < 2 || *std::max_element(memory.begin(), memory.end()) <= 0)
       continue;
@@ -200,13 +201,13 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
               io::Table({{"space", "space", io::Align::left},
                          {"threads", "threads"},
                          {"level", "level"},
-                         {"from", "from"},
+                         {"from", "from_bytes"},
                          {"to", "capacity_bytes"},
-                         {"read GB/s", "read"},
-                         {"write", "write"},
-                         {"copy", "copy"},
-                         {"scale", "scale"},
-                         {"triad", "triad"},
+                         {"read GB/s", "read_gbytes_per_second"},
+                         {"write", "write_gbytes_per_second"},
+                         {"copy", "copy_gbytes_per_second"},
+                         {"scale", "scale_gbytes_per_second"},
+                         {"triad", "triad_gbytes_per_second"},
                          {"TLB", "tlb_percent"}}),
               {},
               {},
@@ -261,8 +262,9 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
       if (ladder.points.empty()) continue;
       ladder.threads = ladder.points.front().threads;
       if (kind == Pages::huge && !came_on_huge_pages(ladder)) {
-        study.notes.push_back(fmt::format(
-            "no bandwidth of {} threads on huge pages: the kernel did not grant them", threads));
+        study.notes.push_back(
+            fmt::format("no bandwidth of {} on huge pages: the kernel did not grant them",
+                        io::show_count(threads, "thread")));
         continue;
       }
       for (const BandwidthPoint& point : ladder.points) {

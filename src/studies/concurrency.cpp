@@ -76,23 +76,25 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
   point["loads_in_flight"] = static_cast<long>(threads) * chains;
   point["gbytes_per_second"] = 1e-9 * rate;
   study.points.push_back(std::move(point));
-  control.tell(
-      fmt::format("{}: {} threads, {} loads in flight each", curve.space, threads, chains));
+  control.tell(fmt::format("{}: {}, {} in flight each", curve.space,
+                           io::show_count(threads, "thread"), io::show_count(chains, "load")));
 }
 
 // Fits a curve, and says what Little's law makes of it.
 void analyse(const LoadCurve& curve, const Little& little, Study& study) {
   const auto fit = model::fit_saturation(curve.loads, curve.rates, curve.bytes_a_load);
   if (!fit) {
-    study.notes.push_back(fmt::format("{}: {} points of bandwidth against loads are too few to fit",
-                                      curve.space, curve.loads.size()));
+    const std::string points =
+        io::show_count(static_cast<std::int64_t>(curve.loads.size()), "point");
+    study.notes.push_back(
+        fmt::format("{}: bandwidth against loads has {}, too few to fit", curve.space, points));
     return;
   }
   const double streaming = little.latency * little.streaming / curve.bytes_a_load;
   const double independent = little.latency * little.independent / curve.bytes_a_load;
   const double most = *std::max_element(curve.rates.begin(), curve.rates.end());
   const double measured = fit->loads_in_flight.value;
-  const io::Json threads = curve.threads > 0 ? io::Json(curve.threads) : io::Json("all");
+  const io::Json threads = curve.threads > 0 ? io::Json(curve.threads) : io::Json();
   study.fit["saturation"].push_back({{"space", curve.space},
                                      {"threads", threads},
                                      {"latency_seconds", to_json(fit->latency_seconds)},
@@ -110,9 +112,9 @@ void analyse(const LoadCurve& curve, const Little& little, Study& study) {
                                        {"streaming_loads_in_flight", streaming},
                                        {"measured_over_streaming", measured / streaming}}}});
   const auto number = [](double n) { return fmt::format("{:.1f}", n); };
-  study.table.add_row({curve.space, curve.threads > 0 ? io::Cell(curve.threads) : io::Cell("all"),
+  study.table.add_row({curve.space, curve.threads > 0 ? io::Cell(curve.threads) : no_number("all"),
                        io::Cell::shown_as(little.latency, io::show_seconds(little.latency)),
-                       io::Cell(1e-9 * most, "{:.2f}"), shown(fit->loads_in_flight, number),
+                       io::Cell(1e-9 * most, "{:.2f}"), estimate_cell(fit->loads_in_flight, number),
                        io::Cell(1e-9 * little.independent, "{:.2f}"),
                        io::Cell(independent, "{:.1f}"), io::Cell(measured / independent, "{:.2f}"),
                        io::Cell(1e-9 * little.streaming, "{:.2f}"), io::Cell(streaming, "{:.1f}"),
@@ -121,9 +123,7 @@ void analyse(const LoadCurve& curve, const Little& little, Study& study) {
       "{}{}: {:.1f} loads in flight saturate random reads at {:.1f} GB/s; Little's law says {:.1f} "
       "for the {:.1f} GB/s of independent random reads, and {:.1f} for the {:.1f} of a read in "
       "order",
-      curve.space,
-      curve.threads > 0 ? fmt::format(", {} thread{}", curve.threads, curve.threads == 1 ? "" : "s")
-                        : "",
+      curve.space, curve.threads > 0 ? ", " + io::show_count(curve.threads, "thread") : "",
       measured, 1e-9 * most, independent, 1e-9 * little.independent, streaming,
       1e-9 * little.streaming));
 }

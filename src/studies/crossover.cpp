@@ -231,7 +231,7 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
                                          {"grows", grows},
                                          {"way", kWayNames[way]},
                                          {"size", json_of(crossover)}});
-      row.emplace_back(shown_crossover(crossover));
+      row.push_back(io::Cell::shown_as(crossover.size.value, shown_crossover(crossover)));
     }
     if (!found) continue;
     for (const Measured& point : found->points) {
@@ -250,7 +250,7 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
          {"break_even_bytes", advantage->break_even ? to_json(*advantage->break_even) : io::Json()},
          {"deviation_log2", advantage->residual_deviation}});
     row.push_back(
-        shown(advantage->per_doubling, [](double x) { return fmt::format("{:.2f}", x); }));
+        estimate_cell(advantage->per_doubling, [](double x) { return fmt::format("{:.2f}", x); }));
   }
   study.table.add_row(row);
 }

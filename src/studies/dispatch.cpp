@@ -123,9 +123,9 @@ void add_transfers(SpaceKind kind, const Control& control, Study& study) {
       const auto cost = model::fit_launch_cost(bytes, seconds);
       if (!cost) continue;
       study.fit[to_string(kind)][what] = json_of(*cost);
-      study.table.add_row({to_string(kind), what, shown(cost->seconds, io::show_seconds),
-                           shown(cost->bytes_per_second, show_rate),
-                           shown(cost->half_rate_bytes, readable_bytes)});
+      study.table.add_row({to_string(kind), what, estimate_cell(cost->seconds, io::show_seconds),
+                           estimate_cell(cost->bytes_per_second, show_rate),
+                           estimate_cell(cost->half_rate_bytes, readable_bytes)});
     }
   }
 }
@@ -152,10 +152,10 @@ std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vecto
   fit["fitted_up_to_bytes"] = straight_bytes;
   fit["half_rate_measured_bytes"] = half;
   study.fit[space][what] = fit;
-  study.table.add_row({space, what, shown(cost->seconds, io::show_seconds),
-                       shown(cost->bytes_per_second, show_rate),
-                       shown(cost->half_rate_bytes, readable_bytes), readable_bytes(half),
-                       readable_bytes(straight_bytes)});
+  study.table.add_row({space, what, estimate_cell(cost->seconds, io::show_seconds),
+                       estimate_cell(cost->bytes_per_second, show_rate),
+                       estimate_cell(cost->half_rate_bytes, readable_bytes), bytes_cell(half),
+                       bytes_cell(straight_bytes)});
   return Fit{*cost, straight_bytes};
 }
 
@@ -179,7 +179,7 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
     add_cost("kernel kept on one thread", *costs.single_thread_kernel);
   }
   if (costs.team_barrier) {
-    add_cost(fmt::format("barrier of {} threads", costs.team_size), *costs.team_barrier);
+    add_cost("barrier of " + io::show_count(costs.team_size, "thread"), *costs.team_barrier);
   }
   const auto sizes = machine::working_sets(bounds.smallest, largest, bounds.per_octave,
                                            8 * SmallKernel<Space>::kBytesAnElement);
@@ -219,8 +219,8 @@ Study study_dispatch(DispatchBounds bounds, const Control& control) {
                          {"a call, or a", "a_seconds"},
                          {"rate b", "b_bytes_per_second"},
                          {"half the rate at", "half_rate_bytes"},
-                         {"measured", "half_rate_measured"},
-                         {"straight up to", "fitted_up_to"}}),
+                         {"measured", "half_rate_measured_bytes"},
+                         {"straight up to", "fitted_up_to_bytes"}}),
               {},
               {},
               true};

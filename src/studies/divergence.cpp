@@ -68,12 +68,12 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
                               {"times_one_path", ratio}});
       if (seconds.size() == 1) row[2] = io::Cell(straight.median / timing.median, "{:.2f}");
       row.push_back(io::Cell(ratio, "{:.2f}"));
-      control.tell(fmt::format("{}: {} {} paths", space, count, how));
+      control.tell(fmt::format("{}: {}", space, io::show_count(count, how + " path")));
     }
     row.resize(3 + bounds.paths.size());
     if (const auto share = model::fit_waiting_share(met, seconds)) {
       study.fit[space][how] = {{"paths_met", met}, {"waiting_share", to_json(*share)}};
-      row.push_back(shown(*share, [](double s) { return fmt::format("{:.3f}", s); }));
+      row.push_back(estimate_cell(*share, [](double s) { return fmt::format("{:.3f}", s); }));
       study.answers.push_back(fmt::format(
           "{}: {} different paths, {}, take {:.2f} times as long as one", space, paths.back(),
           how == "sorted"   ? "neighbours taking the same"

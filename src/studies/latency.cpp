@@ -115,16 +115,15 @@ void add_to_table(const std::vector<Row>& rows, const std::string& space, bool o
     const double seconds = row.level.cost.value, capacity = row.level.capacity_bytes.value;
     const std::string size = row.is_last() ? "end" : readable_bytes(capacity);
     std::vector<io::Cell> cells = {
-        space, static_cast<int>(&row - rows.data()) + 1, readable_bytes(row.level.from_bytes),
-        row.is_last() ? io::Cell(size) : io::Cell::shown_as(capacity, size),
-        nominal(hierarchy, capacity)};
+        space, static_cast<int>(&row - rows.data()) + 1, bytes_cell(row.level.from_bytes),
+        row.is_last() ? no_number(size) : bytes_cell(capacity), nominal(hierarchy, capacity)};
     cells.push_back(on_huge ? time_cell(seconds) : io::Cell());
     if (!on_huge) cells.push_back(time_cell(seconds));
     if (row.tlb) {
       const double tlb = std::max(row.tlb->value, 0.0);
       cells.push_back(time_cell(seconds + tlb));
       cells.push_back(time_cell(tlb));
-      cells.emplace_back(percent(tlb, seconds + tlb));
+      cells.push_back(io::Cell::shown_as(100 * tlb / (seconds + tlb), percent(tlb, seconds + tlb)));
     }
     study.table.add_row(cells);
     sentence += fmt::format("{}{} {}", sentence.empty() ? "" : ", ", io::show_seconds(seconds),
@@ -172,7 +171,7 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
               io::Json::object(),
               io::Table({{"space", "space", io::Align::left},
                          {"level", "level"},
-                         {"from", "from"},
+                         {"from", "from_bytes"},
                          {"to", "capacity_bytes"},
                          {"the system says", "system_says", io::Align::left},
                          {"huge pages", "seconds_huge_pages"},

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/timing.hpp"
+#include "io/units.hpp"
 #include "machine/peak.hpp"
 #include "model/layer_runner.hpp"
 #include "model/scaling.hpp"
@@ -147,24 +148,28 @@ io::Json fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
   return fit;
 }
 
-io::Cell estimate_cell(const io::Json& fit, const char* name) {
+io::Cell fitted_cell(const io::Json& fit, const char* name) {
   if (!fit.contains(name)) return {};
   const io::Json& estimate = fit.at(name);
   const auto bound = [&](const char* key) {
     return estimate.at(key).is_number() ? estimate.at(key).get<double>() : std::nan("");
   };
-  return {shown({bound("value"), bound("low"), bound("high")}, number)};
+  return estimate_cell({bound("value"), bound("low"), bound("high")}, number);
+}
+
+io::Cell share_cell(double share) {
+  return io::Cell::shown_as(share, fmt::format("{:.0f} %", 100 * share));
 }
 
 void add_row(const io::Json& fit, Study& study) {
   study.table.add_row({fit.at("what").get<std::string>(), fit.at("phase").get<std::string>(),
                        io::Cell(fit.at("speedup").get<double>(), "{:.2f}"),
-                       io::Cell(100 * fit.at("efficiency").get<double>(), "{:.0f} %"),
+                       share_cell(fit.at("efficiency").get<double>()),
                        fit.contains("weak_efficiency")
-                           ? io::Cell(100 * fit.at("weak_efficiency").get<double>(), "{:.0f} %")
+                           ? share_cell(fit.at("weak_efficiency").get<double>())
                            : io::Cell(),
-                       estimate_cell(fit, "serial_fraction"), estimate_cell(fit, "contention"),
-                       estimate_cell(fit, "coherence")});
+                       fitted_cell(fit, "serial_fraction"), fitted_cell(fit, "contention"),
+                       fitted_cell(fit, "coherence")});
 }
 
 // Where a part stops scaling: the first number of threads that brings less than half of what it
@@ -204,12 +209,12 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
     least = speedup;
   }
   if (!first) return;
-  study.answers.push_back(
-      fmt::format("{}: {} threads make a step {:.2f} times as fast; {} {}/{}, {:.2f} times", deck,
-                  most, step->at(1) / step->at(most),
-                  stops == 0 ? std::string("every part still scales, least of all")
-                             : fmt::format("the first to stop scaling, at {} threads, is", stops),
-                  first->key.layer, first->key.phase, least));
+  study.answers.push_back(fmt::format(
+      "{}: {} threads make a step {:.2f} times as fast; {} {}/{}, {:.2f} times", deck, most,
+      step->at(1) / step->at(most),
+      stops == 0 ? std::string("every part still scales, least of all")
+                 : "the first to stop scaling, at " + io::show_count(stops, "thread") + ", is",
+      first->key.layer, first->key.phase, least));
   study.fit["first_to_stop"].push_back({{"deck", deck},
                                         {"layer", first->key.layer},
                                         {"phase", first->key.phase},
@@ -311,7 +316,8 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
     const double begin = host_seconds();
     for (const int threads : bounds.threads) {
       if (control.should_stop()) break;
-      control.tell(fmt::format("turn {} of {}: {} threads", turn + 1, turns, threads));
+      control.tell(
+          fmt::format("turn {} of {}: {}", turn + 1, turns, io::show_count(threads, "thread")));
       for (io::Json entry : measure(threads)) {
         curves.add(entry, threads);
         entry["threads"] = threads;

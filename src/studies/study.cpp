@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "io/units.hpp"
 #include "machine/description.hpp"
 #include "machine/space_memory.hpp"
 
@@ -46,6 +47,17 @@ std::string shown(const model::Estimate& estimate, const std::function<std::stri
                                         : "");
 }
 
+io::Cell estimate_cell(const model::Estimate& estimate,
+                       const std::function<std::string(double)>& show) {
+  return io::Cell::shown_as(estimate.value, shown(estimate, show));
+}
+
+io::Cell bytes_cell(double bytes) {
+  return io::Cell::shown_as(bytes, machine::readable_bytes(bytes));
+}
+
+io::Cell no_number(const std::string& text) { return io::Cell::shown_as(std::nan(""), text); }
+
 void require_order(const std::string& what, double from, double to) {
   if (from > 0 && from <= to) return;
   throw RequestError(what + ": the first must be positive and not above the second");
@@ -55,8 +67,8 @@ void require_threads(const std::vector<int>& counts) {
   const int most = Runtime::host_threads().count;
   for (const int count : counts) {
     if (count < 1 || count > most) {
-      throw RequestError(fmt::format("--thread-counts: {} of {} threads; 1 to {} are possible",
-                                     count, most, most));
+      throw RequestError(fmt::format("--thread-counts: {} of {}; 1 to {} are possible", count,
+                                     io::show_count(most, "thread"), most));
     }
   }
 }

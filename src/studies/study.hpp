@@ -50,6 +50,14 @@ io::Json to_json(const model::Estimate& estimate);
 /// bound is not known.
 std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show);
 
+/// A cell that shows shown(), with the estimate's value for programs: none if it is not known.
+io::Cell estimate_cell(const model::Estimate& estimate,
+                       const std::function<std::string(double)>& show);
+/// A cell of a size in bytes.
+io::Cell bytes_cell(double bytes);
+/// A cell that shows a text in place of a number that is not there.
+io::Cell no_number(const std::string& text);
+
 // Checks of bounds: each throws RequestError, and all are made before anything is measured.
 
 /// `from` is positive and not above `to`, which `what` ("--from and --to") names.

@@ -79,6 +79,28 @@ TEST(Set, MalformedRequestsAreErrors) {
   EXPECT_TRUE(contains(refusal(kDeck, {"network.layer.fc9.units=3"}), "none called \"fc9\""));
 }
 
+TEST(Set, AKeyOutsideOfItsSectionIsNamedWithIt) {
+  const auto meant = [](const std::string& set, const std::string& paths) {
+    const std::string key = set.substr(0, set.find('='));
+    EXPECT_EQ(refusal(kDeck, {set}), "--set " + key + ": unknown key \"" + key +
+                                         "\" in the deck, did you mean " + paths + "?");
+  };
+  meant("epochs=2", "\"train.epochs\"");
+  meant("epoch=2", "\"train.epochs\"");
+  meant("clip_norm=1", "\"train.clip_norm\"");  // which the deck lacks
+  meant("learning_rate=1", "\"train.optimizer.learning_rate\"");
+  meant("keep=2", "\"checkpoint.keep\"");
+  meant("stop_after=1h", "\"run.stop_after\"");
+  meant("at_least=1", "\"verify.at_least\"");
+  meant("path=there", "\"checkpoint.path\" or \"data.path\"");
+  EXPECT_EQ(refusal("batch = 3\n" + kDeck),
+            "deck.toml:1: unknown key \"batch\" in the deck, did you mean \"train.batch\"?");
+  // What is wrong elsewhere does not hide it; a section's name comes first.
+  EXPECT_TRUE(contains(refusal(kDeck, {"train.batch=-1", "epochs=2"}), "\"train.epochs\"?"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"trian.epochs=2"}), "did you mean \"train\"?"));
+  EXPECT_TRUE(contains(refusal(kDeck, {"frobnicated=2"}), "in the deck (known: "));
+}
+
 TEST(Set, ErrorsInItsValuesNameItInsteadOfALine) {
   EXPECT_EQ(refusal(kDeck, {"train.batch=-3"}),
             "--set train.batch: train.batch must be an integer from 1 to 1048576, not -3");
@@ -101,6 +123,33 @@ TEST(Set, SeedHasItsOwnOption) {
   EXPECT_EQ(deck.train.seed, 42u);
   EXPECT_EQ(deck.train.shuffle_seed, 42u);
   EXPECT_EQ(parse(deck.text()).train.seed, 42u);
+}
+
+TEST(Set, TellsWhetherItChangedWhatIsTrained) {
+  const auto changes = [](const std::vector<std::string>& sets) {
+    return parse(kDeck, sets).trains_otherwise;
+  };
+  EXPECT_FALSE(changes({}));
+  for (const char* set :
+       {"train.epochs=2", "data.path=other", "data.shuffle=false", "network.layer.fc1.units=77",
+        "network.precision=float64", "train.optimizer.learning_rate=0.1", "train.clip_norm=1"}) {
+    EXPECT_TRUE(changes({set})) << set;
+  }
+  for (const char* set : {"title=other", "checkpoint.path=other.h5", "checkpoint.keep=2",
+                          "run.stop_after=1h", "verify={ metric = 'test_loss', at_most = 1 }"}) {
+    EXPECT_FALSE(changes({set})) << set;
+  }
+  // A value that the file has already changes nothing, nor do two that cancel out.
+  EXPECT_FALSE(changes({"train.epochs=10", "network.layer.fc1.units=512"}));
+  EXPECT_FALSE(changes({"train.epochs=2", "train.epochs=10"}));
+  // Texts that differ only far behind their beginning.
+  const std::string folder(100, 'a');
+  const std::string text = deck_with("images", folder + "1");
+  EXPECT_TRUE(parse(text, {"data.path=" + folder + "2"}).trains_otherwise);
+  EXPECT_FALSE(parse(text, {"data.path=" + folder + "1"}).trains_otherwise);
+  EXPECT_TRUE(Deck::parse(kDeck, "deck.toml", {}, {}, 42).trains_otherwise);
+  EXPECT_FALSE(Deck::parse(deck_with("batch", "seed = 42\nbatch"), "deck.toml", {}, {}, 42)
+                   .trains_otherwise);
 }
 
 TEST(DeckText, IsTheOriginalWhereNothingWasOverridden) {

@@ -30,6 +30,33 @@ TEST(HasControlCharacter, FindsThoseAlone) {
   }
 }
 
+TEST(Nearest, FindsWhatWasMisspelledAndNothingElse) {
+  const std::vector<std::string> known = {"train", "infer", "machine", "--output", "--seed"};
+  EXPECT_EQ(nearest("trian", known), "train");
+  EXPECT_EQ(nearest("tran", known), "train");
+  EXPECT_EQ(nearest("trains", known), "train");
+  EXPECT_EQ(nearest("infre", known), "infer");
+  EXPECT_EQ(nearest("mashcine", known), "machine");
+  EXPECT_EQ(nearest("--ouput", known), "--output");
+  EXPECT_EQ(nearest("frobnicate", known), "");
+  EXPECT_EQ(nearest("", known), "");
+  EXPECT_EQ(nearest("train", {}), "");
+  // Two neighbours swapped are one edit, so that this is nearer than a letter more and one less.
+  EXPECT_EQ(nearest("abdc", {"abd", "xbdcd", "abcd"}), "abd");
+  EXPECT_EQ(nearest("abdcef", {"abcdxf", "abcdef", "xbdcxf"}), "abcdef");
+  EXPECT_EQ(nearest("badcfe", {"abcdef", "xxdcfxyz"}), "");
+  EXPECT_EQ(nearest("badcfeghi", {"abcdefghi"}), "abcdefghi");  // three swaps, a third of nine
+}
+
+TEST(ShellQuoted, IsOneWordOfAShell) {
+  EXPECT_EQ(shell_quoted("out/a-b_1.h5"), "out/a-b_1.h5");
+  EXPECT_EQ(shell_quoted("my results/x.h5"), "'my results/x.h5'");
+  EXPECT_EQ(shell_quoted("$HOME"), "'$HOME'");
+  EXPECT_EQ(shell_quoted("~x"), "'~x'");
+  EXPECT_EQ(shell_quoted("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_quoted(""), "''");
+}
+
 TEST(LineOf, CountsFromOne) {
   EXPECT_EQ(line_of("a\nb\n", 0), 1u);
   EXPECT_EQ(line_of("a\nb\n", 2), 2u);

@@ -94,6 +94,78 @@ TEST(Hdf5Data, KeepsFloat64AndRegressionTargets) {
   EXPECT_EQ(targets, (std::vector<double>{3, 0.4, 1, 2}));
 }
 
+/// A file with uint8 images of two channels and 1 x 2 pixels.
+std::string save_images(const ScratchFolder& folder, const std::vector<std::uint8_t>& train,
+                        const std::vector<std::uint8_t>& test) {
+  io::Hdf5Writer writer;
+  writer.write("/train/inputs", Shape{train.size() / 4, 2, 1, 2}, train.data());
+  writer.write("/train/targets", std::vector<std::uint8_t>(train.size() / 4, 1));
+  writer.write("/test/inputs", Shape{test.size() / 4, 2, 1, 2}, test.data());
+  writer.write("/test/targets", std::vector<std::uint8_t>(test.size() / 4, 0));
+  writer.save(folder / "data.h5");
+  return folder / "data.h5";
+}
+
+TEST(Hdf5Data, BytesOfFourDimensionsAreImages) {
+  const ScratchFolder folder;
+  const std::string path = save_images(folder, {0, 51, 102, 255, 1, 2, 3, 4}, {5, 6, 7, 8});
+  const data::Dataset dataset = load(path);
+  EXPECT_EQ(dataset.tokens, 0u);
+  EXPECT_EQ(dataset.sample_shape, (Shape{2, 1, 2}));
+  EXPECT_EQ(dataset.train.samples, 2u);
+  EXPECT_EQ(std::get<std::vector<std::uint8_t>>(dataset.train.inputs),
+            (std::vector<std::uint8_t>{0, 51, 102, 255, 1, 2, 3, 4}));
+  EXPECT_EQ(dataset.memory_bytes(), 8 + 4 + 3 * sizeof(std::int32_t));
+  const std::uint32_t order[] = {1, 0};
+  std::vector<double> inputs(8);
+  std::vector<std::int32_t> labels(2);
+  dataset.gather<double>(dataset.train, order, 2, inputs.data(), labels.data(), nullptr);
+  EXPECT_EQ(inputs,
+            (std::vector<double>{1 / 255.0, 2 / 255.0, 3 / 255.0, 4 / 255.0, 0, 0.2, 0.4, 1}));
+
+  const data::Dataset normalized = load(path, "normalize = { mean = 0.2, std = 0.4 }");
+  normalized.gather<double>(normalized.train, order + 1, 1, inputs.data(), labels.data(), nullptr);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(inputs[i], (std::vector<double>{-0.5, 0, 0.5, 2})[i], 1e-15);
+  }
+  EXPECT_EQ(load(path, "augment = { flip = true }").train.samples, 2u);
+  EXPECT_EQ(load(path, "target = 'input'").target_shape, (Shape{2, 1, 2}));
+  EXPECT_TRUE(contains(error_of([&] { load(path, "normalize = { mean = 0.2, std = 1e-300 }"); }),
+                       "/train/inputs: a byte, normalised by data.normalize, is beyond"));
+}
+
+TEST(Hdf5Data, OtherIntegersAreTokens) {
+  const ScratchFolder folder;
+  const auto load_as = [&](const Shape& shape, auto element) {
+    const std::vector<decltype(element)> values(size_of(shape), 3);
+    io::Hdf5Writer writer;
+    writer.write("/train/inputs", shape, values.data());
+    writer.write("/train/targets", std::vector<std::uint8_t>(shape[0], 1));
+    writer.save(folder / "data.h5");
+    return load(folder / "data.h5").tokens;
+  };
+  EXPECT_EQ(load_as({2, 1, 2, 2}, std::uint8_t()), 0u);
+  EXPECT_EQ(load_as({2, 2, 2}, std::uint8_t()), 4u);
+  EXPECT_EQ(load_as({2, 5}, std::uint8_t()), 4u);
+  EXPECT_EQ(load_as({2, 1, 1, 2, 2}, std::uint8_t()), 4u);
+  EXPECT_EQ(load_as({2, 1, 2, 2}, std::int32_t()), 4u);
+  EXPECT_EQ(load_as({2, 1, 2, 2}, std::uint32_t()), 4u);
+}
+
+TEST(Hdf5Data, ImagesAndValuesDoNotMix) {
+  const ScratchFolder folder;
+  const std::vector<std::uint8_t> bytes(8, 3);
+  const std::vector<float> values(8, 0.5f);
+  io::Hdf5Writer writer;
+  writer.write("/train/inputs", Shape{2, 2, 1, 2}, bytes.data());
+  writer.write("/train/targets", std::vector<std::uint8_t>{0, 1});
+  writer.write("/test/inputs", Shape{2, 2, 1, 2}, values.data());
+  writer.write("/test/targets", std::vector<std::uint8_t>{0, 1});
+  writer.save(folder / "data.h5");
+  EXPECT_TRUE(contains(error_of([&] { load(folder / "data.h5"); }),
+                       "/test/inputs: holds values, but /train/inputs uint8 images"));
+}
+
 TEST(Hdf5Data, OneTargetASampleMayHaveOneDimension) {
   const ScratchFolder folder;
   io::Hdf5Writer writer;
@@ -206,8 +278,8 @@ TEST(Hdf5Data, TextsAreNoInputs) {
   text.save(folder / "text.h5");
   EXPECT_EQ(error_of([&] { load(folder / "text.h5"); }),
             folder / "text.h5" +
-                ": /train/inputs: holds no numbers; values are float32 or float64, and tokens "
-                "integers");
+                ": /train/inputs: holds no numbers; values are float32 or float64, tokens integers, "
+                "and images uint8 [n, channels, height, width]");
 }
 
 TEST(Hdf5Data, OfTheTabularDeckIsStandardised) {

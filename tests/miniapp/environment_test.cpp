@@ -51,7 +51,7 @@ TEST_F(Environment, StandardOutputThatCannotBeWrittenFailsAtTheEnd) {
     const CommandResult result = line("$R train deck.toml --output out --quiet " + std::string(to));
     expect_refused(result, "standard output: cannot write", 1);
     EXPECT_EQ(io::Hdf5Reader(checkpoint("out")).integer_attribute("/state", "epoch"), 3) << to;
-    EXPECT_TRUE(fs::exists(folder / "out/train.json"));
+    EXPECT_TRUE(fs::exists(folder / "out/deck.train.json"));
     fs::remove_all(folder / "out");
   }
   expect_refused(line("$R --help >/dev/full"), "standard output: cannot write", 1);

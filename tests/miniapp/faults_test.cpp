@@ -142,18 +142,18 @@ TEST_F(Faults, AFullDiskFailsTheRunAndHarmsNothing) {
   const CommandResult result = line(
       "mkdir small; unshare -m bash -c 'mount -t tmpfs -o size=700k none small && "
       "$R train deck.toml --output small --set train.epochs=1 --quiet && "
-      "cp small/deck.h5 before.h5 && cp small/train.json before.json && "
+      "cp small/deck.h5 before.h5 && cp small/deck.train.json before.json && "
       "head -c 200 before.h5 >small/deck.h5.previous && "
       "head -c 300000 /dev/zero >small/filler; "
       "$R train deck.toml --output small --quiet; status=$?; "
-      "cmp small/deck.h5 before.h5 && cmp small/train.json before.json && "
+      "cmp small/deck.h5 before.h5 && cmp small/deck.train.json before.json && "
       "head -c 200 before.h5 | cmp - small/deck.h5.previous && ls small && exit "
       "$status'; "
       "exit $?");
   EXPECT_EQ(result.status, 1) << result.out << result.err;
   ASSERT_EQ(result.errors().size(), 1u) << result.err;
   EXPECT_TRUE(contains(result.errors()[0], "small/deck.h5: cannot write: No space left on device"));
-  EXPECT_TRUE(contains(result.out, "deck.h5\ndeck.h5.previous\nfiller\ntrain.json\n"));
+  EXPECT_TRUE(contains(result.out, "deck.h5\ndeck.h5.previous\ndeck.train.json\nfiller\n"));
 }
 
 TEST_F(Faults, AReadOnlyFolderIsRefusedBeforeAnyWork) {

@@ -63,17 +63,17 @@ TEST_F(RunFilesOfTheCommand, AreNeverAnotherInputNorAnotherOutput) {
                   "the checkpoint would overwrite --init");
   expect_harmless({"train", "deck.toml", "--init", model, "--output", "out"},
                   "would overwrite --init");
-  expect_harmless({"train", "deck.toml", "--output", "out", "--set", "checkpoint.path=train.json"},
-                  "train.json would overwrite the checkpoint");
-  expect_harmless(
-      {"train", "deck.toml", "--output", "new", "--set", "checkpoint.path=./train.json"},
-      "train.json would overwrite the checkpoint");
-  expect_harmless({"train", "deck.toml", "--resume", "out/train.json", "--output", "out"},
-                  "out/train.json: is not an HDF5 file");
+  fs::create_directory(folder / "linked");
+  fs::copy_file(model, folder / "linked/deck.h5");
+  fs::create_symlink("deck.h5", folder / "linked/deck.train.json");
+  expect_harmless({"train", "deck.toml", "--output", "linked"},
+                  "deck.train.json: the run's record would overwrite the checkpoint");
+  expect_harmless({"train", "deck.toml", "--resume", "out/deck.train.json", "--output", "out"},
+                  "out/deck.train.json: is not an HDF5 file");
   fs::create_directory(folder / "other");
-  fs::copy_file(model, folder / "other/train.json");
-  expect_harmless({"train", "deck.toml", "--resume", "other/train.json", "--output", "other"},
-                  "train.json would overwrite --resume");
+  fs::copy_file(model, folder / "other/deck.train.json");
+  expect_harmless({"train", "deck.toml", "--resume", "other/deck.train.json", "--output", "other"},
+                  "the run's record would overwrite --resume");
   fs::copy_file(model, folder / "out/deck.h5.previous");
   expect_harmless(
       {"train", "deck.toml", "--init", "out/deck.h5.previous", "--output", "out"},
@@ -140,8 +140,8 @@ TEST_F(RunFilesOfTheCommand, ReplaceNothingButResults) {
   }
   for (int i = 0; i < 2; ++i) EXPECT_EQ(run(infer + Lines{"y.h5"}).status, 0);
   fs::create_directory(folder / "new");
-  fs::rename(folder / "notes", folder / "new/train.json");
-  expect_harmless({"train", "deck.toml", "--output", "new"}, "train.json would replace it");
+  fs::rename(folder / "notes", folder / "new/deck.train.json");
+  expect_harmless({"train", "deck.toml", "--output", "new"}, "the run's record would replace it");
 }
 
 TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
@@ -277,7 +277,7 @@ TEST_F(RunFilesOfTheCommand, LeftHalfWrittenByAKilledRunAreRemovedByTheNext) {
   for (const auto& entry : std::set<fs::path>(fs::directory_iterator(folder / "out"), {})) {
     names += entry.filename().string() + " ";
   }
-  EXPECT_EQ(names, "deck.h5 deck.h5.mine.partial train.json ");
+  EXPECT_EQ(names, "deck.h5 deck.h5.mine.partial deck.train.json ");
   EXPECT_EQ(train("new/deeper").status, 0);
 }
 
@@ -312,7 +312,7 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
     }
     return list;
   };
-  EXPECT_EQ(names(), "deck-16.h5 deck-20.h5 deck-22.h5 deck.h5 train.json ");
+  EXPECT_EQ(names(), "deck-16.h5 deck-20.h5 deck-22.h5 deck.h5 deck.train.json ");
   expect_refused(train("out", keep), "there are numbered checkpoints of an earlier run");
   // The newest two are damaged: the one before them is taken, to the same bits.
   std::string bytes = bytes_of_file(folder / "out/deck-22.h5");
@@ -327,8 +327,9 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
   EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
   // The damaged one stays.
-  EXPECT_EQ(names(),
-            "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 deck.h5.previous train.json ");
+  EXPECT_EQ(
+      names(),
+      "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 deck.h5.previous deck.train.json ");
   expect_refused(train("out", keep + Lines{"--resume", folder / "out", "--set", "train.batch=32"}),
                  "out holds no other checkpoint to go on from");
 }
@@ -359,7 +360,8 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
     const CommandResult stopped = train(out, endless + limit);
     EXPECT_EQ(stopped.status, 75) << stopped.err;
     EXPECT_TRUE(contains(stopped.err, "stopped because its time is over; go on with --output " +
-                                          (folder / out) + " --resume " + checkpoint(out)));
+                                          (folder / out) + " --set train.epochs=1000000 "));
+    EXPECT_TRUE(contains(stopped.err, " --resume " + checkpoint(out) + "\n"));
     const std::int64_t epochs =
         io::Hdf5Reader(checkpoint(out)).integer_attribute("/state", "epoch") + 1;
     const Lines ends = {"--set", "train.epochs=" + std::to_string(epochs), "--set",

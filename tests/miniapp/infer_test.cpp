@@ -88,6 +88,58 @@ TEST_F(Infer, WritesTheOutputsOfAFile) {
             record("out").at("history").at("test_accuracy").back().get<double>());
 }
 
+TEST_F(Infer, SaysHowItScalesInputs) {
+  const std::string images = "kind = \"hdf5\"\npath = \"x.h5\"\n";
+  const std::string layers = "[[network.layer]]\nkind = \"flatten\"\n[[network.layer]]\n";
+  std::string text =
+      deck_with("kind = \"synthetic\"\nshape = [20]\nclasses = 4\nsamples = 640\n", images);
+  text.replace(text.find("[[network.layer]]\n"), 18, layers);
+  folder.write("deck.toml", text);
+  std::vector<std::uint8_t> bytes(4 * 20);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(3 * i);
+  const std::vector<float> scaled = [&] {
+    std::vector<float> values;
+    for (const std::uint8_t byte : bytes) values.push_back(static_cast<float>(byte / 255.0));
+    return values;
+  }();
+  const auto save = [&](const std::string& name, const auto& values) {
+    io::Hdf5Writer file;
+    file.write("/train/targets", std::vector<std::uint8_t>{0, 1, 2, 3});
+    file.write("/train/inputs", Shape{4, 1, 4, 5}, values.data());
+    file.write("/inputs", Shape{4, 1, 4, 5}, values.data());
+    file.save(folder / name);
+  };
+  save("x.h5", bytes);
+  save("values.h5", scaled);
+
+  const auto outputs = [&](const std::string& input, const Lines& more, std::string& said) {
+    const CommandResult result =
+        infer(Lines{"--input", folder / input, "--output", folder / "y.h5"} + more);
+    EXPECT_EQ(result.status, 0) << result.err;
+    said = result.err;
+    return io::Hdf5Reader(folder / "y.h5").read<float>("/outputs");
+  };
+  const Lines normalize = {"--set", "data.normalize={ mean = 0.25, std = 0.5 }"};
+  std::string said;
+  // The same images as bytes and as the values that they become.
+  const std::vector<float> expected = outputs("values.h5", {}, said);
+  EXPECT_EQ(said.find("/inputs"), std::string::npos) << said;
+  EXPECT_EQ(outputs("x.h5", {}, said), expected);
+  EXPECT_TRUE(contains(said, "x.h5: /inputs: uint8 images, taken as x / 255\n"));
+  const std::vector<float> normalized = outputs("values.h5", normalize, said);
+  EXPECT_TRUE(
+      contains(said, "values.h5: /inputs: normalised, as the deck says: (x - 0.25) / 0.5\n"));
+  EXPECT_NE(normalized, expected);
+  const std::vector<float> both = outputs("x.h5", normalize, said);
+  EXPECT_TRUE(contains(said, "taken as x / 255 and then normalised, as the deck says: (x - 0.25)"));
+  for (std::size_t i = 0; i < both.size(); ++i) EXPECT_NEAR(both[i], normalized[i], 1e-5);
+
+  // Training takes them the same way.
+  ASSERT_EQ(train("images").status, 0);
+  ASSERT_EQ(train("values", {"--set", "data.path=" + (folder / "values.h5")}).status, 0);
+  EXPECT_EQ(training_of(checkpoint("images")), training_of(checkpoint("values")));
+}
+
 TEST_F(Infer, NeedsOnlyTheModelOfACheckpoint) {
   io::Hdf5Writer model;
   const io::Hdf5Reader from(checkpoint("out"));

@@ -82,8 +82,8 @@ inline void collect_numbers(const io::Hdf5Reader& file, const std::string& group
 inline std::map<std::string, std::vector<double>> training_of(const std::string& checkpoint) {
   const io::Hdf5Reader file(checkpoint);
   std::map<std::string, std::vector<double>> numbers;
-  for (const char* group : {"/model", "/optimizer", "/history"}) {
-    collect_numbers(file, group, numbers);
+  for (const char* group : {"/model", "/last", "/optimizer", "/history"}) {
+    if (file.has(group)) collect_numbers(file, group, numbers);
   }
   numbers.erase("/history/seconds");
   return numbers;
@@ -135,9 +135,12 @@ class CommandLine : public ::testing::Test {
   }
   std::string checkpoint(const std::string& out) const { return folder / (out + "/deck.h5"); }
 
-  /// `train.json` of an output folder.
+  std::string record_file(const std::string& out) const {
+    return folder / (out + "/deck.train.json");
+  }
+  /// The record of a run into an output folder.
   io::Json record(const std::string& out) const {
-    return io::read_json(folder / (out + "/train.json"), "ridgeline-training");
+    return io::read_json(record_file(out), "ridgeline-training");
   }
 
   const ScratchFolder folder;

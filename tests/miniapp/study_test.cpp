@@ -87,6 +87,93 @@ TEST_F(Studies, AnInterruptedScalingEndsItsWorker) {
   EXPECT_FALSE(contains(result.out, "inf"));
 }
 
+TEST_F(Studies, SayWhereTheyLookedForDecksAndFoundNone) {
+  const std::vector<std::string> brief = {
+      "study",     "crossover", "--quick",  "--kinds",       "dense",    "--widths", "16",
+      "--batches", "1",         "--spaces", "serial,serial", "--format", "json"};
+  const auto run = [&](const std::string& program, const std::vector<std::string>& more) {
+    CommandOptions here;
+    here.folder = folder.path();
+    return run_command(Lines{program} + brief + more, here);
+  };
+  const CommandResult nowhere = run(kExecutable, {"--output", "crossover.json"});
+  ASSERT_EQ(nowhere.status, 0) << nowhere.err;
+  const std::string none = "no decks: there is no folder inputs/ here; give --deck, or --no-decks";
+  EXPECT_TRUE(contains(nowhere.err, "note: " + none + "\n"));
+  EXPECT_EQ(io::read_json(folder / "crossover.json", "ridgeline-study").at("notes").at(0), none);
+  EXPECT_FALSE(contains(run(kExecutable, {"--no-decks"}).err, "no decks"));
+  std::filesystem::create_directory(folder / "inputs");
+  EXPECT_TRUE(contains(run(kExecutable, {}).err, "note: no decks: inputs holds none; give --deck"));
+  std::filesystem::remove(folder / "inputs");
+  // Those of an installation, found from where the program is.
+  std::filesystem::create_directories(folder / "usr/share/ridgeline/inputs");
+  std::filesystem::create_directories(folder / "usr/bin");
+  std::filesystem::copy_file(kExecutable, folder / "usr/bin/ridgeline");
+  folder.write("usr/share/ridgeline/inputs/mine.toml", kDeck);
+  const CommandResult installed = run(folder / "usr/bin/ridgeline", {});
+  ASSERT_EQ(installed.status, 0) << installed.err;
+  EXPECT_FALSE(contains(installed.err, "no decks"));
+  EXPECT_TRUE(contains(installed.out, "\"mine\"")) << installed.out;
+}
+
+// A column of a table that has no value is null in JSON, and never a text.
+void expect_numbers(const io::Json& rows, const std::vector<std::string>& texts) {
+  ASSERT_FALSE(rows.empty());
+  for (const io::Json& row : rows) {
+    for (const auto& [key, value] : row.items()) {
+      const bool is_text = std::find(texts.begin(), texts.end(), key) != texts.end();
+      EXPECT_TRUE(value.is_null() || (is_text ? value.is_string() : value.is_number()))
+          << key << " is " << value;
+    }
+  }
+}
+
+TEST_F(Studies, TablesForProgramsHaveNumbersWithUnits) {
+  const auto rows = [&](std::vector<std::string> line) {
+    line.insert(line.end(), {"--quick", "--format", "json", "--space", "serial"});
+    const CommandResult result = study(line);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return io::Json::parse(result.out);
+  };
+  const io::Json latency = rows({"latency", "--from", "4KiB", "--to", "64KiB"});
+  expect_numbers(latency, {"space", "system_says"});
+  EXPECT_EQ(latency.at(0).at("from_bytes"), 4096);
+  EXPECT_TRUE(latency.back().at("capacity_bytes").is_null());  // "end" to people
+  const io::Json bandwidth = rows({"bandwidth", "--from", "16KiB", "--to", "64KiB"});
+  expect_numbers(bandwidth, {"space"});
+  EXPECT_GT(bandwidth.at(0).at("triad_gbytes_per_second"), 0);
+  EXPECT_TRUE(bandwidth.at(0).contains("from_bytes"));
+  const io::Json dispatch = rows({"dispatch", "--from", "256", "--to", "64KiB"});
+  expect_numbers(dispatch, {"space", "what"});
+  for (const char* key :
+       {"a_seconds", "b_bytes_per_second", "half_rate_measured_bytes", "fitted_up_to_bytes"}) {
+    EXPECT_GT(dispatch.back().at(key), 0) << key;
+  }
+}
+
+TEST_F(Studies, ALayerWithoutWorkHasNoRatesInTheRooflinesTable) {
+  const Lines line = {
+      "roofline",  deck,
+      "--machine", source_folder() + "/tests/fuzz/corpus/machine/serial.json",
+      "--space",   "serial",
+      "--repeats", "1",
+      "--set",     "network.layer=[{ kind = \"flatten\" }, { kind = \"dense\", units = 4 }]"};
+  const std::string file = folder / "a b.json";
+  const CommandResult table = ridgeline(line + Lines{"--output", file});
+  ASSERT_EQ(table.status, 0) << table.err;
+  EXPECT_TRUE(contains(table.err, "written to '" + file + "'\n"));
+  EXPECT_TRUE(contains(table.out, " -\n"));  // to people a dash
+  const CommandResult result = ridgeline(line + Lines{"--format", "json"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const io::Json rows = io::Json::parse(result.out);
+  expect_numbers(rows, {"layer", "phase", "bound"});
+  EXPECT_EQ(rows.at(0).at("layer"), "flatten1");
+  for (const char* key : {"flops_per_byte", "gflops_per_second", "bound", "fraction_of_ceiling"}) {
+    EXPECT_TRUE(rows.at(0).at(key).is_null()) << key;
+  }
+  EXPECT_GT(rows.at(1).at("gflops_per_second"), 0);
+}
+
 TEST_F(Studies, RefuseBoundsThatCannotBe) {
   const std::string file = folder / "out.json";
   expect_refused(study({}), "--help");
@@ -96,7 +183,7 @@ TEST_F(Studies, RefuseBoundsThatCannotBe) {
   expect_refused(study({"latency", "--to", "many"}), "--to");
   expect_refused(study({"bandwidth", "--to", "1024TiB"}), "does not fit");
   expect_refused(study({"bandwidth", "--threads", "1", "--thread-counts", "1,2"}),
-                 "--thread-counts: 2 of 1 threads");
+                 "--thread-counts: 2 of 1 thread;");
   expect_refused(study({"dispatch", "--from", "1MiB", "--to", "1KiB"}), "--from and --to");
   expect_refused(study({"concurrency", "--loads", "64"}), "--loads: 64");
   expect_refused(study({"concurrency", "--working-set", "1"}), "--working-set: 1 B");

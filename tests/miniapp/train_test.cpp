@@ -64,6 +64,12 @@ TEST_F(Train, RecordHasTheContractsKeys) {
   EXPECT_EQ(json.at("verified"), true);
 }
 
+TEST_F(Train, ARunTooShortForATimingHasNone) {
+  ASSERT_EQ(train("out", {"--set", "train.stop_after_steps=9"}).status, 0);
+  EXPECT_TRUE(record("out").at("step_seconds").is_null());
+  EXPECT_TRUE(record("out").at("shares").empty());
+}
+
 TEST_F(Train, CheckpointAndRecordTellTheSameHistory) {
   ASSERT_EQ(train("out", {"--quiet"}).status, 0);
   const io::Hdf5Reader file(checkpoint("out"));
@@ -126,10 +132,67 @@ TEST_F(Train, TablesAreJsonOrCsvForPrograms) {
 TEST_F(Train, PutsFilesWhereTheyAreAskedFor) {
   ASSERT_EQ(train("a/b/out", {"--set", "checkpoint.path=model.h5"}).status, 0);
   EXPECT_TRUE(std::filesystem::exists(folder / "a/b/out/model.h5"));
-  EXPECT_TRUE(std::filesystem::exists(folder / "a/b/out/train.json"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "a/b/out/model.train.json"));
   ASSERT_EQ(train("out", {"--checkpoint", folder / "elsewhere.h5"}).status, 0);
   EXPECT_TRUE(std::filesystem::exists(folder / "elsewhere.h5"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "out/elsewhere.train.json"));
   EXPECT_FALSE(std::filesystem::exists(checkpoint("out")));
+}
+
+TEST_F(Train, RecordsOfTwoDecksDoNotReplaceEachOther) {
+  folder.write("second.toml", deck_with("samples = 640", "samples = 320"));
+  ASSERT_EQ(train("out").status, 0);
+  const std::string first = bytes_of_file(record_file("out"));
+  ASSERT_EQ(ridgeline({"train", folder / "second.toml", "--output", folder / "out"}).status, 0);
+  EXPECT_EQ(bytes_of_file(record_file("out")), first);
+  EXPECT_EQ(io::read_json(folder / "out/second.train.json", "ridgeline-training").at("steps"), 15);
+}
+
+TEST_F(Train, SaysWhichFilesItLeaves) {
+  CommandOptions here;
+  here.folder = folder.path();
+  const auto run = [&](const Lines& more) {
+    return ridgeline(Lines{"train", "deck.toml", "--space", host_space()} + more, here);
+  };
+  const auto is_said = [](const CommandResult& result, const std::string& files) {
+    EXPECT_TRUE(contains("\n" + result.err, "\nwritten to " + files + "\n")) << result.err;
+  };
+  is_said(run({}), "deck.h5, deck.train.json");
+  is_said(run({}), "deck.h5, deck.train.json, deck.h5.previous");
+  is_said(run({"--output", "my results", "--checkpoint", "it's.h5"}),
+          "'it'\\''s.h5', 'my results/it'\\''s.train.json'");
+  // A run that diverges leaves a record alone.
+  const CommandResult diverged =
+      run({"--output", "out", "--set", "train.optimizer.learning_rate=1e30"});
+  expect_refused(diverged, "training diverged at step ", 1);
+  is_said(diverged, "out/deck.train.json");
+  // One that has ended already leaves nothing.
+  const CommandResult again = run({"--resume", "deck.h5"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.err.find("written to"), std::string::npos);
+}
+
+TEST_F(Train, TheHintToGoOnIsALineForAShell) {
+  CommandOptions here;
+  here.folder = folder.path();
+  const std::string set = "title=\"what's $new\"";
+  const CommandResult stopped =
+      ridgeline({"train", "deck.toml", "--output", "my results", "--stop-after", "1s", "--set", set,
+                 "--set", "train.epochs=1000000", "--seed", "3"},
+                here);
+  ASSERT_EQ(stopped.status, 75) << stopped.err;
+  const std::string begin = "; go on with ";
+  const std::size_t at = stopped.err.find(begin);
+  ASSERT_NE(at, std::string::npos) << stopped.err;
+  const std::string options =
+      stopped.err.substr(at + begin.size(), stopped.err.find('\n', at) - at - begin.size());
+  EXPECT_EQ(options,
+            "--output 'my results' --set 'title=\"what'\\''s $new\"' --set "
+            "train.epochs=1000000 --seed 3 --resume 'my results/deck.h5'");
+  const CommandResult resumed =
+      shell("$R train deck.toml --set train.stop_after_steps=1 " + options, here);
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_TRUE(contains(resumed.err, "going on from my results/deck.h5"));
 }
 
 TEST_F(Train, SetSeedAndThreadsReachTheRun) {
@@ -178,6 +241,58 @@ TEST_F(Train, WithholdsTheFigureOfMeritWhereVerificationFails) {
   EXPECT_EQ(record("out").at("verified"), true);
 }
 
+TEST_F(Train, AMissedVerificationOfADeckThatWasChangedIsANote) {
+  folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 1.5\n");
+  expect_refused(train("out"), "test_accuracy is ", 1);
+  expect_refused(train("out", {"--set", "checkpoint.every_steps=7"}), "test_accuracy is ", 1);
+  expect_refused(train("out", {"--set", "train.epochs=3"}), "test_accuracy is ", 1);  // as it was
+  for (const Lines& change : {Lines{"--set", "train.epochs=2"}, Lines{"--seed", "7"}}) {
+    const CommandResult result = train("out", change);
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_TRUE(result.errors().empty()) << result.err;
+    EXPECT_TRUE(contains(result.err, "asks for at least 1.5; this is no failure"));
+    EXPECT_TRUE(contains(result.out, "figure of merit: "));
+    EXPECT_TRUE(record("out").at("verified").is_null());
+    EXPECT_GT(record("out").at("figure_of_merit"), 0);
+    EXPECT_FALSE(contains(train("out", change + Lines{"--quiet"}).err, "asks for"));
+    expect_refused(train("out", change + Lines{"--verify"}), "asks for at least 1.5", 1);
+    EXPECT_EQ(record("out").at("verified"), false);
+    EXPECT_FALSE(record("out").contains("figure_of_merit"));
+  }
+  // What is reached is reached.
+  folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 0.1\n");
+  EXPECT_EQ(train("out", {"--set", "train.epochs=2"}).status, 0);
+  EXPECT_EQ(record("out").at("verified"), true);
+}
+
+TEST_F(Train, VerifiesTheBestEpochOfAnEarlyStop) {
+  // From the third epoch on a rate that is much too high.
+  const std::string spoiled =
+      deck_with("epochs = 3",
+                "epochs = 4\nschedule = { kind = \"step\", every = 2, factor = 100 }\n"
+                "early_stop = { metric = \"test_loss\", patience = 4 }");
+  folder.write("deck.toml", spoiled);
+  const CommandResult result = train("out");
+  ASSERT_EQ(result.status, 0) << result.err;
+  const io::Json json = record("out");
+  const std::vector<double> losses = json.at("history").at("test_loss");
+  const double best = *std::min_element(losses.begin(), losses.end());
+  const std::size_t epoch = json.at("best_epoch");
+  ASSERT_LT(epoch, losses.size());  // or there is nothing to see
+  EXPECT_EQ(losses[epoch - 1], best);
+  EXPECT_TRUE(contains(result.err, "the checkpoint holds the weights of epoch " +
+                                       std::to_string(epoch) + ", whose test_loss was best"));
+  const CommandResult infer = ridgeline({"infer", deck, "--checkpoint", checkpoint("out"),
+                                         "--space", host_space(), "--format", "json"});
+  EXPECT_EQ(io::Json::parse(infer.out).at(0).at("test_loss"), best);
+  // Between the best and the last value: the best meets it.
+  const double bound = (best + losses.back()) / 2;
+  folder.write("deck.toml", spoiled + "[verify]\nmetric = \"test_loss\"\nat_most = " +
+                                std::to_string(bound) + "\n");
+  EXPECT_EQ(train("out").status, 0);
+  EXPECT_EQ(record("out").at("verified"), true);
+}
+
 TEST_F(Train, ReportsDivergenceAndOverwritesNoCheckpoint) {
   ASSERT_EQ(train("out").status, 0);
   const std::string before = bytes_of_file(checkpoint("out"));
@@ -210,12 +325,12 @@ TEST_F(Train, RefusesAnOutputThatCannotBeWrittenBeforeAnyWork) {
 TEST_F(Train, AFullDiskIsOneErrorAndHarmsNothing) {
   ASSERT_EQ(train("out").status, 0);
   const std::string before = bytes_of_file(checkpoint("out"));
-  const std::string record_before = bytes_of_file(folder / "out/train.json");
+  const std::string record_before = bytes_of_file(record_file("out"));
   CommandOptions small;
   small.largest_file = before.size() / 3;
   expect_refused(train("out", {}, small), "deck.h5: cannot write: ", 1);
   EXPECT_EQ(bytes_of_file(checkpoint("out")), before);
-  EXPECT_EQ(bytes_of_file(folder / "out/train.json"), record_before);
+  EXPECT_EQ(bytes_of_file(record_file("out")), record_before);
   for (const auto& entry : std::filesystem::directory_iterator(folder / "out")) {
     EXPECT_NE(entry.path().extension(), ".partial");
   }

@@ -93,6 +93,44 @@ TEST_F(CommandLine, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(folder.listing(), "deck.toml");
 }
 
+TEST_F(CommandLine, SuggestsWhatWasProbablyMeant) {
+  expect_refused(ridgeline({"trian", deck, "--output", "out"}),
+                 "\"trian\" is neither a verb nor an option; did you mean train?");
+  expect_refused(ridgeline({"latency", "--quick"}), "did you mean study latency?");
+  expect_refused(ridgeline({"study", "latancy"}), "\"latancy\" is no study; did you mean latency?");
+  expect_refused(ridgeline({"study", "frobnicate"}), "is no study; see ridgeline study --help");
+  expect_refused(ridgeline({"train", deck, "--ouput", "out"}),
+                 "--ouput is no option of train; did you mean --output?");
+  expect_refused(ridgeline({"train", deck, "--ouput=out"}), "did you mean --output?");
+  expect_refused(ridgeline({"train", deck, "--sed", "3"}), "did you mean --se");
+  expect_refused(ridgeline({"study", "latency", "--quik"}),
+                 "--quik is no option of latency; did you mean --quick?");
+  expect_refused(ridgeline({"--versoin"}), "--versoin is no option; did you mean --version?");
+  expect_refused(ridgeline({"train", deck, "another.toml"}),
+                 "\"another.toml\" is not expected after train; see ridgeline train --help");
+  expect_refused(ridgeline({"train", deck, "--dry-run", "--set", "epochs=2"}),
+                 "did you mean \"train.epochs\"?");
+}
+
+TEST_F(CommandLine, ChoosesAmongDevicesAndSaysWhereThereAreNone) {
+  const io::Json& devices = build().at("cuda_devices");
+  for (const Lines& line :
+       {Lines{"train", deck, "--dry-run"}, Lines{"infer", deck, "--checkpoint", "a"},
+        Lines{"roofline", deck}, Lines{"machine"}, Lines{"study", "latency"}, Lines{"info"}}) {
+    expect_refused(ridgeline(line + Lines{"--device", "-1"}), "--device: must be an integer");
+    expect_refused(ridgeline(line + Lines{"--device", "60000"}),
+                   devices == 0 ? "--device 60000: " : "--device 60000: there ");
+  }
+  if (!has_space("cuda")) {
+    expect_refused(ridgeline({"train", deck, "--device", "0"}),
+                   "--device 0: this build has no CUDA");
+  }
+  if (devices == 0) return;
+  EXPECT_EQ(ridgeline({"info", "--device", "0"}).status, 0);
+  expect_refused(ridgeline({"info", "--device", "0", "--kokkos-device-id=0"}),
+                 "--device 0: --kokkos-device-id=0 chooses a device too");
+}
+
 TEST_F(CommandLine, RefusesEmptyValuesAsAnUnsetVariableGivesThem) {
   for (const char* option : {"--resume", "--init", "--checkpoint", "--output", "--stop-after",
                              "--space", "--set", "--seed", "--threads", "--format"}) {

@@ -180,6 +180,16 @@ TEST_F(DamagedCheckpoint, WithAStateThatNoRunHasIsRefused) {
        [](auto& c) {
          c.state.skipped = {kernels::kMostSkippedSteps, kernels::kMostSkippedSteps};
        }},
+      {"/state: has a best_epoch",
+       [](auto& c) {
+         c.best = std::make_shared<const std::vector<float>>(c.parameters);
+         c.state.best_epoch = c.state.epoch + 1;
+       }},
+      {"/state: has a best_epoch",
+       [](auto& c) {
+         c.best = std::make_shared<const std::vector<float>>(c.parameters);
+         c.state.best_epoch = 0;
+       }},
       {"/state: has a negative seed", [](auto& c) { c.seed = ~std::uint64_t{0}; }},
       {"/history/train_loss: has ", [](auto& c) { c.state.history.train_loss.pop_back(); }},
       {"/history/train_loss: holds", [](auto& c) { c.state.history.train_loss[0] = NAN; }},

@@ -99,6 +99,40 @@ void check_round_trip(const std::vector<std::string>& sets) {
   EXPECT_EQ(CheckpointFile(folder / "a.h5").deck_text(), saved.deck);
 }
 
+TEST(Checkpoint, KeepsTheBestEpochsParametersAsTheModel) {
+  const ScratchFolder folder;
+  const config::Deck deck = deck_of(kMixed, kMomentum);
+  const auto plan = plan_of(deck);
+  Checkpoint<float> saved = checkpoint_of<float>(*plan, deck.text());
+  saved.best = std::make_shared<const std::vector<float>>(buffer_of<float>(*plan, 3));
+  saved.state.best_epoch = 1;
+  const std::string file = folder / "a.h5";
+  const auto check = [&] {
+    save_checkpoint(file, *plan, saved);
+    const Checkpoint<float> loaded = load_checkpoint<float>(file, *plan);
+    EXPECT_EQ(loaded.state.best_epoch, saved.state.best_epoch);
+    EXPECT_TRUE(same_bits(*loaded.best, *saved.best));
+    EXPECT_TRUE(same_bits(loaded.parameters, saved.parameters));
+    EXPECT_TRUE(same_bits(load_parameters<float>(file, *plan), *saved.best));
+  };
+  check();
+  EXPECT_TRUE(io::Hdf5Reader(file).has("/last"));
+  // At the end of that epoch both are the same.
+  saved.state.best_epoch = saved.state.epoch;
+  check();
+  EXPECT_TRUE(io::Hdf5Reader(file).has("/last"));  // but in the midst of the next they are not
+  saved.state.sample = 0;
+  saved.parameters = *saved.best;
+  check();
+  EXPECT_FALSE(io::Hdf5Reader(file).has("/last"));
+  auto broken = *saved.best;
+  broken[plan->parameters.front().offset] = NAN;
+  saved.best = std::make_shared<const std::vector<float>>(broken);
+  saved.parameters = buffer_of<float>(*plan, 1);
+  EXPECT_TRUE(contains(error_of([&] { save_checkpoint(file, *plan, saved); }, Status::run_failed),
+                       "no longer finite"));
+}
+
 TEST(Checkpoint, RestoresEveryBit) {
   check_round_trip<float>({});
   check_round_trip<float>(kMomentum);

@@ -63,6 +63,11 @@ void expect_same_run(const std::string& found_path, const std::string& expected_
   const auto found = load_checkpoint<T>(found_path, plan);
   const auto expected = load_checkpoint<T>(expected_path, plan);
   EXPECT_EQ(found.parameters, expected.parameters) << what;
+  EXPECT_EQ(found.state.best_epoch, expected.state.best_epoch) << what;
+  ASSERT_EQ(found.best == nullptr, expected.best == nullptr) << what;
+  if (found.best) {
+    EXPECT_EQ(*found.best, *expected.best) << what;
+  }
   EXPECT_EQ(found.optimizer_state, expected.optimizer_state) << what;
   EXPECT_EQ(found.seed, expected.seed) << what;
   EXPECT_EQ(found.state.epoch, expected.state.epoch) << what;
