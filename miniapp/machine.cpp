@@ -71,12 +71,45 @@ io::Cell time_cell(double seconds) {
 
 io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
 
+/// Pages and stores of a bandwidth.
+struct Variant {
+  bool huge;
+  machine::Stores stores;
+
+  bool is_first() const { return !huge && stores == machine::Stores::ordinary; }
+  std::string shown() const {
+    return (huge ? "huge" : machine::small_page_label()) +
+           (stores == machine::Stores::nontemporal ? ", past caches" : "");
+  }
+  std::vector<BandwidthPoint> of(const std::vector<BandwidthPoint>& points) const {
+    std::vector<BandwidthPoint> list;
+    for (const BandwidthPoint& point : points) {
+      if (point.on_huge_pages() == huge && point.stores == stores) list.push_back(point);
+    }
+    return list;
+  }
+};
+constexpr Variant kVariants[] = {{false, machine::Stores::ordinary},
+                                 {true, machine::Stores::ordinary},
+                                 {false, machine::Stores::nontemporal},
+                                 {true, machine::Stores::nontemporal}};
+
+// One thread of a host is measured once, and another host space shows it.
+bool is_repeated(const SpaceMeasurement& space, const MachineMeasurement& measurement) {
+  if (space.space != SpaceKind::serial) return false;
+  const auto several = [](const SpaceMeasurement& other) {
+    return other.space == SpaceKind::openmp;
+  };
+  return std::any_of(measurement.spaces.begin(), measurement.spaces.end(), several);
+}
+
 void print_levels(const MachineMeasurement& measurement) {
   const std::string small = machine::small_page_label();
   io::Table table({{"space", "space", io::Align::left},
                    {"threads", "threads", io::Align::right, 0},
                    {"level", "level", io::Align::left, 0},
-                   {"size", "capacity_bytes"},
+                   {"size", "capacity_bytes", io::Align::right, 4},
+                   {"pages", "pages", io::Align::left, 0},
                    {"latency, " + small, "latency_small_pages_seconds"},
                    {"huge pages", "latency_huge_pages_seconds"},
                    {"read GB/s", "read_gbytes_per_second"},
@@ -85,20 +118,27 @@ void print_levels(const MachineMeasurement& measurement) {
                    {"scale", "scale_gbytes_per_second", io::Align::right, 3},
                    {"triad", "triad_gbytes_per_second"}});
   for (const SpaceMeasurement& space : measurement.spaces) {
+    if (is_repeated(space, measurement)) continue;
     for (const int threads : thread_counts(space)) {
-      const std::vector<BandwidthPoint> points = with_threads(space, threads);
       const bool first = threads == thread_counts(space).front();
       for (const Level& level : space.levels) {
-        // Latency is one thread's, whatever the others do: shown once.
-        std::vector<io::Cell> row = {to_string(space.space), threads, level.name, capacity(level)};
-        for (const std::string& pages : {small, std::string("huge")}) {
-          row.push_back(first ? time_cell(latency_plateau(space.latency, pages, level).seconds)
-                              : io::Cell());
+        for (const Variant& variant : kVariants) {
+          const std::vector<BandwidthPoint> points = variant.of(with_threads(space, threads));
+          // What pages and stores change shows in memory.
+          if (!variant.is_first() && (points.empty() || level.capacity_bytes > 0)) continue;
+          std::vector<io::Cell> row = {to_string(space.space), threads, level.name, capacity(level),
+                                       variant.shown()};
+          // Latency is one thread's, whatever the others do: shown once.
+          for (const std::string& pages : {small, std::string("huge")}) {
+            const bool here = first && variant.is_first();
+            row.push_back(here ? time_cell(latency_plateau(space.latency, pages, level).seconds)
+                               : io::Cell());
+          }
+          for (const StreamKernel kernel : kStreamKernels) {
+            row.push_back(rate_cell(level_bandwidth(points, kernel, level)));
+          }
+          table.add_row(row);
         }
-        for (const StreamKernel kernel : kStreamKernels) {
-          row.push_back(rate_cell(level_bandwidth(points, kernel, level)));
-        }
-        table.add_row(row);
       }
     }
   }
@@ -111,7 +151,7 @@ void print_costs(const MachineMeasurement& measurement) {
                    {"float64", "float64_gflops"},
                    {"empty kernel", "empty_kernel_seconds"},
                    {"and fence", "empty_kernel_fenced_seconds"},
-                   {"reduction_seconds", "reduction_seconds"},
+                   {"reduction", "reduction_seconds"},
                    {"single-thread kernel", "single_thread_kernel_seconds", io::Align::right, 2},
                    {"barrier", "team_barrier_seconds"}});
   for (const SpaceMeasurement& space : measurement.spaces) {
@@ -187,7 +227,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
          "): figures with several threads may be low and will vary");
   }
   note(fmt::format("measuring the machine: up to {} s where nothing else runs on it",
-                   quick ? 20 : 90));
+                   quick ? 25 : 150));
   machine::MachineOptions options = machine::MachineOptions::standard(quick);
   options.spaces = spaces;
   options.stop_when(stop_requested);
@@ -233,7 +273,7 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
                    "Measure this space alone: serial, openmp or cuda (auto: all of the build)")
       ->capture_default_str();
   verb->add_flag("--quick", request->quick,
-                 "Within 20 s rather than 90: smaller sets, fewer points");
+                 "Within 25 s rather than 150: smaller sets, fewer points");
   verb->footer("Example:\n  ridgeline machine --output machine.json");
   verb->callback([=, &common, &action] {
     action = [=, &common] {

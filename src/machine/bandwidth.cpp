@@ -72,11 +72,13 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
   const auto sets = working_sets(options.smallest, options.largest, options.per_octave, kUnit);
   std::size_t in_cache = 0;
   for (const Cache& cache : host_caches()) in_cache = std::max(in_cache, cache.bytes);
+  const bool nontemporal = kIsHost<Space> && options.nontemporal && host::has_nontemporal_stores();
   LadderOrder order(sets, options.per_octave, in_cache, options.budget_seconds, options.stopped);
   while (const auto index = order.next()) {
     const std::size_t bytes = sets[*index];
     for (int count = 1; count <= 3; ++count) {
       for (const Pages pages : options.pages) {
+        if (pages == Pages::huge && options.pages.size() > 1 && bytes < kLeastHugeBytes) continue;
         // New memory for each number of arrays: each is cut among the threads in another way, and
         // its pages have to lie with the threads that stream them.
         StreamArrays<Space> arrays(instance, count,
@@ -84,8 +86,16 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
                                    options.threads, pages);
         for (const StreamKernel kernel : kStreamKernels) {
           if (stream_array_count(kernel) != count) continue;
-          points.push_back(measure_point(instance, arrays, kernel, options));
-          points.back().pages = pages;
+          for (const Stores stores : {Stores::ordinary, Stores::nontemporal}) {
+            if (stores == Stores::nontemporal && (!nontemporal || kernel == StreamKernel::read ||
+                                                  (bytes <= in_cache && bytes < sets.back()))) {
+              continue;
+            }
+            arrays.set_stores(stores);
+            points.push_back(measure_point(instance, arrays, kernel, options));
+            points.back().pages = pages;
+            points.back().stores = stores;
+          }
         }
       }
     }
@@ -104,6 +114,10 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
 }
 
 }  // namespace
+
+std::string to_string(Stores stores) {
+  return stores == Stores::ordinary ? "ordinary" : "non-temporal";
+}
 
 std::string to_string(StreamKernel kernel) {
   switch (kernel) {

@@ -21,28 +21,41 @@ inline constexpr StreamKernel kStreamKernels[] = {StreamKernel::read, StreamKern
                                                   StreamKernel::copy, StreamKernel::scale,
                                                   StreamKernel::triad};
 
+/// Smaller working sets need no huge pages: the TLB covers them.
+inline constexpr std::size_t kLeastHugeBytes = std::size_t{4} << 20;
+
+/// "ordinary", "non-temporal".
+std::string to_string(Stores stores);
+
 /// What the bandwidth ladder sweeps.
 struct BandwidthOptions {
   std::size_t smallest = std::size_t{16} << 10;  ///< working set: all arrays together, bytes
   std::size_t largest = std::size_t{1} << 30;
   int per_octave = 2;
-  int repeats = 7;                               ///< at least
-  double min_seconds = 0.02;                     ///< of timed work a point, at least
-  double budget_seconds = 1e9;                   ///< see LadderOrder
-  int threads = 0;                               ///< of a host, the first so many; 0: all
-  std::vector<Pages> pages = {Pages::ordinary};  ///< of a host, in turn
-  std::function<bool()> stopped;                 ///< asked before each working set; may be empty
+  int repeats = 7;              ///< at least
+  double min_seconds = 0.02;    ///< of timed work a point, at least
+  double budget_seconds = 1e9;  ///< see LadderOrder
+  int threads = 0;              ///< of a host, the first so many; 0: all
+  /// Of a host, in turn; huge pages in working sets of kLeastHugeBytes or more.
+  std::vector<Pages> pages = {Pages::ordinary};
+  /// On a host also with non-temporal stores, in working sets beyond the caches and in the largest.
+  bool nontemporal = false;
+  std::function<bool()> stopped;  ///< asked before each working set; may be empty
 };
 
 /// One kernel on one working set.
 struct BandwidthPoint {
   StreamKernel kernel = StreamKernel::read;
   std::size_t working_set_bytes = 0;  ///< of all arrays; what one pass asks for, too
-  Pages pages = Pages::ordinary;
+  Pages pages = Pages::ordinary;      ///< as they were asked for
+  Stores stores = Stores::ordinary;
   int threads = 0;             ///< host threads; on a device what it can run at once
   Timing seconds;              ///< one pass
   long passes = 1;             ///< in one launch
   std::size_t huge_bytes = 0;  ///< of the arrays that lie on huge pages
+
+  /// Returns whether most of the arrays lie on huge pages.
+  bool on_huge_pages() const { return 2 * huge_bytes >= working_set_bytes; }
 
   /// Of the best repetition (GB = 10^9 bytes), in BabelStream's convention: see StreamKernel.
   double gbytes_per_second() const {

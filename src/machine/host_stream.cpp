@@ -1,5 +1,7 @@
 #include "machine/host_stream.hpp"
 
+#include <cstdint>
+
 #include "machine/host_vector.hpp"
 
 namespace ridgeline::machine::host {
@@ -25,12 +27,18 @@ inline void element(T& c, const T& a, const T& b, const T& s) {
   if constexpr (kernel == StreamKernel::triad) c = a + s * b;
 }
 
-template <StreamKernel kernel>
+template <StreamKernel kernel, Stores stores>
 void write_pass(double* c, const double* a, const double* b, double s, std::size_t n) {
   // A kernel's unused arrays may be null: they are neither read nor advanced.
   constexpr bool kReadsA = kernel != StreamKernel::write, kReadsB = kernel == StreamKernel::triad;
   const V scalar = V{} + s;
   std::size_t i = 0;
+  if constexpr (stores == Stores::nontemporal) {
+    const auto misaligned = [&] { return reinterpret_cast<std::uintptr_t>(c + i) % kVectorBytes; };
+    for (; i < n && misaligned() != 0; ++i) {
+      element<kernel>(c[i], kReadsA ? a[i] : s, kReadsB ? b[i] : s, s);
+    }
+  }
   for (; i + kUnroll * kWidth <= n; i += kUnroll * kWidth) {
 #if defined(__clang__)
 #pragma clang loop unroll(full)
@@ -39,8 +47,15 @@ void write_pass(double* c, const double* a, const double* b, double s, std::size
 #endif
     for (std::size_t u = 0; u < kUnroll; ++u) {
       const std::size_t k = i + u * kWidth;
-      element<kernel>(at(c + k), kReadsA ? load(a + k) : scalar, kReadsB ? load(b + k) : scalar,
-                      scalar);
+      const V& x = kReadsA ? load(a + k) : scalar;
+      const V& y = kReadsB ? load(b + k) : scalar;
+      if constexpr (stores == Stores::nontemporal) {
+        V result;
+        element<kernel>(result, x, y, scalar);
+        store_nontemporal(c + k, result);
+      } else {
+        element<kernel>(at(c + k), x, y, scalar);
+      }
     }
     barrier();
   }
@@ -80,15 +95,24 @@ void read_pass(const double* a, std::size_t n, V& total, double& rest) {
 }
 
 template <StreamKernel kernel>
-void write_passes(double* c, const double* a, const double* b, double s, std::size_t n,
-                  long passes) {
-  for (long pass = 0; pass < passes; ++pass) write_pass<kernel>(c, a, b, s, n);
+void write_passes(Stores stores, double* c, const double* a, const double* b, double s,
+                  std::size_t n, long passes) {
+  for (long pass = 0; pass < passes; ++pass) {
+    if (stores == Stores::nontemporal) {
+      write_pass<kernel, Stores::nontemporal>(c, a, b, s, n);
+    } else {
+      write_pass<kernel, Stores::ordinary>(c, a, b, s, n);
+    }
+  }
+  if (stores == Stores::nontemporal) stores_done();
 }
 
 }  // namespace
 
-double stream(StreamKernel kernel, double* c, const double* a, const double* b, double s,
-              std::size_t n, long passes) {
+bool has_nontemporal_stores() { return kNontemporalStores; }
+
+double stream(StreamKernel kernel, Stores stores, double* c, const double* a, const double* b,
+              double s, std::size_t n, long passes) {
   double sum = 0;
   switch (kernel) {
     case StreamKernel::read: {
@@ -101,16 +125,16 @@ double stream(StreamKernel kernel, double* c, const double* a, const double* b, 
       break;
     }
     case StreamKernel::write:
-      write_passes<StreamKernel::write>(c, a, b, s, n, passes);
+      write_passes<StreamKernel::write>(stores, c, a, b, s, n, passes);
       break;
     case StreamKernel::copy:
-      write_passes<StreamKernel::copy>(c, a, b, s, n, passes);
+      write_passes<StreamKernel::copy>(stores, c, a, b, s, n, passes);
       break;
     case StreamKernel::scale:
-      write_passes<StreamKernel::scale>(c, a, b, s, n, passes);
+      write_passes<StreamKernel::scale>(stores, c, a, b, s, n, passes);
       break;
     case StreamKernel::triad:
-      write_passes<StreamKernel::triad>(c, a, b, s, n, passes);
+      write_passes<StreamKernel::triad>(stores, c, a, b, s, n, passes);
       break;
   }
   return sum;

@@ -16,13 +16,20 @@ namespace ridgeline::machine {
 /// reads of a line before it writes it is not counted.
 enum class StreamKernel { read, write, copy, scale, triad };
 
+/// How results are stored: through the caches, or past them (non-temporal), so that a line is not
+/// read before it is written.
+enum class Stores { ordinary, nontemporal };
+
 namespace host {
 
-/// Runs a kernel `passes` times over n elements on the calling thread, with plain (not
-/// non-temporal) vector loads and stores; `a`, `b` and `c` do not overlap, and those that the
-/// kernel does not name are not touched. Gives the sum of all passes of `read`, else 0.
-double stream(StreamKernel kernel, double* c, const double* a, const double* b, double s,
-              std::size_t n, long passes);
+/// Whether this instruction set has non-temporal stores of whole vectors.
+bool has_nontemporal_stores();
+
+/// Runs a kernel `passes` times over n elements on the calling thread, with vector loads and stores
+/// (ordinary ones if there are no others); `a`, `b` and `c` do not overlap, and those that the
+/// kernel does not name are not touched. Returns the sum of all passes of `read`, else 0.
+double stream(StreamKernel kernel, Stores stores, double* c, const double* a, const double* b,
+              double s, std::size_t n, long passes);
 
 }  // namespace host
 }  // namespace ridgeline::machine

@@ -62,8 +62,8 @@ class CacheFlush {
     if (working_set <= cache_bytes_) return;
     const std::size_t cache = cache_bytes_ > 0 ? cache_bytes_ : kUnknownCacheBytes;
     other_.resize(2 * cache / sizeof(double), 1.0);
-    other_[0] +=
-        host::stream(StreamKernel::read, nullptr, other_.data(), nullptr, 0, other_.size(), 1);
+    other_[0] += host::stream(StreamKernel::read, Stores::ordinary, nullptr, other_.data(), nullptr,
+                              0, other_.size(), 1);
   }
 
  private:

@@ -1,10 +1,13 @@
 #include "machine/machine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "core/timing.hpp"
+#include "io/units.hpp"
 #include "machine/description.hpp"
 #include "machine/pages.hpp"
 #include "machine/space_memory.hpp"
@@ -36,6 +39,7 @@ struct OneThread {
   bool measured = false;
   std::vector<LatencyPoint> latency;
   std::vector<BandwidthPoint> bandwidth;
+  std::vector<ChainPoint> chain;
 };
 
 void measure_one_thread(const MachineOptions& options, const Progress& progress,
@@ -47,6 +51,51 @@ void measure_one_thread(const MachineOptions& options, const Progress& progress,
   one.bandwidth =
       bandwidth_ladder(SpaceKind::serial, bounded(options.bandwidth_one_thread, SpaceKind::serial),
                        progress, &measurement.notes);
+  one.chain = chain_ladder(SpaceKind::serial, options.chain, progress);
+}
+
+// Fewer threads may get as much from memory, or more.
+void measure_other_counts(SpaceKind kind, const MachineOptions& options, const Progress& progress,
+                          MachineMeasurement& measurement, SpaceMeasurement& space) {
+  for (int threads = 2; threads < space.concurrency; threads *= 2) {
+    BandwidthOptions few = bounded(options.bandwidth_other_counts, kind);
+    few.threads = threads;
+    for (const BandwidthPoint& point : bandwidth_ladder(kind, few, progress, &measurement.notes)) {
+      space.bandwidth.push_back(point);
+    }
+  }
+}
+
+double memory_bandwidth(const std::vector<BandwidthPoint>& points, int threads) {
+  double best = 0;
+  std::size_t largest = 0;
+  for (const BandwidthPoint& point : points) {
+    if (point.threads == threads) largest = std::max(largest, point.working_set_bytes);
+  }
+  for (const BandwidthPoint& point : points) {
+    if (point.threads == threads && 2 * point.working_set_bytes > largest) {
+      best = std::max(best, point.gbytes_per_second());
+    }
+  }
+  return best;
+}
+
+// Threads that get less from memory than fewer do.
+void note_slow_threads(const SpaceMeasurement& space, std::vector<std::string>& notes) {
+  const double all = memory_bandwidth(space.bandwidth, space.concurrency);
+  int fastest = space.concurrency;
+  double most = all;
+  for (const BandwidthPoint& point : space.bandwidth) {
+    const double rate = memory_bandwidth(space.bandwidth, point.threads);
+    if (rate <= most) continue;
+    most = rate;
+    fastest = point.threads;
+  }
+  if (fastest == space.concurrency) return;
+  notes.push_back(fmt::format(
+      "{}: {} get {:.1f} GB/s from memory and {} {:.1f}: the ceiling is that of the best count",
+      to_string(space.space), io::show_count(space.concurrency, "thread"), all,
+      io::show_count(fastest, "thread"), most));
 }
 
 // A shared last cache that others use: what the ladder shows of it holds at that moment alone.
@@ -82,8 +131,38 @@ Json bandwidth_json(const std::vector<BandwidthPoint>& points) {
                     {"threads", point.threads},
                     {"gbytes_per_second", point.gbytes_per_second()},
                     {"seconds", point.seconds},
+                    {"pages", point.on_huge_pages() ? "huge" : small_page_label()},
+                    {"stores", to_string(point.stores)},
                     {"passes_per_launch", point.passes},
                     {"huge_page_bytes", point.huge_bytes}});
+  }
+  return list;
+}
+
+Json chain_json(const std::vector<ChainPoint>& points) {
+  Json list = Json::array();
+  for (const ChainPoint& point : points) {
+    list.push_back({{"kernel", to_string(point.kernel)},
+                    {"threads", point.threads},
+                    {"handoff", point.from_other ? "other" : "own"},
+                    {"bytes", point.bytes},
+                    {"arena_bytes", point.arena_bytes},
+                    {"gbytes_per_second", point.gbytes_per_second()},
+                    {"seconds", point.seconds}});
+  }
+  return list;
+}
+
+Json numa_json(const std::vector<NumaPoint>& points) {
+  Json list = Json::array();
+  for (const NumaPoint& point : points) {
+    list.push_back({{"threads_domain", point.threads_domain},
+                    {"memory_domain", point.memory_domain},
+                    {"kernel", to_string(point.kernel)},
+                    {"threads", point.threads},
+                    {"working_set_bytes", point.working_set_bytes},
+                    {"gbytes_per_second", point.gbytes_per_second()},
+                    {"seconds", point.seconds}});
   }
   return list;
 }
@@ -107,6 +186,8 @@ Json space_json(const SpaceMeasurement& space) {
   json["peak_threads"] = space.peak_float32.threads;
   json["bandwidth"] = bandwidth_json(space.bandwidth);
   json["latency"] = latency_json(space.latency);
+  if (!space.chain.empty()) json["chain"] = chain_json(space.chain);
+  if (!space.numa.empty()) json["numa"] = numa_json(space.numa);
   json["dispatch"] = dispatch_json(space.dispatch);
   if (!is_host(space.space)) {
     Json list = Json::array();
@@ -146,16 +227,24 @@ MachineOptions MachineOptions::standard(bool quick) {
   const std::size_t first = caches.empty() ? std::size_t{32} << 10 : caches.front().bytes;
   options.latency.smallest = first / 2;
   options.latency.largest = std::size_t{quick ? 256u : 1024u} << 20;
-  options.latency.budget_seconds = quick ? 6 : 34;
+  options.latency.budget_seconds = quick ? 5 : 34;
   options.bandwidth.largest = std::size_t{quick ? 384u : 1024u} << 20;
   options.bandwidth.per_octave = quick ? 1 : 2;
-  options.bandwidth.budget_seconds = quick ? 4 : 18;
+  options.bandwidth.budget_seconds = quick ? 4 : 32;
+  options.bandwidth.pages = {Pages::ordinary, Pages::huge};
+  options.bandwidth.nontemporal = true;
+  if (quick) options.bandwidth.min_seconds = 0.005;  // every octave costs five kernels
   options.bandwidth_one_thread = options.bandwidth;
   options.bandwidth_one_thread.per_octave = 1;
-  options.bandwidth_one_thread.budget_seconds = quick ? 3 : 10;
+  options.bandwidth_one_thread.budget_seconds = quick ? 3 : 20;
+  options.bandwidth_other_counts = options.bandwidth;
+  options.bandwidth_other_counts.smallest = options.bandwidth.largest;
+  options.bandwidth_other_counts.budget_seconds = quick ? 1 : 4;
   if (quick) {
-    // Every octave costs five kernels.
-    options.bandwidth.min_seconds = options.bandwidth_one_thread.min_seconds = 0.01;
+    options.chain.min_seconds = 0.002;
+    options.chain.repeats = 3;
+    options.chain.largest_arena = std::size_t{16} << 20;
+    options.chain.largest = std::size_t{4} << 20;
   }
   options.transfer.largest = std::size_t{quick ? 256u : 1024u} << 20;
   options.transfer.budget_seconds = quick ? 2 : 5;
@@ -168,6 +257,7 @@ MachineOptions MachineOptions::standard(bool quick) {
 
 void MachineOptions::stop_when(const std::function<bool()>& stopped) {
   latency.stopped = bandwidth.stopped = bandwidth_one_thread.stopped = transfer.stopped = stopped;
+  bandwidth_other_counts.stopped = chain.stopped = stopped;
   peak.stopped = dispatch.stopped = stopped;
 }
 
@@ -202,9 +292,14 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
       if (kind != SpaceKind::serial && space.concurrency > 1) {
         space.bandwidth =
             bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
+        measure_other_counts(kind, options, tell, measurement, space);
+        space.chain = chain_ladder(kind, options.chain, tell);
+        space.numa = numa_bandwidth(bounded(options.bandwidth, kind).largest / 4,
+                                    MeasureOptions::ladder_point());
       }
       measure_one_thread(options, tell, measurement, one);
       space.latency = one.latency;
+      space.chain.insert(space.chain.end(), one.chain.begin(), one.chain.end());
       space.bandwidth.insert(space.bandwidth.end(), one.bandwidth.begin(), one.bandwidth.end());
     } else {
       space.latency =
@@ -219,6 +314,7 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
       measurement.complete = false;
       break;
     }
+    if (is_host(kind)) note_slow_threads(space, measurement.notes);
     const std::size_t largest = space.latency.empty() ? 0 : space.latency.back().working_set_bytes;
     space.levels = memory_levels(caches_of(kind), largest);
     measurement.spaces.push_back(std::move(space));

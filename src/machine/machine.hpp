@@ -8,8 +8,10 @@
 #include "core/runtime.hpp"
 #include "io/json.hpp"
 #include "machine/bandwidth.hpp"
+#include "machine/chain.hpp"
 #include "machine/dispatch.hpp"
 #include "machine/latency.hpp"
+#include "machine/numa.hpp"
 #include "machine/peak.hpp"
 #include "machine/plateaus.hpp"
 #include "machine/transfer.hpp"
@@ -22,12 +24,15 @@ struct MachineOptions {
   LatencyOptions latency;
   BandwidthOptions bandwidth;             ///< with all threads
   BandwidthOptions bandwidth_one_thread;  ///< and with one
+  /// With the thread counts between, beyond the caches; of a host.
+  BandwidthOptions bandwidth_other_counts;
+  ChainOptions chain;
   TransferOptions transfer;
   MeasureOptions peak;
   MeasureOptions dispatch;
 
-  /// Bounds from this machine's caches and free memory, and from the budget: 90 s on two cores, or
-  /// 20 s where `quick`.
+  /// Bounds from this machine's caches and free memory, and from the budget: 150 s on two cores, or
+  /// 25 s if `quick`.
   static MachineOptions standard(bool quick);
 
   /// Ends measuring when `stopped`, called before each point, returns true.
@@ -42,6 +47,8 @@ struct SpaceMeasurement {
   Peak peak_float32, peak_float64;
   std::vector<LatencyPoint> latency;
   std::vector<BandwidthPoint> bandwidth;  ///< with all threads and, on a host, with one
+  std::vector<ChainPoint> chain;          ///< of a host
+  std::vector<NumaPoint> numa;            ///< of several domains
   DispatchCosts dispatch;
   std::vector<TransferPoint> transfer;
   std::vector<Level> levels;  ///< of memory, as far as they are known
@@ -53,7 +60,7 @@ struct MachineMeasurement {
   std::vector<std::string> notes;  ///< what could not be measured as asked, and what looks odd
   double seconds = 0;              ///< that measuring took
   Disturbance disturbance;
-  bool complete = true;            ///< false if it was stopped: the space under way is left out
+  bool complete = true;  ///< false if it was stopped: the space under way is left out
 };
 
 /// Measures the ceilings of each space, the machine otherwise at rest. One thread of a host is the

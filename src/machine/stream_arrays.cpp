@@ -36,6 +36,7 @@ struct StreamPart {
 /// One host thread's part, all passes of it in one launch.
 struct HostStream {
   StreamKernel kernel;
+  Stores stores;
   StreamPointers p;
   std::size_t n;
   int parts;
@@ -45,8 +46,9 @@ struct HostStream {
   void operator()(int part) const {
     const StreamPart mine(n, parts, part);
     const auto from = [&](double* array) { return array ? array + mine.begin : nullptr; };
-    sums[kSumStride<Kokkos::Serial> * part] = host::stream(
-        kernel, from(p.c), from(p.a), from(p.b), kStreamScalar, mine.end - mine.begin, passes);
+    sums[kSumStride<Kokkos::Serial> * part] =
+        host::stream(kernel, stores, from(p.c), from(p.a), from(p.b), kStreamScalar,
+                     mine.end - mine.begin, passes);
   }
 };
 
@@ -282,7 +284,7 @@ void StreamArrays<Space>::run(StreamKernel kernel, long passes) {
   passes_ = passes;
   if constexpr (kIsHost<Space>) {
     Kokkos::parallel_for("bandwidth/stream", detail::part_policy(instance_, parts_),
-                         detail::HostStream{kernel, p, n_, parts_, passes, sums_.data()});
+                         detail::HostStream{kernel, stores_, p, n_, parts_, passes, sums_.data()});
   } else {
     switch (kernel) {
       case StreamKernel::read: {

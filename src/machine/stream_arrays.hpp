@@ -36,6 +36,9 @@ class StreamArrays {
   StreamArrays(const Space& instance, int arrays, std::size_t n, int threads = 0,
                Pages pages = Pages::ordinary);
 
+  /// Chooses how a host stores from now on.
+  void set_stores(Stores stores) { stores_ = stores; }
+
   /// Puts random numbers into the kernel's inputs and NaN into what it writes.
   void prepare(StreamKernel kernel);
 
@@ -61,6 +64,7 @@ class StreamArrays {
   Space instance_;
   int arrays_, parts_;
   std::size_t n_, stride_;
+  Stores stores_ = Stores::ordinary;
   long passes_ = 0;                    // of the last run
   std::unique_ptr<PageBuffer> pages_;  // a host's memory
   Buffer<Space, double> buffer_;       // a device's memory

@@ -66,20 +66,22 @@ struct Point {
   double bytes = 0, rate = 0;
 };
 
-// One curve for each kernel among the points of so many threads.
+// One curve for each kernel and number of threads, among the points of at most so many: fewer
+// threads may be faster.
 template <class Curve>
 std::vector<Curve> curves_of(std::vector<Point> points, int threads) {
   std::sort(points.begin(), points.end(),
             [](const Point& a, const Point& b) { return a.bytes < b.bytes; });
-  std::map<std::string, Curve> curves;
+  std::map<std::pair<std::string, int>, Curve> curves;
   for (const Point& point : points) {
-    if (point.threads != threads) continue;
-    Curve& curve = curves[point.kernel];
+    if (point.threads > threads) continue;
+    Curve& curve = curves[{point.kernel, point.threads}];
+    curve.kernel = point.kernel;
     curve.log_bytes.push_back(std::log(point.bytes));
     curve.bytes_per_second.push_back(point.rate);
   }
   std::vector<Curve> list;
-  for (auto& [kernel, curve] : curves) list.push_back(std::move(curve));
+  for (auto& [key, curve] : curves) list.push_back(std::move(curve));
   return list;
 }
 
@@ -228,6 +230,7 @@ void Ceilings::read_chains(const Json& space, const std::string& path) {
     Point point;
     point.threads = static_cast<int>(positive(child(node, "threads")));
     point.kernel = text_of(child(node, "kernel"));
+    if (text_of(child(node, "handoff")) == "other") point.kernel += "/other";
     point.bytes = positive(child(node, "bytes"));
     point.rate = 1e9 * positive(child(node, "gbytes_per_second"));
     by_arena[positive(child(node, "arena_bytes"))].push_back(point);
@@ -306,16 +309,20 @@ double Ceilings::Set::bandwidth(double working_set_bytes) const {
   return fastest;
 }
 
-double Ceilings::Set::chain_bandwidth(double bytes, double reuse_bytes) const {
+double Ceilings::Set::chain_bandwidth(const Work& work, bool from_other) const {
   // The largest measured arena that is no larger than what is touched in between: its data are
   // found in a level that is at least as near.
   double arena = chains.front().first;
   for (const auto& [size, curve] : chains) {
-    if (size <= reuse_bytes) arena = size;
+    if (size <= work.reuse_bytes) arena = size;
   }
   double fastest = 0;
   for (const auto& [size, curve] : chains) {
-    if (size == arena) fastest = std::max(fastest, curve.at(bytes));
+    const bool is_other = curve.kernel.find("/other") != std::string::npos;
+    if (size != arena || is_other != from_other || (curve.kernel == "read" && !work.mostly_reads)) {
+      continue;
+    }
+    fastest = std::max(fastest, curve.at(work.bytes));
   }
   return fastest;
 }
@@ -329,9 +336,8 @@ Placement Ceilings::place(const Work& work) const {
   if (set.peak_flops > 0) placement.compute_seconds = work.flops / set.peak_flops;
   if (!set.curves.empty()) {
     const bool in_chain = work.reuse_bytes > 0 && !set.chains.empty();
-    placement.bandwidth_seconds =
-        work.bytes / (in_chain ? set.chain_bandwidth(work.bytes, work.reuse_bytes)
-                               : set.bandwidth(work.working_set_bytes));
+    placement.bandwidth_seconds = work.bytes / (in_chain ? set.chain_bandwidth(work, false)
+                                                         : set.bandwidth(work.working_set_bytes));
   }
   placement.latency_seconds = work.parallel_dispatches * set.dispatch_seconds +
                               work.single_dispatches * set.single_dispatch_seconds +
@@ -351,9 +357,19 @@ Placement Ceilings::place(const Work& work) const {
       (!has_dispatch_ && dispatches)) {
     placement.ceiling = Bound::unknown;
   }
+  placement.explained_seconds = placement.ceiling_seconds;
+  if (work.reuse_bytes > 0 && !work.mostly_reads && !set.chains.empty()) {
+    const double handed_on = set.chain_bandwidth(work, true);
+    if (handed_on > 0) {
+      placement.explained_seconds = std::max(placement.explained_seconds, work.bytes / handed_on);
+      if (placement.explained_seconds > placement.ceiling_seconds) {
+        placement.ceiling = Bound::bandwidth;
+      }
+    }
+  }
   placement.bound = placement.ceiling;
   if (placement.bound != Bound::unknown &&
-      placement.ceiling_seconds < kLeastExplained * work.seconds) {
+      placement.explained_seconds < kLeastExplained * work.seconds) {
     placement.bound = Bound::overhead;
   }
   placement.intensity = work.bytes > 0 ? work.flops / work.bytes : 0;

@@ -18,6 +18,7 @@ struct Work {
   /// Bytes that other work touches before these are touched again, which decide the level that they
   /// come from when the work is one of a chain; 0: the same data again and again.
   double reuse_bytes = 0;
+  bool mostly_reads = true;        ///< such as a product's weights; else it writes what it reads
   double parallel_dispatches = 0;  ///< kernels launched on the space
   double single_dispatches = 0;    ///< kernels that a host space runs on the calling thread alone
   double barriers = 0;             ///< inside kernels
@@ -29,7 +30,7 @@ enum class Bound {
   latency,
   bandwidth,
   compute,
-  overhead,  ///< none of the ceilings explains half of the measured time
+  overhead,  ///< explained_seconds are less than half of the measured time
   unknown,   ///< a quantity that the work needs is absent from the data sheet: null in files
 };
 std::string to_string(Bound bound);
@@ -41,7 +42,10 @@ struct Placement {
   double latency_seconds = 0;    ///< dispatches and barriers
   double ceiling_seconds = 0;    ///< the largest of the three: the fastest that the ceilings allow;
                                  ///< what is absent from a data sheet adds nothing
-  Bound ceiling = Bound::latency;  ///< which of the three that is
+  /// The same, but with input that another thread wrote, if several threads ran: what a step's
+  /// elementwise kernels find. At least ceiling_seconds.
+  double explained_seconds = 0;
+  Bound ceiling = Bound::latency;  ///< which of the three is the largest
   Bound bound = Bound::latency;    ///< the same, or overhead
   int threads = 0;                 ///< of the ceilings that it was placed under
   double fraction_of_ceiling = 0;  ///< ceiling_seconds / seconds; 0 where nothing was measured
@@ -86,7 +90,8 @@ class Ceilings {
   /// Best rate of fused multiply-adds with all threads, FLOP/s.
   double peak_flops() const { return all_.peak_flops; }
 
-  /// Bytes a second of the fastest streaming kernel with all threads at this working set: linear in
+  /// Bytes a second of the fastest streaming kernel with all or fewer threads at this working set:
+  /// linear in
   /// the logarithm of the working set between measured points, constant beyond the first and last.
   double bandwidth(double working_set_bytes) const { return all_.bandwidth(working_set_bytes); }
 
@@ -106,6 +111,7 @@ class Ceilings {
  private:
   // Bandwidth against bytes, by increasing bytes: linear in their logarithm between points.
   struct Curve {
+    std::string kernel;  ///< with "/other" for chains that other threads go on with
     std::vector<double> log_bytes, bytes_per_second;
     double at(double bytes) const;
   };
@@ -118,7 +124,7 @@ class Ceilings {
     std::vector<Curve> curves;                     ///< one per streaming kernel
     std::vector<std::pair<double, Curve>> chains;  ///< by the arena's bytes, increasing
     double bandwidth(double working_set_bytes) const;
-    double chain_bandwidth(double bytes, double reuse_bytes) const;
+    double chain_bandwidth(const Work& work, bool from_other) const;
   };
 
   void read_bandwidth(const io::Json& space, const std::string& path, bool from_sheet, int threads);

@@ -14,6 +14,7 @@ Work work_of(const layers::Counts& counts, const LaunchCount& launches, const Ti
   work.working_set_bytes = counts.working_set_bytes;
   // A step touches all of its memory before it comes back to the same place.
   work.reuse_bytes = step_bytes;
+  work.mostly_reads = counts.matrix_flops > 0;
   work.parallel_dispatches = double(launches.parallel);
   work.single_dispatches = double(launches.single);
   work.barriers = double(launches.barriers);
@@ -24,12 +25,13 @@ Work work_of(const layers::Counts& counts, const LaunchCount& launches, const Ti
 /// The whole step's placement, given that of its work as if it were one kernel.
 Placement placement_of_step(const Roofline& roofline, Placement whole) {
   whole.compute_seconds = whole.bandwidth_seconds = whole.latency_seconds = 0;
-  whole.ceiling_seconds = 0;
+  whole.ceiling_seconds = whole.explained_seconds = 0;
   for (const LayerRecord& record : roofline.records) {
     whole.compute_seconds += record.placement.compute_seconds;
     whole.bandwidth_seconds += record.placement.bandwidth_seconds;
     whole.latency_seconds += record.placement.latency_seconds;
     whole.ceiling_seconds += record.placement.ceiling_seconds;
+    whole.explained_seconds += record.placement.explained_seconds;
   }
   double largest = 0;
   for (const auto& [bound, share] : bound_shares(roofline)) {
@@ -99,6 +101,7 @@ io::Json placed(const layers::Counts& counts, const Timing& seconds, const Place
   json["latency_seconds"] = placement.latency_seconds;
   json["ceiling_threads"] = placement.threads;
   json["ceiling_seconds"] = placement.ceiling_seconds;
+  json["explained_seconds"] = placement.explained_seconds;
   json["fraction_of_ceiling"] = placement.fraction_of_ceiling;
   json["above_roof"] = placement.above_roof;
   return json;

@@ -25,6 +25,9 @@ MachineOptions smallest() {
     bandwidth->largest = 32 << 10;
     bandwidth->min_seconds = 0;
   }
+  options.chain.smallest_arena = options.chain.largest_arena = 64 << 10;
+  options.chain.min_seconds = 0;
+  options.bandwidth_other_counts = options.bandwidth;
   options.transfer.largest = 8;
   options.transfer.min_seconds = 0;
   for (auto* each : {&options.peak, &options.dispatch}) {

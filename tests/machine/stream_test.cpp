@@ -13,6 +13,7 @@ namespace {
 using ridgeline::SpaceKind;
 using ridgeline::machine::kStreamKernels;
 using ridgeline::machine::kStreamScalar;
+using ridgeline::machine::Stores;
 using ridgeline::machine::StreamArrays;
 using ridgeline::machine::StreamKernel;
 using ridgeline::machine::to_string;
@@ -31,23 +32,24 @@ TEST(HostStream, ComputesWhatAPlainLoopComputes) {
       b[i] = std::cos(3 * static_cast<double>(i));
     }
     const double s = 0.4;
-    for (const StreamKernel kernel : kStreamKernels) {
-      // One more at the end, which no kernel may touch.
-      std::vector<double> c(n + 1, -7.0);
-      const double sum =
-          ridgeline::machine::host::stream(kernel, c.data(), a.data(), b.data(), s, n, 3);
-      for (std::size_t i = 0; i < n; ++i) {
-        double expected = -7;
-        if (kernel == StreamKernel::write) expected = s;
-        if (kernel == StreamKernel::copy) expected = a[i];
-        if (kernel == StreamKernel::scale) expected = s * a[i];
-        if (kernel == StreamKernel::triad) expected = a[i] + s * b[i];
-        ASSERT_NEAR(c[i], expected, 1e-15) << to_string(kernel) << " " << i << " of " << n;
+    for (const StreamKernel kernel : kStreamKernels)
+      for (const auto stores : {Stores::ordinary, Stores::nontemporal}) {
+        // One more at the end, which no kernel may touch.
+        std::vector<double> c(n + 1, -7.0);
+        const double sum =
+            ridgeline::machine::host::stream(kernel, stores, c.data(), a.data(), b.data(), s, n, 3);
+        for (std::size_t i = 0; i < n; ++i) {
+          double expected = -7;
+          if (kernel == StreamKernel::write) expected = s;
+          if (kernel == StreamKernel::copy) expected = a[i];
+          if (kernel == StreamKernel::scale) expected = s * a[i];
+          if (kernel == StreamKernel::triad) expected = a[i] + s * b[i];
+          ASSERT_NEAR(c[i], expected, 1e-15) << to_string(kernel) << " " << i << " of " << n;
+        }
+        EXPECT_EQ(c[n], -7.0) << to_string(kernel) << " wrote past " << n;
+        const double all = 3 * std::accumulate(a.begin(), a.end(), 0.0);
+        EXPECT_NEAR(sum, kernel == StreamKernel::read ? all : 0.0, 1e-10) << n;
       }
-      EXPECT_EQ(c[n], -7.0) << to_string(kernel) << " wrote past " << n;
-      const double all = 3 * std::accumulate(a.begin(), a.end(), 0.0);
-      EXPECT_NEAR(sum, kernel == StreamKernel::read ? all : 0.0, 1e-10) << n;
-    }
   }
 }
 

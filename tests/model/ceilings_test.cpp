@@ -34,7 +34,8 @@ Json machine_file() {
   space["peak_gflops"] = {{"float32", 100.0}, {"float64", 50.0}};
   space["bandwidth"] = Json::array({point("read", 16384, 2, 20), point("copy", 1024, 2, 50),
                                     point("read", 1024, 2, 80), point("copy", 16384, 2, 50),
-                                    point("read", 1024, 1, 500), point("read", 16384, 1, 500)});
+                                    point("read", 1024, 1, 40), point("read", 16384, 1, 10)});
+  space["peaks"] = Json::array({{{"precision", "float32"}, {"threads", 1}, {"gflops", 60.0}}});
   space["dispatch"] = {{"empty_kernel", timing(1e-6)},
                        {"empty_kernel_fenced", timing(2e-6)},
                        {"reduction", timing(3e-6)},
@@ -74,6 +75,126 @@ TEST(Ceilings, BandwidthIsInterpolatedInTheLogarithmAndClamped) {
   EXPECT_DOUBLE_EQ(c.bandwidth(1), 80e9);
   EXPECT_DOUBLE_EQ(c.bandwidth(0), 80e9);
   EXPECT_DOUBLE_EQ(c.bandwidth(1e12), 50e9);
+}
+
+TEST(Ceilings, FewerThreadsThatAreFasterAreTheCeilingToo) {
+  Json file = machine_file();
+  file["spaces"]["openmp"]["bandwidth"].push_back(point("triad", 16384, 1, 70));
+  EXPECT_DOUBLE_EQ(ceilings(file).bandwidth(16384), 70e9);
+}
+
+TEST(Ceilings, PagesAndStoresAreAChoice) {
+  Json file = machine_file();
+  Json huge = point("read", 16384, 2, 90);
+  huge["pages"] = "huge";
+  huge["stores"] = "ordinary";
+  file["spaces"]["openmp"]["bandwidth"].push_back(huge);
+  EXPECT_DOUBLE_EQ(ceilings(file).bandwidth(16384), 90e9);
+}
+
+Ceilings with_threads(int threads, const Json& file = machine_file()) {
+  return Ceilings(file, "machine.json", "openmp", "float32", threads);
+}
+
+TEST(Ceilings, AreThoseOfTheThreadsOfTheRun) {
+  EXPECT_EQ(with_threads(2).threads(), 2);
+  EXPECT_TRUE(with_threads(2).notes().empty());
+  const Ceilings one = with_threads(1);
+  EXPECT_EQ(one.threads(), 1);
+  EXPECT_DOUBLE_EQ(one.peak_flops(), 60e9);
+  EXPECT_DOUBLE_EQ(one.bandwidth(1024), 40e9);
+  EXPECT_TRUE(one.notes().empty());
+  const Ceilings four = with_threads(4);
+  EXPECT_EQ(four.threads(), 2);
+  ASSERT_EQ(four.notes().size(), 1u);
+  EXPECT_EQ(four.notes()[0],
+            "machine.json has ceilings of 2 threads and none of 4, as this run has");
+}
+
+TEST(Ceilings, OneThreadsPeakIsThatOfSerialOrAShareIfTheFileHasNone) {
+  Json file = machine_file();
+  file["spaces"]["openmp"].erase("peaks");
+  EXPECT_DOUBLE_EQ(with_threads(1, file).peak_flops(), 50e9);
+  file["spaces"]["serial"] = file["spaces"]["openmp"];
+  file["spaces"]["serial"]["peak_gflops"]["float32"] = 55.0;
+  EXPECT_DOUBLE_EQ(with_threads(1, file).peak_flops(), 55e9);
+}
+
+TEST(Ceilings, AKernelOfOneThreadIsPlacedUnderOneThreadsCeilings) {
+  Work work;
+  work.flops = 60e3;  // 1 µs of one thread, 0.6 of two
+  work.bytes = 100;
+  work.working_set_bytes = 1024;
+  work.single_dispatches = 1;
+  work.seconds = 2e-6;
+  Placement placement = ceilings().place(work);
+  EXPECT_EQ(placement.threads, 1);
+  EXPECT_DOUBLE_EQ(placement.compute_seconds, 1e-6);
+  EXPECT_EQ(placement.bound, Bound::compute);
+  work.parallel_dispatches = 1;
+  placement = ceilings().place(work);
+  EXPECT_EQ(placement.threads, 2);
+  EXPECT_DOUBLE_EQ(placement.compute_seconds, 0.6e-6);
+}
+
+TEST(Ceilings, WhatNoCeilingExplainsHalfOfIsOverhead) {
+  Work work;
+  work.flops = 1e6;  // 10 µs
+  work.seconds = 20e-6;
+  EXPECT_EQ(ceilings().place(work).bound, Bound::compute);
+  work.seconds = 20.1e-6;
+  EXPECT_EQ(ceilings().place(work).bound, Bound::overhead);
+  EXPECT_EQ(ceilings().place(work).ceiling, Bound::compute);
+  EXPECT_EQ(to_string(Bound::overhead), "overhead");
+}
+
+Json link(const char* kernel, const char* handoff, double bytes, double arena, double rate) {
+  return {{"kernel", kernel}, {"threads", 2},         {"handoff", handoff},
+          {"bytes", bytes},   {"arena_bytes", arena}, {"gbytes_per_second", rate}};
+}
+
+// Through 64 KiB, and through 1 MiB.
+Json file_with_chains() {
+  Json file = machine_file();
+  file["spaces"]["openmp"]["chain"] = Json::array(
+      {link("read", "own", 1024, 65536, 70), link("scale", "own", 1024, 65536, 60),
+       link("scale", "other", 1024, 65536, 20), link("read", "own", 1024, 1048576, 35),
+       link("scale", "own", 1024, 1048576, 30), link("scale", "other", 1024, 1048576, 10)});
+  return file;
+}
+
+TEST(Ceilings, WorkInAStepIsUnderAChainOfItsReuse) {
+  const Ceilings c = ceilings(file_with_chains());
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 80e9);  // alone: the ladder's
+  work.reuse_bytes = 70000;
+  EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 70e9);
+  work.reuse_bytes = 2e6;
+  EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 35e9);
+  work.mostly_reads = false;
+  EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 30e9);
+  work.reuse_bytes = 1;  // nearer than anything measured
+  EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 60e9);
+}
+
+TEST(Ceilings, InputOfAnotherThreadExplainsTimeAndIsNoRoof) {
+  const Ceilings c = ceilings(file_with_chains());
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  work.reuse_bytes = 65536;
+  work.mostly_reads = false;
+  work.seconds = 1024 / 11e9;
+  Placement placement = c.place(work);
+  EXPECT_DOUBLE_EQ(placement.explained_seconds, 1024 / 20e9);
+  EXPECT_EQ(placement.bound, Bound::bandwidth);
+  EXPECT_DOUBLE_EQ(placement.ceiling_seconds, 1024 / 60e9);
+  work.seconds = 1024 / 40e9;  // its own thread's
+  placement = c.place(work);
+  EXPECT_EQ(placement.bound, Bound::bandwidth);
+  EXPECT_FALSE(placement.above_roof);
+  work.seconds = 1024 / 9e9;
+  EXPECT_EQ(c.place(work).bound, Bound::overhead);
 }
 
 TEST(Ceilings, PrecisionChoosesThePeak) {
