@@ -36,6 +36,7 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action);
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action);
 void add_roofline(CLI::App& app, const CommonOptions& common, Action& action);
 void add_study(CLI::App& app, const CommonOptions& common, Action& action);
+void add_compare(CLI::App& app, const CommonOptions& common, Action& action);
 void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 
 // Nothing of the following throws; what cannot be written is lost on standard error, and makes

@@ -84,6 +84,15 @@ class Check : public nlohmann::json_sax<Json> {
   std::size_t values_ = 0;
 };
 
+// "a, b or c".
+std::string joined_by_or(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " or ") + names[i];
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string to_text(const Json& json) {
@@ -95,17 +104,23 @@ void write_json(const std::string& path, const Json& json) {
 }
 
 Json read_json(const std::string& path, const std::string& expected_format) {
+  return read_json(path, std::vector<std::string>{expected_format});
+}
+
+Json read_json(const std::string& path, const std::vector<std::string>& expected_formats) {
+  const std::string expected = joined_by_or(expected_formats);
   const std::string text = read_text(path, kMostBytes);
-  Check check(path, text, expected_format);
+  Check check(path, text, expected);
   Json::sax_parse(text, &check);
   Json json = Json::parse(text);
   const auto format = json.is_object() ? json.find("format") : json.end();
   if (!json.is_object() || format == json.end() || !format->is_string()) {
-    throw RequestError(path + ": has no \"format\"; a " + expected_format + " file is expected");
+    throw RequestError(path + ": has no \"format\"; a " + expected + " file is expected");
   }
-  if (*format != expected_format) {
-    throw RequestError(path + ": is a " + format->get<std::string>() + " file; a " +
-                       expected_format + " file is expected");
+  if (std::find(expected_formats.begin(), expected_formats.end(), *format) ==
+      expected_formats.end()) {
+    throw RequestError(path + ": is a " + format->get<std::string>() + " file; a " + expected +
+                       " file is expected");
   }
   const auto version = json.find("version");
   if (version == json.end() || !version->is_number_integer() || *version < 1) {

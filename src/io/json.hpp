@@ -2,6 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace ridgeline::io {
 
@@ -22,6 +23,9 @@ std::string to_text(const Json& json);
 /// Reads a file whose "format" must be `expected_format` and whose "version" this build knows.
 /// Throws RequestError "FILE:LINE: …" for a missing, malformed, different or newer file.
 Json read_json(const std::string& path, const std::string& expected_format);
+
+/// The same for a file of any of these formats.
+Json read_json(const std::string& path, const std::vector<std::string>& expected_formats);
 
 /// The time now as ISO 8601, "2026-01-31T12:34:56Z".
 std::string now_utc();

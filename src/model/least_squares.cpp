@@ -166,17 +166,18 @@ std::optional<Estimate> median_estimate(std::vector<double> values) {
                   k > 0 ? values[n - k] : kInfinity};
 }
 
-double student_t_95(int degrees_of_freedom) {
+double student_t_95(int degrees_of_freedom) { return student_t(0.05, degrees_of_freedom); }
+
+double student_t(double outside, double degrees_of_freedom) {
   if (degrees_of_freedom < 1) return kInfinity;
-  const double n = degrees_of_freedom;
+  const double n = std::min(degrees_of_freedom, 1e6);  // the normal distribution
   // P(|T| > t) = I(n / (n + t²); n/2, 1/2), the regularised incomplete beta function, falls with t.
-  const auto outside = [&](double t) {
-    return Eigen::numext::betainc(n / 2, 0.5, n / (n + t * t));
-  };
-  double low = 0, high = 1000;
+  const auto beyond = [&](double t) { return Eigen::numext::betainc(n / 2, 0.5, n / (n + t * t)); };
+  double low = 0, high = 1;
+  while (beyond(high) > outside && high < 1e12) high *= 2;
   for (int i = 0; i < 100; ++i) {
     const double middle = (low + high) / 2;
-    (outside(middle) > 0.05 ? low : high) = middle;
+    (beyond(middle) > outside ? low : high) = middle;
   }
   return (low + high) / 2;
 }

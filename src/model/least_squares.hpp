@@ -61,4 +61,8 @@ std::optional<Estimate> median_estimate(std::vector<double> values);
 /// The t beyond which Student's distribution has 2.5 % on each side.
 double student_t_95(int degrees_of_freedom);
 
+/// The t beyond which Student's distribution has `outside` on both sides together. The degrees of
+/// freedom need not be an integer. Returns infinity if they are below 1.
+double student_t(double outside, double degrees_of_freedom);
+
 }  // namespace ridgeline::model

@@ -7,7 +7,8 @@
 namespace ridgeline::testing {
 namespace {
 
-const std::vector<std::string> kVerbs = {"train", "infer", "machine", "roofline", "info"};
+const std::vector<std::string> kVerbs = {"train",    "infer",   "machine",
+                                         "roofline", "compare", "info"};
 
 TEST(Usage, HelpNamesEveryVerbAndGivesAnExample) {
   for (const std::vector<std::string>& line :

@@ -12,6 +12,9 @@
 #include "io/file.hpp"
 #include "io/json.hpp"
 #include "model/ceilings.hpp"
+#include "model/comparison.hpp"
+#include "model/result_matching.hpp"
+#include "model/result_records.hpp"
 #include "network/checkpoint.hpp"
 #include "network/trainer.hpp"
 #include "support/paths.hpp"
@@ -101,6 +104,22 @@ std::string read_machine(const std::string& file) {
   return values.text();
 }
 
+// Every quantity of a result, and what comparing it with itself gives.
+std::string read_result(const std::string& file) {
+  const std::vector<model::ResultRun> runs = model::read_result(file);
+  const model::ResultMatch match = model::match_results(runs, runs);
+  std::vector<model::Matched> times;
+  Values values;
+  for (const model::MatchedRecord& record : match.records) {
+    values.add(model::in_words(record.thing) + ": " + model::in_words(record.key));
+    times.push_back(record.times);
+  }
+  for (const model::Compared& outcome : model::compare(times)) {
+    values.add(std::vector<double>{outcome.before, outcome.ratio});
+  }
+  return values.text();
+}
+
 std::string read_idx_images(const std::string& file) {
   const data::IdxImages images = data::read_idx_images(file);
   Values values;
@@ -186,6 +205,7 @@ const std::vector<Reader>& readers() {
       {"deck", {"inputs/*.toml", "tests/cases/hostile/*.toml"}, read_deck},
       {"set", {"tests/fuzz/corpus/set/*"}, read_set},
       {"machine", {"tests/fuzz/corpus/machine/*"}, read_machine},
+      {"result", {"tests/fuzz/corpus/machine/*", "tests/fuzz/corpus/result/*"}, read_result},
       {"idx_images", {"tests/fuzz/corpus/idx/images/*"}, read_idx_images},
       {"idx_labels", {"tests/fuzz/corpus/idx/labels/*"}, read_idx_labels},
       {"idx_images_gz",

@@ -1,0 +1,359 @@
+#include "model/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "io/json.hpp"
+#include "io/run_files.hpp"
+#include "io/table.hpp"
+#include "machine/description.hpp"
+#include "model/result_matching.hpp"
+#include "model/result_records.hpp"
+#include "session.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+using model::Compared;
+using model::MatchedRecord;
+using model::ResultRun;
+
+struct Request {
+  std::string before, after, output;
+  std::optional<double> fail_above;
+};
+
+// Rows of a table for people; csv and json have all.
+constexpr std::size_t kMostRows = 40;
+
+struct Comparison {
+  std::vector<ResultRun> before, after;
+  std::vector<std::string> notes;
+  model::ResultMatch match;
+  std::vector<Compared> outcomes;  // of match.records
+  model::CompareOptions options;
+};
+
+// "roofline, A network, batch 64 and 2 more".
+std::string first_and_more(const std::vector<std::string>& list) {
+  return list.front() +
+         (list.size() > 1 ? fmt::format(" and {} more", list.size() - 1) : std::string());
+}
+
+Comparison compare(const Request& request) {
+  Comparison comparison;
+  comparison.before = model::read_results(request.before, comparison.notes);
+  comparison.after = model::read_results(request.after, comparison.notes);
+  comparison.match = model::match_results(comparison.before, comparison.after);
+  const model::ResultMatch& match = comparison.match;
+  if (match.records.empty()) {
+    throw RequestError(
+        fmt::format("nothing in {} matches anything in {}: there is {} in one, {} in "
+                    "the other",
+                    request.before, request.after, first_and_more(match.things_before),
+                    first_and_more(match.things_after)));
+  }
+  std::vector<model::Matched> times;
+  for (const MatchedRecord& record : match.records) times.push_back(record.times);
+  comparison.outcomes = model::compare(times, comparison.options);
+  return comparison;
+}
+
+std::string name_of(const MatchedRecord& record) {
+  return model::in_words(record.thing) + ": " + model::in_words(record.key);
+}
+
+// In the file's unit.
+double shown_value(const MatchedRecord& record, double time) {
+  return record.is_rate ? 1 / time : time;
+}
+
+std::string verdict_of(const Compared& outcome) {
+  if (!outcome.differs) return "unknown";
+  return !*outcome.differs ? "no" : outcome.ratio > 1 ? "slower" : "faster";
+}
+
+// Differences first, largest first; then the order of the files.
+std::vector<std::size_t> reading_order(const std::vector<Compared>& outcomes) {
+  std::vector<std::size_t> order(outcomes.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto size = [&](std::size_t i) {
+    return outcomes[i].differs.value_or(false) ? std::abs(std::log(outcomes[i].ratio)) : 0;
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return size(a) > size(b); });
+  return order;
+}
+
+// For people a value has its unit, for programs a column of its own.
+void add_row(io::Table& table, const MatchedRecord& record, const Compared& outcome,
+             bool with_thing, bool for_people) {
+  std::vector<io::Cell> row;
+  if (with_thing) row.emplace_back(model::in_words(record.thing));
+  row.emplace_back(model::in_words(record.key));
+  for (const double time : {outcome.before, outcome.after}) {
+    const double value = shown_value(record, time);
+    row.push_back(io::Cell::shown_as(value, record.is_rate
+                                                ? fmt::format("{:.4g} {}", value, record.unit)
+                                                : show_seconds(value)));
+  }
+  if (!for_people) row.emplace_back(record.unit);
+  row.emplace_back(outcome.ratio, "{:.3f}");
+  row.push_back(outcome.interval ? io::Cell(outcome.interval->low, "{:.3f}") : io::Cell());
+  row.push_back(outcome.interval ? io::Cell(outcome.interval->high, "{:.3f}") : io::Cell());
+  row.emplace_back(verdict_of(outcome));
+  table.add_row(std::move(row));
+}
+
+void print_table(const Comparison& comparison, io::TableFormat format) {
+  const std::vector<MatchedRecord>& records = comparison.match.records;
+  const bool for_people = format == io::TableFormat::table;
+  const bool one_thing = std::all_of(records.begin(), records.end(), [&](const auto& record) {
+    return record.thing == records.front().thing;
+  });
+  const bool with_thing = !for_people || !one_thing;
+  if (!with_thing) print(model::in_words(records.front().thing) + "\n\n");
+  std::vector<io::Column> columns;
+  if (with_thing) columns.push_back({"of", "of", io::Align::left});
+  columns.insert(columns.end(),
+                 {{"what", "what", io::Align::left}, {"before", "before"}, {"after", "after"}});
+  if (!for_people) columns.push_back({"unit", "unit"});
+  columns.insert(columns.end(), {{"ratio", "ratio"},
+                                 {"from", "ratio_low"},
+                                 {"to", "ratio_high"},
+                                 {"differs", "differs", io::Align::left}});
+  io::Table table(columns);
+  std::size_t rows = 0, left_out = 0;
+  for (const std::size_t i : reading_order(comparison.outcomes)) {
+    const Compared& outcome = comparison.outcomes[i];
+    if (for_people && rows >= kMostRows && !outcome.differs.value_or(false)) {
+      ++left_out;
+      continue;
+    }
+    ++rows;
+    add_row(table, records[i], outcome, with_thing, for_people);
+  }
+  table.print(std::cout, format);
+  if (left_out > 0) {
+    print(
+        fmt::format("... and {} more, of which none differs; --format csv lists all\n", left_out));
+  }
+}
+
+// What was found, a sentence each.
+std::vector<std::string> findings(const Comparison& comparison) {
+  const std::vector<Compared>& outcomes = comparison.outcomes;
+  std::size_t slower = 0, faster = 0, judged = 0;
+  std::vector<double> limits;
+  for (const Compared& outcome : outcomes) {
+    if (!outcome.interval) continue;
+    ++judged;
+    limits.push_back(outcome.interval->high / outcome.ratio * comparison.options.smallest_effect);
+    if (*outcome.differs) ++(outcome.ratio > 1 ? slower : faster);
+  }
+  if (judged == 0) {
+    return {
+        fmt::format("Whether any of {} quantities differs cannot be judged: there is one run "
+                    "without samples on either side.",
+                    outcomes.size())};
+  }
+  const double percent = 100 * (comparison.options.smallest_effect - 1);
+  std::vector<std::string> sentences;
+  if (slower + faster == 0) {
+    sentences.push_back(
+        fmt::format("None of {} quantities differs by more than the noise and {:.0f} "
+                    "%.",
+                    judged, percent));
+  } else {
+    sentences.push_back(fmt::format(
+        "Of {} quantities {} slower and {} faster, by more than the noise and {:.0f} %.", judged,
+        slower, faster, percent));
+  }
+  if (std::any_of(outcomes.begin(), outcomes.end(), [](const auto& each) { return each.paired; })) {
+    sentences.push_back(
+        "Runs are compared pair by pair, since those measured one after the other are alike.");
+  }
+  sentences.push_back(fmt::format(
+      "All intervals hold their true ratio at once with {:.0f} % confidence; for half of the "
+      "quantities a change of less than about {:.1f} % would not have been found.",
+      100 * comparison.options.level, 100 * (median_of(limits) - 1)));
+  return sentences;
+}
+
+void warn_of_side(const std::string& name, const std::vector<ResultRun>& runs) {
+  std::size_t disturbed = 0, incomplete = 0, unusable = 0;
+  std::string reasons;
+  for (const ResultRun& run : runs) {
+    unusable += run.unusable;
+    incomplete += !run.complete;
+    if (!run.disturbed) continue;
+    ++disturbed;
+    if (!reasons.empty()) continue;
+    for (const std::string& reason : run.disturbance) {
+      reasons += (reasons.empty() ? ": " : "; ") + reason;
+    }
+  }
+  if (disturbed > 0) {
+    warn(fmt::format("{}: {} of {} measured while disturbed{}", name, disturbed,
+                     io::show_count(static_cast<std::int64_t>(runs.size()), "run"), reasons));
+  }
+  if (incomplete > 0) {
+    warn(fmt::format("{}: {} of {} stopped before the end", name, incomplete,
+                     io::show_count(static_cast<std::int64_t>(runs.size()), "run")));
+  }
+  if (unusable > 0) {
+    note(fmt::format("note: {}: {} below the timer's resolution, left out", name,
+                     io::show_count(static_cast<std::int64_t>(unusable), "time")));
+  }
+}
+
+// What one side alone has, and what there is to know of how the two came about.
+std::vector<std::string> notes_of(const Request& request, const Comparison& comparison) {
+  std::vector<std::string> notes = comparison.notes;
+  const model::ResultMatch& match = comparison.match;
+  for (const auto& [side, only] : {std::pair(&request.before, &match.before_only),
+                                   std::pair(&request.after, &match.after_only)}) {
+    if (only->empty()) continue;
+    notes.push_back(
+        fmt::format("{}: {} without a match: {}", *side, only->size(), first_and_more(*only)));
+  }
+  for (const model::OriginDifference& difference : match.differences) {
+    notes.push_back(fmt::format("{}: {} before, {} after", difference.name, difference.before,
+                                difference.after));
+  }
+  const bool single = std::any_of(comparison.outcomes.begin(), comparison.outcomes.end(),
+                                  [](const Compared& outcome) { return outcome.from_samples; });
+  if (single) {
+    notes.push_back(
+        "one run on either side: how much runs vary is unknown and in no interval, and a "
+        "difference may be one between any two runs; measure five of each, alternately");
+  }
+  return notes;
+}
+
+io::Json to_json(const Request& request, const Comparison& comparison,
+                 const std::vector<std::string>& notes) {
+  io::Json json = machine::new_result("ridgeline-comparison");
+  for (const auto& [name, path, runs] : {std::tuple("before", &request.before, &comparison.before),
+                                         std::tuple("after", &request.after, &comparison.after)}) {
+    io::Json files = io::Json::array();
+    bool disturbed = false;
+    for (const ResultRun& run : *runs) {
+      if (files.empty() || files.back() != run.file) files.push_back(run.file);
+      disturbed = disturbed || run.disturbed;
+    }
+    json[name] = {{"path", *path}, {"files", files}, {"disturbed", disturbed}};
+  }
+  json["level"] = comparison.options.level;
+  json["smallest_effect"] = comparison.options.smallest_effect;
+  json["fail_above"] = request.fail_above ? io::Json(*request.fail_above) : io::Json();
+  io::Json& differences = json["differences"] = io::Json::array();
+  for (const model::OriginDifference& each : comparison.match.differences) {
+    differences.push_back({{"name", each.name}, {"before", each.before}, {"after", each.after}});
+  }
+  json["before_only"] = comparison.match.before_only;
+  json["after_only"] = comparison.match.after_only;
+  io::Json& records = json["records"] = io::Json::array();
+  for (std::size_t i = 0; i < comparison.outcomes.size(); ++i) {
+    const MatchedRecord& record = comparison.match.records[i];
+    const Compared& outcome = comparison.outcomes[i];
+    io::Json entry = {{"name", name_of(record)},
+                      {"of", record.thing},
+                      {"what", record.key},
+                      {"unit", record.unit},
+                      {"statistic", outcome.by_best ? "min" : "median"},
+                      {"paired", outcome.paired},
+                      {"runs_before", record.times.before.size()},
+                      {"runs_after", record.times.after.size()},
+                      {"before", shown_value(record, outcome.before)},
+                      {"after", shown_value(record, outcome.after)},
+                      {"ratio", outcome.ratio}};
+    entry["interval"] =
+        outcome.interval ? io::Json({outcome.interval->low, outcome.interval->high}) : io::Json();
+    entry["differs"] = outcome.differs ? io::Json(*outcome.differs) : io::Json();
+    records.push_back(std::move(entry));
+  }
+  json["findings"] = findings(comparison);
+  json["notes"] = notes;
+  return json;
+}
+
+// Throws RunError if a quantity is slower than allowed.
+void require_below(double limit, const Comparison& comparison) {
+  std::size_t above = 0, judged = 0, worst = 0;
+  for (std::size_t i = 0; i < comparison.outcomes.size(); ++i) {
+    const Compared& outcome = comparison.outcomes[i];
+    if (!outcome.interval) continue;
+    ++judged;
+    if (!(outcome.interval->low > limit)) continue;
+    if (above++ == 0 || outcome.interval->low > comparison.outcomes[worst].interval->low) worst = i;
+  }
+  if (judged == 0) warn("--fail-above cannot be judged: there are no intervals");
+  if (above == 0) return;
+  const Compared& outcome = comparison.outcomes[worst];
+  throw RunError(fmt::format(
+      "{} of {} above --fail-above {}; {} takes {:.3f} times as long ({:.3f} to {:.3f})", above,
+      io::show_count(static_cast<std::int64_t>(judged), "interval"), limit,
+      name_of(comparison.match.records[worst]), outcome.ratio, outcome.interval->low,
+      outcome.interval->high));
+}
+
+Status run(const Request& request, const CommonOptions& common) {
+  const io::TableFormat format = io::parse_table_format(common.format);
+  const Comparison comparison = compare(request);
+  if (!request.output.empty()) {
+    io::RunFiles files;
+    std::set<std::string> inputs;
+    for (const auto* runs : {&comparison.before, &comparison.after}) {
+      for (const ResultRun& run : *runs) inputs.insert(run.file);
+    }
+    for (const std::string& file : inputs) files.input("a result that is compared", file);
+    add_output("--output", request.output, "choose another --output", files);
+  }
+  const std::vector<std::string> notes = notes_of(request, comparison);
+  if (!request.output.empty()) io::write_json(request.output, to_json(request, comparison, notes));
+  warn_of_side(request.before, comparison.before);
+  warn_of_side(request.after, comparison.after);
+  for (const std::string& text : notes) note("note: " + text);
+  print_table(comparison, format);
+  if (format == io::TableFormat::table) {
+    print("\n");
+    for (const std::string& sentence : findings(comparison)) print(sentence + "\n");
+  }
+  if (!request.output.empty()) note("written to " + request.output);
+  if (request.fail_above) require_below(*request.fail_above, comparison);
+  return Status::done;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, const CommonOptions& common, Action& action) {
+  CLI::App* verb = app.add_subcommand(
+      "compare", "Ratios of two files or folders of results, and which exceed the noise");
+  auto request = std::make_shared<Request>();
+  verb->add_option("BEFORE", request->before,
+                   "Result file (JSON), or a folder of them: one or several runs of each")
+      ->required();
+  verb->add_option("AFTER", request->after, "The same after a change")->required();
+  verb->add_option("--fail-above", request->fail_above,
+                   "End with status 1 if any ratio's interval lies above this, such as 1.05")
+      ->transform(real(0.001, 1000));
+  verb->add_option("--output", request->output, "Write every ratio to this file (JSON)");
+  verb->footer(
+      "Example:\n  ridgeline compare results/before results/after --fail-above 1.05\n"
+      "A ratio above 1 is slower. docs/comparing.md explains the intervals.");
+  verb->callback(
+      [=, &common, &action] { action = [=, &common] { return run(*request, common); }; });
+}
+
+}  // namespace ridgeline::miniapp

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "model/least_squares.hpp"
+
+namespace ridgeline::model {
+
+/// What one run says of one quantity, in seconds, or in any unit of which less is faster.
+struct RunTime {
+  double median = 0;
+  double best = 0;                   ///< the minimum
+  std::vector<double> samples = {};  ///< may be empty
+};
+
+/// One quantity as every run of the two sides measured it.
+struct Matched {
+  std::vector<RunTime> before, after;
+  /// The minima are compared, if there are more than two runs; the minimum of a single run says
+  /// nothing of its own error.
+  bool best_counts = false;
+  /// The runs were measured alternately: run i of either side before run i + 1 of the other.
+  bool in_turn = false;
+};
+
+struct CompareOptions {
+  /// Probability that every interval of a comparison holds its true ratio.
+  double level = 0.95;
+  /// A ratio nearer to 1 than this, or its inverse, is no difference worth reporting.
+  double smallest_effect = 1.02;
+};
+
+/// The outcome for one quantity.
+struct Compared {
+  double before = 0, after = 0;  ///< geometric means over the runs
+  bool by_best = false;          ///< of minima; otherwise of medians
+  double ratio = 1;              ///< after / before: above 1 is slower
+  /// Nothing if neither runs nor samples say how much the ratio varies.
+  std::optional<Estimate> interval;
+  /// Whether the interval lies beyond the smallest effect; nothing if there is no interval.
+  std::optional<bool> differs;
+  bool from_samples = false;  ///< one run on either side: variation between runs is not in it
+  bool paired = false;        ///< the interval is from the ratios of runs measured in turn
+};
+
+/// Compares quantities of the same runs. Each has `before` and `after` with at least one run, all
+/// times above 0.
+///
+/// The logarithm of a side's time is the mean over its runs of the logarithm of each run's median
+/// (or minimum). Its variance is that of a bootstrap which draws runs, and, where either side has
+/// one run only, of one which draws samples; both are known in closed form (see
+/// median_log_variance), so that nothing is drawn. Variances between runs are estimated for both
+/// sides together and moderated over all quantities, upwards only (Smyth, "Linear models and
+/// empirical Bayes methods", Statistical Applications in Genetics and Molecular Biology 3, 2004).
+///
+/// Where runs were measured in turn, and if the ratios of such pairs vary much less than the runs
+/// do (the machine drifts), variances are those of the pairs' ratios. All quantities together
+/// decide this.
+///
+/// Intervals have Student's t and Bonferroni's correction: with probability `level` all of them
+/// hold the true ratios at once, and so no quantity that is the same differs. A difference is an
+/// interval beyond the smallest effect (McCarthy and Smyth, "Testing significance relative to a
+/// fold-change threshold", Bioinformatics 25, 2009).
+std::vector<Compared> compare(const std::vector<Matched>& quantities,
+                              const CompareOptions& options = {});
+
+/// The variance of the logarithm of the median of `samples` over all bootstrap resamples of them,
+/// without drawing any: the median of a resample is the i-th smallest sample with a probability
+/// that is known (Maritz and Jarrett, Journal of the American Statistical Association 73, 1978).
+/// Returns 0 for fewer than two samples.
+double median_log_variance(std::vector<double> samples);
+
+/// An estimate of a variance; or a prior of many: each is about `variance`, as if known from
+/// `degrees_of_freedom` more values (infinite if all are the same).
+struct VarianceEstimate {
+  double variance = 0;
+  double degrees_of_freedom = 0;
+};
+
+/// Estimates the prior from estimated variances (`degrees_of_freedom` are those of each estimate)
+/// by the mean and variance of their logarithms; leaves out those that are 0. Returns 0 degrees of
+/// freedom for fewer than three.
+VarianceEstimate variance_prior(const std::vector<VarianceEstimate>& estimates);
+
+}  // namespace ridgeline::model

@@ -1,0 +1,383 @@
+#include "model/result_records.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/seconds.hpp"
+#include "io/file.hpp"
+
+namespace ridgeline::model {
+namespace {
+
+using io::Json;
+
+// Integers and texts beside a timing that are results themselves, or that were chosen by how fast
+// the machine is. All other integers and texts identify it; numbers with a fraction never do, since
+// they are measured or derived.
+const std::vector<std::string> kResults = {
+    "loads_per_repeat", "passes_per_launch", "huge_page_bytes", "team_size", "bound", "turn"};
+
+// Settings of a study that decide what a point is. The others are what it sweeps over.
+const std::vector<std::string> kDecidingSettings = {"first", "second", "iterations"};
+
+bool is_among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_timing(const Json& node) {
+  return node.is_object() && node.contains("median") && node.contains("min") &&
+         node["median"].is_number() && node["min"].is_number();
+}
+
+RunTime run_time_of(const Json& timing) {
+  RunTime time{timing["median"].get<double>(), timing["min"].get<double>(), {}};
+  // Version 1 has none.
+  const auto samples = timing.find("samples");
+  if (samples != timing.end()) time.samples = samples->get<std::vector<double>>();
+  if (time.samples.size() > Timing::kMostSamples) time.samples.resize(Timing::kMostSamples);
+  return time;
+}
+
+// Collects the records of one run.
+class Records {
+ public:
+  explicit Records(ResultRun& run) : run_(run) {}
+  ~Records() {
+    for (const auto& [key, place] : turns_) {
+      RunTime& time = run_.records[place].time;
+      time.best = *std::min_element(time.samples.begin(), time.samples.end());
+      time.median = median_of(time.samples);
+    }
+  }
+  Records(const Records&) = delete;
+  Records& operator=(const Records&) = delete;
+
+  // Every timing below a node. `key` identifies the node, `path` leads to it from what `key`
+  // identifies. Integers and texts of the objects on the way are added to the key.
+  void collect(const Json& node, Json key, const std::string& path, bool best_counts) {
+    if (is_timing(node)) {
+      add(with_quantity(std::move(key), path), run_time_of(node), best_counts);
+    } else if (node.is_array()) {
+      for (const Json& each : node) {
+        if (each.is_structured()) collect(each, key, path, best_counts);
+      }
+    } else if (node.is_object()) {
+      for (const auto& [name, value] : node.items()) {
+        if (!is_among(kResults, name) && (value.is_string() || value.is_number_integer())) {
+          key[name] = value;
+        }
+      }
+      for (const auto& [name, value] : node.items()) {
+        const std::string below = path.empty() ? name : path + " " + name;
+        if (value.is_structured()) collect(value, key, below, best_counts);
+        if (name == "seconds" && value.is_number()) {
+          add_plain(with_quantity(key, below), value.get<double>(), node.contains("turn"));
+        }
+        if (name == "gbytes_per_second" && value.is_number() && !node.contains("seconds")) {
+          add_rate(with_quantity(key, path), value.get<double>(), "GB/s", best_counts);
+        }
+      }
+    }
+  }
+
+  void add(Json key, RunTime time, bool best_counts = false) {
+    place(std::move(key), {{}, std::move(time), "s", false, best_counts});
+  }
+
+  void add_rate(Json key, double rate, const std::string& unit, bool best_counts = false) {
+    const double time = rate > 0 ? 1 / rate : 0;
+    place(std::move(key), {{}, {time, time, {}}, unit, true, best_counts});
+  }
+
+ private:
+  // What is named "seconds" needs no name.
+  static Json with_quantity(Json key, std::string path) {
+    constexpr const char* kSeconds = "seconds";
+    constexpr std::size_t kLength = 7;
+    if (path == kSeconds) path.clear();
+    if (path.size() > kLength + 1 && path.substr(path.size() - kLength - 1) == " seconds") {
+      path.resize(path.size() - kLength - 1);
+    }
+    if (!path.empty()) key["quantity"] = std::move(path);
+    return key;
+  }
+
+  // A time without samples of its own. Those of several turns are the samples of one quantity.
+  void add_plain(Json key, double seconds, bool is_turn) {
+    if (!is_turn) return add(std::move(key), {seconds, seconds, {}});
+    const auto found = turns_.find(key.dump());
+    if (found == turns_.end()) {
+      const std::string text = key.dump();
+      const std::size_t before = run_.records.size();
+      add(std::move(key), {seconds, seconds, {seconds}});
+      if (run_.records.size() > before) turns_.emplace(text, before);
+      return;
+    }
+    RunTime& time = run_.records[found->second].time;
+    if (!is_positive(seconds)) {
+      ++run_.unusable;
+    } else if (time.samples.size() < kMostRecords) {
+      time.samples.push_back(seconds);
+    }
+  }
+
+  static bool is_positive(double value) { return std::isfinite(value) && value > 0; }
+
+  void place(Json key, ResultRecord record) {
+    const RunTime& time = record.time;
+    if (!is_positive(time.median) || !is_positive(time.best) ||
+        !std::all_of(time.samples.begin(), time.samples.end(), is_positive)) {
+      ++run_.unusable;
+      return;
+    }
+    if (run_.records.size() == kMostRecords) {
+      throw RequestError(run_.file + ": holds more than " + std::to_string(kMostRecords) +
+                         " timings, which no result does");
+    }
+    // Equal keys are told apart by their order.
+    const int number = ++numbers_[key.dump()];
+    if (number > 1) key["number"] = number;
+    record.key = std::move(key);
+    run_.records.push_back(std::move(record));
+  }
+
+  static constexpr std::size_t kMostRecords = 100000;
+
+  ResultRun& run_;
+  std::unordered_map<std::string, int> numbers_;        // of records with this key
+  std::unordered_map<std::string, std::size_t> turns_;  // the records whose samples are turns
+};
+
+void add_if_there(Json& to, const Json& from, const char* name) {
+  const auto found = from.find(name);
+  if (found != from.end()) to[name] = *found;
+}
+
+// The parts of `from` that say how it came about.
+void describe(ResultRun& run, const Json& from) {
+  const Json& machine = from.at("machine");
+  if (!machine.is_object()) throw RequestError(run.file + ": \"machine\" must be an object");
+  for (const char* name : {"cpu_model", "gpu_model", "threads"}) {
+    add_if_there(run.variant, machine, name);
+  }
+  add_if_there(run.variant, from, "gemm");
+  if (from.contains("deck")) {
+    run.variant["deck"] = std::filesystem::path(from["deck"].get<std::string>()).stem().string();
+  }
+  add_if_there(run.variant, from, "overrides");
+  for (const char* name : {"ridgeline_version", "gemm", "deck_text", "overrides", "job"}) {
+    add_if_there(run.origin, from, name);
+  }
+  if (from.contains("command")) {
+    // Where a result went to does not matter.
+    Json command = Json::array();
+    bool is_output = false;
+    for (const Json& word : from["command"]) {
+      const std::string text = word.get<std::string>();
+      if (!is_output && text != "--output" && text.rfind("--output=", 0) != 0) {
+        command.push_back(text);
+      }
+      is_output = text == "--output";
+    }
+    run.origin["command"] = command;
+  }
+  for (const auto& [name, value] : machine.items()) run.origin["machine." + name] = value;
+  run.created = from.value("created", std::string());
+  run.complete = from.value("complete", true);
+  const auto disturbed = from.find("disturbed");
+  if (disturbed != from.end()) {
+    run.disturbed = disturbed->value("alarm", false);
+    run.disturbance = disturbed->value("reasons", std::vector<std::string>());
+  }
+}
+
+void add_roofline(ResultRun run, const Json& from, const Json& result,
+                  std::vector<ResultRun>& runs) {
+  for (const char* name : {"network", "batch", "phase", "precision", "space"}) {
+    add_if_there(run.thing, result, name);
+  }
+  add_if_there(run.thing, from, "batch");
+  runs.push_back(std::move(run));
+  Records records(runs.back());
+  for (const Json& record : from.at("records")) {
+    records.add({{"layer", record.at("layer")}, {"phase", record.at("phase")}},
+                run_time_of(record.at("seconds")));
+  }
+  records.add({{"layer", "total"}, {"phase", "end to end"}},
+              run_time_of(from.at("total").at("seconds")));
+}
+
+void add_training(ResultRun& run, const Json& result) {
+  for (const char* name : {"title", "batch", "precision", "space"}) {
+    add_if_there(run.thing, result, name);
+  }
+  Records records(run);
+  for (const Json& share : result.at("shares")) {
+    const Json& seconds = share.at("seconds");
+    records.add({{"layer", share.at("layer")}},
+                is_timing(seconds) ? run_time_of(seconds)
+                                   : RunTime{seconds.get<double>(), seconds.get<double>(), {}});
+  }
+  records.add({{"quantity", "step"}}, run_time_of(result.at("step_seconds")));
+  if (result.contains("figure_of_merit")) {
+    records.add_rate({{"quantity", "figure of merit"}}, result["figure_of_merit"].get<double>(),
+                     "samples/s");
+  }
+}
+
+void add_machine(ResultRun& run, const Json& result) {
+  Records records(run);
+  for (const auto& [space, measured] : result.at("spaces").items()) {
+    for (const auto& [name, value] : measured.items()) {
+      const Json key = {{"space", space}, {"probe", name}};
+      if (name == "peak_gflops") {
+        for (const auto& [precision, rate] : value.items()) {
+          Json peak = key;
+          peak["precision"] = precision;
+          records.add_rate(peak, rate.get<double>(), "GFLOP/s", true);
+        }
+      } else if (value.is_structured()) {
+        // As the ceilings use them: transfers are fitted to medians.
+        records.collect(value, key, "", name != "transfer");
+      }
+    }
+  }
+}
+
+void add_study(ResultRun& run, const Json& result) {
+  const std::string study = result.at("study").get<std::string>();
+  run.thing["study"] = study;
+  const Json settings = result.value("settings", Json::object());
+  for (const std::string& name : kDecidingSettings) {
+    add_if_there(run.thing, settings, name.c_str());
+  }
+  for (const auto& [name, value] : settings.items()) {
+    run.origin["study " + study + ": settings." + name] = value;
+  }
+  Records records(run);
+  records.collect(result.at("points"), Json::object(), "",
+                  study == "latency" || study == "bandwidth");
+}
+
+// Every *.json below a folder, sorted.
+std::vector<std::string> json_files_in(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(folder, error), end;
+  for (; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == ".json" && !entry->is_directory()) {
+      paths.push_back(entry->path().string());
+    }
+  }
+  if (error) throw RequestError(folder + ": cannot read: " + error.message());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+}  // namespace
+
+const std::vector<std::string>& comparable_formats() {
+  static const std::vector<std::string> formats = {"ridgeline-machine", "ridgeline-roofline",
+                                                   "ridgeline-training", "ridgeline-study"};
+  return formats;
+}
+
+std::vector<ResultRun> read_result(const std::string& path) {
+  return runs_of(io::read_json(path, comparable_formats()), path);
+}
+
+std::vector<ResultRun> read_results(const std::string& path, std::vector<std::string>& notes) {
+  io::check_path(path);
+  if (!io::is_folder(path)) return read_result(path);
+  std::vector<ResultRun> runs;
+  std::size_t left_out = 0;
+  std::string reason;
+  const std::vector<std::string> paths = json_files_in(path);
+  for (const std::string& file : paths) {
+    try {
+      std::vector<ResultRun> more = read_result(file);
+      std::move(more.begin(), more.end(), std::back_inserter(runs));
+    } catch (const RequestError& error) {
+      if (left_out++ == 0) reason = error.what();
+    }
+  }
+  if (runs.empty()) {
+    throw RequestError(path + ": holds no result file" + (left_out > 0 ? "; " + reason : ""));
+  }
+  if (left_out > 0) {
+    notes.push_back(path + ": " + std::to_string(left_out) + " of " + std::to_string(paths.size()) +
+                    " JSON files are left out; " + reason);
+  }
+  return runs;
+}
+
+std::vector<ResultRun> runs_of(const Json& result, const std::string& path) {
+  std::vector<ResultRun> runs;
+  try {
+    ResultRun run;
+    run.file = path;
+    const std::string format = result.at("format").get<std::string>();
+    run.thing = {{"format", format}};
+    run.variant = run.origin = Json::object();
+    if (format == "ridgeline-machine" && !result.value("measured", true)) {
+      throw RequestError(path + ": is from a data sheet; nothing in it was measured");
+    }
+    describe(run, result);
+    if (format == "ridgeline-roofline") {
+      if (!result.contains("batches")) {
+        add_roofline(std::move(run), result, result, runs);
+      } else {
+        for (const Json& batch : result["batches"]) add_roofline(run, batch, result, runs);
+      }
+      return runs;
+    }
+    if (format == "ridgeline-training") add_training(run, result);
+    if (format == "ridgeline-machine") add_machine(run, result);
+    if (format == "ridgeline-study") add_study(run, result);
+    runs.push_back(std::move(run));
+  } catch (const Json::exception& error) {
+    // "[json.exception.out_of_range.403] key 'total' not found"
+    const std::string text = error.what();
+    const std::size_t end = text.find("] ");
+    throw RequestError(path + ": cannot be read as a result: " +
+                       (end == std::string::npos ? text : text.substr(end + 2)));
+  }
+  return runs;
+}
+
+std::string in_words(const Json& key) {
+  std::string words;
+  for (const auto& [name, value] : key.items()) {
+    if (value.is_null()) continue;
+    std::string text = text_of(value);
+    if (name == "format") {
+      constexpr std::size_t kPrefix = 10;  // "ridgeline-"
+      text = text.substr(std::min(kPrefix, text.size()));
+      if (text == "study") continue;
+    } else if (name == "study") {
+      text = "study " + text;
+    } else if (name == "phase" && key.contains("layer")) {
+      words += "/" + text;
+      continue;
+    } else if (name == "space" && key.contains("precision") && !words.empty()) {
+      words += " on " + text;
+      continue;
+    } else if (!value.is_string()) {
+      text = name + " " + text;
+    }
+    if (!text.empty()) words += (words.empty() ? "" : ", ") + text;
+  }
+  return words;
+}
+
+}  // namespace ridgeline::model
