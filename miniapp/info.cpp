@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.hpp"
@@ -14,7 +15,11 @@ namespace {
 
 std::string shown(const io::Json& value) {
   if (value.is_null()) return "none";
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  if (value.is_string()) return value.get<std::string>();
+  // With spaces, at which a line can be broken.
+  std::string text = value.is_structured() ? value.dump(0) : value.dump();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 Status run(const std::string& format) {

@@ -123,9 +123,9 @@ void add_transfers(SpaceKind kind, const Control& control, Study& study) {
       const auto cost = model::fit_launch_cost(bytes, seconds);
       if (!cost) continue;
       study.fit[to_string(kind)][what] = json_of(*cost);
-      study.table.add_row({to_string(kind), what, shown(cost->seconds, io::show_seconds),
-                           shown(cost->bytes_per_second, show_rate),
-                           shown(cost->half_rate_bytes, readable_bytes)});
+      study.table.add_row({to_string(kind), what, estimate_cell(cost->seconds, io::show_seconds),
+                           estimate_cell(cost->bytes_per_second, show_rate),
+                           estimate_cell(cost->half_rate_bytes, readable_bytes)});
     }
   }
 }
@@ -152,9 +152,9 @@ std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vecto
   fit["fitted_up_to_bytes"] = straight_bytes;
   fit["half_rate_measured_bytes"] = half;
   study.fit[space][what] = fit;
-  study.table.add_row({space, what, shown(cost->seconds, io::show_seconds),
-                       shown(cost->bytes_per_second, show_rate),
-                       shown(cost->half_rate_bytes, readable_bytes), readable_bytes(half),
+  study.table.add_row({space, what, estimate_cell(cost->seconds, io::show_seconds),
+                       estimate_cell(cost->bytes_per_second, show_rate),
+                       estimate_cell(cost->half_rate_bytes, readable_bytes), readable_bytes(half),
                        readable_bytes(straight_bytes)});
   return Fit{*cost, straight_bytes};
 }
@@ -215,12 +215,12 @@ Study study_dispatch(DispatchBounds bounds, const Control& control) {
               io::Json::array(),
               io::Json::object(),
               io::Table({{"space", "space", io::Align::left},
-                         {"what", "what", io::Align::left},
+                         {"what", "what", io::Align::left, 0},
                          {"a call, or a", "a_seconds"},
                          {"rate b", "b_bytes_per_second"},
                          {"half the rate at", "half_rate_bytes"},
-                         {"measured", "half_rate_measured"},
-                         {"straight up to", "fitted_up_to"}}),
+                         {"measured", "half_rate_measured", io::Align::right, 2},
+                         {"straight up to", "fitted_up_to", io::Align::right, 3}}),
               {},
               {},
               true};

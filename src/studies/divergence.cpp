@@ -73,7 +73,7 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
     row.resize(3 + bounds.paths.size());
     if (const auto share = model::fit_waiting_share(met, seconds)) {
       study.fit[space][how] = {{"paths_met", met}, {"waiting_share", to_json(*share)}};
-      row.push_back(shown(*share, [](double s) { return fmt::format("{:.3f}", s); }));
+      row.push_back(estimate_cell(*share, [](double s) { return fmt::format("{:.3f}", s); }));
       study.answers.push_back(fmt::format(
           "{}: {} different paths, {}, take {:.2f} times as long as one", space, paths.back(),
           how == "sorted"   ? "neighbours taking the same"
@@ -161,11 +161,12 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
                               9.0 * static_cast<double>(bounds.iterations));
   }
   std::vector<io::Column> columns = {{"space", "space", io::Align::left},
-                                     {"neighbours", "arrangement", io::Align::left},
+                                     {"neighbours", "arrangement", io::Align::left, 0},
                                      {"no choice", "times_one_path_straight"}};
   for (const int count : bounds.paths) {
     columns.push_back({fmt::format("{} path{}", count, count == 1 ? "" : "s"),
-                       fmt::format("times_one_path_{}", count)});
+                       fmt::format("times_one_path_{}", count), io::Align::right,
+                       count == bounds.paths.back() ? 1 : 2});
   }
   columns.push_back({"s, 95 %", "waiting_share"});
   Study study{"divergence",

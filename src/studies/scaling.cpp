@@ -147,13 +147,13 @@ io::Json fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
   return fit;
 }
 
-io::Cell estimate_cell(const io::Json& fit, const char* name) {
+io::Cell fitted_cell(const io::Json& fit, const char* name) {
   if (!fit.contains(name)) return {};
   const io::Json& estimate = fit.at(name);
   const auto bound = [&](const char* key) {
     return estimate.at(key).is_number() ? estimate.at(key).get<double>() : std::nan("");
   };
-  return {shown({bound("value"), bound("low"), bound("high")}, number)};
+  return estimate_cell({bound("value"), bound("low"), bound("high")}, number);
 }
 
 void add_row(const io::Json& fit, Study& study) {
@@ -163,8 +163,8 @@ void add_row(const io::Json& fit, Study& study) {
                        fit.contains("weak_efficiency")
                            ? io::Cell(100 * fit.at("weak_efficiency").get<double>(), "{:.0f} %")
                            : io::Cell(),
-                       estimate_cell(fit, "serial_fraction"), estimate_cell(fit, "contention"),
-                       estimate_cell(fit, "coherence")});
+                       fitted_cell(fit, "serial_fraction"), fitted_cell(fit, "contention"),
+                       fitted_cell(fit, "coherence")});
 }
 
 // Where a part stops scaling: the first number of threads that brings less than half of what it
@@ -262,13 +262,13 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
               io::Json::array(),
               {{"curves", io::Json::array()}, {"first_to_stop", io::Json::array()}},
               io::Table({{"layer or deck", "what", io::Align::left},
-                         {"phase", "phase", io::Align::left},
+                         {"phase", "phase", io::Align::left, 0},
                          {"speedup", "speedup"},
                          {"strong", "efficiency"},
                          {"weak", "weak_efficiency"},
-                         {"serial fraction", "serial_fraction"},
-                         {"contention", "contention"},
-                         {"coherence", "coherence"}}),
+                         {"serial part", "serial_fraction"},
+                         {"contention", "contention", io::Align::right, 2},
+                         {"coherence", "coherence", io::Align::right, 2}}),
               {},
               {},
               true};

@@ -46,6 +46,12 @@ std::string shown(const model::Estimate& estimate, const std::function<std::stri
                                         : "");
 }
 
+io::Cell estimate_cell(const model::Estimate& estimate,
+                       const std::function<std::string(double)>& show) {
+  return io::Cell::shown_as(estimate.value, shown(estimate, show),
+                            std::isfinite(estimate.value) ? show(estimate.value) : "");
+}
+
 void require_order(const std::string& what, double from, double to) {
   if (from > 0 && from <= to) return;
   throw RequestError(what + ": the first must be positive and not above the second");

@@ -50,6 +50,10 @@ io::Json to_json(const model::Estimate& estimate);
 /// bound is not known.
 std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show);
 
+/// The same as a cell, which is the value alone in csv and json, and in a table that is too wide.
+io::Cell estimate_cell(const model::Estimate& estimate,
+                       const std::function<std::string(double)>& show);
+
 // Checks of bounds: each throws RequestError, and all are made before anything is measured.
 
 /// `from` is positive and not above `to`, which `what` ("--from and --to") names.
