@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -17,7 +18,11 @@ namespace {
 
 std::string shown(const io::Json& value) {
   if (value.is_null()) return "none";
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  if (value.is_string()) return value.get<std::string>();
+  // With spaces, at which a line can be broken.
+  std::string text = value.is_structured() ? value.dump(0) : value.dump();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 // The threads as a run would have them, if this build can compute here.

@@ -25,8 +25,21 @@ std::string padded(const std::string& text, std::size_t width, Align align) {
 
 // A table's columns that are shown, and how wide.
 struct Layout {
+  bool brief = false;
   std::vector<std::size_t> shown, widths;
 
+  Layout(const std::vector<Column>& columns, const std::vector<std::vector<Cell>>& rows, bool brief)
+      : brief(brief) {
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      std::size_t width = display_width(columns[c].title);
+      for (const auto& row : rows) width = std::max(width, display_width(text(row[c])));
+      shown.push_back(c);
+      widths.push_back(width);
+    }
+  }
+  const std::string& text(const Cell& cell) const {
+    return brief && !cell.brief().empty() ? cell.brief() : cell.shown();
+  }
   std::size_t width() const {
     std::size_t sum = kGap * (shown.size() - 1);
     for (const std::size_t c : shown) sum += widths[c];
@@ -108,9 +121,10 @@ Cell::Cell(double value, const std::string& format)
 
 Cell::Cell(std::int64_t value) : shown_(std::to_string(value)), value_(value) {}
 
-Cell Cell::shown_as(double value, std::string text) {
+Cell Cell::shown_as(double value, std::string text, std::string brief) {
   Cell cell;
   cell.shown_ = std::move(text);
+  if (brief != cell.shown_) cell.brief_ = std::move(brief);
   cell.value_ = value;
   return cell;
 }
@@ -134,20 +148,10 @@ void Table::print(std::ostream& out, TableFormat format, std::size_t width) cons
   }
 }
 
-std::vector<std::size_t> Table::widths() const {
-  std::vector<std::size_t> widths;
-  for (std::size_t c = 0; c < columns_.size(); ++c) {
-    std::size_t width = display_width(columns_[c].title);
-    for (const auto& row : rows_) width = std::max(width, display_width(row[c].shown()));
-    widths.push_back(width);
-  }
-  return widths;
-}
-
 void Table::print_aligned(std::ostream& out, std::size_t width) const {
   if (columns_.empty()) return;
-  Layout layout{{}, widths()};
-  for (std::size_t c = 0; c < columns_.size(); ++c) layout.shown.push_back(c);
+  Layout layout(columns_, rows_, false);
+  if (layout.width() > width) layout = Layout(columns_, rows_, true);
   leave_out_columns(layout, columns_, width);
   const bool narrowed = narrow_texts(layout, columns_, width);
 
@@ -164,20 +168,25 @@ void Table::print_aligned(std::ostream& out, std::size_t width) const {
   print_line([&](std::size_t c) { return columns_[c].title; });
   print_line([&](std::size_t c) { return std::string(layout.widths[c], '-'); });
   for (const auto& row : rows_) {
-    print_line([&](std::size_t c) { return row[c].shown(); });
+    print_line([&](std::size_t c) { return layout.text(row[c]); });
   }
 
-  std::string hidden;
+  std::string hidden, intervals;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
-    if (std::find(layout.shown.begin(), layout.shown.end(), c) != layout.shown.end()) continue;
-    hidden += (hidden.empty() ? "" : ", ") + columns_[c].title;
+    if (std::find(layout.shown.begin(), layout.shown.end(), c) == layout.shown.end()) {
+      hidden += ", " + columns_[c].title;
+    } else if (layout.brief && std::any_of(rows_.begin(), rows_.end(), [c](const auto& row) {
+                 return !row[c].brief().empty();
+               })) {
+      intervals = ", intervals";
+    }
   }
-  if (!hidden.empty()) {
-    out << wrapped("not shown: " + hidden + "; --wide or --format csv show them", width) << '\n';
+  if (const std::string all = intervals + hidden; !all.empty()) {
+    const char* how =
+        intervals.empty() ? "; --wide or --format csv show them" : "; --wide shows them";
+    out << wrapped("not shown: " + all.substr(2) + how, width) << '\n';
   }
-  if (narrowed) {
-    out << "texts are abbreviated; --wide or --format csv show them in full\n";
-  }
+  if (narrowed) out << "texts are abbreviated; --wide or --format csv show them in full\n";
 }
 
 void Table::print_csv(std::ostream& out) const {

@@ -41,16 +41,19 @@ class Cell {
   Cell(std::int64_t value);                                            // NOLINT
   Cell(std::size_t value) : Cell(static_cast<std::int64_t>(value)) {}  // NOLINT
 
-  /// A number shown as a text of the caller's ("1.4 ms").
-  static Cell shown_as(double value, std::string text);
+  /// A number shown as a text of the caller's ("1.4 ms"). A table that is too wide shows `brief`
+  /// instead, the text without its interval.
+  static Cell shown_as(double value, std::string text, std::string brief = "");
 
   const std::string& shown() const { return shown_; }
+  /// Empty if there is no text but shown().
+  const std::string& brief() const { return brief_; }
   const std::variant<std::monostate, std::string, double, std::int64_t>& value() const {
     return value_;
   }
 
  private:
-  std::string shown_;
+  std::string shown_, brief_;
   std::variant<std::monostate, std::string, double, std::int64_t> value_;
 };
 
@@ -63,14 +66,13 @@ class Table {
   void add_row(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
 
-  /// Prints as `table` in lines of at most `width` columns, as far as leaving out columns and
-  /// abbreviating texts achieves that; a line below says what is not shown. csv and json are
-  /// always complete.
+  /// Prints as `table` in lines of at most `width` columns, as far as leaving out intervals, then
+  /// columns, and abbreviating texts achieves that; a line below says what is not shown. csv and
+  /// json are always complete.
   void print(std::ostream& out, TableFormat format, std::size_t width = kUnlimitedWidth) const;
 
  private:
   void print_aligned(std::ostream& out, std::size_t width) const;
-  std::vector<std::size_t> widths() const;
   void print_csv(std::ostream& out) const;
   void print_json(std::ostream& out) const;
 

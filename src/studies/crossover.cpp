@@ -180,16 +180,20 @@ class Measuring {
 };
 
 // The interval of a crossover as people read it.
-std::string shown_crossover(const Crossover& crossover) {
+io::Cell crossover_cell(const Crossover& crossover) {
   const auto number = [](double size) {
     return std::isfinite(size) ? fmt::format("{:g}", size) : std::string("never");
   };
   const std::string value = crossover.kind == Crossover::Kind::always
                                 ? fmt::format("all, {:g} on", crossover.size.value)
                                 : number(crossover.size.value);
-  if (crossover.size.low == crossover.size.high) return value;
-  return fmt::format("{} ({} to {})", value, number(crossover.size.low),
-                     number(crossover.size.high));
+  if (crossover.size.low == crossover.size.high) {
+    return io::Cell::shown_as(crossover.size.value, value);
+  }
+  return io::Cell::shown_as(
+      crossover.size.value,
+      fmt::format("{} ({} to {})", value, number(crossover.size.low), number(crossover.size.high)),
+      value);
 }
 
 io::Json json_of(const Crossover& crossover) {
@@ -231,7 +235,7 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
                                          {"grows", grows},
                                          {"way", kWayNames[way]},
                                          {"size", json_of(crossover)}});
-      row.push_back(io::Cell::shown_as(crossover.size.value, shown_crossover(crossover)));
+      row.push_back(crossover_cell(crossover));
     }
     if (!found) continue;
     for (const Measured& point : found->points) {
@@ -400,16 +404,17 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   }
   const std::vector<LayerFamily> families = families_of(bounds.kinds);
   std::vector<io::Column> columns = {{"layer or deck", "what", io::Align::left},
-                                     {"pass", "pass", io::Align::left}};
+                                     {"pass", "pass", io::Align::left, 0}};
   for (const char* grows : {"width", "batch"}) {
     columns.push_back({std::string(grows) + " from", std::string(grows) + "_from"});
     if (!ways) continue;
-    columns.push_back({"with transfers", std::string(grows) + "_with_transfers_from"});
-    columns.push_back({"as a graph", std::string(grows) + "_graph_from"});
+    columns.push_back(
+        {"with transfers", std::string(grows) + "_with_transfers_from", io::Align::right, 3});
+    columns.push_back({"as a graph", std::string(grows) + "_graph_from", io::Align::right, 4});
   }
   columns.push_back({"worst", "smallest_ratio"});
   columns.push_back({"best", "largest_ratio"});
-  columns.push_back({"a doubling of bytes", "per_doubling_of_bytes"});
+  columns.push_back({"a doubling of bytes", "per_doubling_of_bytes", io::Align::right, 2});
   Study study{"crossover",
               "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
               "greater the GPU's advantage",

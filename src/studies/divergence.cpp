@@ -161,11 +161,12 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
                               9.0 * static_cast<double>(bounds.iterations));
   }
   std::vector<io::Column> columns = {{"space", "space", io::Align::left},
-                                     {"neighbours", "arrangement", io::Align::left},
+                                     {"neighbours", "arrangement", io::Align::left, 0},
                                      {"no choice", "times_one_path_straight"}};
   for (const int count : bounds.paths) {
     columns.push_back({fmt::format("{} path{}", count, count == 1 ? "" : "s"),
-                       fmt::format("times_one_path_{}", count)});
+                       fmt::format("times_one_path_{}", count), io::Align::right,
+                       count == bounds.paths.back() ? 1 : 2});
   }
   columns.push_back({"s, 95 %", "waiting_share"});
   Study study{"divergence",

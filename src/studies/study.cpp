@@ -49,7 +49,8 @@ std::string shown(const model::Estimate& estimate, const std::function<std::stri
 
 io::Cell estimate_cell(const model::Estimate& estimate,
                        const std::function<std::string(double)>& show) {
-  return io::Cell::shown_as(estimate.value, shown(estimate, show));
+  return io::Cell::shown_as(estimate.value, shown(estimate, show),
+                            std::isfinite(estimate.value) ? show(estimate.value) : "");
 }
 
 io::Cell bytes_cell(double bytes) {

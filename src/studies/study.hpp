@@ -50,7 +50,7 @@ io::Json to_json(const model::Estimate& estimate);
 /// bound is not known.
 std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show);
 
-/// A cell that shows shown(), with the estimate's value for programs: none if it is not known.
+/// The same as a cell, which is the value alone in csv and json, and in a table that is too wide.
 io::Cell estimate_cell(const model::Estimate& estimate,
                        const std::function<std::string(double)>& show);
 /// A cell of a size in bytes.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every command that the documents and the help print exits as it says there.
+"""Every command that the documents and the help print exits as it says there, and prints 80 columns at most.
 
     RIDGELINE=build/openmp/bin/ridgeline python3 tests/docs/commands_test.py
 
@@ -197,6 +197,8 @@ class Commands(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
+        self.environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+        self.environment.pop("COLUMNS", None)
         (self.folder / "inputs").mkdir()
         for deck in (ROOT / "inputs").glob("*.toml"):
             text = small_deck(deck.read_text(), deck.stem)
@@ -211,8 +213,11 @@ class Commands(unittest.TestCase):
     def run_in_clone(self, arguments, status=0):
         result = subprocess.run([self.program, *arguments], cwd=self.folder, check=False, timeout=120,
                                 capture_output=True, encoding="utf-8", errors="replace",
-                                env={**os.environ, "OMP_WAIT_POLICY": "passive"})
+                                env=self.environment)
         self.assertEqual(result.returncode, status, f"{arguments}: {result.stderr}")
+        if not {"--help", "--json"} & set(arguments):
+            wide = [line for line in result.stdout.splitlines() if len(line) > 80]
+            self.assertEqual(wide, [], f"{arguments} prints more than 80 columns")
         return result
 
     def verb_of(self, arguments):

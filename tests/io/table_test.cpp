@@ -129,6 +129,35 @@ TEST(Table, AbbreviatesTextsWhereKeysAloneAreTooWide) {
             "layer,n\r\nencoder/µblock/attention,12\r\nfc,3\r\n");
 }
 
+TEST(Table, LeavesOutIntervalsBeforeColumns) {
+  Table table({{"name", "a", Align::left}, {"cost", "b"}, {"more", "c"}});
+  table.add_row({"x", Cell::shown_as(1.5, "1.5 (1.2 to 1.9)", "1.5"), 7});
+  table.add_row({"y", Cell::shown_as(2, "2.0", "2.0"), 8});
+  EXPECT_EQ(printed(table, TableFormat::table, 28),
+            "name              cost  more\n"
+            "----  ----------------  ----\n"
+            "x     1.5 (1.2 to 1.9)     7\n"
+            "y                  2.0     8\n");
+  EXPECT_EQ(printed(table, TableFormat::table, 27),
+            "name  cost  more\n"
+            "----  ----  ----\n"
+            "x      1.5     7\n"
+            "y      2.0     8\n"
+            "not shown: intervals;\n"
+            "--wide shows them\n");
+  EXPECT_EQ(printed(table, TableFormat::table, 10),
+            "name  cost\n"
+            "----  ----\n"
+            "x      1.5\n"
+            "y      2.0\n"
+            "not shown:\n"
+            "intervals,\n"
+            "more;\n"
+            "--wide\n"
+            "shows them\n");
+  EXPECT_EQ(printed(table, TableFormat::csv, 10), "a,b,c\r\nx,1.5,7\r\ny,2,8\r\n");
+}
+
 TEST(Table, IsCompleteForProgramsWhateverTheWidth) {
   EXPECT_EQ(printed(ranked(), TableFormat::csv, 10), printed(ranked(), TableFormat::csv));
   EXPECT_EQ(printed(ranked(), TableFormat::json, 10), printed(ranked(), TableFormat::json));

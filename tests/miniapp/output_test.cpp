@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -12,7 +11,7 @@
 #include "io/layout.hpp"
 #include "miniapp/ridgeline.hpp"
 
-// How wide what verbs print is.
+// How wide what verbs print is; tests/docs looks at every verb.
 
 namespace ridgeline::testing {
 namespace {
@@ -133,46 +132,6 @@ TEST_F(Output, OfInfoFitsEightyColumns) {
     if (io::display_width(line) <= 80) continue;
     EXPECT_EQ(line.find(' ', std::min<std::size_t>(26, line.size())), std::string::npos) << line;
   }
-}
-
-class OutputOfVerbs : public CommandLineThatComputes {
- protected:
-  void expect_narrow(const Lines& arguments, int status = 0) const {
-    const CommandResult result = ridgeline(arguments);
-    EXPECT_EQ(result.status, status) << result.err;
-    EXPECT_GT(widest_line(result.out), 20u) << arguments[0];
-    EXPECT_LE(widest_line(result.out), 80u) << result.out;
-  }
-};
-
-TEST_F(OutputOfVerbs, FitsEightyColumns) {
-  expect_narrow({"train", deck, "--output", folder / "out", "--space", host_space()});
-  expect_narrow({"infer", deck, "--checkpoint", checkpoint("out"), "--space", host_space()});
-  // The smallest of a ladder's columns, and the names of levels, do not depend on its length.
-  expect_narrow({"study", "latency", "--quick", "--to", "256KiB"});
-  expect_narrow({"study", "bandwidth", "--quick", "--to", "256KiB"});
-  expect_narrow({"study", "concurrency", "--quick", "--working-set", "1MiB", "--loads", "1,2"});
-  expect_narrow({"study", "dispatch", "--quick", "--to", "64KiB"});
-  expect_narrow({"study", "divergence", "--quick", "--array", "1MiB", "--iterations", "4096"});
-  expect_narrow({"roofline", deck, "--repeats", "1", "--space", host_space(), "--machine",
-                 source_folder() + "/docs/results/h200-16-cores/machine.json"});
-  if (!has_space("openmp")) return;
-  const Lines layers = {"--quick", "--no-decks", "--kinds", "dense,attention"};
-  expect_narrow(Lines{"study", "scaling", "--turns", "1", "--threads", "2"} + layers);
-  expect_narrow(Lines{"study", "crossover", "--machine",
-                      source_folder() + "/docs/results/h200-16-cores/machine.json", "--widths",
-                      "16,32", "--batches", "1,2"} +
-                layers);
-}
-
-TEST_F(OutputOfVerbs, FitsEightyColumnsForTheMachine) {
-  Command command(command_line({"machine", "--quick"}));
-  usleep(1500000);
-  command.send(SIGINT);
-  const CommandResult result = command.wait();
-  EXPECT_EQ(result.status, 75) << result.err;
-  EXPECT_TRUE(contains(result.out, "latency, "));
-  EXPECT_LE(widest_line(result.out), 80u) << result.out;
 }
 
 }  // namespace
