@@ -318,8 +318,8 @@ template <class T>
 Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   Checkpoint<T> checkpoint;
   checkpoint.deck = deck_text();
-  checkpoint.state = state();
   checkpoint.parameters = parameters<T>(plan);
+  checkpoint.state = state();
   if (checkpoint.state.best_epoch) {
     checkpoint.best = std::make_shared<const std::vector<T>>(checkpoint.parameters);
     if (!checkpoint.state.is_at_best()) {
