@@ -227,6 +227,11 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
   const std::string difference =
       machine::machine_difference(machine_file["machine"], measured.json["machine"]);
   if (!difference.empty()) warn(name + " is another machine's file: " + difference);
+  const std::string setting =
+      machine::setting_difference(machine_file["machine"], measured.json["machine"]);
+  if (difference.empty() && !setting.empty()) {
+    warn(name + " was measured in another setting than this run's: " + setting);
+  }
   const model::Ceilings ceilings(machine_file, name, to_string(space),
                                  config::to_string(deck.network.precision),
                                  space == SpaceKind::openmp ? Runtime::host_threads().count : 1);

@@ -200,4 +200,12 @@ std::string machine_difference(const Json& of_file, const Json& here) {
   return words;
 }
 
+std::string setting_difference(const Json& of_file, const Json& here) {
+  std::string words;
+  compare(of_file, here, "threads", "threads", false, words);
+  compare(of_file, here, "bind", "binding", false, words);
+  compare(of_file, here, "transparent_huge_pages", "huge pages", false, words);
+  return words;
+}
+
 }  // namespace ridgeline::machine

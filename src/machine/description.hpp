@@ -35,4 +35,8 @@ io::Json to_json(const Disturbance& disturbance);
 /// `machine` objects; what one of them does not say is not compared.
 std::string machine_difference(const io::Json& of_file, const io::Json& here);
 
+/// Returns what differs in how the host's threads and memory were used on the same machine: number
+/// of threads, binding, kernel's setting of huge pages. Empty if nothing does.
+std::string setting_difference(const io::Json& of_file, const io::Json& here);
+
 }  // namespace ridgeline::machine

@@ -276,10 +276,11 @@ TEST(Hdf5Data, TextsAreNoInputs) {
   io::Hdf5Writer text;
   text.write_text("/train/inputs", "no");
   text.save(folder / "text.h5");
-  EXPECT_EQ(error_of([&] { load(folder / "text.h5"); }),
-            folder / "text.h5" +
-                ": /train/inputs: holds no numbers; values are float32 or float64, tokens integers, "
-                "and images uint8 [n, channels, height, width]");
+  EXPECT_EQ(
+      error_of([&] { load(folder / "text.h5"); }),
+      folder / "text.h5" +
+          ": /train/inputs: holds no numbers; values are float32 or float64, tokens integers, "
+          "and images uint8 [n, channels, height, width]");
 }
 
 TEST(Hdf5Data, OfTheTabularDeckIsStandardised) {

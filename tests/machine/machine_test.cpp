@@ -126,4 +126,17 @@ TEST(Description, DifferencesAreToldInWords) {
   EXPECT_EQ(ridgeline::machine::machine_difference(Json::object(), here), "");
 }
 
+TEST(Description, SettingsThatDifferAreToldInWords) {
+  const Json here = {{"threads", 1}, {"bind", "spread"}, {"transparent_huge_pages", "madvise"}};
+  Json there = here;
+  EXPECT_EQ(ridgeline::machine::setting_difference(there, here), "");
+  there["threads"] = 2;
+  there["bind"] = "none";
+  there["transparent_huge_pages"] = "always";
+  EXPECT_EQ(ridgeline::machine::setting_difference(there, here),
+            "threads: 2 there, 1 here; binding: none there, spread here; huge pages: always there, "
+            "madvise here");
+  EXPECT_EQ(ridgeline::machine::setting_difference(Json::object(), here), "");
+}
+
 }  // namespace

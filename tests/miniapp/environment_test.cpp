@@ -4,7 +4,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "core/processors.hpp"
 #include "miniapp/ridgeline.hpp"
@@ -271,11 +273,8 @@ TEST_F(Environment, APinnedThreadOfAnotherProcessKeepsItsProcessor) {
   const std::vector<int> all = ProcessorMask::of_this_thread().processors();
   if (!has_space("openmp") || all.size() < 2) GTEST_SKIP() << "a build or machine with one thread";
   const std::string first = std::to_string(all[0]);
-  // Over before this test's time is, whatever happens.
   Command other({"/bin/bash", "-c",
-                 "taskset -cp " + first +
-                     " $$ >/dev/null; echo pinned; exec timeout 60 bash -c "
-                     "'while :; do :; done'"});
+                 "taskset -cp " + first + " $$ >/dev/null; echo pinned; while :; do :; done"});
   ASSERT_TRUE(other.wait_until([&] { return contains(other.out(), "pinned"); }));
   CommandOptions pinned;
   pinned.pinned = true;
@@ -292,6 +291,30 @@ TEST_F(Environment, APinnedThreadOfAnotherProcessKeepsItsProcessor) {
                            first + ") and run there"))
       << all_threads.err;
   EXPECT_EQ(record("all").at("machine").at("bind"), "none");
+}
+
+TEST_F(Environment, AFigureThatWasMeasuredWhileDisturbedSaysSo) {
+  // As many processes as there are processors compute beside the run.
+  std::vector<std::unique_ptr<Command>> others;
+  for (std::size_t i = 0; i < ProcessorMask::of_this_thread().processors().size(); ++i) {
+    others.push_back(
+        std::make_unique<Command>(Lines{"/bin/bash", "-c", "echo started; while :; do :; done"}));
+    ASSERT_TRUE(
+        others.back()->wait_until([&] { return contains(others.back()->out(), "started"); }));
+  }
+  CommandOptions options;
+  options.keeps_disturbance = true;
+  // Long enough for windows that are judged.
+  const CommandResult result =
+      train("out", {"--set", "train.epochs=400", "--set", "checkpoint.every_epochs=400"}, options);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.err, "warning: measured while disturbed: ")) << result.err;
+  EXPECT_TRUE(contains(result.out, "figure of merit: ~")) << result.out;
+  EXPECT_TRUE(contains(result.out, ", measured while disturbed\n")) << result.out;
+  const io::Json disturbed = record("out").at("disturbed");
+  EXPECT_EQ(disturbed.at("alarm"), true);
+  EXPECT_FALSE(disturbed.at("reasons").empty());
+  EXPECT_GT(disturbed.at("disturbed_seconds"), 0);
 }
 
 TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {

@@ -18,8 +18,9 @@ struct CommandOptions {
   bool pinned = false;  ///< whether OMP_PROC_BIND stays unset, so that threads are pinned
   std::string folder;   ///< current folder; empty: this program's
   std::optional<std::uint64_t> largest_file;  ///< bytes a file may have (RLIMIT_FSIZE)
-  std::set<int> ignored_signals;              ///< at its start
-  double seconds = 100;                       ///< killed after this long
+  bool keeps_disturbance = false;  ///< whether `err` keeps the warning of a disturbed machine
+  std::set<int> ignored_signals;   ///< at its start
+  double seconds = 100;            ///< killed after this long
 };
 
 /// How a command ended.
@@ -58,6 +59,7 @@ class Command {
   pid_t process_ = -1;
   int out_ = -1, err_ = -1;
   double deadline_;
+  bool keeps_disturbance_;
   bool ended_ = false;
   CommandResult result_;
 };

@@ -1,0 +1,101 @@
+#include "model/explanation.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+// Rooflines made here, whose sentences are known.
+
+namespace {
+
+using ridgeline::Timing;
+using ridgeline::layers::Phase;
+using ridgeline::model::BatchRoofline;
+using ridgeline::model::Bound;
+using ridgeline::model::LayerRecord;
+using ridgeline::model::Roofline;
+
+Timing seconds(double median) { return {median, median, median, 9, median, median, {}}; }
+
+// A record of so many microseconds, of which its ceiling explains a share.
+void add(Roofline& roofline, const char* layer, Phase phase, Bound ceiling, double microseconds,
+         double fraction) {
+  LayerRecord record;
+  record.part.layer = layer;
+  record.part.phase = phase;
+  record.seconds = seconds(1e-6 * microseconds);
+  record.placement.ceiling = ceiling;
+  record.placement.ceiling_seconds = 1e-6 * microseconds * fraction;
+  record.placement.fraction_of_ceiling = fraction;
+  record.placement.bound = fraction < 0.5 ? Bound::overhead : ceiling;
+  roofline.sum_of_records += record.seconds.median;
+  roofline.placement.ceiling_seconds += record.placement.ceiling_seconds;
+  roofline.records.push_back(record);
+  roofline.total = seconds(roofline.sum_of_records);
+  roofline.placement.fraction_of_ceiling =
+      roofline.placement.ceiling_seconds / roofline.sum_of_records;
+}
+
+BatchRoofline small_batch() {
+  BatchRoofline at{1, {}};
+  add(at.roofline, "fc1", Phase::forward, Bound::bandwidth, 7, 0.18);
+  add(at.roofline, "fc2", Phase::forward, Bound::compute, 3, 0.05);
+  at.roofline.empty_seconds = 6e-6;
+  return at;
+}
+
+BatchRoofline large_batch() {
+  BatchRoofline at{64, {}};
+  add(at.roofline, "fc1", Phase::forward, Bound::compute, 60, 0.8);
+  add(at.roofline, "fc2", Phase::forward, Bound::compute, 40, 0.6);
+  at.roofline.empty_seconds = 6e-6;
+  return at;
+}
+
+TEST(Explanation, SaysThatOverheadHoldsANetworkBackAndHowNearItsLayersCome) {
+  EXPECT_EQ(explain({small_batch()}, true),
+            (std::vector<std::string>{
+                "the step's time is 100 % overhead bound; its ceilings explain 14 % of it",
+                "no layer reaches 20 % of any ceiling",
+                "with kernels that do nothing the step takes 6.00 µs, 60 % of its time: launching "
+                "them is what the overhead is"}));
+}
+
+TEST(Explanation, SaysIfTheOverheadIsNotThatOfLaunching) {
+  BatchRoofline at = small_batch();
+  at.roofline.empty_seconds = 1e-6;
+  EXPECT_EQ(explain({at}, false).back(),
+            "with kernels that do nothing the inference takes 1.00 µs, 10 % of its time: most of "
+            "the overhead is in the kernels themselves");
+}
+
+TEST(Explanation, NamesWhatTakesMostWhereCeilingsBind) {
+  const auto sentences = explain({large_batch()}, true);
+  ASSERT_EQ(sentences.size(), 2u);
+  EXPECT_EQ(sentences[0],
+            "the step's time is 100 % compute bound; its ceilings explain 72 % of it");
+  EXPECT_EQ(sentences[1], "fc1 forward takes most, 60 %, at 80 % of its compute ceiling");
+}
+
+TEST(Explanation, OfSeveralBatchesSaysFromWhichOneOnLayersAreBound) {
+  BatchRoofline between = large_batch();
+  between.batch = 8;
+  between.roofline.records[1].placement.bound = Bound::overhead;
+  const auto sentences = explain({small_batch(), between, large_batch()}, true);
+  const auto has = [&](const std::string& text) {
+    return std::find(sentences.begin(), sentences.end(), text) != sentences.end();
+  };
+  EXPECT_TRUE(has("at batch 1 no layer reaches 20 % of any ceiling"));
+  EXPECT_TRUE(has("from batch 8 on fc1 forward is bound by arithmetic"));
+  EXPECT_TRUE(has("from batch 64 on fc2 forward is bound by arithmetic"));
+}
+
+TEST(Explanation, LayersThatTakeNextToNothingAreLeftOut) {
+  BatchRoofline at = large_batch();
+  add(at.roofline, "view", Phase::forward, Bound::latency, 0.1, 0.99);
+  for (const std::string& sentence : explain({at}, true)) {
+    EXPECT_EQ(sentence.find("view"), std::string::npos) << sentence;
+  }
+}
+
+}  // namespace
