@@ -8,7 +8,7 @@ find the slower kernel.
 
     tests/peers/compare_trials.py --build build/openmp [--trials 20] [--keep FOLDER]
 
-takes about eight minutes on two cores. It needs no module of Python's.
+takes about six minutes on two cores. It needs no module of Python's.
 """
 import argparse
 import json
