@@ -55,12 +55,24 @@ double best_seconds(const Node& node) {
 }  // namespace
 
 std::string to_string(Bound bound) {
-  return bound == Bound::compute ? "compute" : bound == Bound::bandwidth ? "bandwidth" : "latency";
+  switch (bound) {
+    case Bound::compute:
+      return "compute";
+    case Bound::bandwidth:
+      return "bandwidth";
+    case Bound::latency:
+      return "latency";
+    default:
+      return "unknown";
+  }
 }
 
 Ceilings::Ceilings(const Json& file, const std::string& name, const std::string& space,
-                   const std::string& precision) {
+                   const std::string& precision)
+    : precision_(precision) {
   const Node root{file, name + ":"};
+  const auto measured = file.find("measured");
+  const bool from_sheet = measured != file.end() && *measured == false;
   if (file.contains("complete") && file["complete"] == false) {
     throw RequestError(name + ": is incomplete, since measuring was stopped; measure the machine " +
                        "anew with `ridgeline machine`");
@@ -70,10 +82,13 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
   const Node here =
       child(spaces, space, "measure it with `ridgeline machine --space " + space + "`");
 
-  peak_flops_ = 1e9 * positive(child(child(here, "peak_gflops"), precision));
+  const Node peaks = child(here, "peak_gflops");
+  if (!from_sheet || peaks.json.contains(precision)) {
+    peak_flops_ = 1e9 * positive(child(peaks, precision));
+  }
 
   const Node bandwidth = child(here, "bandwidth");
-  if (!bandwidth.json.is_array() || bandwidth.json.empty()) {
+  if (!bandwidth.json.is_array() || (bandwidth.json.empty() && !from_sheet)) {
     throw RequestError(bandwidth.path + " must be a list of measured points");
   }
   // With all threads: as many as the point with the most.
@@ -112,7 +127,14 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
     curves_.push_back(std::move(curve));
   }
 
+  if (from_sheet && bandwidth.json.size() == 1) {
+    least_known_set_ = std::exp(curves_.front().log_bytes.front());
+  }
+
   const Node dispatch = child(here, "dispatch");
+  read_transfers(here.json, here.path);
+  has_dispatch_ = !from_sheet || dispatch.json.contains("empty_kernel");
+  if (!has_dispatch_) return;
   dispatch_seconds_ = best_seconds(child(dispatch, "empty_kernel"));
   // A device has no kernels on the calling thread, and not every team can have a barrier.
   single_dispatch_seconds_ = dispatch.json.contains("single_thread_kernel")
@@ -120,11 +142,33 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
                                  : dispatch_seconds_;
   barrier_seconds_ =
       dispatch.json.contains("team_barrier") ? best_seconds(child(dispatch, "team_barrier")) : 0;
-  read_transfers(here.json, here.path);
+}
+
+std::vector<std::string> Ceilings::absent() const {
+  std::vector<std::string> names;
+  if (peak_flops_ == 0) names.push_back("peak_gflops." + precision_);
+  if (curves_.empty()) names.push_back("bandwidth");
+  if (least_known_set_ > 0) names.push_back("cache bandwidth");
+  if (!has_dispatch_) names.push_back("dispatch");
+  return names;
+}
+
+Ceilings Ceilings::with_dispatch(const DispatchSeconds& seconds) const {
+  Ceilings ceilings = *this;
+  if (has_dispatch_) return ceilings;
+  ceilings.has_dispatch_ = true;
+  ceilings.dispatch_seconds_ = seconds.kernel;
+  ceilings.single_dispatch_seconds_ = seconds.single;
+  ceilings.barrier_seconds_ = seconds.barrier;
+  return ceilings;
 }
 
 void Ceilings::read_transfers(const Json& space, const std::string& path) {
   const auto transfer = space.find("transfer");
+  const auto link = space.find("link_gbytes_per_second");
+  if (link != space.end() && !link->is_null()) {
+    link_ = 1e9 * positive({*link, path + ".link_gbytes_per_second"});
+  }
   if (transfer == space.end()) return;
   if (!transfer->is_array())
     throw RequestError(path + ".transfer must be a list of measured points");
@@ -144,6 +188,7 @@ void Ceilings::read_transfers(const Json& space, const std::string& path) {
 }
 
 double Ceilings::transfer_seconds(double bytes_to_space, double bytes_to_host) const {
+  if (link_ > 0) return (bytes_to_space + bytes_to_host) / link_;
   double seconds = 0;
   if (to_space_ && bytes_to_space > 0) seconds += to_space_->at(bytes_to_space);
   if (to_host_ && bytes_to_host > 0) seconds += to_host_->at(bytes_to_host);
@@ -168,8 +213,10 @@ double Ceilings::bandwidth(double working_set_bytes) const {
 
 Placement Ceilings::place(const Work& work) const {
   Placement placement;
-  placement.compute_seconds = work.flops / peak_flops_;
-  placement.bandwidth_seconds = work.bytes / bandwidth(work.working_set_bytes);
+  if (peak_flops_ > 0) placement.compute_seconds = work.flops / peak_flops_;
+  if (!curves_.empty()) {
+    placement.bandwidth_seconds = work.bytes / bandwidth(work.working_set_bytes);
+  }
   placement.latency_seconds = work.parallel_dispatches * dispatch_seconds_ +
                               work.single_dispatches * single_dispatch_seconds_ +
                               work.barriers * barrier_seconds_;
@@ -182,6 +229,12 @@ Placement Ceilings::place(const Work& work) const {
   if (placement.compute_seconds > placement.ceiling_seconds) {
     placement.ceiling_seconds = placement.compute_seconds;
     placement.bound = Bound::compute;
+  }
+  const bool dispatches = work.parallel_dispatches + work.single_dispatches + work.barriers > 0;
+  if ((peak_flops_ == 0 && work.flops > 0) || (curves_.empty() && work.bytes > 0) ||
+      (work.bytes > 0 && work.working_set_bytes < 0.999 * least_known_set_) ||
+      (!has_dispatch_ && dispatches)) {
+    placement.bound = Bound::unknown;
   }
   placement.intensity = work.bytes > 0 ? work.flops / work.bytes : 0;
   if (work.seconds > 0) {

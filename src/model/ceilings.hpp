@@ -21,7 +21,12 @@ struct Work {
 };
 
 /// Which ceiling is the lowest.
-enum class Bound { latency, bandwidth, compute };
+enum class Bound {
+  latency,
+  bandwidth,
+  compute,
+  unknown,  ///< a quantity that the work needs is absent from the data sheet: null in files
+};
 std::string to_string(Bound bound);
 
 /// Work placed under the ceilings.
@@ -29,7 +34,8 @@ struct Placement {
   double compute_seconds = 0;    ///< flops / peak
   double bandwidth_seconds = 0;  ///< bytes / bandwidth at that working set
   double latency_seconds = 0;    ///< dispatches and barriers
-  double ceiling_seconds = 0;    ///< the largest of the three: the fastest that the ceilings allow
+  double ceiling_seconds = 0;    ///< the largest of the three: the fastest that the ceilings allow;
+                                 ///< what is absent from a data sheet adds nothing
   Bound bound = Bound::latency;  ///< which of the three that is
   double fraction_of_ceiling = 0;  ///< ceiling_seconds / seconds; 0 where nothing was measured
   double gflops = 0;               ///< reached, GFLOP/s
@@ -39,13 +45,27 @@ struct Placement {
   bool above_roof = false;
 };
 
+/// Seconds of a kernel launched back to back, of one that a host space runs on the calling thread
+/// alone, and of a barrier between the threads of a team.
+struct DispatchSeconds {
+  double kernel = 0, single = 0, barrier = 0;
+};
+
 /// The measured ceilings of one space for one precision, read from a `ridgeline-machine` file.
 class Ceilings {
  public:
   /// `file` is the whole file, `name` what errors call it. Throws RequestError where the file lacks
-  /// the space, the precision or a quantity, and says what it has.
+  /// the space, the precision or a quantity, and says what it has. A file from a data sheet
+  /// (`measured` is false) may lack quantities; see absent().
   Ceilings(const io::Json& file, const std::string& name, const std::string& space,
            const std::string& precision);
+
+  /// Returns which of "peak_gflops.PRECISION", "bandwidth", "cache bandwidth" and "dispatch" a data
+  /// sheet does not say. Without that of a cache, memory's stands for every working set.
+  std::vector<std::string> absent() const;
+
+  /// Returns the same ceilings with a cost of dispatch, where the data sheet has none.
+  Ceilings with_dispatch(const DispatchSeconds& seconds) const;
 
   /// Best rate of fused multiply-adds with all threads, FLOP/s.
   double peak_flops() const { return peak_flops_; }
@@ -77,7 +97,11 @@ class Ceilings {
 
   void read_transfers(const io::Json& space, const std::string& path);
 
-  double peak_flops_ = 0;
+  std::string precision_;
+  double peak_flops_ = 0;       ///< 0: absent
+  bool has_dispatch_ = true;    ///< false: absent; the costs are then 0
+  double least_known_set_ = 0;  ///< bytes: the bandwidth of smaller sets is absent
+  double link_ = 0;             ///< bytes a second each way, from a data sheet; 0: absent
   double dispatch_seconds_ = 0, single_dispatch_seconds_ = 0, barrier_seconds_ = 0;
   std::vector<Curve> curves_;
   std::optional<LaunchCost> to_space_, to_host_;

@@ -47,7 +47,8 @@ io::Json placed(const layers::Counts& counts, const Timing& seconds, const Place
   json["seconds"] = seconds;
   json["gflops_per_second"] = placement.gflops;
   json["gbytes_per_second"] = placement.gbytes_per_second;
-  json["bound"] = to_string(placement.bound);
+  json["bound"] =
+      placement.bound == Bound::unknown ? io::Json() : io::Json(to_string(placement.bound));
   json["ceiling_seconds"] = placement.ceiling_seconds;
   json["fraction_of_ceiling"] = placement.fraction_of_ceiling;
   json["above_roof"] = placement.above_roof;
