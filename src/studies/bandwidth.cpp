@@ -201,19 +201,22 @@ std::string tell_saturating_threads(const std::vector<int>& counts,
                                     const std::vector<double>& rates) {
   const double most = *std::max_element(rates.begin(), rates.end());
   const model::Estimate threads = saturating_threads(counts, rates);
+  const auto reach = [](int count) {
+    return count == 1 ? std::string("one reaches") : fmt::format("{} reach", count);
+  };
   if (!threads.reached()) {
     return fmt::format(
-        "memory is not saturated by fewer than the {} threads measured: {} reach {:.1f} GB/s, all "
-        "of them {:.1f}",
-        counts.back(), counts[counts.size() - 2], rates[rates.size() - 2], rates.back());
+        "memory is not saturated by fewer than the {} threads measured: {} {:.1f} GB/s, all of "
+        "them {:.1f}",
+        counts.back(), reach(counts[counts.size() - 2]), rates[rates.size() - 2], rates.back());
   }
   if (threads.value == counts.front()) {
     return fmt::format(
-        "more threads bring no more from memory: {} of {} reach {:.1f} of {:.1f} GB/s",
-        counts.front(), counts.back(), rates.front(), most);
+        "more threads bring no more from memory: of {} threads {} {:.1f} of {:.1f} GB/s",
+        counts.back(), reach(counts.front()), rates.front(), most);
   }
-  return fmt::format("{:g} of {} threads saturate memory, at {:.1f} GB/s; {} reach {:.1f}",
-                     threads.value, counts.back(), most, counts.front(), rates.front());
+  return fmt::format("{:g} of {} threads saturate memory, at {:.1f} GB/s; {} {:.1f}", threads.value,
+                     counts.back(), most, reach(counts.front()), rates.front());
 }
 
 Study study_bandwidth(BandwidthBounds bounds, const Control& control) {

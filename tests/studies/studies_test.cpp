@@ -130,12 +130,12 @@ TEST_F(Studies, SaturatingThreadsAreTheFewestThatNearlyReachTheBest) {
 
 TEST_F(Studies, SentencesNameNoNumberThatWasNotMeasured) {
   EXPECT_EQ(tell_saturating_threads({1, 2, 4, 8}, {10, 19, 29, 30}),
-            "4 of 8 threads saturate memory, at 30.0 GB/s; 1 reach 10.0");
+            "4 of 8 threads saturate memory, at 30.0 GB/s; one reaches 10.0");
   EXPECT_EQ(tell_saturating_threads({1, 2, 4}, {10, 20, 39}),
             "memory is not saturated by fewer than the 4 threads measured: 2 reach 20.0 GB/s, all "
             "of them 39.0");
   EXPECT_EQ(tell_saturating_threads({1, 2}, {10, 10.1}),
-            "more threads bring no more from memory: 1 of 2 reach 10.0 of 10.1 GB/s");
+            "more threads bring no more from memory: of 2 threads one reaches 10.0 of 10.1 GB/s");
 
   const std::vector<double> loads = {1, 2, 4, 8, 16, 32, 64};
   const auto told = [&](const std::vector<double>& rates) {
