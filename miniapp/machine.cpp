@@ -9,6 +9,7 @@
 #include "io/file.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
+#include "machine/datasheet.hpp"
 #include "machine/pages.hpp"
 #include "progress.hpp"
 #include "session.hpp"
@@ -264,6 +265,19 @@ Status run_machine(const MachineRequest& request) {
   return stopped_incomplete();
 }
 
+Status run_datasheet(const MachineRequest& request) {
+  const io::Json file = machine::from_datasheet(request.datasheet);
+  if (request.output.empty()) {
+    print(io::to_text(file));
+    return Status::done;
+  }
+  io::RunFiles files;
+  add_output("--output", request.output, "choose another --output", files);
+  io::write_json(request.output, file);
+  note("written to " + request.output + "; nothing was measured");
+  return Status::done;
+}
+
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb = app.add_subcommand(
       "machine", "Measures this machine's ceilings: latency, bandwidth, arithmetic, dispatch");
@@ -274,11 +288,25 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
       ->capture_default_str();
   verb->add_flag("--quick", request->quick,
                  "Within 25 s rather than 150: smaller sets, fewer points");
-  verb->footer("Example:\n  ridgeline machine --output machine.json");
+  CLI::Option* sheet = verb->add_option(
+      "--from-datasheet", request->datasheet,
+      "Measure nothing: describe another machine by its data sheet (repeatable; keys below)");
+  sheet->type_name("KEY=VALUE,...")->take_all();
+  for (const char* other : {"--space", "--quick"}) sheet->excludes(verb->get_option(other));
+  std::string keys;
+  for (const machine::DatasheetKey& key : machine::datasheet_keys()) {
+    keys += fmt::format("  {:16}{:9}{}\n", key.name, key.unit, key.what);
+  }
+  verb->footer(
+      "Example:\n  ridgeline machine --output machine.json\n"
+      "Keys of --from-datasheet, plain numbers without suffix:\n" +
+      keys +
+      "Example:\n  ridgeline machine --output gpu.json --from-datasheet \\\n"
+      "    name=H100,kind=gpu,peak32=67e3,bandwidth=3350 --from-datasheet \"source=data sheet\"");
   verb->callback([=, &common, &action] {
     action = [=, &common] {
       request->common = common;
-      return run_machine(*request);
+      return request->datasheet.empty() ? run_machine(*request) : run_datasheet(*request);
     };
   });
 }

@@ -227,7 +227,7 @@ std::pair<SpaceKind, SpaceKind> two_spaces(const std::vector<SpaceKind>& spaces,
 // The space of a machine file that stands for that machine: its device, or else all its cores.
 std::string widest_space(const io::Json& machine, const std::string& file) {
   const auto spaces = machine.find("spaces");
-  for (const char* name : {"cuda", "openmp", "serial"}) {
+  for (const char* name : {"cuda", "hip", "openmp", "serial"}) {
     if (spaces != machine.end() && spaces->contains(name)) return name;
   }
   throw RequestError(file + ": has no spaces; measure the machine with `ridgeline machine`");
@@ -245,7 +245,7 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
       "--spaces", *spaces, "The two spaces, such as openmp,cuda (default: the build's last two)");
   study
       ->add_option("--machine", *machine_file,
-                   "A machine file whose ceilings stand for the second space")
+                   "A machine file that stands for the second space: at best, and as expected")
       ->excludes(two);
   add_kinds(*study, bounds->kinds);
   study->add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")

@@ -94,6 +94,17 @@ def value_of(estimate):
     return math.nan if value is None else value
 
 
+def shown_value(estimate, show):
+    """An estimate's value in words; its bound where the value was not reached."""
+    value, estimate = value_of(estimate), estimate or {}
+    if not math.isnan(value):
+        return show(value)
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is not None and high is not None:
+        return f"{show(low)} to {show(high)}"
+    return f"> {show(low)}" if low is not None else f"< {show(high)}" if high is not None else "?"
+
+
 def distinct(values):
     """Every value once, in the order of the first."""
     return list(dict.fromkeys(values))
@@ -272,6 +283,8 @@ def draw_latency_levels(axes, levels, largest, colour, below):
         capacity = value_of(level["capacity_bytes"])
         begin, end = level["from_bytes"], largest if math.isnan(capacity) else capacity
         seconds = value_of(level["seconds_per_load"])
+        if math.isnan(seconds):
+            continue  # the curve still rises there
         axes.plot([begin, end], [1e9 * seconds] * 2, color=colour, linewidth=5, alpha=0.4,
                   solid_capstyle="butt")
         size = "beyond" if math.isnan(capacity) else f"to {show_bytes(capacity)}"
@@ -354,6 +367,8 @@ def draw_bandwidth_levels(axes, study, look):
             capacity = value_of(level["capacity_bytes"])
             begin, end = level["from_bytes"], largest if math.isnan(capacity) else capacity
             rate = value_of(level["triad_gbytes_per_second"])
+            if math.isnan(rate):
+                continue  # the curve still falls there
             axes.plot([begin, end], [rate, rate], color=colour, linewidth=5, alpha=0.35,
                       solid_capstyle="butt")
             # A curve falls where a level ends: there is room above its end.
@@ -382,8 +397,8 @@ def draw_concurrency(study):
         for fit in study["fit"].get("saturation") or []:
             if fit["space"] == space and (space != "host" or fit["threads"] == threads):
                 draw_saturation(axes, fit, points[0]["bytes_per_load"], loads, colour)
-                label += (f": {show(value_of(fit['loads_in_flight']))} loads,"
-                          f" {show(1e-9 * value_of(fit['bytes_per_second']))} GB/s")
+                label += (f": {shown_value(fit['loads_in_flight'], show)} loads,"
+                          f" {shown_value(fit['bytes_per_second'], lambda b: show(1e-9 * b))} GB/s")
         axes.plot(loads, rates, color=colour, marker=marker, linestyle="none", label=label)
     draw_little(axes, study, chains, look)
     counts = [point["loads_in_flight"] for point in chains] or [1]
@@ -405,6 +420,8 @@ def draw_concurrency(study):
 def draw_saturation(axes, fit, bytes_a_load, loads, colour):
     latency, most = value_of(fit["latency_seconds"]), value_of(fit["bytes_per_second"])
     q, knee = fit["sharpness"], value_of(fit["loads_in_flight"])
+    if any(math.isnan(value) for value in (latency, most, knee)):
+        return  # not reached: there is no curve to state
     n = numpy.geomspace(loads[0], max(loads[-1], knee), 100)
     axes.plot(n, 1e-9 * most / ((latency * most / (n * bytes_a_load)) ** q + 1) ** (1 / q), color=colour)
     axes.plot(knee, 1e-9 * most, color=colour, marker="D", markersize=7, **HOLLOW)
@@ -491,6 +508,8 @@ def draw_growth(axes, points, fit, space):
     half, a = value_of(fit["half_rate_bytes"]), value_of(fit["a_seconds"])
     sizes = numpy.geomspace(points[0]["bytes"], fit["fitted_up_to_bytes"], 60)
     rate = 1e-9 * value_of(fit["b_bytes_per_second"])
+    if any(math.isnan(value) for value in (half, a, rate)):
+        return  # not reached: there is no curve to state
     axes.plot(sizes, cost(fit, sizes), color=colour,
               label=f"{show_seconds(a)} + V / {show(rate)} GB/s: half at {show_bytes(half)}")
     axes.plot(half, 2 * a, color=colour, marker="D", markersize=7, **HOLLOW)
@@ -656,7 +675,7 @@ def crossover_note(study, what, of_pass):
         if (each["what"], each["pass"], each["way"]) != (what, of_pass, "eager"):
             continue
         kind, grows = each["size"]["kind"], each["grows"]
-        from_size = f"from {grows} {value_of(each['size']):g}"
+        from_size = f"from {grows} {shown_value(each['size'], '{:g}'.format)}"
         notes.append({"always": f"at any {grows}", "never": f"at no {grows}"}.get(kind, from_size))
     return f"wins {', '.join(notes)}" if notes else ""
 

@@ -164,6 +164,7 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
     }
   }
   all_.curves = curves_of<Curve>(points, all_.threads);
+  if (from_sheet && points.size() == 1) least_known_set_ = points.front().bytes;
   if (counts.count(1) == 0) return;
   one_.emplace();
   one_->threads = 1;
@@ -249,15 +250,18 @@ std::vector<std::string> Ceilings::absent() const {
   std::vector<std::string> names;
   if (all_.peak_flops == 0) names.push_back("peak_gflops." + precision_);
   if (all_.curves.empty()) names.push_back("bandwidth");
+  if (least_known_set_ > 0) names.push_back("cache bandwidth");
   if (!has_dispatch_) names.push_back("dispatch");
   return names;
 }
 
-Ceilings Ceilings::with_dispatch(double seconds) const {
+Ceilings Ceilings::with_dispatch(const DispatchSeconds& seconds) const {
   Ceilings ceilings = *this;
   if (has_dispatch_) return ceilings;
   ceilings.has_dispatch_ = true;
-  ceilings.all_.dispatch_seconds = ceilings.all_.single_dispatch_seconds = seconds;
+  ceilings.all_.dispatch_seconds = seconds.kernel;
+  ceilings.all_.single_dispatch_seconds = seconds.single;
+  ceilings.all_.barrier_seconds = seconds.barrier;
   return ceilings;
 }
 
@@ -354,6 +358,7 @@ Placement Ceilings::place(const Work& work) const {
   }
   const bool dispatches = work.parallel_dispatches + work.single_dispatches + work.barriers > 0;
   if ((set.peak_flops == 0 && work.flops > 0) || (set.curves.empty() && work.bytes > 0) ||
+      (work.bytes > 0 && work.working_set_bytes < 0.999 * least_known_set_) ||
       (!has_dispatch_ && dispatches)) {
     placement.ceiling = Bound::unknown;
   }

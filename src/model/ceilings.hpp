@@ -58,6 +58,11 @@ struct Placement {
 
 /// Work that its largest ceiling explains less of than this share is bound by overhead.
 inline constexpr double kLeastExplained = 0.5;
+/// Seconds of a kernel launched back to back, of one that a host space runs on the calling thread
+/// alone, and of a barrier between the threads of a team.
+struct DispatchSeconds {
+  double kernel = 0, single = 0, barrier = 0;
+};
 
 /// The measured ceilings of one space for one precision, read from a `ridgeline-machine` file.
 ///
@@ -80,12 +85,12 @@ class Ceilings {
   /// Returns, a sentence each, what of the ceilings was not measured with the threads wanted.
   const std::vector<std::string>& notes() const { return notes_; }
 
-  /// Returns which of "peak_gflops.PRECISION", "bandwidth" and "dispatch" a data sheet does not
-  /// say.
+  /// Returns which of "peak_gflops.PRECISION", "bandwidth", "cache bandwidth" and "dispatch" a data
+  /// sheet does not say. Without that of a cache, memory's stands for every working set.
   std::vector<std::string> absent() const;
 
   /// Returns the same ceilings with a cost of dispatch, where the data sheet has none.
-  Ceilings with_dispatch(double seconds) const;
+  Ceilings with_dispatch(const DispatchSeconds& seconds) const;
 
   /// Best rate of fused multiply-adds with all threads, FLOP/s.
   double peak_flops() const { return all_.peak_flops; }
@@ -135,8 +140,9 @@ class Ceilings {
   void read_transfers(const io::Json& space, const std::string& path);
 
   std::string precision_;
-  bool has_dispatch_ = true;  ///< false: absent; the costs are then 0
-  double link_ = 0;           ///< bytes a second each way, from a data sheet; 0: absent
+  bool has_dispatch_ = true;    ///< false: absent; the costs are then 0
+  double link_ = 0;             ///< bytes a second each way, from a data sheet; 0: absent
+  double least_known_set_ = 0;  ///< bytes: the bandwidth of smaller sets is absent
   Set all_;
   std::optional<Set> one_;  ///< a host's one thread, if the file has it and `all_` is of more
   std::vector<std::string> notes_;

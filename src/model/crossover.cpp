@@ -6,6 +6,7 @@
 
 #include "core/random.hpp"
 #include "core/seconds.hpp"
+#include "model/measured_range.hpp"
 
 namespace ridgeline::model {
 namespace {
@@ -58,6 +59,7 @@ Crossover find_crossover(const std::vector<SizePoint>& points, int resamples, st
                : found[static_cast<std::size_t>(q * static_cast<double>(found.size() - 1))];
   };
   crossover.size = {size_at(first), size_at(quantile(0.025)), size_at(quantile(0.975))};
+  if (count > 0) crossover.size = stated(crossover.size, {points[0].size, points[count - 1].size});
   return crossover;
 }
 
@@ -67,17 +69,19 @@ std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
   const auto [least, most] = std::minmax_element(bytes.begin(), bytes.end());
   if (*most < kLeastGrowth * *least) return std::nullopt;
   const auto fit =
-      least_squares({0, 0}, bytes.size(), [&](const std::vector<double>& p, std::size_t i) {
+      robust_least_squares({0, 0}, bytes.size(), [&](const std::vector<double>& p, std::size_t i) {
         return std::log2(ratios[i]) - p[0] - p[1] * (std::log2(bytes[i]) - 20);
       });
   if (!fit) return std::nullopt;
-  Advantage advantage{fit->positive([](const std::vector<double>& p) { return std::exp2(p[1]); }),
-                      {},
-                      fit->residual_deviation()};
-  const Estimate even =
-      fit->positive([](const std::vector<double>& p) { return std::exp2(20 - p[0] / p[1]); });
-  const bool grows = advantage.per_doubling.low > 1 || advantage.per_doubling.high < 1;
-  if (grows && even.value >= *least && even.value <= *most) advantage.break_even = even;
+  const Estimate growth =
+      fit->positive([](const std::vector<double>& p) { return std::exp2(p[1]); });
+  Advantage advantage{
+      stated(growth, {}), {std::nan(""), -kInfinity, kInfinity}, fit->residual_deviation()};
+  if (growth.low > 1 || growth.high < 1) {
+    advantage.break_even = stated(
+        fit->positive([](const std::vector<double>& p) { return std::exp2(20 - p[0] / p[1]); }),
+        {*least, *most});
+  }
   return advantage;
 }
 

@@ -24,7 +24,8 @@ struct Crossover {
   };
   Kind kind = Kind::never;
   /// The smallest size measured from which the second wins at every larger one (GPU-BLOB's
-  /// definition); infinite for never. The interval is of 95 % of bootstrap resamples of the turns.
+  /// definition). The interval is of 95 % of bootstrap resamples of the turns. Not reached() for
+  /// never, whose lower bound is the largest size at most, and where stated() does not state it.
   Estimate size;
 };
 
@@ -45,17 +46,17 @@ Crossover find_crossover(const std::vector<SizePoint>& points, int resamples = 1
 /// How an advantage grows with the bytes that an operation touches.
 struct Advantage {
   Estimate per_doubling;  ///< factor by which the ratio grows when the bytes double
-  /// Bytes at which the ratio is 1: nothing where the ratio may not grow at all (the interval of
-  /// `per_doubling` holds 1), or where that lies outside the bytes measured.
-  std::optional<Estimate> break_even;
+  /// Bytes at which the ratio is 1. Not reached() where that lies outside the bytes measured, and
+  /// without bounds where the ratio may not grow at all (the interval of `per_doubling` holds 1).
+  Estimate break_even;
   double residual_deviation;
 };
 
 /// Bytes have to grow by this factor before anything is said of how an advantage grows with them.
 inline constexpr double kLeastGrowth = 4;
 
-/// Fits log ratio = p + q log bytes. Nothing where there are fewer than three points, or where the
-/// bytes hardly grow.
+/// Fits log ratio = p + q log bytes, whatever a few disturbed points say. Nothing where there are
+/// fewer than three points, or where the bytes hardly grow.
 std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
                                        const std::vector<double>& ratios);
 

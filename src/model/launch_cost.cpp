@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "core/seconds.hpp"
+#include "model/measured_range.hpp"
 
 namespace ridgeline::model {
-
 std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
                                           const std::vector<double>& seconds) {
   const std::size_t n = bytes.size();
@@ -18,15 +18,27 @@ std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
   // Times that do not grow say only that the rate is higher: it ends somewhere.
   constexpr double kHighest = 37;  // of the logarithm of bytes a second
   const auto b = [=](const std::vector<double>& p) { return std::exp(std::min(p[1], kHighest)); };
-  const auto fit =
-      least_squares({std::log(*std::min_element(seconds.begin(), seconds.end())), std::log(rate)},
-                    n, [&](const std::vector<double>& p, std::size_t i) {
-                      return std::log(seconds[i] / (a(p) + bytes[i] / b(p)));
-                    });
+  const auto fit = robust_least_squares(
+      {std::log(*std::min_element(seconds.begin(), seconds.end())), std::log(rate)}, n,
+      [&](const std::vector<double>& p, std::size_t i) {
+        return std::log(seconds[i] / (a(p) + bytes[i] / b(p)));
+      });
   if (!fit) return std::nullopt;
-  return LaunchCost{fit->positive(a), fit->positive(b),
-                    fit->positive([&](const std::vector<double>& p) { return a(p) * b(p); }),
-                    fit->residual_deviation()};
+  Estimate half = fit->positive([&](const std::vector<double>& p) { return a(p) * b(p); });
+  const Estimate cost = fit->positive(a), flow = fit->positive(b);
+  double fastest = 0;
+  for (std::size_t i = 0; i < n; ++i) fastest = std::max(fastest, bytes[i] / seconds[i]);
+  // a b, with a b that is more than the fastest.
+  if (half.value > bytes.back()) half.low = std::max(half.low, cost.value * fastest);
+  const bool shows_cost = half.value >= bytes.front() && is_bounded(cost);
+  const bool shows_rate = half.value <= bytes.back() && is_bounded(flow);
+  return LaunchCost{
+      shows_cost ? cost : below_range(*std::min_element(seconds.begin(), seconds.end())),
+      shows_rate ? flow : beyond_range(fastest),
+      stated(half, {bytes.front(), bytes.back()}),
+      fit->residual_deviation(),
+      a(fit->parameters()),
+      b(fit->parameters())};
 }
 
 double measured_half_rate(const std::vector<double>& bytes, const std::vector<double>& seconds) {

@@ -10,17 +10,23 @@ namespace ridgeline::model {
 /// T(V) = a + V / b: what a call costs whatever its size, and the rate at which it then goes on
 /// (the form of Hockney's r∞ and n½, "Performance parameters and benchmarking of supercomputers",
 /// Parallel Computing 17, 1991).
+///
+/// What the sizes measured do not show is not reached(): b where n½ lies beyond the largest, a
+/// where it lies below the smallest.
 struct LaunchCost {
   Estimate seconds;           ///< a
   Estimate bytes_per_second;  ///< b
   Estimate half_rate_bytes;   ///< n½ = a · b: half of the rate is reached there
   double residual_deviation;  ///< relative, of a point
 
-  double at(double bytes) const { return seconds.value + bytes / bytes_per_second.value; }
+  /// Returns the fitted T(V); to be asked between the sizes measured.
+  double at(double bytes) const { return fitted_seconds + bytes / fitted_rate; }
+
+  double fitted_seconds, fitted_rate;  ///< the line's a and b, reached or not
 };
 
-/// Fits T(V) to seconds of calls of `bytes` (increasing, all positive) with equal relative errors.
-/// Nothing where there are fewer than three points.
+/// Fits T(V) to seconds of calls of `bytes` (increasing, all positive) with equal relative errors,
+/// whatever a few disturbed points say. Nothing where there are fewer than three points.
 std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
                                           const std::vector<double>& seconds);
 

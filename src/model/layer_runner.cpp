@@ -87,14 +87,33 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance, const layers::LayerPla
 }
 
 template <class Space, class T>
-void LayerRunner<Space, T>::run() {
-  const Matrix<Space, const T> x(x_.data(), batch_, in_);
-  const Matrix<Space, T> y(y_.data(), batch_, out_);
+void LayerRunner<Space, T>::forward() {
   layer_->forward(instance_, pass_ == Pass::both ? layers::Mode::training : layers::Mode::inference,
-                  x, y);
-  if (pass_ == Pass::forward) return;
-  layer_->backward(instance_, x, y, Matrix<Space, const T>(dy_.data(), batch_, out_),
+                  Matrix<Space, const T>(x_.data(), batch_, in_),
+                  Matrix<Space, T>(y_.data(), batch_, out_));
+}
+
+template <class Space, class T>
+void LayerRunner<Space, T>::backward() {
+  layer_->backward(instance_, Matrix<Space, const T>(x_.data(), batch_, in_),
+                   Matrix<Space, T>(y_.data(), batch_, out_),
+                   Matrix<Space, const T>(dy_.data(), batch_, out_),
                    dx_.size() > 0 ? Matrix<Space, T>(dx_.data(), batch_, in_) : Matrix<Space, T>());
+}
+
+template <class Space, class T>
+void LayerRunner<Space, T>::run() {
+  forward();
+  if (pass_ == Pass::both) backward();
+}
+
+template <class Space, class T>
+std::pair<LaunchCount, LaunchCount> LayerRunner<Space, T>::count_launches() {
+  const LaunchCount before = launch_count;
+  forward();
+  const LaunchCount between = launch_count;
+  if (pass_ == Pass::both) backward();
+  return {between - before, launch_count - between};
 }
 
 template <class Space, class T>

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "core/launch.hpp"
 #include "layers/layer.hpp"
 #include "layers/residual.hpp"
 #include "model/twin.hpp"
@@ -33,10 +35,16 @@ class LayerRunner {
   /// (or the input's gradient) back after. On a host just the pass.
   void run_with_transfers();
 
+  /// Launches the pass, and returns what its forward and its backward part launch.
+  std::pair<LaunchCount, LaunchCount> count_launches();
+
   double bytes_to_space() const { return x_.bytes() + dy_.bytes(); }
   double bytes_to_host() const { return pass_ == Pass::both ? dx_.bytes() : y_.bytes(); }
 
  private:
+  void forward();
+  void backward();
+
   const Space instance_;
   const Pass pass_;
   const std::size_t batch_, in_, out_;

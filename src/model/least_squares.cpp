@@ -53,19 +53,29 @@ std::optional<Fit> fit_at(const Residuals& residuals, const Eigen::VectorXd& x, 
   Eigen::MatrixXd jacobian(m, n);
   Eigen::NumericalDiff<Residuals, Eigen::Central>(residuals).df(x, jacobian);
   if (!std::isfinite(variance) || !jacobian.allFinite()) return std::nullopt;
-  // Scaled to unit columns, so that parameters of different size do not look dependent.
+  // A parameter that no residual depends on, such as one at the end of its range, is undetermined,
+  // and does not make the others so.
+  std::vector<int> active;
   const Eigen::VectorXd scale = jacobian.colwise().norm();
   for (int i = 0; i < n; ++i) {
-    if (scale[i] > 0) jacobian.col(i) /= scale[i];
+    if (scale[i] > 0) active.push_back(i);
   }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(jacobian);
+  // Scaled to unit columns, so that parameters of different size do not look dependent.
+  const int k = static_cast<int>(active.size());
+  Eigen::MatrixXd scaled(m, k);
+  for (int i = 0; i < k; ++i) {
+    for (int row = 0; row < m; ++row) {
+      scaled(row, i) = jacobian(row, active[i]) / scale[active[i]];
+    }
+  }
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(scaled);
   std::vector<double> covariance(static_cast<std::size_t>(n * n), kInfinity);
-  if (qr.rank() == n) {
-    const Eigen::MatrixXd inverse = (jacobian.transpose() * jacobian).inverse();
-    for (int i = 0; i < n; ++i) {
-      for (int j = 0; j < n; ++j) {
-        covariance[static_cast<std::size_t>(i * n + j)] =
-            variance * inverse(i, j) / (scale[i] * scale[j]);
+  if (k > 0 && qr.rank() == k) {
+    const Eigen::MatrixXd inverse = (scaled.transpose() * scaled).inverse();
+    for (int i = 0; i < k; ++i) {
+      for (int j = 0; j < k; ++j) {
+        covariance[static_cast<std::size_t>(active[i] * n + active[j])] =
+            variance * inverse(i, j) / (scale[active[i]] * scale[active[j]]);
       }
     }
   }

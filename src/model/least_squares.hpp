@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -8,9 +9,12 @@
 namespace ridgeline::model {
 
 /// A fitted quantity with its 95 % confidence interval. Bounds that the data do not give are
-/// infinite.
+/// infinite; a value that they do not give is not finite (see model/measured_range.hpp).
 struct Estimate {
   double value = 0, low = 0, high = 0;
+
+  /// Returns whether the data give a value.
+  bool reached() const { return std::isfinite(value); }
 };
 
 /// The outcome of `least_squares`: parameters, and how sure the data make us of them.

@@ -95,7 +95,7 @@ CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>&
   for (const double value : there) squares += (value - mean) * (value - mean);
   const double half =
       n > 1 ? student_t_95(static_cast<int>(n) - 1) * std::sqrt(squares / (n - 1) / n) : kInfinity;
-  level.cost = {std::exp(mean), std::exp(mean - half), std::exp(mean + half)};
+  level.cost = {std::exp(mean), n > 1 ? std::exp(mean - half) : -kInfinity, std::exp(mean + half)};
   level.capacity_bytes = {bytes[last], bytes[last],
                           last + 1 < bytes.size() ? bytes[last + 1] : kInfinity};
   if (last + 1 == bytes.size()) level.capacity_bytes.value = kInfinity;
@@ -142,7 +142,10 @@ std::vector<CurveLevel> find_levels(const std::vector<double>& bytes,
   if (levels.empty() || levels.back().last + 1 < n) {
     // The end of a curve that rises still.
     const double rise = levels.empty() ? kInfinity : y[n - 1] - std::log(levels.back().cost.value);
-    if (rise > kDifferent) levels.push_back(level_of(bytes, y, n - 1, n - 1));
+    if (rise > kDifferent) {
+      levels.push_back(level_of(bytes, y, n - 1, n - 1));
+      levels.back().settled = false;
+    }
   }
   return levels;
 }

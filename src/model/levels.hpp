@@ -12,6 +12,7 @@ namespace ridgeline::model {
 struct CurveLevel {
   std::size_t first = 0, last = 0;  ///< indices of its points
   Estimate cost;                    ///< geometric mean of its points that were not disturbed
+  bool settled = true;              ///< false: the curve still rises there, cost is a lower bound
   double from_bytes = 0;            ///< its first working set that costs what the level does
   /// Its last working set, which is as much as the level held; the interval ends at the next point
   /// of the sweep. Infinite where the curve ends with this level.
@@ -25,7 +26,7 @@ struct CurveLevel {
 /// programming", CACM 4, 1961); where the pieces rise by less than an eighth an octave, and that
 /// for at least three points and half an octave, there is a level. Levels that differ by less than
 /// a sixth are one, and its capacity is where the second ends. A curve that still rises at its end
-/// has a last level of its last point alone.
+/// has a last level of its last point alone, which is not settled.
 ///
 /// `bytes` increases; `cost` is positive. Fewer than four points have no levels.
 std::vector<CurveLevel> find_levels(const std::vector<double>& bytes,

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+
+#include "core/seconds.hpp"
+#include "model/measured_range.hpp"
 
 namespace ridgeline::model {
 namespace {
@@ -11,10 +15,63 @@ double bandwidth(double latency, double most, double q, double loads, double byt
   return most * std::pow(std::pow(rising, q) + 1, -1 / q);
 }
 
+// Points by increasing loads.
+struct Points {
+  std::vector<double> loads, rates;
+};
+
+Points sorted(const std::vector<double>& loads, const std::vector<double>& rates) {
+  std::vector<std::size_t> order(loads.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return loads[a] < loads[b]; });
+  Points points;
+  for (const std::size_t i : order) {
+    points.loads.push_back(loads[i]);
+    points.rates.push_back(rates[i]);
+  }
+  return points;
+}
+
+// Seconds of a load as the fastest point has it: n c / B(n) is above t everywhere.
+double shortest(const Points& points, double bytes_a_load) {
+  double least = points.loads[0] * bytes_a_load / points.rates[0];
+  for (std::size_t i = 1; i < points.loads.size(); ++i) {
+    least = std::min(least, points.loads[i] * bytes_a_load / points.rates[i]);
+  }
+  return least;
+}
+
+// A curve whose first two points are on the plateau already: one of them may be disturbed.
+bool is_flat(const Points& points) {
+  const std::size_t half = points.rates.size() / 2;
+  const double plateau = median_of(
+      std::vector<double>(points.rates.begin() + std::ptrdiff_t(half), points.rates.end()));
+  return kPlateau * std::max(points.rates[0], points.rates[1]) >= plateau;
+}
+
+std::optional<Saturation> fit_flat(const Points& points, double bytes_a_load) {
+  const auto value = [](const std::vector<double>& p) { return std::exp(p[0]); };
+  const auto fit = robust_least_squares({std::log(median_of(points.rates))}, points.rates.size(),
+                                        [&](const std::vector<double>& p, std::size_t i) {
+                                          return std::log(points.rates[i]) - p[0];
+                                        });
+  if (!fit) return std::nullopt;
+  Saturation flat;
+  flat.grows = false;
+  flat.bytes_per_second = fit->positive(value);
+  flat.loads_in_flight = below_range(points.loads[1]);
+  flat.latency_seconds = below_range(shortest(points, bytes_a_load));
+  flat.fitted_bandwidth = flat.bytes_per_second.value;
+  flat.sharpness = 1;
+  flat.residual_deviation = fit->residual_deviation();
+  return flat;
+}
+
 }  // namespace
 
 double Saturation::at(double loads, double bytes_a_load) const {
-  return bandwidth(latency_seconds.value, bytes_per_second.value, sharpness, loads, bytes_a_load);
+  return bandwidth(fitted_latency, fitted_bandwidth, sharpness, loads, bytes_a_load);
 }
 
 std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
@@ -22,8 +79,10 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
                                          double bytes_a_load) {
   const std::size_t n = loads.size();
   if (n < 4) return std::nullopt;
+  const Points points = sorted(loads, bytes_per_second);
+  if (is_flat(points)) return fit_flat(points, bytes_a_load);
   const auto t = [](const std::vector<double>& p) { return std::exp(p[0]); };
-  const double highest = *std::max_element(bytes_per_second.begin(), bytes_per_second.end());
+  const double highest = *std::max_element(points.rates.begin(), points.rates.end());
   // A curve that does not saturate says only that the plateau is higher: it ends somewhere.
   const auto most = [=](const std::vector<double>& p) {
     return highest * std::exp(std::min(p[1], 10.0));
@@ -31,15 +90,33 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
   // Between the harmonic sum, 1, and a corner that no measured curve shows sharper, 20.
   const auto q = [](const std::vector<double>& p) { return 1 + 19 / (1 + std::exp(-p[2])); };
   const auto knee = [&](const std::vector<double>& p) { return t(p) * most(p) / bytes_a_load; };
-  const auto fit =
-      least_squares({std::log(loads[0] * bytes_a_load / bytes_per_second[0]), 0, -1.5}, n,
-                    [&](const std::vector<double>& p, std::size_t i) {
-                      return std::log(bytes_per_second[i] /
-                                      bandwidth(t(p), most(p), q(p), loads[i], bytes_a_load));
-                    });
+  const auto fit = robust_least_squares(
+      {std::log(shortest(points, bytes_a_load)), 0, -1.5}, n,
+      [&](const std::vector<double>& p, std::size_t i) {
+        return std::log(points.rates[i] /
+                        bandwidth(t(p), most(p), q(p), points.loads[i], bytes_a_load));
+      });
   if (!fit) return std::nullopt;
-  return Saturation{fit->positive(t), fit->positive(most), fit->positive(knee),
-                    q(fit->parameters()), fit->residual_deviation()};
+  Saturation saturation;
+  saturation.fitted_latency = t(fit->parameters());
+  saturation.fitted_bandwidth = most(fit->parameters());
+  saturation.sharpness = q(fit->parameters());
+  saturation.residual_deviation = fit->residual_deviation();
+  saturation.latency_seconds = stated(fit->positive(t), {});
+  const Estimate plateau = fit->positive(most), where = fit->positive(knee);
+  const MeasuredRange range = {points.loads.front(), points.loads.back()};
+  // A point that noise alone holds back is no plateau: the loads have to go on beyond the knee.
+  if (plateau.value <= kPlateau * highest && is_bounded(plateau) &&
+      kPlateau * where.value <= range.last) {
+    saturation.bytes_per_second = plateau;
+    saturation.loads_in_flight = stated(where, range);
+  } else {
+    saturation.bytes_per_second = beyond_range(highest);
+    // t B / c, with a B that is more than the highest.
+    const double least = std::max(where.low, saturation.fitted_latency * highest / bytes_a_load);
+    saturation.loads_in_flight = beyond_range(std::clamp(least, range.first, range.last));
+  }
+  return saturation;
 }
 
 }  // namespace ridgeline::model

@@ -1,7 +1,11 @@
 #include "model/scaling.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
+
+#include "model/measured_range.hpp"
 
 namespace ridgeline::model {
 namespace {
@@ -30,7 +34,7 @@ std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve) {
     return p[1] + (1 - p[1]) / threads;
   });
   if (!fit) return std::nullopt;
-  return Amdahl{fit->estimate([](const std::vector<double>& p) { return p[1]; })};
+  return Amdahl{stated_share(fit->estimate([](const std::vector<double>& p) { return p[1]; }))};
 }
 
 std::optional<Scalability> fit_scalability(const ScalingCurve& curve) {
@@ -39,12 +43,18 @@ std::optional<Scalability> fit_scalability(const ScalingCurve& curve) {
     return (1 + p[1] * (n - 1) + p[2] * n * (n - 1)) / n;
   });
   if (!fit) return std::nullopt;
-  Scalability law{fit->estimate([](const std::vector<double>& p) { return p[1]; }),
-                  fit->estimate([](const std::vector<double>& p) { return p[2]; }),
-                  {}};
-  if (law.coherence.low > 0 && law.contention.value < 1) {
-    law.most_useful_threads = fit->positive(
-        [](const std::vector<double>& p) { return std::sqrt(std::max(1e-12, 1 - p[1]) / p[2]); });
+  const Estimate contention = fit->estimate([](const std::vector<double>& p) { return p[1]; });
+  const Estimate coherence = fit->estimate([](const std::vector<double>& p) { return p[2]; });
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const double most = *std::max_element(curve.threads.begin(), curve.threads.end());
+  Scalability law{stated_share(contention),
+                  stated_share(coherence, most - 1),
+                  {std::nan(""), -kInfinity, kInfinity}};
+  if (coherence.low > 0 && contention.value < 1) {
+    law.most_useful_threads = stated(fit->positive([](const std::vector<double>& p) {
+      return std::sqrt(std::max(1e-12, 1 - p[1]) / p[2]);
+    }),
+                                     {1, most});
   }
   return law;
 }

@@ -15,7 +15,9 @@ struct ScalingCurve {
 
 /// Amdahl's law: T(p) = T(1) (s + (1 - s) / p).
 struct Amdahl {
-  Estimate serial_fraction;  ///< s; below 0 where p threads are more than p times as fast
+  /// s; below 0 where p threads are more than p times as fast. Not reached() if its interval is
+  /// wider than from 0 to 1.
+  Estimate serial_fraction;
 };
 
 /// Fits Amdahl's law by relative errors, whatever a few of the points say. Nothing where fewer than
@@ -25,11 +27,13 @@ std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve);
 /// The Universal Scalability Law: speedup(p) = p / (1 + σ (p - 1) + κ p (p - 1)) (Gunther,
 /// Guerrilla Capacity Planning, 2007).
 struct Scalability {
-  Estimate contention;  ///< σ: what waits
-  Estimate coherence;   ///< κ: what talks
-  /// Threads at which it is fastest, √((1 − σ)/κ): nothing where κ may be 0, and more threads are
-  /// always faster as far as the data say.
-  std::optional<Estimate> most_useful_threads;
+  /// σ: what waits; κ: what talks. Not reached() if the interval leaves the time with the most
+  /// threads uncertain by more than one thread's whole time.
+  Estimate contention, coherence;
+  /// Threads at which it is fastest, √((1 − σ)/κ). Not reached() where that is more than were
+  /// measured, and without bounds where κ may be 0: more threads are then always faster as far as
+  /// the data say.
+  Estimate most_useful_threads;
 };
 
 /// Fits the law by relative errors, likewise. Nothing where fewer than three numbers of threads, or

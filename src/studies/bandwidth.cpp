@@ -12,6 +12,7 @@
 #include "machine/peak.hpp"
 #include "machine/space_memory.hpp"
 #include "model/levels.hpp"
+#include "model/measured_range.hpp"
 
 namespace ridgeline::studies {
 namespace {
@@ -68,8 +69,14 @@ double tlb_ratio(const Ladder& small, const Ladder& huge, double from, double to
   return median_of(ratios);
 }
 
-model::Estimate rate_of(const model::Estimate& seconds_per_byte) {
-  return {1e-9 / seconds_per_byte.value, 1e-9 / seconds_per_byte.high, 1e-9 / seconds_per_byte.low};
+// The triad's GB/s of a level. Where the curve still falls it is a bound from above.
+model::Estimate rate_of(const model::CurveLevel& level) {
+  const model::Estimate& cost = level.cost;  // seconds a byte
+  if (!level.settled) return model::below_range(1e-9 / cost.value);
+  const auto bound = [](double seconds, double unknown) {
+    return std::isfinite(seconds) ? 1e-9 / seconds : unknown;
+  };
+  return {1e-9 / cost.value, bound(cost.high, cost.low), bound(cost.low, cost.high)};
 }
 
 io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
@@ -90,7 +97,7 @@ LastLevel analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, S
     const model::CurveLevel& level = levels[i];
     const bool last = std::isinf(level.capacity_bytes.value);
     const double to = last ? curve.bytes.back() : level.capacity_bytes.value;
-    io::Json entry = {{"triad_gbytes_per_second", to_json(rate_of(level.cost))},
+    io::Json entry = {{"triad_gbytes_per_second", to_json(rate_of(level))},
                       {"from_bytes", level.from_bytes},
                       {"capacity_bytes", to_json(level.capacity_bytes)}};
     std::vector<io::Cell> row = {ladder.space, ladder.threads, static_cast<int>(i) + 1,
@@ -174,9 +181,7 @@ void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind
     const model::Estimate threads = saturating_threads(counts, memory);
     study.fit["saturation"].push_back(
         {{"space", space}, {"triad_in_memory_threads", to_json(threads)}});
-    study.answers.push_back(fmt::format(
-        "{}: {} of {} threads saturate memory, at {:.1f} GB/s; one reaches {:.1f}", space,
-        threads.value, counts.back(), *std::max_element(memory.begin(), memory.end()), memory[0]));
+    study.answers.push_back(space + ": " + tell_saturating_threads(counts, memory));
   }
 }
 
@@ -187,9 +192,32 @@ model::Estimate saturating_threads(const std::vector<int>& counts,
   const double most = *std::max_element(rates.begin(), rates.end());
   std::size_t i = 0;
   while (rates[i] < 0.95 * most) ++i;
+  if (i > 0 && i + 1 == counts.size()) return model::beyond_range(counts[i - 1]);
   return {static_cast<double>(counts[i]),
           i == 0 ? static_cast<double>(counts[0]) : counts[i - 1] + 1.0,
           static_cast<double>(counts[i])};
+}
+
+std::string tell_saturating_threads(const std::vector<int>& counts,
+                                    const std::vector<double>& rates) {
+  const double most = *std::max_element(rates.begin(), rates.end());
+  const model::Estimate threads = saturating_threads(counts, rates);
+  const auto reach = [](int count) {
+    return count == 1 ? std::string("one reaches") : fmt::format("{} reach", count);
+  };
+  if (!threads.reached()) {
+    return fmt::format(
+        "memory is not saturated by fewer than the {} threads measured: {} {:.1f} GB/s, all of "
+        "them {:.1f}",
+        counts.back(), reach(counts[counts.size() - 2]), rates[rates.size() - 2], rates.back());
+  }
+  if (threads.value == counts.front()) {
+    return fmt::format(
+        "more threads bring no more from memory: of {} threads {} {:.1f} of {:.1f} GB/s",
+        counts.back(), reach(counts.front()), rates.front(), most);
+  }
+  return fmt::format("{:g} of {} threads saturate memory, at {:.1f} GB/s; {} {:.1f}", threads.value,
+                     counts.back(), most, reach(counts.front()), rates.front());
 }
 
 Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
@@ -291,7 +319,7 @@ Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
     measure(SpaceKind::cuda, name_of(SpaceKind::cuda), 0, {Pages::ordinary});
   }
   analyse_all(measured, {host, SpaceKind::cuda}, study);
-  study.complete = !control.should_stop();
+  finish(study, control);
   return study;
 }
 

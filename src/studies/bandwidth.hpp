@@ -22,8 +22,14 @@ struct BandwidthBounds {
 Study study_bandwidth(BandwidthBounds bounds, const Control& control);
 
 /// The smallest of `counts` that reaches 95 % of the best of `rates`, both in the same order; its
-/// interval begins behind the count before, which does not reach as much.
+/// interval begins behind the count before, which does not reach as much. Not reached() where only
+/// the largest of several counts does: the rate still grows there.
 model::Estimate saturating_threads(const std::vector<int>& counts,
                                    const std::vector<double>& rates);
+
+/// Returns a sentence on how many of the `counts` of threads saturate memory, given the bytes a
+/// second, times 1e-9, that each reaches.
+std::string tell_saturating_threads(const std::vector<int>& counts,
+                                    const std::vector<double>& rates);
 
 }  // namespace ridgeline::studies

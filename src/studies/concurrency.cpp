@@ -93,7 +93,10 @@ void analyse(const LoadCurve& curve, const Little& little, Study& study) {
   const double streaming = little.latency * little.streaming / curve.bytes_a_load;
   const double independent = little.latency * little.independent / curve.bytes_a_load;
   const double most = *std::max_element(curve.rates.begin(), curve.rates.end());
-  const double measured = fit->loads_in_flight.value;
+  const model::Estimate& knee = fit->loads_in_flight;
+  const auto over = [&](double loads) {
+    return knee.reached() ? io::Json(knee.value / loads) : io::Json();
+  };
   const io::Json threads = curve.threads > 0 ? io::Json(curve.threads) : io::Json();
   study.fit["saturation"].push_back({{"space", curve.space},
                                      {"threads", threads},
@@ -107,24 +110,28 @@ void analyse(const LoadCurve& curve, const Little& little, Study& study) {
                                        {"single_load_seconds", little.single},
                                        {"independent_bytes_per_second", little.independent},
                                        {"independent_loads_in_flight", independent},
-                                       {"measured_over_independent", measured / independent},
+                                       {"measured_over_independent", over(independent)},
                                        {"streaming_bytes_per_second", little.streaming},
                                        {"streaming_loads_in_flight", streaming},
-                                       {"measured_over_streaming", measured / streaming}}}});
+                                       {"measured_over_streaming", over(streaming)}}}});
   const auto number = [](double n) { return fmt::format("{:.1f}", n); };
+  const auto ratio_cell = [&](double loads) {
+    return knee.reached() ? io::Cell(knee.value / loads, "{:.2f}") : io::Cell();
+  };
   study.table.add_row({curve.space, curve.threads > 0 ? io::Cell(curve.threads) : no_number("all"),
                        io::Cell::shown_as(little.latency, io::show_seconds(little.latency)),
-                       io::Cell(1e-9 * most, "{:.2f}"), estimate_cell(fit->loads_in_flight, number),
+                       io::Cell(1e-9 * most, "{:.2f}"), estimate_cell(knee, number),
                        io::Cell(1e-9 * little.independent, "{:.2f}"),
-                       io::Cell(independent, "{:.1f}"), io::Cell(measured / independent, "{:.2f}"),
+                       io::Cell(independent, "{:.1f}"), ratio_cell(independent),
                        io::Cell(1e-9 * little.streaming, "{:.2f}"), io::Cell(streaming, "{:.1f}"),
-                       io::Cell(measured / streaming, "{:.2f}")});
+                       ratio_cell(streaming)});
   study.answers.push_back(fmt::format(
-      "{}{}: {:.1f} loads in flight saturate random reads at {:.1f} GB/s; Little's law says {:.1f} "
-      "for the {:.1f} GB/s of independent random reads, and {:.1f} for the {:.1f} of a read in "
-      "order",
-      curve.space, curve.threads > 0 ? ", " + io::show_count(curve.threads, "thread") : "",
-      measured, 1e-9 * most, independent, 1e-9 * little.independent, streaming,
+      "{}{}: {}; Little's law says {:.1f} for the {:.1f} GB/s of independent random reads, and "
+      "{:.1f} for the {:.1f} of a read in order",
+      curve.space,
+      curve.threads > 0 ? fmt::format(", {} thread{}", curve.threads, curve.threads == 1 ? "" : "s")
+                        : "",
+      tell_saturation(*fit, curve.loads, most), independent, 1e-9 * little.independent, streaming,
       1e-9 * little.streaming));
 }
 
@@ -278,6 +285,33 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
 
 }  // namespace
 
+std::string tell_saturation(const model::Saturation& fit, const std::vector<double>& loads,
+                            double most) {
+  const auto number = [](double n) { return fmt::format("{:.1f}", n); };
+  const auto rate = [](double bytes) { return fmt::format("{:.1f}", 1e-9 * bytes); };
+  const model::Estimate& knee = fit.loads_in_flight;
+  const double last = *std::max_element(loads.begin(), loads.end());
+  if (!fit.grows) {
+    return fmt::format(
+        "random reads do not gain from more loads in flight: {:g} have {} GB/s already", knee.high,
+        shown(fit.bytes_per_second, rate));
+  }
+  if (knee.reached()) {
+    return fmt::format("{} loads in flight saturate random reads at {} GB/s", shown(knee, number),
+                       shown(fit.bytes_per_second, rate));
+  }
+  if (std::isinf(knee.value) && knee.value > 0) {
+    return fmt::format(
+        "random reads are not saturated by the {:g} loads in flight measured: it takes more than "
+        "{:.1f}; the most that was measured are {:.1f} GB/s",
+        last, knee.low, 1e-9 * most);
+  }
+  return fmt::format(
+      "how many loads in flight saturate random reads is {}; the most that was measured are {:.1f} "
+      "GB/s",
+      shown(knee, number), 1e-9 * most);
+}
+
 Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
   Study study{"concurrency",
               "parallel threads hide latency",
@@ -337,7 +371,7 @@ Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
     if (control.should_stop()) break;
     measure_space(kind, bounds, working_set, control, study);
   }
-  study.complete = !control.should_stop();
+  finish(study, control);
   return study;
 }
 

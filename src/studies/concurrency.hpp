@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "model/saturation.hpp"
 #include "studies/study.hpp"
 
 namespace ridgeline::studies {
@@ -21,5 +22,11 @@ struct ConcurrencyBounds {
 /// most that the random reads reach, and that of a streaming read with as many threads, whose
 /// prefetchers have loads of their own in flight. Both are measured beside it on the same pages.
 Study study_concurrency(ConcurrencyBounds bounds, const Control& control);
+
+/// Returns what a fit says of saturation, as a part of a sentence: how many loads in flight
+/// saturate random reads and at what rate, that more than the measured `loads` are needed, or that
+/// the bandwidth does not grow. `most` is the highest rate measured, bytes a second.
+std::string tell_saturation(const model::Saturation& fit, const std::vector<double>& loads,
+                            double most);
 
 }  // namespace ridgeline::studies

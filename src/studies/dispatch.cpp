@@ -64,7 +64,7 @@ Growth measure_growth(const Space& instance, const SmallKernel<Space>& kernel,
   return growth;
 }
 
-// One size in 1, 2, 4 … kernels, against k·a + V/b.
+// One size in 1, 2, 4 … kernels, against k·a + V/b. `cost` has a and b.
 template <class Space>
 void break_up(const Space& instance, const SmallKernel<Space>& kernel, double bytes,
               const std::string& space, const LaunchCost& cost, const MeasureOptions& options,
@@ -169,8 +169,7 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
   const machine::DispatchCosts costs = machine::measure_dispatch(kind, costs_options);
   const auto add_cost = [&](const std::string& what, const Timing& seconds) {
     study.points.push_back({{"space", space}, {"what", what}, {"seconds", seconds}});
-    study.table.add_row(
-        {space, what, io::Cell::shown_as(seconds.median, io::show_seconds(seconds.median))});
+    study.table.add_row({space, what, time_cell(seconds)});
   };
   add_cost("empty kernel", costs.empty_kernel);
   add_cost("empty kernel and fence", costs.empty_kernel_fenced);
@@ -196,17 +195,35 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
   fit_growth(growth.bytes, growth.fenced, space, "kernels, each fenced", study);
   if (fit) {
     const LaunchCost& cost = fit->cost;
-    study.answers.push_back(fmt::format(
-        "{}: a kernel costs {} before anything flows, then {}; half of that rate takes "
-        "{}",
-        space, shown(cost.seconds, io::show_seconds), shown(cost.bytes_per_second, show_rate),
-        shown(cost.half_rate_bytes, readable_bytes)));
-    break_up(instance, kernel, fit->straight_bytes, space, cost, options, control, study);
+    study.answers.push_back(space + ": " + tell_launch_cost(cost, fit->straight_bytes));
+    if (cost.seconds.reached() && cost.bytes_per_second.reached()) {
+      break_up(instance, kernel, fit->straight_bytes, space, cost, options, control, study);
+    }
   }
   if (!machine::is_host(kind) && !control.should_stop()) add_transfers(kind, control, study);
 }
 
 }  // namespace
+
+std::string tell_launch_cost(const LaunchCost& cost, double bytes) {
+  const std::string a = shown(cost.seconds, io::show_seconds);
+  const std::string b = shown(cost.bytes_per_second, show_rate);
+  if (!cost.seconds.reached()) {
+    return fmt::format(
+        "the cost of a launch does not show, even the smallest kernel takes longer: {}; the rate "
+        "is "
+        "{}",
+        a, b);
+  }
+  if (!cost.bytes_per_second.reached()) {
+    return fmt::format(
+        "a kernel costs {}, of whatever size up to {}: what then flows is not reached there, more "
+        "than {}",
+        a, readable_bytes(bytes), show_rate(cost.bytes_per_second.low));
+  }
+  return fmt::format("a kernel costs {} before anything flows, then {}; half of that rate takes {}",
+                     a, b, shown(cost.half_rate_bytes, readable_bytes));
+}
 
 Study study_dispatch(DispatchBounds bounds, const Control& control) {
   Study study{"dispatch",
@@ -245,7 +262,7 @@ Study study_dispatch(DispatchBounds bounds, const Control& control) {
       measure_space(instance, kind, bounds, largest, control, study);
     });
   }
-  study.complete = !control.should_stop();
+  finish(study, control);
   return study;
 }
 

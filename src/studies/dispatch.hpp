@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "model/launch_cost.hpp"
 #include "studies/study.hpp"
 
 namespace ridgeline::studies {
@@ -20,5 +21,9 @@ struct DispatchBounds {
 /// the rate is reached; and one size broken up into ever more kernels, against what the fit says of
 /// that.
 Study study_dispatch(DispatchBounds bounds, const Control& control);
+
+/// Returns a sentence on a kernel's cost and rate, or on which of them kernels of `bytes` up to
+/// that size do not show.
+std::string tell_launch_cost(const model::LaunchCost& cost, double bytes);
 
 }  // namespace ridgeline::studies

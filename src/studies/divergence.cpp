@@ -75,11 +75,11 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
       study.fit[space][how] = {{"paths_met", met}, {"waiting_share", to_json(*share)}};
       row.push_back(estimate_cell(*share, [](double s) { return fmt::format("{:.3f}", s); }));
       study.answers.push_back(fmt::format(
-          "{}: {} different paths, {}, take {:.2f} times as long as one", space, paths.back(),
+          "{}: {} different paths, {}, take {:.2f} times as long as one: {}", space, paths.back(),
           how == "sorted"   ? "neighbours taking the same"
           : how == "random" ? "at random"
                             : "neighbours differing in turn",
-          seconds.back() / seconds.front()));
+          seconds.back() / seconds.front(), tell_waiting_share(*share)));
     }
     study.table.add_row(row);
   }
@@ -122,6 +122,17 @@ void measure_access(const Space& instance, const std::string& space, const Diver
 }
 
 }  // namespace
+
+std::string tell_waiting_share(const model::Estimate& share) {
+  const auto number = [](double s) { return fmt::format("{:.3f}", s); };
+  if (!share.reached()) {
+    return "the times vary too much to say what a path adds, s is " + shown(share, number);
+  }
+  if (share.low <= 0 && share.high >= 0) {
+    return "a path adds nothing that can be told from 0, s = " + shown(share, number);
+  }
+  return fmt::format("each path adds s = {} of one path's time", shown(share, number));
+}
 
 Study study_divergence(DivergenceBounds bounds, const Control& control) {
   if (bounds.paths.empty()) bounds.paths = {1, 2, 4, 8, 16, 32};
@@ -192,7 +203,7 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
       measure_access(instance, to_string(kind), bounds, options, control, study);
     });
   }
-  study.complete = !control.should_stop();
+  finish(study, control);
   return study;
 }
 

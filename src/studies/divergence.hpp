@@ -22,4 +22,7 @@ struct DivergenceBounds {
 /// all others, 0 where none does.
 Study study_divergence(DivergenceBounds bounds, const Control& control);
 
+/// Returns a clause on what each further path adds, by the fitted share s of one path's time.
+std::string tell_waiting_share(const model::Estimate& share);
+
 }  // namespace ridgeline::studies

@@ -12,6 +12,7 @@
 #include "machine/peak.hpp"
 #include "machine/space_memory.hpp"
 #include "model/levels.hpp"
+#include "model/measured_range.hpp"
 
 namespace ridgeline::studies {
 namespace {
@@ -75,8 +76,16 @@ std::string percent(double part, double whole) {
   return fmt::format("{:.0f} %", 100 * part / whole);
 }
 
-io::Cell time_cell(double seconds) {
-  return io::Cell::shown_as(seconds, io::show_seconds(seconds));
+io::Cell cell_of(double seconds) { return io::Cell::shown_as(seconds, io::show_seconds(seconds)); }
+
+// What a load costs in a level. Where the curve still rises that is a bound from below.
+model::Estimate cost_of(const model::CurveLevel& level) {
+  return level.settled ? level.cost : model::beyond_range(level.cost.value);
+}
+
+io::Cell cost_cell(const model::CurveLevel& level) {
+  const std::string text = shown(cost_of(level), io::show_seconds);
+  return level.settled ? io::Cell::shown_as(level.cost.value, text) : io::Cell(text);
 }
 
 // A level with what the TLB adds to it on small pages, where both kinds of pages were measured.
@@ -98,7 +107,7 @@ std::vector<Row> rows_of(const Curve& curve, const Curve* on_small) {
 io::Json json_of(const std::vector<Row>& rows, const Hierarchy& hierarchy) {
   io::Json list = io::Json::array();
   for (const Row& row : rows) {
-    io::Json entry = {{"seconds_per_load", to_json(row.level.cost)},
+    io::Json entry = {{"seconds_per_load", to_json(cost_of(row.level))},
                       {"from_bytes", row.level.from_bytes},
                       {"capacity_bytes", to_json(row.level.capacity_bytes)},
                       {"system_says", nominal(hierarchy, row.level.capacity_bytes.value)}};
@@ -117,24 +126,28 @@ void add_to_table(const std::vector<Row>& rows, const std::string& space, bool o
     std::vector<io::Cell> cells = {
         space, static_cast<int>(&row - rows.data()) + 1, bytes_cell(row.level.from_bytes),
         row.is_last() ? no_number(size) : bytes_cell(capacity), nominal(hierarchy, capacity)};
-    cells.push_back(on_huge ? time_cell(seconds) : io::Cell());
-    if (!on_huge) cells.push_back(time_cell(seconds));
-    if (row.tlb) {
+    cells.push_back(on_huge ? cost_cell(row.level) : io::Cell());
+    if (!on_huge) cells.push_back(cost_cell(row.level));
+    if (row.tlb && row.level.settled) {
       const double tlb = std::max(row.tlb->value, 0.0);
-      cells.push_back(time_cell(seconds + tlb));
-      cells.push_back(time_cell(tlb));
+      cells.push_back(cell_of(seconds + tlb));
+      cells.push_back(cell_of(tlb));
       cells.push_back(io::Cell::shown_as(100 * tlb / (seconds + tlb), percent(tlb, seconds + tlb)));
     }
     study.table.add_row(cells);
-    sentence += fmt::format("{}{} {}", sentence.empty() ? "" : ", ", io::show_seconds(seconds),
-                            !row.is_last()     ? "up to " + size
-                            : hierarchy.memory ? "beyond"
-                                               : "up to the end of the sweep");
+    sentence +=
+        fmt::format("{}{} {}", sentence.empty() ? "" : ", ",
+                    row.level.settled ? shown(row.level.cost, io::show_seconds)
+                                      : "more than " + io::show_seconds(seconds),
+                    !row.level.settled ? "beyond, where it still grows at the end of the sweep"
+                    : !row.is_last()   ? "up to " + size
+                    : hierarchy.memory ? "beyond"
+                                       : "up to the end of the sweep");
   }
   if (rows.empty()) return;
   study.answers.push_back(fmt::format("{}: a dependent load takes {}", space, sentence));
   const Row& last = rows.back();
-  if (!last.is_last() || !hierarchy.memory || !last.tlb) return;
+  if (!last.is_last() || !last.level.settled || !hierarchy.memory || !last.tlb) return;
   const double tlb = std::max(last.tlb->value, 0.0), all = last.level.cost.value + tlb;
   study.answers.push_back(
       fmt::format("{}: of {} for a load from memory on {} pages the TLB takes {} ({})", space,
@@ -223,7 +236,7 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
     }
     analyse(spaces[i], points, study);
   }
-  study.complete = !control.should_stop();
+  finish(study, control);
   return study;
 }
 

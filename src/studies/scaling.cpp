@@ -11,6 +11,7 @@
 #include "core/timing.hpp"
 #include "io/units.hpp"
 #include "machine/peak.hpp"
+#include "model/crossover.hpp"
 #include "model/layer_runner.hpp"
 #include "model/scaling.hpp"
 #include "model/step_timing.hpp"
@@ -96,6 +97,18 @@ struct Key {
 struct ThreadCurve {
   Key key;
   model::ScalingCurve points;
+  // How many times as fast as with one thread, turn by turn.
+  std::vector<double> speedups(int threads) const {
+    std::vector<double> one, several, ratios;
+    for (std::size_t i = 0; i < points.threads.size(); ++i) {
+      if (points.threads[i] == 1) one.push_back(points.seconds[i]);
+      if (points.threads[i] == threads) several.push_back(points.seconds[i]);
+    }
+    for (std::size_t i = 0; i < std::min(one.size(), several.size()); ++i) {
+      ratios.push_back(one[i] / several[i]);
+    }
+    return ratios;
+  }
   double at(int threads) const {
     std::vector<double> there;
     for (std::size_t i = 0; i < points.threads.size(); ++i) {
@@ -141,9 +154,7 @@ io::Json fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
   if (const auto law = model::fit_scalability(strong.points)) {
     fit["contention"] = to_json(law->contention);
     fit["coherence"] = to_json(law->coherence);
-    if (law->most_useful_threads) {
-      fit["most_useful_threads"] = to_json(*law->most_useful_threads);
-    }
+    fit["most_useful_threads"] = to_json(law->most_useful_threads);
   }
   return fit;
 }
@@ -209,9 +220,10 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
     least = speedup;
   }
   if (!first) return;
+  const std::string speedup =
+      tell_speedup(most, step->at(1) / step->at(most), step->speedups(most));
   study.answers.push_back(fmt::format(
-      "{}: {} threads make a step {:.2f} times as fast; {} {}/{}, {:.2f} times", deck, most,
-      step->at(1) / step->at(most),
+      "{}: {}; {} {}/{}, {:.2f} times", deck, speedup,
       stops == 0 ? std::string("every part still scales, least of all")
                  : "the first to stop scaling, at " + io::show_count(stops, "thread") + ", is",
       first->key.layer, first->key.phase, least));
@@ -232,6 +244,16 @@ std::size_t scaling_batch(const DeckCase& deck, int most, bool quick) {
     batch /= 2;
   }
   return batch;
+}
+
+std::string tell_speedup(int threads, double speedup, const std::vector<double>& turns) {
+  const auto [low, high] = std::minmax_element(turns.begin(), turns.end());
+  const std::string range =
+      turns.size() > 1 ? fmt::format(" ({:.2f} to {:.2f} turn by turn)", *low, *high) : "";
+  if (speedup < model::kWin) {
+    return fmt::format("{} threads make a step no faster, {:.2f} times{}", threads, speedup, range);
+  }
+  return fmt::format("{} threads make a step {:.2f} times as fast{}", threads, speedup, range);
 }
 
 io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
@@ -327,7 +349,6 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
     }
     longest = std::max(longest, host_seconds() - begin);
   }
-  study.complete = !control.should_stop();
   for (const ThreadCurve& curve : curves.all()) {
     if (curve.key.scaling != "strong" || curve.at(most) == 0 || curve.at(1) == 0) continue;
     Key weak = curve.key;
@@ -339,6 +360,7 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
   for (const DeckCase& deck : bounds.decks) {
     tell_first_to_stop(deck.name, curves, bounds.threads, study);
   }
+  finish(study, control);
   return study;
 }
 

@@ -37,4 +37,7 @@ using MeasureWithThreads = std::function<io::Json(int threads)>;
 Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
                     const Control& control);
 
+/// Returns a clause on the speedup of a step with so many threads, and its range over the turns.
+std::string tell_speedup(int threads, double speedup, const std::vector<double>& turns);
+
 }  // namespace ridgeline::studies

@@ -32,12 +32,24 @@ io::Json to_json(const model::Estimate& estimate) {
   };
   return {{"value", number(estimate.value)},
           {"low", number(estimate.low)},
-          {"high", number(estimate.high)}};
+          {"high", number(estimate.high)},
+          {"reached", estimate.reached()}};
 }
 
 std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show) {
   const bool low = std::isfinite(estimate.low), high = std::isfinite(estimate.high);
-  if (!std::isfinite(estimate.value)) return low ? "at least " + show(estimate.low) : "unknown";
+  if (std::isinf(estimate.value)) {
+    if (estimate.value > 0 && low) return "not reached (> " + show(estimate.low) + ")";
+    if (estimate.value < 0 && high) return "at most " + show(estimate.high);
+  }
+  if (!estimate.reached()) {
+    if (low && high) {
+      return fmt::format("unclear ({} to {})", show(estimate.low), show(estimate.high));
+    }
+    return low    ? "unclear (> " + show(estimate.low) + ")"
+           : high ? "unclear (< " + show(estimate.high) + ")"
+                  : "unknown";
+  }
   if (low && high) {
     return fmt::format("{} ({} to {})", show(estimate.value), show(estimate.low),
                        show(estimate.high));
@@ -58,6 +70,73 @@ io::Cell bytes_cell(double bytes) {
 }
 
 io::Cell no_number(const std::string& text) { return io::Cell::shown_as(std::nan(""), text); }
+
+io::Cell time_cell(const Timing& timing) {
+  return io::Cell::shown_as(timing.median,
+                            (timing.is_wide() ? "~" : "") + io::show_seconds(timing.median));
+}
+
+namespace {
+
+// A timing whose median stayed uncertain, in words, and how uncertain.
+struct WideTiming {
+  std::string what;
+  double spread;
+};
+
+// "cuda, kernel, bytes 256": the texts and numbers with which a point begins, before its results.
+std::string name_of_point(const io::Json& point) {
+  std::string name;
+  for (const auto& [key, value] : point.items()) {
+    if (value.is_object()) break;
+    if (value.is_string()) {
+      name += (name.empty() ? "" : ", ") + value.get<std::string>();
+    } else if (value.is_number_integer()) {
+      name += (name.empty() ? "" : ", ") + key + " " + value.dump();
+    }
+  }
+  return name;
+}
+
+// The timings of one point, at whatever depth.
+void add_wide(const io::Json& json, const std::string& name, std::vector<WideTiming>& wide) {
+  if (!json.is_object()) return;
+  const auto interval = json.find("median_interval");
+  if (interval != json.end()) {
+    Timing timing;
+    timing.median = json.at("median");
+    timing.low = interval->at(0);
+    timing.high = interval->at(1);
+    // A time that several ways of a point share is one.
+    const bool known =
+        !wide.empty() && wide.back().what == name && wide.back().spread == timing.spread();
+    if (timing.is_wide() && !known) wide.push_back({name, timing.spread()});
+    return;
+  }
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) add_wide(value, name, wide);
+  }
+}
+
+}  // namespace
+
+void finish(Study& study, const Control& control) {
+  study.complete = !control.should_stop();
+  std::vector<WideTiming> wide;
+  for (const io::Json& point : study.points) add_wide(point, name_of_point(point), wide);
+  if (wide.empty()) return;
+  std::stable_sort(wide.begin(), wide.end(),
+                   [](const WideTiming& a, const WideTiming& b) { return a.spread > b.spread; });
+  constexpr std::size_t kMostNamed = 8;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(wide.size(), kMostNamed); ++i) {
+    list += fmt::format("{}{} ({:.0f} %)", i > 0 ? "; " : "", wide[i].what, 100 * wide[i].spread);
+  }
+  if (wide.size() > kMostNamed) list += fmt::format("; and {} more", wide.size() - kMostNamed);
+  study.notes.push_back(fmt::format(
+      "the median's 95 % interval stayed wider than {:.0f} % of it for {} of the times: {}",
+      100 * Timing::kWideSpread, wide.size(), list));
+}
 
 void require_order(const std::string& what, double from, double to) {
   if (from > 0 && from <= to) return;

@@ -8,6 +8,7 @@
 
 #include "core/guard.hpp"
 #include "core/runtime.hpp"
+#include "core/seconds.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "machine/probe.hpp"
@@ -43,11 +44,13 @@ struct Study {
 /// The `ridgeline-study` file of a study.
 io::Json to_json(const Study& study);
 
-/// `{"value", "low", "high"}`; a bound that is not known becomes null.
+/// Returns `{"value", "low", "high", "reached"}`; what is not known is null, and `reached` is false
+/// where the value is not.
 io::Json to_json(const model::Estimate& estimate);
 
-/// "12.3 (11.9 to 12.8)", in whatever way `show` writes a number; "at least", "at most" where a
-/// bound is not known.
+/// Returns "12.3 (11.9 to 12.8)", in whatever way `show` writes a number; "at least", "at most"
+/// where a bound is not known. An estimate that is not reached() has no number but its bounds:
+/// "not reached (> 64)" beyond what was measured, "at most 2" below, "unclear (4 to 64)".
 std::string shown(const model::Estimate& estimate, const std::function<std::string(double)>& show);
 
 /// The same as a cell, which is the value alone in csv and json, and in a table that is too wide.
@@ -57,6 +60,12 @@ io::Cell estimate_cell(const model::Estimate& estimate,
 io::Cell bytes_cell(double bytes);
 /// A cell that shows a text in place of a number that is not there.
 io::Cell no_number(const std::string& text);
+/// Returns a cell of a single timing's median, "12.3 µs", marked "~12.3 µs" where it is_wide().
+io::Cell time_cell(const Timing& timing);
+
+/// Ends a study: sets `complete`, and adds one note that lists the timings among its points whose
+/// median stayed uncertain (Timing::is_wide()), the widest first.
+void finish(Study& study, const Control& control);
 
 // Checks of bounds: each throws RequestError, and all are made before anything is measured.
 

@@ -282,6 +282,61 @@ TEST(Ceilings, WhatTheFileLacksIsNamed) {
   EXPECT_NE(message_of(Json::object()).find("spaces"), std::string::npos);
 }
 
+TEST(Ceilings, OfADataSheetMayLackQuantitiesAndThenNothingIsTheBound) {
+  Json file = machine_file();
+  file["measured"] = false;
+  Work work;
+  work.flops = 1e9;
+  work.bytes = 50e6;
+  work.working_set_bytes = 1e9;
+  work.parallel_dispatches = 10;
+  EXPECT_TRUE(ceilings(file).absent().empty());
+  EXPECT_EQ(ceilings(file).place(work).bound, Bound::compute);
+
+  Json& space = file["spaces"]["openmp"];
+  space["dispatch"] = Json::object();
+  EXPECT_EQ(ceilings(file).absent(), std::vector<std::string>{"dispatch"});
+  EXPECT_EQ(ceilings(file).place(work).bound, Bound::unknown);
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 10e-3);
+  EXPECT_EQ(ceilings(file).with_dispatch({2e-3, 0, 0}).place(work).bound, Bound::latency);
+  EXPECT_DOUBLE_EQ(ceilings(file).with_dispatch({2e-3, 0, 0}).place(work).ceiling_seconds, 20e-3);
+  work.parallel_dispatches = 0;
+  EXPECT_EQ(ceilings(file).place(work).bound, Bound::compute);
+
+  space["peak_gflops"].erase("float32");
+  EXPECT_EQ(ceilings(file).absent(), (std::vector<std::string>{"peak_gflops.float32", "dispatch"}));
+  EXPECT_EQ(ceilings(file).place(work).bound, Bound::unknown);
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 1e-3);
+  space["bandwidth"] = Json::array();
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 0);
+  EXPECT_EQ(to_string(Bound::unknown), "unknown");
+  // A measured file still has to have everything.
+  file["measured"] = true;
+  EXPECT_NE(message_of(file), "");
+}
+
+TEST(Ceilings, OfADataSheetDoNotBoundWhatFitsIntoACacheOfUnknownBandwidth) {
+  Json file = machine_file();
+  file["measured"] = false;
+  file["spaces"]["openmp"]["bandwidth"] = Json::array({point("data sheet", 1e6, 2, 20)});
+  EXPECT_EQ(ceilings(file).absent(), std::vector<std::string>{"cache bandwidth"});
+  Work work;
+  work.bytes = 1e6;
+  work.working_set_bytes = 1e6;
+  EXPECT_EQ(ceilings(file).place(work).bound, Bound::bandwidth);
+  work.working_set_bytes = 5e5;
+  EXPECT_EQ(ceilings(file).place(work).bound, Bound::unknown);
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 1e6 / 20e9);
+}
+
+TEST(Ceilings, OfADataSheetTransferAtTheRateOfTheLink) {
+  Json file = machine_file();
+  file["measured"] = false;
+  EXPECT_EQ(ceilings(file).transfer_seconds(1e9, 1e9), 0);
+  file["spaces"]["openmp"]["link_gbytes_per_second"] = 50;
+  EXPECT_DOUBLE_EQ(ceilings(file).transfer_seconds(1e9, 2e9), 60e-3);
+}
+
 TEST(Ceilings, NonsenseInTheFileIsRefused) {
   Json file = machine_file();
   file["spaces"]["openmp"]["peak_gflops"]["float32"] = 0;

@@ -12,6 +12,7 @@ using ridgeline::Timing;
 using ridgeline::layers::Phase;
 using ridgeline::model::BatchRoofline;
 using ridgeline::model::Bound;
+using ridgeline::model::explain;
 using ridgeline::model::LayerRecord;
 using ridgeline::model::Roofline;
 

@@ -76,6 +76,19 @@ TEST(LeastSquares, WhatTheDataDoNotTellIsUnbounded) {
   EXPECT_TRUE(std::isinf(one.high) && std::isinf(one.low));
 }
 
+TEST(LeastSquares, AParameterAtTheEndOfItsRangeLeavesTheOthersTheirIntervals) {
+  // The second parameter is cut off at 1, and no residual depends on it there.
+  const auto fit = least_squares({0, 5}, 5, [](const std::vector<double>& p, std::size_t i) {
+    return p[0] + std::min(p[1], 1.0) - 3 - 0.01 * double(i % 2);
+  });
+  ASSERT_TRUE(fit);
+  const Estimate first = fit->estimate([](const std::vector<double>& p) { return p[0]; });
+  EXPECT_NEAR(first.value, 2, 0.01);
+  EXPECT_LT(first.high - first.low, 0.05);
+  const Estimate second = fit->estimate([](const std::vector<double>& p) { return p[1]; });
+  EXPECT_TRUE(std::isinf(second.high));
+}
+
 // Of 400 fits of a constant to eight points in normal noise, those whose interval holds the truth.
 template <class Method>
 int covered_of_400(const Method& method) {

@@ -92,8 +92,8 @@ TEST(UniversalScalabilityLaw, IsRecoveredWithItsPeak) {
   ASSERT_TRUE(law);
   EXPECT_NEAR(law->contention.value, 0.05, 1e-6);
   EXPECT_NEAR(law->coherence.value, 0.002, 1e-7);
-  ASSERT_TRUE(law->most_useful_threads);
-  EXPECT_NEAR(law->most_useful_threads->value, std::sqrt(0.95 / 0.002), 1e-2);
+  ASSERT_TRUE(law->most_useful_threads.reached());
+  EXPECT_NEAR(law->most_useful_threads.value, std::sqrt(0.95 / 0.002), 1e-2);
 }
 
 TEST(UniversalScalabilityLaw, IntervalsCoverTheTruthInNoise) {
@@ -104,8 +104,7 @@ TEST(UniversalScalabilityLaw, IntervalsCoverTheTruthInNoise) {
     ASSERT_TRUE(law);
     contention += covers(law->contention, 0.05);
     coherence += covers(law->coherence, 0.002);
-    useful +=
-        law->most_useful_threads && covers(*law->most_useful_threads, std::sqrt(0.95 / 0.002));
+    useful += covers(law->most_useful_threads, std::sqrt(0.95 / 0.002));
   }
   EXPECT_GE(contention, 90);
   EXPECT_GE(coherence, 90);
@@ -119,7 +118,7 @@ TEST(UniversalScalabilityLaw, NeedsThreeNumbersOfThreads) {
 TEST(UniversalScalabilityLaw, WithoutTalkHasNoPeak) {
   const auto law = fit_scalability(curve_of({1, 2, 4, 8}, 3, Noise(1, 0.02), amdahl));
   ASSERT_TRUE(law);
-  EXPECT_FALSE(law->most_useful_threads);
+  EXPECT_FALSE(law->most_useful_threads.reached());
 }
 
 }  // namespace

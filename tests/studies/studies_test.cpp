@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -121,6 +122,55 @@ TEST_F(Studies, SaturatingThreadsAreTheFewestThatNearlyReachTheBest) {
   EXPECT_EQ(threads.low, 3);
   EXPECT_EQ(threads.high, 4);
   EXPECT_EQ(saturating_threads({1, 2}, {10, 10.1}).value, 1);
+  // What still grows at the last count is not saturated as far as anybody measured.
+  const model::Estimate growing = saturating_threads({1, 2, 4}, {10, 20, 39});
+  EXPECT_FALSE(growing.reached());
+  EXPECT_EQ(growing.low, 2);
+}
+
+TEST_F(Studies, SentencesNameNoNumberThatWasNotMeasured) {
+  EXPECT_EQ(tell_saturating_threads({1, 2, 4, 8}, {10, 19, 29, 30}),
+            "4 of 8 threads saturate memory, at 30.0 GB/s; one reaches 10.0");
+  EXPECT_EQ(tell_saturating_threads({1, 2, 4}, {10, 20, 39}),
+            "memory is not saturated by fewer than the 4 threads measured: 2 reach 20.0 GB/s, all "
+            "of them 39.0");
+  EXPECT_EQ(tell_saturating_threads({1, 2}, {10, 10.1}),
+            "more threads bring no more from memory: of 2 threads one reaches 10.0 of 10.1 GB/s");
+
+  const std::vector<double> loads = {1, 2, 4, 8, 16, 32, 64};
+  const auto told = [&](const std::vector<double>& rates) {
+    const auto fit = model::fit_saturation(loads, rates, 64);
+    return fit ? tell_saturation(*fit, loads, *std::max_element(rates.begin(), rates.end())) : "";
+  };
+  EXPECT_EQ(told({1e9, 2e9, 4e9, 8e9, 16e9, 32e9, 64e9}),
+            "random reads are not saturated by the 64 loads in flight measured: it takes more than "
+            "64.0; the most that was measured are 64.0 GB/s");
+  EXPECT_EQ(told({5e9, 5e9, 5e9, 5e9, 5e9, 5e9, 5e9}),
+            "random reads do not gain from more loads in flight: 2 have 5.0 (5.0 to 5.0) GB/s "
+            "already");
+  const std::string saturated = told({1e9, 2e9, 3.96e9, 7.2e9, 9.6e9, 9.97e9, 10e9});
+  EXPECT_NE(saturated.find(" to "), std::string::npos) << saturated;
+  EXPECT_NE(saturated.find("loads in flight saturate random reads at 10."), std::string::npos)
+      << saturated;
+
+  const auto cost = [](const std::vector<double>& seconds) {
+    return tell_launch_cost(*model::fit_launch_cost({1024, 4096, 16384, 65536}, seconds), 65536);
+  };
+  EXPECT_EQ(cost({3e-6, 3e-6, 3e-6, 3e-6}),
+            "a kernel costs 3.00 µs (3.00 µs to 3.00 µs), of whatever size up to 64 KiB: what then "
+            "flows is not reached there, more than 21.8 GB/s");
+  EXPECT_EQ(cost({1e-3, 4e-3, 16e-3, 64e-3}).find("the cost of a launch does not show"), 0u);
+
+  EXPECT_EQ(tell_speedup(4, 3.5, {3.4, 3.6}),
+            "4 threads make a step 3.50 times as fast (3.40 to 3.60 turn by turn)");
+  EXPECT_EQ(tell_speedup(4, 1.0, {0.9, 1.1}),
+            "4 threads make a step no faster, 1.00 times (0.90 to 1.10 turn by turn)");
+  EXPECT_EQ(tell_waiting_share({0.5, 0.4, 0.6}),
+            "each path adds s = 0.500 (0.400 to 0.600) of one path's time");
+  EXPECT_EQ(tell_waiting_share({0.001, -0.01, 0.02}),
+            "a path adds nothing that can be told from 0, s = 0.001 (-0.010 to 0.020)");
+  EXPECT_EQ(tell_waiting_share({NAN, -1, 2}),
+            "the times vary too much to say what a path adds, s is unclear (-1.000 to 2.000)");
 }
 
 TEST_F(Studies, ConcurrencyFitsAKneeForEveryNumberOfThreads) {
@@ -156,17 +206,21 @@ TEST_F(Studies, DispatchFitsEverySpace) {
   ASSERT_TRUE(fits_both(study)) << study.fit.dump();
   EXPECT_TRUE(study.complete);
   EXPECT_EQ(values_of(study, "space"), (std::set<std::string>{"\"serial\"", "\"openmp\""}));
+  bool breaks_up = false;
   for (const char* space : {"serial", "openmp"}) {
     const io::Json& fit = study.fit.at(space).at("kernels back to back");
-    EXPECT_GT(fit.at("a_seconds").at("value"), 0);
-    EXPECT_GT(fit.at("b_bytes_per_second").at("value"), 0);
+    // A machine that is disturbed may show one or the other only as a bound.
+    const io::Json &a = fit.at("a_seconds"), &b = fit.at("b_bytes_per_second");
+    EXPECT_GT(a.at(a.at("reached") == true ? "value" : "high"), 0);
+    EXPECT_GT(b.at(b.at("reached") == true ? "value" : "low"), 0);
+    breaks_up = breaks_up || (a.at("reached") == true && b.at("reached") == true);
     EXPECT_GE(fit.at("half_rate_measured_bytes"), 256);
   }
   const std::set<std::string> what = values_of(study, "what");
-  for (const char* each :
-       {"\"kernel\"", "\"broken up\"", "\"empty kernel\"", "\"reduction to a scalar\""}) {
+  for (const char* each : {"\"kernel\"", "\"empty kernel\"", "\"reduction to a scalar\""}) {
     EXPECT_TRUE(what.count(each)) << each;
   }
+  EXPECT_EQ(what.count("\"broken up\"") > 0, breaks_up);
 }
 
 TEST_F(Studies, DivergenceComparesWithOnePath) {
@@ -249,7 +303,17 @@ TEST_F(Studies, CrossoverAgainstAMachineFileUsesItsCeilings) {
     EXPECT_GE(launches, 1);
     EXPECT_GT(point.at("with_transfers").at("second_ceiling_seconds"), 2e-3);
   }
-  EXPECT_EQ(study.fit.at("crossovers").size(), 4u);
+  for (const io::Json& point : study.points) {
+    const io::Json& eager = point.at("eager");
+    EXPECT_GT(eager.at("second_expected_seconds"), eager.at("second_ceiling_seconds"));
+    EXPECT_EQ(point.at("expected").at("second_expected_seconds"),
+              eager.at("second_expected_seconds"));
+    EXPECT_LT(point.at("expected").at("ratio"), eager.at("ratio"));
+    EXPECT_GT(point.at("expected_with_transfers").at("second_expected_seconds"), 2e-3);
+  }
+  // By width and by batch, in four ways.
+  EXPECT_EQ(study.fit.at("crossovers").size(), 8u);
+  EXPECT_EQ(study.settings.at("second_is_measured"), false);
 }
 
 TEST_F(Studies, ScalingFitsWhatItsWorkersMeasured) {

@@ -1,0 +1,97 @@
+// Written by docs/results/measured_fractions.py --write; a test checks that it is what the results
+// in docs/results give.
+#include "model/measured_fractions.hpp"
+
+namespace ridgeline::model {
+
+// clang-format off
+
+const std::vector<FractionSource>& fraction_sources() {
+  static const std::vector<FractionSource> sources = {
+      {DeviceKind::cpu, "Intel(R) Xeon(R) Processor, 2 threads", "docs/results/xeon-2-cores"},
+      {DeviceKind::gpu, "NVIDIA H200", "docs/results/h200-16-cores"},
+  };
+  return sources;
+}
+
+const std::vector<MeasuredFraction>& measured_fractions() {
+  static const std::vector<MeasuredFraction> fractions = {
+      {DeviceKind::cpu, "", "", 0.2414, 270},
+      {DeviceKind::cpu, "activation", "backward", 0.5282, 4},
+      {DeviceKind::cpu, "activation", "forward", 0.5890, 8},
+      {DeviceKind::cpu, "adam", "update", 0.5779, 2},
+      {DeviceKind::cpu, "adamw", "update", 0.4557, 2},
+      {DeviceKind::cpu, "attention", "backward", 0.3273, 4},
+      {DeviceKind::cpu, "attention", "forward", 0.3490, 8},
+      {DeviceKind::cpu, "batch_norm", "backward", 0.3265, 9},
+      {DeviceKind::cpu, "batch_norm", "forward", 0.2690, 18},
+      {DeviceKind::cpu, "binary_cross_entropy", "forward", 0.0315, 1},
+      {DeviceKind::cpu, "conv2d", "backward", 0.2060, 11},
+      {DeviceKind::cpu, "conv2d", "forward", 0.2413, 22},
+      {DeviceKind::cpu, "cross_entropy", "forward", 0.0075, 6},
+      {DeviceKind::cpu, "dense", "backward", 0.2945, 29},
+      {DeviceKind::cpu, "dense", "forward", 0.2728, 58},
+      {DeviceKind::cpu, "dropout", "backward", 0.0213, 1},
+      {DeviceKind::cpu, "dropout", "forward", 0.0216, 1},
+      {DeviceKind::cpu, "embedding", "backward", 0.0469, 2},
+      {DeviceKind::cpu, "embedding", "forward", 0.0731, 4},
+      {DeviceKind::cpu, "global_avg_pool", "backward", 0.0665, 1},
+      {DeviceKind::cpu, "global_avg_pool", "forward", 0.0671, 2},
+      {DeviceKind::cpu, "layer_norm", "backward", 0.0807, 9},
+      {DeviceKind::cpu, "layer_norm", "forward", 0.1150, 18},
+      {DeviceKind::cpu, "lstm", "backward", 0.4075, 1},
+      {DeviceKind::cpu, "lstm", "forward", 0.3720, 2},
+      {DeviceKind::cpu, "max_pool2d", "backward", 0.2645, 2},
+      {DeviceKind::cpu, "max_pool2d", "forward", 0.1411, 4},
+      {DeviceKind::cpu, "mse", "forward", 0.0681, 1},
+      {DeviceKind::cpu, "position_embedding", "backward", 0.0949, 1},
+      {DeviceKind::cpu, "position_embedding", "forward", 0.2311, 2},
+      {DeviceKind::cpu, "residual", "backward", 0.2963, 11},
+      {DeviceKind::cpu, "residual", "forward", 0.1766, 22},
+      {DeviceKind::cpu, "rmsprop", "update", 0.0392, 1},
+      {DeviceKind::cpu, "sgd", "update", 0.3754, 3},
+      {DeviceKind::gpu, "", "", 0.4029, 270},
+      {DeviceKind::gpu, "activation", "backward", 0.5165, 4},
+      {DeviceKind::gpu, "activation", "forward", 0.5036, 8},
+      {DeviceKind::gpu, "adam", "update", 0.6610, 2},
+      {DeviceKind::gpu, "adamw", "update", 0.6365, 2},
+      {DeviceKind::gpu, "attention", "backward", 0.2770, 4},
+      {DeviceKind::gpu, "attention", "forward", 0.2704, 8},
+      {DeviceKind::gpu, "batch_norm", "backward", 0.4743, 9},
+      {DeviceKind::gpu, "batch_norm", "forward", 0.3631, 18},
+      {DeviceKind::gpu, "conv2d", "backward", 0.0509, 11},
+      {DeviceKind::gpu, "conv2d", "forward", 0.1095, 22},
+      {DeviceKind::gpu, "cross_entropy", "forward", 0.7326, 6},
+      {DeviceKind::gpu, "dense", "backward", 0.3299, 29},
+      {DeviceKind::gpu, "dense", "forward", 0.2947, 58},
+      {DeviceKind::gpu, "dropout", "backward", 0.9842, 1},
+      {DeviceKind::gpu, "dropout", "forward", 0.9381, 1},
+      {DeviceKind::gpu, "embedding", "backward", 0.1022, 2},
+      {DeviceKind::gpu, "embedding", "forward", 0.4110, 4},
+      {DeviceKind::gpu, "global_avg_pool", "backward", 0.4709, 1},
+      {DeviceKind::gpu, "global_avg_pool", "forward", 0.4077, 2},
+      {DeviceKind::gpu, "layer_norm", "backward", 0.5974, 9},
+      {DeviceKind::gpu, "layer_norm", "forward", 0.6190, 18},
+      {DeviceKind::gpu, "lstm", "backward", 0.0291, 1},
+      {DeviceKind::gpu, "lstm", "forward", 0.0142, 2},
+      {DeviceKind::gpu, "max_pool2d", "backward", 0.4078, 2},
+      {DeviceKind::gpu, "max_pool2d", "forward", 0.7337, 4},
+      {DeviceKind::gpu, "mse", "forward", 0.8552, 2},
+      {DeviceKind::gpu, "position_embedding", "backward", 0.9882, 1},
+      {DeviceKind::gpu, "position_embedding", "forward", 0.6971, 2},
+      {DeviceKind::gpu, "residual", "backward", 0.5773, 11},
+      {DeviceKind::gpu, "residual", "forward", 0.7190, 22},
+      {DeviceKind::gpu, "rmsprop", "update", 1.0000, 1},
+      {DeviceKind::gpu, "sgd", "update", 0.7697, 3},
+  };
+  return fractions;
+}
+
+DispatchSeconds measured_dispatch(DeviceKind device) {
+  if (device == DeviceKind::gpu) return {3.842e-06, 3.842e-06, 1.966e-08};
+  return {1.108e-06, 4.212e-08, 3.513e-07};
+}
+
+// clang-format on
+
+}  // namespace ridgeline::model

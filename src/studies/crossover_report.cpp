@@ -1,0 +1,292 @@
+#include "studies/crossover_report.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "io/units.hpp"
+#include "machine/space_memory.hpp"
+#include "model/crossover.hpp"
+#include "model/measured_fractions.hpp"
+
+namespace ridgeline::studies {
+namespace {
+
+using model::Crossover;
+using model::SizePoint;
+
+// The interval of a crossover as people read it, without it in a table that is too wide.
+io::Cell shown_crossover(const Crossover& crossover) {
+  const auto number = [](double size) { return fmt::format("{:g}", size); };
+  const model::Estimate& size = crossover.size;
+  if (!size.reached()) return no_number(shown(size, number));
+  const std::string value = crossover.kind == Crossover::Kind::always
+                                ? fmt::format("all, {:g} on", size.value)
+                                : number(size.value);
+  if (size.low == size.high) return io::Cell::shown_as(size.value, value);
+  return io::Cell::shown_as(size.value,
+                            fmt::format("{} ({:g} to {:g})", value, size.low, size.high), value);
+}
+
+io::Json json_of(const Crossover& crossover) {
+  io::Json json = to_json(crossover.size);
+  json["kind"] = model::to_string(crossover.kind);
+  return json;
+}
+
+Crossover crossover_of(const SizeCurve& curve, Way way) {
+  std::vector<SizePoint> points;
+  for (const SizeMeasurement& point : curve.points) {
+    if (!point.ratios[way].empty()) points.push_back({point.size, point.ratios[way]});
+  }
+  return model::find_crossover(points);
+}
+
+bool measured(const SizeCurve& curve, Way way) {
+  return !curve.points.empty() && !curve.points.back().ratios[way].empty();
+}
+
+// The curve of what grows, if it has several points.
+const SizeCurve* find_curve(const std::vector<const SizeCurve*>& curves, const std::string& grows) {
+  for (const SizeCurve* curve : curves) {
+    if (curve->grows == grows && curve->points.size() > 1) return curve;
+  }
+  return nullptr;
+}
+
+// The crossovers of a curve by way, as JSON and as cells of the ways that the table shows.
+void add_crossovers(const SizeCurve* curve, const std::string& what, const std::string& pass,
+                    const std::string& grows, const std::vector<Way>& shown_ways,
+                    std::vector<io::Cell>& row, Study& study) {
+  std::array<io::Cell, kWays> cells;
+  for (int way = 0; curve && way < kWays; ++way) {
+    if (!measured(*curve, Way(way))) continue;
+    const Crossover crossover = crossover_of(*curve, Way(way));
+    study.fit["crossovers"].push_back({{"what", what},
+                                       {"pass", pass},
+                                       {"grows", grows},
+                                       {"way", kWayNames[way]},
+                                       {"size", json_of(crossover)}});
+    cells[static_cast<std::size_t>(way)] = shown_crossover(crossover);
+  }
+  for (const Way way : shown_ways) row.push_back(cells[way]);
+}
+
+io::Cell seconds_cell(double seconds) {
+  return seconds > 0 ? io::Cell::shown_as(seconds, io::show_seconds(seconds)) : io::Cell();
+}
+
+// A row of the table: the curves of one layer or deck in one pass.
+void add_row(const std::vector<const SizeCurve*>& curves, const std::string& what,
+             const std::string& pass, const Comparison& comparison, Study& study) {
+  std::vector<io::Cell> row = {what, pass};
+  std::vector<double> bytes, ratios;
+  if (comparison.from_file) {
+    // The largest batch stands for the times.
+    const SizeCurve* curve = curves.back();
+    if (curve->points.empty()) return;
+    const SizeMeasurement& last = curve->points.back();
+    row.push_back(fmt::format("{} {:g}", curve->grows, last.size));
+    row.push_back(seconds_cell(last.first_seconds));
+    row.push_back(seconds_cell(last.second[kEager]));
+    row.push_back(seconds_cell(last.second[kExpected]));
+  }
+  for (const char* grows : {"width", "batch"}) {
+    const SizeCurve* found = find_curve(curves, grows);
+    add_crossovers(found, what, pass, grows, comparison.shown, row, study);
+    if (!found) continue;
+    for (const SizeMeasurement& point : found->points) {
+      bytes.push_back(point.bytes);
+      ratios.push_back(median_of(point.ratios[kEager]));
+    }
+  }
+  if (ratios.empty()) {
+    if (comparison.from_file) study.table.add_row(row);
+    return;
+  }
+  if (!comparison.from_file) {
+    row.push_back(io::Cell(*std::min_element(ratios.begin(), ratios.end()), "{:.2f}"));
+    row.push_back(io::Cell(*std::max_element(ratios.begin(), ratios.end()), "{:.2f}"));
+  }
+  if (const auto advantage = model::fit_advantage(bytes, ratios)) {
+    study.fit["advantage"].push_back({{"what", what},
+                                      {"pass", pass},
+                                      {"per_doubling_of_bytes", to_json(advantage->per_doubling)},
+                                      {"break_even_bytes", to_json(advantage->break_even)},
+                                      {"deviation_log2", advantage->residual_deviation}});
+    row.push_back(
+        estimate_cell(advantage->per_doubling, [](double x) { return fmt::format("{:.2f}", x); }));
+  }
+  study.table.add_row(row);
+}
+
+// How many curves the second space wins from some size on, by one way of comparing.
+void tell_crossovers(Way way, const Comparison& comparison, const std::string& how,
+                     const std::vector<SizeCurve>& curves, Study& study) {
+  int total = 0, never = 0, always = 0, unclear = 0, small_lose = 0, small_win = 0, small = 0;
+  for (const io::Json& fit : study.fit["crossovers"]) {
+    if (fit.at("way") != kWayNames[way]) continue;
+    ++total;
+    const io::Json& size = fit.at("size");
+    never += size.at("kind") == "never";
+    always += size.at("kind") == "always" && size.at("reached") == true;
+    unclear += size.at("kind") != "never" && size.at("reached") == false;
+  }
+  for (const SizeCurve& curve : curves) {
+    if (curve.points.size() < 2 || curve.points.front().ratios[way].empty()) continue;
+    const double ratio = median_of(curve.points.front().ratios[way]);
+    ++small;
+    small_lose += ratio < 1 / model::kWin;
+    small_win += ratio > model::kWin;
+  }
+  if (total == 0) return;
+  study.answers.push_back(fmt::format(
+      "{}of {} curves {} wins from some size on in {}, at every size in {}, and at none up to the "
+      "largest in {}, while {} are too uncertain to say; at the smallest size {} wins {}, {} {}, "
+      "and {} are ties",
+      how, total, comparison.second, total - never - always - unclear, always, never, unclear,
+      comparison.first, small_lose, comparison.second, small_win, small - small_lose - small_win));
+}
+
+}  // namespace
+
+Comparison comparison_of(const CrossoverBounds& bounds) {
+  Comparison comparison;
+  comparison.first = to_string(bounds.first);
+  comparison.from_file = bounds.machine_file.has_value();
+  if (comparison.from_file) {
+    comparison.second = bounds.machine_space + " of " + bounds.machine_name;
+    comparison.device = model::device_of(bounds.machine_space) == model::DeviceKind::gpu;
+    comparison.shown = {kEager, kExpected};
+    return comparison;
+  }
+  comparison.second = to_string(bounds.second);
+  comparison.device = !machine::is_host(bounds.second);
+  comparison.shown = {kEager};
+  if (comparison.device) comparison.shown = {kEager, kWithTransfers, kGraph};
+  return comparison;
+}
+
+std::vector<io::Column> columns_of(const Comparison& comparison) {
+  std::vector<io::Column> columns = {{"layer or deck", "what", io::Align::left},
+                                     {"pass", "pass", io::Align::left, 0}};
+  if (comparison.from_file) {
+    columns.push_back({"at", "at", io::Align::left, 0});
+    columns.push_back({"measured here", "first_seconds", io::Align::right, 0});
+    columns.push_back({"there at best", "second_ceiling_seconds", io::Align::right, 0});
+    columns.push_back({"there expected", "second_expected_seconds", io::Align::right, 0});
+  }
+  for (const std::string grows : {"width", "batch"}) {
+    for (const Way way : comparison.shown) {
+      const std::string of_way = way == kEager ? "" : std::string(kWayNames[way]) + "_";
+      const std::string title = way == kWithTransfers  ? "with transfers"
+                                : way == kGraph        ? "as a graph"
+                                : way == kExpected     ? "expected from"
+                                : comparison.from_file ? grows + ", at best from"
+                                                       : grows + " from";
+      const int rank = way == kGraph ? 4 : way == kWithTransfers ? 3 : 1;
+      columns.push_back({title, grows + "_" + of_way + "from", io::Align::right, rank});
+    }
+  }
+  if (!comparison.from_file) {
+    columns.push_back({"worst", "smallest_ratio", io::Align::right, 2});
+    columns.push_back({"best", "largest_ratio", io::Align::right, 2});
+  }
+  columns.push_back({"a doubling of bytes", "per_doubling_of_bytes", io::Align::right, 3});
+  return columns;
+}
+
+void add_rows(const std::vector<SizeCurve>& curves, const Comparison& comparison, Study& study) {
+  for (std::size_t i = 0; i < curves.size();) {
+    std::vector<const SizeCurve*> group;
+    std::size_t end = i;
+    while (end < curves.size() && curves[end].what == curves[i].what &&
+           curves[end].pass == curves[i].pass) {
+      group.push_back(&curves[end++]);
+    }
+    add_row(group, curves[i].what, curves[i].pass, comparison, study);
+    i = end;
+  }
+}
+
+void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& comparison,
+                  Study& study) {
+  if (comparison.from_file) {
+    tell_crossovers(kEager, comparison, "at best (not measured): ", curves, study);
+    tell_crossovers(kExpected, comparison, "expected (not measured): ", curves, study);
+    tell_crossovers(kExpectedWithTransfers, comparison,
+                    "expected, with transfers (not measured): ", curves, study);
+  } else {
+    tell_crossovers(kEager, comparison, "", curves, study);
+  }
+  int grows = 0, shrinks = 0, all = 0;
+  for (const io::Json& fit : study.fit["advantage"]) {
+    const io::Json& growth = fit.at("per_doubling_of_bytes");
+    ++all;
+    grows += growth.at("low").is_number() && growth.at("low").get<double>() > 1;
+    shrinks += growth.at("high").is_number() && growth.at("high").get<double>() < 1;
+  }
+  if (all == 0) return;
+  study.answers.push_back(fmt::format(
+      "{}the more bytes an operation touches, the greater {}'s advantage: so for {} of {} "
+      "rows, the opposite for {}, undecided for the rest",
+      comparison.from_file ? "at best (not measured): " : "", comparison.second, grows, all,
+      shrinks));
+}
+
+void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
+                           Study& study) {
+  const io::Json& file = *bounds.machine_file;
+  const auto measured = file.find("measured");
+  const bool from_sheet = measured != file.end() && *measured == false;
+  const model::DeviceKind device = model::device_of(bounds.machine_space);
+  const std::string sources = model::describe_sources(device);
+  study.notes.push_back(fmt::format(
+      "measured are the times on {} of this machine; those of {} are not: \"at best\" is the sum "
+      "of "
+      "what its {} allow, \"expected\" divides each layer's by the fraction of the ceiling that "
+      "such "
+      "layers reached on {}",
+      comparison.first, comparison.second,
+      from_sheet ? "data sheet's figures" : "measured ceilings", sources));
+  study.settings["second_is_measured"] = false;
+  study.settings["second_machine"] = file.value("machine", io::Json());
+  study.settings["fractions_from"] = sources;
+  if (from_sheet) study.settings["second_source"] = file.value("source", io::Json());
+}
+
+void note_what_is_missing(const std::set<std::string>& kinds_without_record,
+                          std::set<std::string> absent, const CrossoverBounds& bounds,
+                          const Comparison& comparison, Study& study) {
+  const auto listed = [](const std::set<std::string>& names) {
+    return fmt::format("{}", fmt::join(names, ", "));
+  };
+  if (!kinds_without_record.empty()) {
+    study.notes.push_back(fmt::format(
+        "no roofline of {} on a {} is recorded: the median fraction of all layers is "
+        "taken",
+        listed(kinds_without_record), model::to_string(model::device_of(bounds.machine_space))));
+  }
+  if (absent.erase("dispatch") > 0) {
+    const model::DeviceKind device = model::device_of(bounds.machine_space);
+    study.notes.push_back(fmt::format(
+        "{} does not say what a launch costs: \"at best\" has none, \"expected\" the {} of {}",
+        comparison.second, io::show_seconds(model::measured_dispatch(device).kernel),
+        model::describe_sources(device)));
+  }
+  if (absent.erase("cache bandwidth") > 0) {
+    study.notes.push_back(fmt::format(
+        "{} does not say how fast its caches are: memory's bandwidth stands for all, and what fits "
+        "into a cache may be faster than \"at best\"",
+        comparison.second));
+  }
+  if (!absent.empty()) {
+    study.notes.push_back(fmt::format(
+        "{} does not say {}: \"at best\" leaves it out, and where it is needed nothing is expected",
+        comparison.second, listed(absent)));
+  }
+}
+
+}  // namespace ridgeline::studies
