@@ -13,6 +13,7 @@
 #include "machine/peak.hpp"
 #include "machine/plateaus.hpp"
 #include "machine/transfer.hpp"
+#include "machine/work_probes.hpp"
 
 namespace ridgeline::machine {
 
@@ -25,6 +26,7 @@ struct MachineOptions {
   TransferOptions transfer;
   MeasureOptions peak;
   MeasureOptions dispatch;
+  WorkOptions work;
 
   /// Bounds from this machine's caches and free memory, and from the budget: 90 s on two cores, or
   /// 20 s where `quick`.
@@ -43,6 +45,7 @@ struct SpaceMeasurement {
   std::vector<LatencyPoint> latency;
   std::vector<BandwidthPoint> bandwidth;  ///< with all threads and, on a host, with one
   DispatchCosts dispatch;
+  WorkMeasurement work;
   std::vector<TransferPoint> transfer;
   std::vector<Level> levels;  ///< of memory, as far as they are known
 };
@@ -53,7 +56,7 @@ struct MachineMeasurement {
   std::vector<std::string> notes;  ///< what could not be measured as asked, and what looks odd
   double seconds = 0;              ///< that measuring took
   Disturbance disturbance;
-  bool complete = true;            ///< false if it was stopped: the space under way is left out
+  bool complete = true;  ///< false if it was stopped: the space under way is left out
 };
 
 /// Measures the ceilings of each space, the machine otherwise at rest. One thread of a host is the
