@@ -19,7 +19,7 @@ namespace detail {
 
 /// Four numbers in [-1/2, 1/2) from each position of a generator.
 template <class T>
-struct FillRandom {
+struct FillOperand {
   T* data;
   std::size_t size;
   std::uint64_t seed;
@@ -41,7 +41,7 @@ class Operands {
     Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "kernels/input"), size);
     for_elements(instance_, "kernels/input/fill", (size + 3) / 4,
                  {30.0 * double(size), double(size * sizeof(T))},
-                 FillRandom<T>{buffer.data(), size, ++seed_});
+                 FillOperand<T>{buffer.data(), size, ++seed_});
     return buffer;
   }
   Buffer<Space, T> output(std::size_t size) {

@@ -12,7 +12,7 @@ namespace ridgeline::machine {
 namespace {
 
 // A millisecond or less in any of the kernels.
-constexpr long kSteps = 20000;
+constexpr long kDotSteps = 20000;
 
 struct DotThread {
   const host::DotProblem* problem;
@@ -29,7 +29,7 @@ KernelPeak measure_dot_products(const Space& instance, host::DotKernel kernel, i
                                 const MeasureOptions& options) {
   using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
   const host::DotProblem problem(kernel);
-  const long steps = std::min(kSteps, problem.most_steps());
+  const long steps = std::min(kDotSteps, problem.most_steps());
   const std::size_t stride = aligned_size<std::int32_t>(problem.sums()) + kAlignment;
   std::vector<std::int32_t> sums(stride * static_cast<std::size_t>(threads));
   const DotThread body{&problem, sums.data(), stride, steps};
