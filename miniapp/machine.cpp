@@ -169,6 +169,38 @@ void print_costs(const MachineMeasurement& measurement) {
   print(table, io::TableFormat::table);
 }
 
+// Arithmetic by precision and instruction, of the space with the most threads: what no layer of
+// ours uses is there for comparison.
+void print_peaks(const MachineMeasurement& measurement) {
+  const SpaceMeasurement* most = nullptr;
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    if (space.work.fork_join.empty()) continue;  // a device has one kernel, in the table before
+    if (!most || space.concurrency > most->concurrency) most = &space;
+  }
+  if (!most) return;
+  const auto rate_of = [&](const machine::KernelPeak& row, int threads) {
+    for (const machine::KernelPeak& point : most->work.peaks) {
+      if (point.kernel == row.kernel && point.precision == row.precision &&
+          point.peak.threads == threads) {
+        return rate_cell(point.peak.gflops());
+      }
+    }
+    return io::Cell();
+  };
+  io::Table table({{"precision", "precision", io::Align::left},
+                   {"instructions", "kernel", io::Align::left},
+                   {"unit", "unit", io::Align::left},
+                   {"1 thread", "one_thread"},
+                   {io::show_count(most->concurrency, "thread"), "all_threads"}});
+  for (const machine::KernelPeak& row : most->work.peaks) {
+    if (row.peak.threads != most->concurrency) continue;
+    table.add_row({row.precision, row.kernel, machine::unit_of(row), rate_of(row, 1),
+                   rate_of(row, most->concurrency)});
+  }
+  print("\n");
+  table.print(std::cout, io::TableFormat::table);
+}
+
 // A figure a row, for programs.
 void print_figures(const MachineMeasurement& measurement, io::TableFormat format) {
   io::Table table({{"space", "space"},
@@ -184,8 +216,6 @@ void print_figures(const MachineMeasurement& measurement, io::TableFormat format
     }
   };
   for (const SpaceMeasurement& space : measurement.spaces) {
-    add(space, "peak float32", "", space.concurrency, space.peak_float32.gflops(), "GFLOP/s");
-    add(space, "peak float64", "", space.concurrency, space.peak_float64.gflops(), "GFLOP/s");
     for (const Level& level : space.levels) {
       for (const std::string& pages : {machine::small_page_label(), std::string("huge")}) {
         add(space, "latency, pages " + pages, level.name, 1,
@@ -197,6 +227,14 @@ void print_figures(const MachineMeasurement& measurement, io::TableFormat format
               level_bandwidth(with_threads(space, threads), kernel, level), "GB/s");
         }
       }
+    }
+    for (const machine::KernelPeak& point : space.work.peaks) {
+      add(space, "peak " + point.precision, point.kernel, point.peak.threads, point.peak.gflops(),
+          machine::unit_of(point));
+    }
+    for (const machine::ForkJoinPoint& point : space.work.fork_join) {
+      add(space, "equal work", show_seconds(point.work.seconds), point.threads,
+          point.seconds.median, "s");
     }
     for (const auto& [name, timing] : costs_of(space)) {
       add(space, name, "", space.concurrency, timing.median, "s");
@@ -214,6 +252,7 @@ void print_summary(const MachineMeasurement& measurement, io::TableFormat format
     print_levels(measurement);
     print("\n");
     print_costs(measurement);
+    print_peaks(measurement);
   } else {
     print_figures(measurement, format);
   }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/duration.hpp"
+#include "core/energy.hpp"
 #include "io/file.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
@@ -25,8 +26,9 @@ namespace {
 // signal or when its time is over.
 class Console : public network::TrainingEvents {
  public:
-  Console(io::TableFormat format, bool quiet, std::optional<double> stop_after)
-      : format_(format),
+  Console(io::TableFormat format, bool quiet, std::optional<double> stop_after, SpaceKind space)
+      : space_(space),
+        format_(format),
         quiet_(quiet),
         stop_after_(stop_after),
         progress_(!quiet && isatty(STDERR_FILENO) != 0),
@@ -63,8 +65,12 @@ class Console : public network::TrainingEvents {
 
   void progress(std::int64_t epoch, std::int64_t step, std::int64_t steps,
                 const std::function<double()>& loss) override {
-    if (!progress_) return;
     const double now = host_seconds();
+    if (now - energy_read_ >= 1) {
+      energy_read_ = now;
+      if (energy_) energy_->update();
+    }
+    if (!progress_) return;
     if (now - shown_ < 0.25) return;
     shown_ = now;
     constexpr int kWidth = 30;
@@ -76,7 +82,21 @@ class Console : public network::TrainingEvents {
 
   /// `action` is for the moment when training begins.
   void on_begin(std::function<void()> action) { on_begin_ = std::move(action); }
-  void begin() override { on_begin_(); }
+  void begin() override {
+    on_begin_();
+    energy_.emplace(EnergyPlaces{"/", space_ == SpaceKind::cuda ? computing_device() : ""});
+    energy_->start();
+    energy_begin_ = host_seconds();
+  }
+
+  /// Puts the energy of the run from its first step until now into its record.
+  void record_energy(io::Json& json) {
+    const std::optional<double> joules = energy_ ? energy_->joules() : std::nullopt;
+    const double seconds = host_seconds() - energy_begin_;
+    json["energy_joules"] = joules ? io::Json(*joules) : io::Json();
+    json["power_watts"] = joules && seconds > 0 ? io::Json(*joules / seconds) : io::Json();
+    json["energy_sources"] = joules ? io::Json(energy_->sources()) : io::Json();
+  }
 
   bool stop_requested() override { return miniapp::stop_requested() || time_is_over(); }
   bool time_is_over() const { return stop_after_ && seconds_since_start() >= *stop_after_; }
@@ -97,6 +117,9 @@ class Console : public network::TrainingEvents {
     drawn_ = false;
   }
 
+  const SpaceKind space_;
+  std::optional<EnergyMeter> energy_;
+  double energy_begin_ = 0, energy_read_ = 0;
   const io::TableFormat format_;
   const bool quiet_;
   const std::optional<double> stop_after_;
@@ -216,7 +239,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   TrainFiles files = files_of(deck, options);
   const SpaceKind space =
       options.dry_run ? planned_space(options.deck.space) : resolve_space(options.deck.space);
-  Console console(format, options.quiet, stop_after);
+  Console console(format, options.quiet, stop_after, space);
   if (!options.dry_run) files.lock();
   network::TrainingFiles training;
   training.checkpoint = files.checkpoint();
@@ -278,6 +301,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
         disturbance = guard.report();
         json = record_of(deck, options, session, space, done);
         json["disturbed"] = machine::to_json(disturbance);
+        console.record_energy(json);
         return done;
       });
   console.finish();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.hpp"
+#include "core/energy.hpp"
 #include "core/memory.hpp"
 #include "core/processors.hpp"
 #include "core/runtime.hpp"
@@ -148,6 +149,7 @@ Json describe_machine() {
   machine["kokkos_configuration"] = kokkos_configuration();
   machine["page_bytes"] = page_bytes();
   machine["transparent_huge_pages"] = transparent_huge_pages();
+  machine["energy"] = EnergyMeter({"/", computing_device()}).description();
   machine["clock_source"] = "std::chrono::steady_clock on " + clock_source();
   machine["kernel"] = kernel_version();
   const std::string governor = frequency_governor(0);

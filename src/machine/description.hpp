@@ -18,8 +18,9 @@ namespace ridgeline::machine {
 /// `threads_share_processors` (more of them than processors), `thread_warnings`, `memory_bytes`,
 /// `caches`, `gpu_model` (null where there is none), `gpu_memory_bytes`, `compiler`, `flags`,
 /// `build_type`, `isa`, `cuda_arch`, `kokkos_version`, `kokkos_origin`, `kokkos_kernels_version`,
-/// `kokkos_configuration`, `page_bytes`, `transparent_huge_pages`, `clock_source`, `kernel`,
-/// `frequency_governor` and `cgroup_processors` (a quota, null if there is none).
+/// `kokkos_configuration`, `page_bytes`, `transparent_huge_pages`, `energy` (where it is
+/// read, or why it is not), `clock_source`, `kernel`, `frequency_governor` and `cgroup_processors`
+/// (a quota, null if there is none).
 io::Json describe_machine();
 
 /// Returns the first keys of every result file: `format`, `version`, `created`,

@@ -9,6 +9,7 @@
 #include "core/timing.hpp"
 #include "io/units.hpp"
 #include "machine/description.hpp"
+#include "machine/identity.hpp"
 #include "machine/pages.hpp"
 #include "machine/space_memory.hpp"
 #include "machine/stream_arrays.hpp"
@@ -189,6 +190,7 @@ Json space_json(const SpaceMeasurement& space) {
   if (!space.chain.empty()) json["chain"] = chain_json(space.chain);
   if (!space.numa.empty()) json["numa"] = numa_json(space.numa);
   json["dispatch"] = dispatch_json(space.dispatch);
+  add_to_json(space.work, json);
   if (!is_host(space.space)) {
     Json list = Json::array();
     for (const TransferPoint& point : space.transfer) {
@@ -252,6 +254,7 @@ MachineOptions MachineOptions::standard(bool quick) {
     each->min_seconds = quick ? 0.05 : 0.2;
     each->warm_up_seconds = 0.01;
   }
+  options.work = WorkOptions::standard(quick);
   return options;
 }
 
@@ -259,6 +262,7 @@ void MachineOptions::stop_when(const std::function<bool()>& stopped) {
   latency.stopped = bandwidth.stopped = bandwidth_one_thread.stopped = transfer.stopped = stopped;
   bandwidth_other_counts.stopped = chain.stopped = stopped;
   peak.stopped = dispatch.stopped = stopped;
+  work.stop_when(stopped);
 }
 
 MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress) {
@@ -266,6 +270,7 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
   MachineMeasurement measurement;
   Guard guard;
   OneThread one;
+  WorkProbes work(options.work);
   std::vector<SpaceKind> spaces = options.spaces.empty() ? built_spaces() : options.spaces;
   for (const SpaceKind kind : spaces) {
     SpaceMeasurement space;
@@ -288,6 +293,9 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
     tell("peak arithmetic");
     space.dispatch = measure_dispatch(kind, options.dispatch);
     tell("dispatch");
+    space.work =
+        work.measure(kind, space.peak_float32, space.peak_float64, tell, &measurement.notes);
+    tell("work");
     if (is_host(kind)) {
       if (kind != SpaceKind::serial && space.concurrency > 1) {
         space.bandwidth =
@@ -331,8 +339,14 @@ MachineMeasurement measure_machine(const MachineOptions& options, const Progress
 
 Json to_json(const MachineMeasurement& measurement) {
   Json file = new_result("ridgeline-machine");
+  const Json& gpu = file["machine"]["gpu_model"];
+  file["model_id"] = machine_id(gpu.is_string() ? gpu.get<std::string>() : "");
+  file["isa"] = processor_features();
   file["complete"] = measurement.complete;
   file["measuring_seconds"] = measurement.seconds;
+  file["quiet"] = !measurement.disturbance.alarm();
+  file["pulse"] = {{"arithmetic", measurement.disturbance.arithmetic_pulse.median},
+                   {"stream", measurement.disturbance.stream_pulse.median}};
   file["disturbed"] = to_json(measurement.disturbance);
   Json spaces = Json::object();
   for (const SpaceMeasurement& space : measurement.spaces) {

@@ -15,6 +15,7 @@
 #include "machine/peak.hpp"
 #include "machine/plateaus.hpp"
 #include "machine/transfer.hpp"
+#include "machine/work_probes.hpp"
 
 namespace ridgeline::machine {
 
@@ -30,6 +31,7 @@ struct MachineOptions {
   TransferOptions transfer;
   MeasureOptions peak;
   MeasureOptions dispatch;
+  WorkOptions work;
 
   /// Bounds from this machine's caches and free memory, and from the budget: 150 s on two cores, or
   /// 25 s if `quick`.
@@ -50,6 +52,7 @@ struct SpaceMeasurement {
   std::vector<ChainPoint> chain;          ///< of a host
   std::vector<NumaPoint> numa;            ///< of several domains
   DispatchCosts dispatch;
+  WorkMeasurement work;
   std::vector<TransferPoint> transfer;
   std::vector<Level> levels;  ///< of memory, as far as they are known
 };

@@ -107,10 +107,10 @@ void check(T found, const Expected<T>& expected, long steps) {
 }
 
 template <class T, class Space>
-Peak peak_on_host(const Space& instance, const MeasureOptions& options) {
+Peak peak_on_host(const Space& instance, const MeasureOptions& options, int threads) {
   const std::size_t chains = host::fma_chain_count<T>();
   const std::size_t stride = aligned_size<T>(chains) + aligned_size<T>(1);
-  const int threads = instance.concurrency();
+  if (threads == 0) threads = instance.concurrency();
   const std::vector<T> first = beginnings<T>(chains);
   std::vector<T> last(stride * static_cast<std::size_t>(threads));
   const detail::HostPeak<T> body{first.data(), last.data(), chains, stride, kHostSteps};
@@ -164,18 +164,18 @@ Peak peak_on_device(const Space& instance, const MeasureOptions& options) {
 }  // namespace
 
 template <class T>
-Peak measure_peak(SpaceKind space, const MeasureOptions& options) {
+Peak measure_peak(SpaceKind space, const MeasureOptions& options, int threads) {
   return with_space(space, [&](const auto& instance) {
     if constexpr (kIsHost<std::decay_t<decltype(instance)>>) {
-      return peak_on_host<T>(instance, options);
+      return peak_on_host<T>(instance, options, threads);
     } else {
       return peak_on_device<T>(instance, options);
     }
   });
 }
 
-template Peak measure_peak<float>(SpaceKind, const MeasureOptions&);
-template Peak measure_peak<double>(SpaceKind, const MeasureOptions&);
+template Peak measure_peak<float>(SpaceKind, const MeasureOptions&, int);
+template Peak measure_peak<double>(SpaceKind, const MeasureOptions&, int);
 
 void warm_up(SpaceKind space) {
   const double seconds = is_host(space) ? 0.05 : 1.0;

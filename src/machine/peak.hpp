@@ -5,7 +5,7 @@
 
 namespace ridgeline::machine {
 
-/// Rate of fused multiply-adds in registers, with all threads of a space.
+/// Rate of fused multiply-adds in registers.
 struct Peak {
   Timing seconds;    ///< one launch
   double flops = 0;  ///< in one launch; a multiply-add is 2
@@ -16,8 +16,9 @@ struct Peak {
 /// Measures float or double with independent chains of x ← x · factor + addend, enough a thread to
 /// cover latency × issue width. The result is compared with a plain loop's; throws RunError where
 /// they differ by more than rounding, so that a peak is never one of work that was folded away.
+/// `threads` of a host compute (0: all of the space).
 template <class T>
-Peak measure_peak(SpaceKind space, const MeasureOptions& options = {});
+Peak measure_peak(SpaceKind space, const MeasureOptions& options = {}, int threads = 0);
 
 /// Runs the same chains untimed, so that clocks are up: for 50 ms on a CPU, a second on a GPU.
 void warm_up(SpaceKind space);

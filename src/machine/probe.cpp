@@ -61,6 +61,13 @@ std::optional<std::size_t> LadderOrder::next() {
   return std::nullopt;
 }
 
+std::vector<int> thread_ladder(int all) {
+  std::vector<int> counts;
+  for (int threads = 1; threads < all; threads *= 2) counts.push_back(threads);
+  counts.push_back(all);
+  return counts;
+}
+
 void note_left_out(const std::string& what, std::size_t left_out, std::size_t all,
                    std::vector<std::string>* notes) {
   if (!notes || left_out == 0) return;

@@ -44,6 +44,9 @@ class LadderOrder {
   std::size_t position_ = 0, left_out_ = 0;
 };
 
+/// Thread counts that probes are measured with: 1, the powers of two below `all`, and `all`.
+std::vector<int> thread_ladder(int all);
+
 /// Adds "WHAT: 3 of 64 points were left out to stay within the time" to `notes`, if there are any.
 void note_left_out(const std::string& what, std::size_t left_out, std::size_t all,
                    std::vector<std::string>* notes);

@@ -73,7 +73,8 @@ std::vector<CacheFolder> cache_folders(int processor) {
   return caches;
 }
 
-// The value of "key : value" or "key: value kB", from files such as /proc/cpuinfo.
+}  // namespace
+
 std::string value_of(const std::string& path, const std::string& key) {
   std::ifstream file(path);
   std::string line;
@@ -86,8 +87,6 @@ std::string value_of(const std::string& path, const std::string& key) {
   }
   return "";
 }
-
-}  // namespace
 
 std::vector<Cache> host_caches() {
   std::vector<Cache> caches;

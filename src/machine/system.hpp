@@ -9,6 +9,10 @@ namespace ridgeline::machine {
 // What Linux says about the host, from /proc and /sys; nothing here needs Kokkos. What cannot be
 // read is empty or 0.
 
+/// Returns the value of the first line "key : value" or "key: value" of a file such as
+/// /proc/cpuinfo.
+std::string value_of(const std::string& path, const std::string& key);
+
 /// A data or unified cache as one core sees it.
 struct Cache {
   int level = 0;

@@ -88,6 +88,13 @@ std::string launch_sentence(const Roofline& roofline, const std::string& what) {
                          : "most of the overhead is in the kernels themselves");
 }
 
+/// What the step uses, where that can be read.
+std::string energy_sentence(const Roofline& roofline, const std::string& what) {
+  if (!roofline.energy) return "";
+  return fmt::format("the {} uses {:.3g} J at {:.0f} W (all of {})", what, roofline.energy->joules,
+                     roofline.energy->watts, listed(roofline.energy->sources));
+}
+
 /// "from batch 64 on fc1 forward and fc2 forward are bound by arithmetic", for a bound.
 std::vector<std::string> turning_points(const std::vector<BatchRoofline>& batches, Bound bound,
                                         const std::string& words) {
@@ -129,6 +136,7 @@ std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool
     add(*at, shares_sentence(at->roofline, what));
     add(*at, fraction_sentence(at->roofline));
     add(*at, launch_sentence(at->roofline, what));
+    add(*at, energy_sentence(at->roofline, what));
   }
   if (batches.size() > 1) {
     for (const auto& [bound, words] : {std::pair<Bound, std::string>{Bound::compute, "arithmetic"},

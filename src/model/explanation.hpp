@@ -15,8 +15,9 @@ struct BatchRoofline {
 };
 
 /// Returns what holds the network back, a sentence each, for batches in increasing order: the
-/// shares of the bounds, how near the layers come to their ceilings, what launching costs, and of
-/// several batches from which one on layers are bound by arithmetic or by bandwidth.
+/// shares of the bounds, how near the layers come to their ceilings, what launching costs, energy
+/// if it can be read, and of several batches from which one on layers are bound by arithmetic or by
+/// bandwidth.
 std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool training);
 
 }  // namespace ridgeline::model

@@ -60,6 +60,7 @@ Roofline place_under(const Ceilings& ceilings, const StepTiming& step) {
   roofline.total = step.total;
   roofline.counts = step.counts;
   roofline.empty_seconds = step.empty_seconds;
+  roofline.energy = step.energy;
   roofline.placement =
       placement_of_step(roofline, ceilings.place(work_of(step.counts, step.launches, step.total,
                                                          step.counts.working_set_bytes)));
@@ -126,6 +127,10 @@ void to_json(io::Json& json, const Roofline& roofline) {
   json["total"] = placed(roofline.counts, roofline.total, roofline.placement);
   json["total"]["sum_of_records_seconds"] = roofline.sum_of_records;
   json["total"]["empty_kernels_seconds"] = optional_number(roofline.empty_seconds);
+  const std::optional<StepEnergy>& energy = roofline.energy;
+  json["total"]["energy_joules"] = energy ? io::Json(energy->joules) : io::Json();
+  json["total"]["power_watts"] = energy ? io::Json(energy->watts) : io::Json();
+  json["total"]["energy_sources"] = energy ? io::Json(energy->sources) : io::Json();
 }
 
 }  // namespace ridgeline::model

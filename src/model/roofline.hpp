@@ -25,6 +25,7 @@ struct Roofline {
   /// other, and its bound is the one that holds back the largest part of their time.
   Placement placement;
   std::optional<double> empty_seconds;  ///< of a step whose kernels do nothing; of a host
+  std::optional<StepEnergy> energy;     ///< of the whole step
 };
 
 /// Returns the share of the records' time that each bound holds back.

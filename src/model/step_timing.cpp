@@ -49,6 +49,31 @@ class PartRecorder : public network::StepObserver {
   LaunchCount before_;
 };
 
+// Runs steps end to end for long enough that counters which advance now and then are read to a few
+// percent: RAPL's every millisecond, a GPU's a few times per tenth of a second.
+template <class Space, class Step>
+std::optional<StepEnergy> measure_energy(const Space& instance, double step_seconds, Step&& step,
+                                         const StepOptions& options) {
+  if (!options.energy || !options.energy->available()) return {};
+  const double enough = kIsHost<Space> ? 0.2 : 1.0;
+  const long calls = std::max(1L, static_cast<long>(0.02 / std::max(step_seconds, 1e-9)));
+  long steps = 0;
+  double seconds = 0;
+  instance.fence();
+  options.energy->start();
+  const double begin = host_seconds();
+  while (seconds < enough && !(options.stopped && options.stopped())) {
+    for (long call = 0; call < calls; ++call) step();
+    instance.fence();
+    steps += calls;
+    seconds = host_seconds() - begin;
+  }
+  const std::optional<double> joules = options.energy->joules();
+  if (!joules || steps == 0) return {};
+  return StepEnergy{*joules / static_cast<double>(steps), *joules / seconds,
+                    options.energy->sources()};
+}
+
 }  // namespace
 
 template <class Space, class T>
@@ -79,6 +104,7 @@ StepTiming time_step(const Space& instance, std::shared_ptr<const network::Netwo
 
   StepTiming result;
   result.total = timing.a;
+  result.energy = measure_energy(instance, timing.a.median, end_to_end, options);
   PartRecorder<Space> empty_recorder(instance, record_of);
   if constexpr (kIsHost<Space>) {
     const EmptyLaunches empty;

@@ -3,8 +3,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "core/energy.hpp"
 #include "core/launch.hpp"
 #include "core/timing.hpp"
 #include "network/network.hpp"
@@ -20,6 +22,13 @@ struct PartTiming {
   std::optional<double> empty_seconds;  ///< median with kernels that do nothing; of a host
 };
 
+/// What a step uses of the energy of whole packages and devices, whatever else draws power there.
+struct StepEnergy {
+  double joules = 0;                 ///< per step
+  double watts = 0;                  ///< mean power
+  std::vector<std::string> sources;  ///< see EnergyMeter
+};
+
 /// A step, or an inference, part by part.
 struct StepTiming {
   std::vector<PartTiming> parts;  ///< in the order they run
@@ -27,6 +36,7 @@ struct StepTiming {
   std::optional<double> empty_seconds;  ///< the same, median with kernels that do nothing
   LaunchCount launches;                 ///< of all parts
   layers::Counts counts;                ///< of the whole step
+  std::optional<StepEnergy> energy;     ///< end to end; absent if it cannot be read
 };
 
 struct StepOptions {
@@ -37,6 +47,7 @@ struct StepOptions {
   double min_seconds = 0.2;       ///< at least
   double warm_up_seconds = 0.05;  ///< on a host; a device is warmed for a second
   std::function<bool()> stopped;  ///< called after each repeat; true ends them; may be empty
+  EnergyMeter* energy = nullptr;  ///< read over further steps, if given
 };
 
 /// Times every part of a step in situ: the step runs in its order, and each part finds the caches

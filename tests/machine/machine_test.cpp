@@ -30,7 +30,11 @@ MachineOptions smallest() {
   options.bandwidth_other_counts = options.bandwidth;
   options.transfer.largest = 8;
   options.transfer.min_seconds = 0;
-  for (auto* each : {&options.peak, &options.dispatch}) {
+  options.work.kernels.cases.resize(1);
+  options.work.kernels.min_seconds = 0;
+  options.work.fork_join_seconds = {1e-6};
+  for (auto* each :
+       {&options.peak, &options.dispatch, &options.work.peaks, &options.work.fork_join}) {
     each->min_repeats = 2;
     each->min_seconds = 0;
     each->warm_up_seconds = 0;
@@ -51,6 +55,10 @@ TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
   EXPECT_EQ(file["version"], 2);
   EXPECT_TRUE(file["created"].is_string());
   EXPECT_TRUE(file["ridgeline_version"].is_string());
+  EXPECT_TRUE(file["model_id"].is_string());
+  EXPECT_TRUE(file["isa"].is_array());
+  EXPECT_EQ(file["quiet"], !file["disturbed"]["alarm"].get<bool>());
+  for (const char* pulse : {"arithmetic", "stream"}) EXPECT_GT(file["pulse"][pulse], 0);
   for (const SpaceKind kind : ridgeline::built_spaces()) {
     const std::string name = to_string(kind);
     ASSERT_TRUE(file["spaces"].contains(name));
@@ -74,6 +82,21 @@ TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
     for (const char* key : {"empty_kernel", "empty_kernel_fenced", "reduction"}) {
       expect_timing(space["dispatch"][key]);
     }
+    ASSERT_FALSE(space["peaks"].empty());
+    for (const Json& point : space["peaks"]) {
+      EXPECT_TRUE(point["precision"].is_string() && point["kernel"].is_string());
+      EXPECT_GE(point["threads"], 1);
+      EXPECT_GT(point["gflops"], 0);
+      expect_timing(point["seconds"]);
+    }
+    ASSERT_FALSE(space["kernels"].empty());
+    for (const Json& point : space["kernels"]) {
+      EXPECT_TRUE(point["class"].is_string() && point["precision"].is_string());
+      EXPECT_TRUE(point["shape"].is_object());
+      EXPECT_GE(point["threads"], 1);
+      expect_timing(point["seconds"]);
+    }
+    EXPECT_EQ(space.contains("fork_join"), kind != SpaceKind::cuda);
     EXPECT_EQ(space.contains("transfer"), kind == SpaceKind::cuda);
     // What is written can be read as ceilings.
     const ridgeline::model::Ceilings ceilings(file, "machine.json", name, "float64");
@@ -104,7 +127,7 @@ TEST(Description, SaysWhatEveryResultFileHasToSay) {
   for (const char* key :
        {"hostname", "cpu_model", "cores", "threads", "thread_binding", "memory_bytes", "gpu_model",
         "compiler", "flags", "isa", "kokkos_version", "kokkos_origin", "kokkos_configuration",
-        "page_bytes", "transparent_huge_pages", "clock_source"}) {
+        "page_bytes", "transparent_huge_pages", "energy", "clock_source"}) {
     EXPECT_TRUE(machine.contains(key)) << key;
   }
   EXPECT_GT(machine["memory_bytes"], 1 << 20);

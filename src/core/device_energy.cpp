@@ -1,0 +1,74 @@
+#include "core/device_energy.hpp"
+
+#include <dlfcn.h>
+#include <Kokkos_Macros.hpp>
+
+#if defined(KOKKOS_ENABLE_CUDA)
+#include <cuda_runtime.h>
+#endif
+
+namespace ridgeline {
+namespace {
+
+template <class Function>
+bool find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  return function != nullptr;
+}
+
+}  // namespace
+
+std::string computing_device() {
+#if defined(KOKKOS_ENABLE_CUDA)
+  int count = 0, device = 0;
+  char address[32] = "";
+  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0 &&
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetPCIBusId(address, sizeof(address), device) == cudaSuccess) {
+    return address;
+  }
+#endif
+  return "";
+}
+
+std::unique_ptr<DeviceEnergy> DeviceEnergy::open(const std::string& device,
+                                                 const std::string& library, std::string& problem) {
+  std::unique_ptr<DeviceEnergy> energy(new DeviceEnergy());
+  energy->library_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!energy->library_) {
+    problem = "GPU not readable: no " + library;
+    return nullptr;
+  }
+  // nvml.h: a function returns 0 if it succeeded, and a device is a pointer.
+  int (*init)() = nullptr;
+  int (*by_address)(const char*, void**) = nullptr;
+  if (!find(energy->library_, "nvmlInit_v2", init) ||
+      !find(energy->library_, "nvmlDeviceGetHandleByPciBusId_v2", by_address) ||
+      !find(energy->library_, "nvmlDeviceGetTotalEnergyConsumption", energy->energy_)) {
+    problem = "GPU not readable: " + library + " is too old";
+    return nullptr;
+  }
+  if (init() != 0) {
+    problem = "GPU not readable: " + library + " does not start";
+    return nullptr;
+  }
+  find(energy->library_, "nvmlShutdown", energy->shutdown_);
+  if (by_address(device.c_str(), &energy->device_) != 0 || !energy->joules()) {
+    problem = "GPU not readable: " + device + " has no energy counter";
+    return nullptr;
+  }
+  return energy;
+}
+
+DeviceEnergy::~DeviceEnergy() {
+  if (shutdown_) shutdown_();
+  if (library_) dlclose(library_);
+}
+
+std::optional<double> DeviceEnergy::joules() const {
+  unsigned long long millijoules = 0;
+  if (energy_(device_, &millijoules) != 0) return {};
+  return 1e-3 * static_cast<double>(millijoules);
+}
+
+}  // namespace ridgeline

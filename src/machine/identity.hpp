@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "machine/system.hpp"
+
+namespace ridgeline::machine {
+
+// Names by which machines are told apart, whatever they call themselves: "AMD EPYC Processor" is
+// the name of many.
+
+/// What an identifier is made of.
+struct MachineParts {
+  std::string processor;      ///< "x86-6-143-8": architecture, family, model and stepping
+  std::vector<Cache> caches;  ///< as one core sees them
+  std::string vectors;        ///< of the build: "avx512"
+  int threads = 1;            ///< of the host
+  std::string gpu;            ///< its name, empty if there is none
+};
+
+/// Returns "x86-6-143-8_l1d48K_l2-2M_l3-300M_avx512_2t", with "_nvidia-h200" behind it if there is
+/// a GPU: letters, digits, '-', '.' and '_', so that it can name a folder.
+std::string machine_id(const MachineParts& parts);
+
+/// Returns the identifier of this machine with this build, this Runtime's threads and a GPU, if it
+/// has one.
+std::string machine_id(const std::string& gpu);
+
+/// Returns the processor's architecture with its family, model and stepping, or on Arm implementer,
+/// part, variant and revision, from /proc/cpuinfo below `root`.
+std::string processor_id(const std::string& root = "/");
+
+/// Returns the instruction set whose vectors this build computes with.
+std::string build_vectors();
+
+/// Returns the names of the processor's vector and matrix extensions as /proc/cpuinfo below `root`
+/// spells them, sorted: what a kernel for this machine could use, whatever the build.
+std::vector<std::string> processor_features(const std::string& root = "/");
+
+}  // namespace ridgeline::machine

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/json.hpp"
+#include "machine/fork_join.hpp"
+#include "machine/kernel_ladder.hpp"
+#include "machine/peaks.hpp"
+
+namespace ridgeline::machine {
+
+/// What the work probes measure with.
+struct WorkOptions {
+  MeasureOptions peaks;
+  MeasureOptions fork_join;
+  std::vector<double> fork_join_seconds = {5e-6, 50e-6, 500e-6};
+  KernelLadderOptions kernels;  ///< its budget is that of all spaces of a host together
+
+  /// About 15 s on two cores, or 4 if `quick`.
+  static WorkOptions standard(bool quick);
+
+  void stop_when(const std::function<bool()>& stopped);
+};
+
+/// How fast one space computes, by kind of work and number of threads.
+struct WorkMeasurement {
+  std::vector<KernelPeak> peaks;
+  std::vector<ForkJoinPoint> fork_join;
+  std::vector<KernelPoint> kernels;
+};
+
+/// Measures spaces one after the other. One thread of a host is the same whichever space it belongs
+/// to: it is measured once, by Serial, and is part of what every host space has.
+class WorkProbes {
+ public:
+  explicit WorkProbes(WorkOptions options) : options_(std::move(options)) {}
+
+  /// `float32` and `float64` are the space's peaks with all threads, which are not measured again.
+  WorkMeasurement measure(SpaceKind space, const Peak& float32, const Peak& float64,
+                          const Progress& progress, std::vector<std::string>* notes);
+
+ private:
+  /// `peaks` of fused multiply-adds, measured if they are not given.
+  const WorkMeasurement& one_thread(const std::vector<KernelPeak>& peaks, const Progress& progress,
+                                    std::vector<std::string>* notes);
+  void measure_threads(SpaceKind space, int threads, WorkMeasurement& work) const;
+  KernelLadderOptions half_of_kernels() const;
+
+  const WorkOptions options_;
+  std::vector<ForkJoinWork> works_;
+  std::optional<WorkMeasurement> one_thread_;
+};
+
+/// Puts `peaks`, `fork_join` and `kernels` into a space of a machine file.
+void add_to_json(const WorkMeasurement& work, io::Json& space);
+
+}  // namespace ridgeline::machine
