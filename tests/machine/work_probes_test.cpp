@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/spaces.hpp"
 #include "machine/host_dot_products.hpp"
 #include "support/runtime.hpp"
 
@@ -107,7 +108,7 @@ TEST_F(WorkProbesOnSpaces, OneThreadIsMeasuredOnceAndPartOfEveryHostSpace) {
   std::vector<KernelPoint> one;
   for (const SpaceKind kind : built_spaces()) {
     SCOPED_TRACE(to_string(kind));
-    peak.threads = with_space(kind, [](const auto& s) { return int(s.concurrency()); });
+    peak.threads = ridgeline::with_space(kind, [](const auto& s) { return int(s.concurrency()); });
     const WorkMeasurement work = probes.measure(kind, peak, peak, {}, nullptr);
     io::Json json;
     add_to_json(work, json);
