@@ -53,29 +53,27 @@ std::optional<Fit> fit_at(const Residuals& residuals, const Eigen::VectorXd& x, 
   Eigen::MatrixXd jacobian(m, n);
   Eigen::NumericalDiff<Residuals, Eigen::Central>(residuals).df(x, jacobian);
   if (!std::isfinite(variance) || !jacobian.allFinite()) return std::nullopt;
-  // A parameter that no residual depends on, such as one at the end of its range, is undetermined,
-  // and does not make the others so.
-  std::vector<int> active;
+  // Scaled to unit columns, so that parameters of different size do not look dependent. A parameter
+  // that no residual depends on, such as one at the end of its range, is undetermined and does not
+  // make the others so: its column is 0.
   const Eigen::VectorXd scale = jacobian.colwise().norm();
+  int determined = 0;
   for (int i = 0; i < n; ++i) {
-    if (scale[i] > 0) active.push_back(i);
+    if (scale[i] > 0) jacobian.col(i) /= scale[i], ++determined;
   }
-  // Scaled to unit columns, so that parameters of different size do not look dependent.
-  const int k = static_cast<int>(active.size());
-  Eigen::MatrixXd scaled(m, k);
-  for (int i = 0; i < k; ++i) {
-    for (int row = 0; row < m; ++row) {
-      scaled(row, i) = jacobian(row, active[i]) / scale[active[i]];
-    }
-  }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(scaled);
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(jacobian);
   std::vector<double> covariance(static_cast<std::size_t>(n * n), kInfinity);
-  if (k > 0 && qr.rank() == k) {
-    const Eigen::MatrixXd inverse = (scaled.transpose() * scaled).inverse();
-    for (int i = 0; i < k; ++i) {
-      for (int j = 0; j < k; ++j) {
-        covariance[static_cast<std::size_t>(active[i] * n + active[j])] =
-            variance * inverse(i, j) / (scale[active[i]] * scale[active[j]]);
+  if (determined > 0 && qr.rank() == determined) {
+    Eigen::MatrixXd normal = jacobian.transpose() * jacobian;
+    for (int i = 0; i < n; ++i) {
+      if (scale[i] == 0) normal(i, i) = 1;
+    }
+    const Eigen::MatrixXd inverse = normal.inverse();
+    for (int i = 0; i < n; ++i) {
+      for (int j = 0; j < n; ++j) {
+        if (scale[i] == 0 || scale[j] == 0) continue;
+        covariance[static_cast<std::size_t>(i * n + j)] =
+            variance * inverse(i, j) / (scale[i] * scale[j]);
       }
     }
   }
