@@ -227,7 +227,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
          "): figures with several threads may be low and will vary");
   }
   note(fmt::format("measuring the machine: up to {} s where nothing else runs on it",
-                   quick ? 20 : 90));
+                   quick ? 25 : 150));
   machine::MachineOptions options = machine::MachineOptions::standard(quick);
   options.spaces = spaces;
   options.stop_when(stop_requested);
@@ -273,7 +273,7 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
                    "Measure this space alone: serial, openmp or cuda (auto: all of the build)")
       ->capture_default_str();
   verb->add_flag("--quick", request->quick,
-                 "Within 20 s rather than 90: smaller sets, fewer points");
+                 "Within 25 s rather than 150: smaller sets, fewer points");
   verb->footer("Example:\n  ridgeline machine --output machine.json");
   verb->callback([=, &common, &action] {
     action = [=, &common] {
