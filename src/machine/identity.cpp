@@ -97,19 +97,18 @@ std::string build_vectors() {
 }
 
 std::vector<std::string> processor_features(const std::string& root) {
-  // x86 has "flags", Arm "Features".
-  std::string line = cpuinfo(root, "flags");
-  if (line.empty()) line = cpuinfo(root, "Features");
   std::vector<std::string> features;
-  std::istringstream words(line);
-  for (std::string word; words >> word;) {
-    const auto begins = [&](const char* start) { return word.rfind(start, 0) == 0; };
-    const bool x86 = begins("avx") || begins("amx") || begins("sse") || word == "fma" ||
-                     word == "f16c" || word == "ssse3";
-    const bool arm = begins("asimd") || begins("sve") || begins("sme") || word == "bf16" ||
-                     word == "i8mm" || word == "fphp";
-    if (x86 || arm) features.push_back(word);
-  }
+  const auto add = [&](const std::string& key, const std::vector<std::string>& prefixes) {
+    std::istringstream words(cpuinfo(root, key));
+    for (std::string word; words >> word;) {
+      const bool known =
+          std::any_of(prefixes.begin(), prefixes.end(),
+                      [&](const std::string& prefix) { return word.rfind(prefix, 0) == 0; });
+      if (known) features.push_back(word);
+    }
+  };
+  add("flags", {"avx", "amx", "sse", "ssse", "fma", "f16c"});                 // x86
+  add("Features", {"asimd", "sve", "sme", "bf16", "i8mm", "fphp", "ebf16"});  // Arm
   std::sort(features.begin(), features.end());
   features.erase(std::unique(features.begin(), features.end()), features.end());
   return features;

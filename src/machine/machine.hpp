@@ -33,8 +33,8 @@ struct MachineOptions {
   MeasureOptions dispatch;
   WorkOptions work;
 
-  /// Bounds from this machine's caches and free memory, and from the budget: 150 s on two cores, or
-  /// 25 s if `quick`.
+  /// Bounds from this machine's caches and free memory, and from the budget: 150 s on two cores,
+  /// or 25 s if `quick`.
   static MachineOptions standard(bool quick);
 
   /// Ends measuring when `stopped`, called before each point, returns true.

@@ -1,5 +1,6 @@
 #include "machine/work_probes.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/spaces.hpp"
@@ -38,6 +39,26 @@ Json shape_json(const AttentionCaseShape& shape) {
           {"heads", shape.heads},
           {"features", shape.features},
           {"causal", shape.causal}};
+}
+
+// Hundreds of points would make half of the file: of each a few samples, spread over its time.
+Timing with_few_samples(Timing timing) {
+  constexpr std::size_t kFew = 8;
+  const std::vector<double> all = std::move(timing.samples);
+  const std::size_t kept = std::min(all.size(), kFew);
+  timing.samples.clear();
+  for (std::size_t i = 0; i < kept; ++i) timing.samples.push_back(all[i * all.size() / kept]);
+  return timing;
+}
+
+// Hundreds of points would make half of the file: of each a few samples, spread over its time.
+Timing with_few_samples(Timing timing) {
+  constexpr std::size_t kFew = 8;
+  const std::vector<double> all = std::move(timing.samples);
+  const std::size_t kept = std::min(all.size(), kFew);
+  timing.samples.clear();
+  for (std::size_t i = 0; i < kept; ++i) timing.samples.push_back(all[i * all.size() / kept]);
+  return timing;
 }
 
 }  // namespace
@@ -142,7 +163,7 @@ void add_to_json(const WorkMeasurement& work, Json& space) {
                                             point.what.shape)},
                        {"precision", point.precision},
                        {"threads", point.threads},
-                       {"seconds", point.seconds}});
+                       {"seconds", with_few_samples(point.seconds)}});
   }
   space["peaks"] = std::move(peaks);
   if (!work.fork_join.empty()) space["fork_join"] = std::move(fork_join);

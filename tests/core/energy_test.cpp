@@ -124,7 +124,9 @@ TEST_F(Energy, SaysThatPermissionIsDenied) {
     ASSERT_EQ(chmod(counter.c_str(), 0), 0);
   }
   const EnergyMeter meter(places());
-  if (superuser) ASSERT_EQ(seteuid(0), 0);
+  if (superuser) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
   EXPECT_FALSE(meter.available());
   EXPECT_EQ(meter.description(), "not readable: permission denied (" + counter + ")");
 }

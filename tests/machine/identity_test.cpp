@@ -30,7 +30,7 @@ TEST(ProcessorId, ComesFromWhatTheKernelSays) {
   folder.write("proc/cpuinfo",
                "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n"
                "model name\t: AMD EPYC\nstepping\t: 1\n"
-               "flags\t\t: fpu avx2 fma sse2 avx avx512f amx_tile avx avx512_bf16 mmx\n\n"
+               "flags\t\t: fpu avx2 fma sse2 avx avx512f amx_tile avx avx512_bf16 mmx smep\n\n"
                "processor\t: 1\ncpu family\t: 99\n");
   EXPECT_EQ(processor_id(root), "x86-25-17-1");
   EXPECT_EQ(processor_features(root),

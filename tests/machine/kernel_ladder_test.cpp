@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/deck.hpp"
+#include "core/spaces.hpp"
 #include "layers/attention.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
@@ -216,7 +217,8 @@ TEST_F(KernelLadder, MeasuresEveryCaseInBothPrecisionsOnEverySpace) {
       EXPECT_EQ(points[i].precision, i % 2 == 0 ? "float32" : "float64");
       EXPECT_GT(points[i].seconds.min, 0);
       EXPECT_GE(points[i].seconds.repeats, 2);
-      if (kind == SpaceKind::serial) EXPECT_EQ(points[i].threads, 1);
+      EXPECT_EQ(points[i].threads,
+                with_space(kind, [](const auto& s) { return int(s.concurrency()); }));
     }
   }
 }
