@@ -36,7 +36,8 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   }
   for (const auto& [name, value] : more) list.push_back(name + "=" + value);
   // Threads that another test has pinned would be in the way, and this run would say so.
-  if (!pinned && more.count("OMP_PROC_BIND") == 0) list.push_back("OMP_PROC_BIND=false");
+  if (!pinned && more.count("OMP_PROC_BIND") + more.count("OMP_PLACES") == 0)
+    list.push_back("OMP_PROC_BIND=false");
   return list;
 }
 
