@@ -59,7 +59,7 @@ foreach(file IN ITEMS README.md docs/architecture.md inputs/fashion_mlp.toml job
 endforeach()
 # The data of this deck are installed with it.
 run("${prefix}/bin/ridgeline" train "${share}/inputs/regression_tabular.toml" --space serial
-  --set train.epochs=1 --output "${work}/results")
+  --output "${work}/results")
 run("${share}/jobs/workstation.sh" --help)
 execute_process(COMMAND "${share}/jobs/workstation.sh" --space serial --deck "${work}/none.toml"
   WORKING_DIRECTORY "${work}" RESULT_VARIABLE status ERROR_VARIABLE text)
