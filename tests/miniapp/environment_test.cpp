@@ -236,7 +236,10 @@ TEST_F(Environment, MoreThreadsThanProcessorsAreAWarningInEveryVerbAndResult) {
     EXPECT_TRUE(contains(result.err, warning)) << verb[0];
   }
   // The same by a mask, as srun sets it.
-  const CommandResult masked = line("taskset -c 0 $R train deck.toml --output out --threads 2");
+  CommandOptions pinned;
+  pinned.pinned = true;
+  const CommandResult masked =
+      line("taskset -c 0 $R train deck.toml --output out --threads 2", pinned);
   EXPECT_TRUE(contains(masked.err, "warning: 2 threads on 1 processor (0): ")) << masked.err;
 }
 
