@@ -33,7 +33,7 @@ struct Timing {
   static constexpr double kWideSpread = 0.1;
 };
 
-/// Writes `{"min", "median", "max", "repeats", "median_interval", "samples"}`; nlohmann's JSON
+/// Writes `{"min", "median", "max", "repeats", "samples", "median_interval"}`; nlohmann's JSON
 /// finds this by its arguments, so that `json["seconds"] = timing` works although this header does
 /// not include the library.
 template <class Json>
@@ -43,8 +43,8 @@ void to_json(Json& json, const Timing& timing) {
   json["median"] = timing.median;
   json["max"] = timing.max;
   json["repeats"] = timing.repeats;
-  json["median_interval"] = {timing.low, timing.high};
   json["samples"] = timing.samples;
+  json["median_interval"] = {timing.low, timing.high};
 }
 
 /// The 95 % interval of the median of n values, as ranks in increasing order, from 1: the `rank`-th

@@ -84,6 +84,33 @@ class Check : public nlohmann::json_sax<Json> {
   std::size_t values_ = 0;
 };
 
+std::string compact(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Appends a value that begins on a line with this indentation.
+void append(const Json& json, const std::string& indentation, std::string& text) {
+  const auto is_single = [](const Json& value) { return !value.is_structured(); };
+  if (json.empty() || is_single(json)) {
+    text += compact(json);
+  } else if (json.is_array() && std::all_of(json.begin(), json.end(), is_single)) {
+    text += "[";
+    for (const Json& value : json) text += (text.back() == '[' ? "" : ", ") + compact(value);
+    text += "]";
+  } else {
+    const std::string inner = indentation + "  ";
+    text += json.is_array() ? "[" : "{";
+    bool first = true;
+    for (const auto& [key, value] : json.items()) {
+      text += (first ? "\n" : ",\n") + inner;
+      first = false;
+      if (json.is_object()) text += compact(Json(key)) + ": ";
+      append(value, inner, text);
+    }
+    text += "\n" + indentation + (json.is_array() ? "]" : "}");
+  }
+}
+
 // "a, b or c".
 std::string joined_by_or(const std::vector<std::string>& names) {
   std::string text;
@@ -96,7 +123,9 @@ std::string joined_by_or(const std::vector<std::string>& names) {
 }  // namespace
 
 std::string to_text(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::string text;
+  append(json, "", text);
+  return text + "\n";
 }
 
 void write_json(const std::string& path, const Json& json) {

@@ -13,11 +13,11 @@ using Json = nlohmann::ordered_json;
 /// timings have samples, and a roofline's `bound` may be `overhead`.
 inline constexpr int kResultVersion = 2;
 
-/// Writes atomically (see write_file_atomically), indented by two spaces, with a newline at the
-/// end. Numbers that are not finite become null. Throws RunError.
+/// Writes to_text() atomically (see write_file_atomically). Numbers that are not finite become
+/// null. Throws RunError.
 void write_json(const std::string& path, const Json& json);
 
-/// As write_json writes it: for standard output.
+/// Returns what write_json writes: indented by two spaces, lists of numbers and texts in one line.
 std::string to_text(const Json& json);
 
 /// Reads a file whose "format" must be `expected_format` and whose "version" this build knows.

@@ -85,7 +85,7 @@ model::Estimate cost_of(const model::CurveLevel& level) {
 
 io::Cell cost_cell(const model::CurveLevel& level) {
   const std::string text = shown(cost_of(level), io::show_seconds);
-  return level.settled ? io::Cell::shown_as(level.cost.value, text) : io::Cell(text);
+  return level.settled ? io::Cell::shown_as(level.cost.value, text) : no_number(text);
 }
 
 // A level with what the TLB adds to it on small pages, where both kinds of pages were measured.

@@ -51,7 +51,7 @@ TEST(Timing, SummaryOfAnOddAndAnEvenNumberOfSamples) {
 TEST(Timing, BecomesTheContractsObject) {
   const nlohmann::ordered_json json = ridgeline::summarize({1, 2, 3});
   EXPECT_EQ(json.dump(), R"({"min":1.0,"median":2.0,"max":3.0,"repeats":3,)"
-                         R"("median_interval":[1.0,3.0],"samples":[1.0,2.0,3.0]})");
+                         R"("samples":[1.0,2.0,3.0],"median_interval":[1.0,3.0]})");
 }
 
 TEST_F(Measure, ReachesBothTheCountAndTheTime) {

@@ -24,9 +24,20 @@ TEST(Json, IsWrittenInOrderAndReadBack) {
   io::write_json(folder / "m.json", json);
   EXPECT_EQ(bytes_of_file(folder / "m.json"),
             "{\n  \"format\": \"ridgeline-machine\",\n  \"version\": 1,\n  \"a\": 0.1,\n"
-            "  \"µ\": [\n    1,\n    2\n  ]\n}\n");
+            "  \"µ\": [1, 2]\n}\n");
   EXPECT_EQ(io::read_json(folder / "m.json", "ridgeline-machine"), json);
   EXPECT_EQ(folder.listing(), "m.json");
+}
+
+TEST(Json, ListsOfNumbersAndTextsAreOneLineAndOthersAreIndented) {
+  const io::Json json = {{"empty", io::Json::object()},
+                         {"none", io::Json::array()},
+                         {"texts", {"a", "b, c"}},
+                         {"list", {{{"x", {1.5, nullptr}}}, {2}}}};
+  EXPECT_EQ(io::to_text(json),
+            "{\n  \"empty\": {},\n  \"none\": [],\n  \"texts\": [\"a\", \"b, c\"],\n"
+            "  \"list\": [\n    {\n      \"x\": [1.5, null]\n    },\n    [2]\n  ]\n}\n");
+  EXPECT_EQ(io::Json::parse(io::to_text(json)), json);
 }
 
 TEST(Json, NumbersThatAreNotFiniteBecomeNull) {

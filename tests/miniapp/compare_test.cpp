@@ -441,7 +441,7 @@ TEST_F(CommandLineThatComputes, ASlowedKernelTakesLonger) {
     EXPECT_EQ(result.status, 0) << result.err;
     return folder / name;
   };
-  const std::string before = roofline("before.json", "0"), after = roofline("after.json", "20");
+  const std::string before = roofline("before.json", "0"), after = roofline("after.json", "200");
   const io::Json rows =
       io::Json::parse(ridgeline({"compare", before, after, "--format", "json"}).out);
   EXPECT_EQ(rows.at(0).at("what"), "fc1/backward");

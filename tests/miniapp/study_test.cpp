@@ -42,7 +42,9 @@ TEST_F(Studies, SayThatThreadsAreNotBound) {
     const std::vector<std::string> line = {"study", name,    "--from", "16KiB",
                                            "--to",  "32KiB", "--quick"};
     EXPECT_TRUE(contains(ridgeline(line, unbound).err, "threads are not bound to processors"));
-    EXPECT_FALSE(contains(ridgeline(line).err, "not bound")) << name;
+    std::vector<std::string> bound = line;
+    bound.insert(bound.end(), {"--bind", "compact"});
+    EXPECT_FALSE(contains(ridgeline(bound).err, "not bound")) << name;
   }
 }
 
@@ -149,7 +151,9 @@ TEST_F(Studies, TablesForProgramsHaveNumbersWithUnits) {
   expect_numbers(dispatch, {"space", "what"});
   for (const char* key :
        {"a_seconds", "b_bytes_per_second", "half_rate_measured_bytes", "fitted_up_to_bytes"}) {
-    EXPECT_GT(dispatch.back().at(key), 0) << key;
+    const io::Json& value = dispatch.back().at(key);
+    // A fit that a busy machine does not settle is null.
+    EXPECT_TRUE(value.is_null() || value > 0) << key;
   }
 }
 

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Measures this machine for the archive of machines: its machine file first, then turns of every deck,
+# training and inference, at several batches. About 6 minutes on two cores.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: jobs/gather.sh [--space openmp|cuda] [--turns N] [--batches N,N...] [--results FOLDER]
+
+Writes FOLDER/MODEL_ID/DATE/machine.json, and below turn-1, turn-2 ... one file for each deck and phase.
+MODEL_ID is what the machine file calls the processor's model. Nothing there is replaced.
+
+  --space SPACE     where to compute (default: openmp)
+  --turns N         turns through all decks (default: 3)
+  --batches N,N...  samples per step (default: 1,8,32,128)
+  --results FOLDER  (default: docs/results/machines of the clone)
+
+Example: jobs/gather.sh --turns 1 --results /tmp/machines
+END
+}
+
+fail() {
+  echo "gather.sh: $*" >&2
+  exit 2
+}
+
+space=openmp turns=3 batches=1,8,32,128 results=''
+while (($# > 0)); do
+  case $1 in
+    --space | --turns | --batches | --results)
+      (($# > 1)) || fail "$1 needs a value; see --help"
+      case $1 in
+        --space) space=$2 ;;
+        --turns) turns=$2 ;;
+        --batches) batches=$2 ;;
+        --results) results=$(realpath -m -- "$2") ;;
+      esac
+      shift
+      ;;
+    --help | -h) usage && exit ;;
+    *) fail "$1: no such option; see --help" ;;
+  esac
+  shift
+done
+[[ $turns =~ ^[1-9][0-9]?$ ]] || fail "--turns $turns: must be a number from 1 to 99"
+[[ $space == openmp || $space == cuda ]] || fail "--space $space: only openmp and cuda are possible"
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+ridgeline=build/$space/bin/ridgeline
+[[ -x $ridgeline ]] || fail "$ridgeline is not built; cmake --preset $space && cmake --build --preset $space"
+results=${results:-docs/results/machines}
+
+# Samples are for comparing runs of one day; without them a file is a tenth as long.
+compact() { sed -i '/^ *"samples": \[/d' "$@"; }
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+echo "Measuring the machine"
+"$ridgeline" machine --space "$space" --output "$scratch/machine.json" >/dev/null
+id=$(sed -n 's/^  "model_id": "\(.*\)",\{0,1\}$/\1/p' "$scratch/machine.json")
+[[ -n $id ]] || fail "the machine file says no model_id"
+folder=$results/$id/$(date -u +%Y-%m-%d)
+[[ ! -e $folder ]] || fail "$folder is there already; move it, or give another --results"
+mkdir -p "$folder"
+compact "$scratch/machine.json"
+mv "$scratch/machine.json" "$folder/machine.json"
+echo "Written: $folder/machine.json"
+
+for ((turn = 1; turn <= turns; ++turn)); do
+  for deck in inputs/*.toml; do
+    name=$(basename "$deck" .toml)
+    missing=$(jobs/missing_data.sh "$deck")
+    if [[ -n $missing ]]; then
+      ((turn > 1)) || echo "note: leaving out $name: there is no ${missing%%$'\n'*}"
+      continue
+    fi
+    for phase in train infer; do
+      file=$folder/turn-$turn/$name-$phase.json
+      mkdir -p "$folder/turn-$turn"
+      # A warning of a disturbed machine is in the file too.
+      "$ridgeline" roofline "$deck" --space "$space" --phase "$phase" --batch "$batches" \
+        --machine "$folder/machine.json" --output "$file" >/dev/null 2>"$scratch/log" || {
+        cat "$scratch/log" >&2
+        exit 1
+      }
+      compact "$file"
+    done
+  done
+  echo "Turn $turn of $turns is over"
+done
+du -sh "$folder" | sed 's/\t/ in /'
