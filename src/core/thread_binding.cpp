@@ -140,8 +140,8 @@ std::vector<int> processors_held_by_others(const Topology& topology, bool of_ear
     if (number == self || is_kernel_thread(process)) continue;
     if (of_earlier) {
       const unsigned long long start = start_of(process);
-      if (std::make_pair(start, std::atol(number.c_str())) >
-          std::make_pair(own_start, std::atol(self.c_str()))) {
+      if (std::make_pair(start, std::strtol(number.c_str(), nullptr, 10)) >
+          std::make_pair(own_start, std::strtol(self.c_str(), nullptr, 10))) {
         continue;
       }
     }

@@ -129,7 +129,8 @@ std::vector<int> parse_processor_list(const std::string& text) {
         return {};
       }
     }
-    const long from = std::atol(first.c_str()), to = std::atol(last.c_str());
+    const long from = std::strtol(first.c_str(), nullptr, 10),
+               to = std::strtol(last.c_str(), nullptr, 10);
     if (from > to || to > kMost) return {};
     for (long number = from; number <= to; ++number) numbers.push_back(static_cast<int>(number));
     if (end == text.size() - 1) return {};  // ends with a comma
