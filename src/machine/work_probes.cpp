@@ -58,6 +58,7 @@ WorkOptions WorkOptions::standard(bool quick) {
   for (MeasureOptions* each : {&options.peaks, &options.fork_join}) {
     each->min_seconds = quick ? 0.02 : 0.1;
     each->warm_up_seconds = 0;
+    each->patience = 2;  // there are many of them where there are many threads
   }
   options.kernels.cases = kernel_cases(quick);
   options.kernels.min_seconds = quick ? 0.003 : 0.02;
