@@ -125,7 +125,7 @@ for name in "${programs[@]}"; do
   fi
 done
 
-step machine 120 "$ridgeline" machine --output machine.json "${quick[@]}"
+step machine 200 "$ridgeline" machine --output machine.json "${quick[@]}"
 
 # Where a deck's data are missing, data of the same shape take their place: times do not depend on it.
 replace_data() {

@@ -122,16 +122,17 @@ void print_table(const Comparison& comparison, io::TableFormat format) {
     return record.thing == records.front().thing;
   });
   const bool with_thing = !for_people || !one_thing;
-  if (!with_thing) print(model::in_words(records.front().thing) + "\n\n");
+  if (!with_thing) print_wrapped(model::in_words(records.front().thing) + "\n\n");
   std::vector<io::Column> columns;
   if (with_thing) columns.push_back({"of", "of", io::Align::left});
-  columns.insert(columns.end(),
-                 {{"what", "what", io::Align::left}, {"before", "before"}, {"after", "after"}});
+  columns.insert(columns.end(), {{"what", "what", io::Align::left, 0},
+                                 {"before", "before", io::Align::right, 1},
+                                 {"after", "after", io::Align::right, 2}});
   if (!for_people) columns.push_back({"unit", "unit"});
-  columns.insert(columns.end(), {{"ratio", "ratio"},
-                                 {"from", "ratio_low"},
-                                 {"to", "ratio_high"},
-                                 {"differs", "differs", io::Align::left}});
+  columns.insert(columns.end(), {{"ratio", "ratio", io::Align::right, 0},
+                                 {"from", "ratio_low", io::Align::right, 0},
+                                 {"to", "ratio_high", io::Align::right, 0},
+                                 {"differs", "differs", io::Align::left, 0}});
   io::Table table(columns);
   std::size_t rows = 0, left_out = 0;
   for (const std::size_t i : reading_order(comparison.outcomes)) {
@@ -143,7 +144,7 @@ void print_table(const Comparison& comparison, io::TableFormat format) {
     ++rows;
     add_row(table, records[i], outcome, with_thing, for_people);
   }
-  table.print(std::cout, format);
+  print(table, format);
   if (left_out > 0) {
     print(
         fmt::format("... and {} more, of which none differs; --format csv lists all\n", left_out));
@@ -328,9 +329,9 @@ Status run(const Request& request, const CommonOptions& common) {
   print_table(comparison, format);
   if (format == io::TableFormat::table) {
     print("\n");
-    for (const std::string& sentence : findings(comparison)) print(sentence + "\n");
+    for (const std::string& sentence : findings(comparison)) print_wrapped(sentence + "\n");
   }
-  if (!request.output.empty()) note("written to " + request.output);
+  if (!request.output.empty()) note(written_to({request.output}));
   if (request.fail_above) require_below(*request.fail_above, comparison);
   return Status::done;
 }

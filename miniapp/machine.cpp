@@ -198,7 +198,7 @@ void print_peaks(const MachineMeasurement& measurement) {
                    rate_of(row, most->concurrency)});
   }
   print("\n");
-  table.print(std::cout, io::TableFormat::table);
+  print(table, io::TableFormat::table);
 }
 
 // A figure a row, for programs.
@@ -337,11 +337,11 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
     keys += fmt::format("  {:16}{:9}{}\n", key.name, key.unit, key.what);
   }
   verb->footer(
-      "Example:\n  ridgeline machine --output machine.json\n"
-      "Keys of --from-datasheet, plain numbers without suffix:\n" +
-      keys +
-      "Example:\n  ridgeline machine --output gpu.json --from-datasheet \\\n"
-      "    name=H100,kind=gpu,peak32=67e3,bandwidth=3350 --from-datasheet \"source=data sheet\"");
+      "Keys of --from-datasheet, plain numbers without suffix:\n" + keys +
+      "so that a data sheet becomes a file by\n  ridgeline machine --output gpu.json "
+      "--from-datasheet "
+      "\\\n    name=H100,kind=gpu,peak32=67e3,bandwidth=3350 --from-datasheet \"source=data "
+      "sheet\"\n\nExample:\n  ridgeline machine --output machine.json");
   verb->callback([=, &common, &action] {
     action = [=, &common] {
       request->common = common;
