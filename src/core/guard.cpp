@@ -28,6 +28,7 @@ constexpr double kMostStolen = 0.01;         ///< of the processors' time
 constexpr double kMostOthers = 0.1;          ///< processors, and
 constexpr double kMostOthersShare = 0.01;    ///< of the machine's processors
 constexpr double kTickError = 0.03;          ///< seconds
+constexpr std::size_t kFewestPulses = 3;     ///< of a window, for a median
 constexpr double kSlowPulse = 1.5;           ///< against the fastest window
 constexpr double kMostDisturbedShare = 0.1;  ///< of the time
 
@@ -158,7 +159,9 @@ Guard::Guard()
   if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
   constexpr int kFirstPulses = 20;
   for (int i = 0; i < kFirstPulses; ++i) make_pulse();
-  pulse_seconds_ = 0;
+  // One right after another they find warm caches and awake threads: those that follow are compared
+  // among themselves.
+  pulses_.clear();
   begin_ = window_begin_ = read_system_load(threads_, processors_);
   watching = this;
 }
@@ -195,7 +198,7 @@ WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& aft
 void Guard::end_window() {
   const SystemLoad now = read_system_load(threads_, processors_);
   WatchedWindow window = window_from(window_begin_, now);
-  if (!pulses_.empty()) window.pulse = median_of_pulses(pulses_);
+  if (pulses_.size() >= kFewestPulses) window.pulse = median_of_pulses(pulses_);
   windows_.push_back(window);
   pulses_.clear();
   window_begin_ = now;
