@@ -224,7 +224,7 @@ TEST_F(Studies, DispatchFitsEverySpace) {
 }
 
 TEST_F(Studies, DivergenceComparesWithOnePath) {
-  const Study study = study_divergence({{SpaceKind::serial}, {8, 2}, 4096, 64 * kKiB}, quick());
+  const Study study = study_divergence({{SpaceKind::serial}, {8, 2}, 1 << 18, 64 * kKiB}, quick());
   EXPECT_TRUE(study.complete);
   EXPECT_EQ(values_of(study, "paths"), (std::set<std::string>{"1", "2", "8"}));
   EXPECT_EQ(values_of(study, "arrangement").size(), 3u);
