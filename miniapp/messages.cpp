@@ -41,9 +41,4 @@ void show_progress(const std::string& text) {
   std::cerr << '\r' << printable(text) << "\033[K" << std::flush;
 }
 
-io::Cell time_cell(const Timing& timing) {
-  return io::Cell::shown_as(timing.median,
-                            (timing.is_wide() ? "~" : "") + show_seconds(timing.median));
-}
-
 }  // namespace ridgeline::miniapp

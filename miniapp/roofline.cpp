@@ -200,7 +200,7 @@ std::vector<std::size_t> batches_of(const RooflineOptions& options, const config
 
 template <class Space, class T>
 Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& options,
-                 const Session& session) {
+                 const Session& session, io::Json machine_file) {
   const config::Deck& deck = session.deck;
   Measured measured;
   measured.json = machine::new_result("ridgeline-roofline");
@@ -216,14 +216,11 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
   require_host_memory(space, deck, static_cast<std::int64_t>(batches.back()),
                       session.plan->memory(target, batches.back(), measuring.training));
   defer_stop_signals();
-  io::Json machine_file;
   std::string name = options.machine;
   if (name.empty()) {
     note("no --machine file: measuring this machine first (under 25 s)");
     machine_file = machine::to_json(measure_machine({space}, true));
     name = "this machine";
-  } else {
-    machine_file = io::read_json(options.machine, "ridgeline-machine");
   }
   if (stop_requested()) return measured;
   const std::string difference =
@@ -257,9 +254,10 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   const SpaceKind space = resolve_space(options.deck.space);
   io::RunFiles files;
   add_inputs(deck, files);
+  io::Json machine_file;
   if (!options.machine.empty()) {
     files.input("--machine", options.machine);
-    io::read_json(options.machine, "ridgeline-machine");  // before anything is loaded
+    machine_file = io::read_json(options.machine, "ridgeline-machine");
   }
   if (!options.output.empty()) {
     add_output("--output", options.output, "choose another --output", files);
@@ -269,8 +267,8 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   Measured measured = with_space(space, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
     return deck.network.precision == config::Precision::float32
-               ? measure<Space, float>(instance, space, options, session)
-               : measure<Space, double>(instance, space, options, session);
+               ? measure<Space, float>(instance, space, options, session, machine_file)
+               : measure<Space, double>(instance, space, options, session, machine_file);
   });
   std::vector<std::string> answers;
   if (!measured.batches.empty()) {

@@ -69,11 +69,9 @@ void print_wide();
 /// Whether everything on standard output was written.
 bool flush_output();
 
-/// A median as people read it, with "~" before one whose interval is wide.
-io::Cell time_cell(const Timing& timing);
-
 using io::show_bytes;
 using io::show_flops;
 using io::show_seconds;
+using io::time_cell;
 
 }  // namespace ridgeline::miniapp

@@ -149,13 +149,8 @@ Guard::Guard()
       processors_(Runtime::host_threads().cpus),
       pulse_(Runtime::host_threads().count),
       pressure_before_(cpu_pressure_avg10()) {
-  const HostThreads& placed = Runtime::host_threads();
-  if (placed.bound) {
-    processors_.clear();
-    for (const std::string& list : placed.placed) {
-      for (const int processor : parse_processor_list(list)) processors_.push_back(processor);
-    }
-  }
+  const HostThreads& threads = Runtime::host_threads();
+  if (threads.bound) processors_ = threads.placed_processors();
   if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
   constexpr int kFirstPulses = 20;
   for (int i = 0; i < kFirstPulses; ++i) make_pulse();

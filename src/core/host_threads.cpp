@@ -124,24 +124,17 @@ std::string shown_number(double value) {
   return text;
 }
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
-  return text;
-}
-
-/// Says which threads are siblings on one core, if each thread has a processor of its own.
-void describe_siblings(const Topology& topology, HostThreads& threads) {
+/// Counts the threads that are siblings on one core, if each thread has a core of its own.
+void count_siblings(const Topology& topology, HostThreads& threads) {
   if (!threads.bound) return;
-  std::map<int, std::vector<std::size_t>> on_core;
-  for (std::size_t thread = 0; thread < threads.placed.size(); ++thread) {
-    const std::vector<int> own = parse_processor_list(threads.placed[thread]);
+  std::map<int, int> on_core;
+  for (const std::string& placed : threads.placed) {
+    const std::vector<int> own = parse_processor_list(placed);
     if (own.empty() || topology.cores_of(own) != 1) continue;
-    on_core[topology.siblings_of(own.front()).front()].push_back(thread);
+    ++on_core[topology.siblings_of(own.front()).front()];
   }
   for (const auto& [core, members] : on_core) {
-    (void)core;
-    if (members.size() > 1) threads.sharing_a_core += static_cast<int>(members.size());
+    if (members > 1) threads.sharing_a_core += members;
   }
 }
 
@@ -247,6 +240,11 @@ bool bind_each(const std::vector<std::vector<int>>& processors) {
   return std::find(bound.begin(), bound.end(), 0) == bound.end();
 }
 
+/// Lets every thread run on every processor of the process.
+void unpin(const HostThreads& threads) {
+  bind_each(std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
+}
+
 /// Keeps what libgomp did before main, and says what that is.
 void keep_environment(HostThreads& threads) {
   threads.bound = true;
@@ -292,7 +290,7 @@ void pin_to_free(const Topology& topology, Binding::Kind kind, HostThreads& thre
     if (static_cast<int>(free.size()) < threads.count) break;
     pin(choose_processors(topology, free, kind, threads.count), bind, threads);
     const std::vector<int> taken = processors_held_by_others(topology, true);
-    const std::vector<int> mine = parse_processor_list(joined(threads.placed));
+    const std::vector<int> mine = threads.placed_processors();
     if (without(mine, taken).size() == mine.size()) return;
     held.insert(held.end(), taken.begin(), taken.end());
   }
@@ -304,7 +302,7 @@ void pin_to_free(const Topology& topology, Binding::Kind kind, HostThreads& thre
                           shown_processors(shared.size()) + " (" + processor_list(shared) +
                           ") and run there";
   if (automatic) {
-    bind_each(std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
+    unpin(threads);
     threads.bound = false;
     leave_unbound(why, threads);
   } else {
@@ -324,10 +322,7 @@ void bind_threads(const Binding& binding, const Topology& topology, HostThreads&
   }
   if (by_environment) threads.cpus = allowed_processors();
   if (binding.kind == Binding::Kind::none) {
-    if (by_environment) {
-      bind_each(
-          std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
-    }
+    if (by_environment) unpin(threads);
     return leave_unbound("--bind none", threads);
   }
   if (binding.kind == Binding::Kind::list) {
@@ -346,6 +341,15 @@ void bind_threads(const Binding& binding, const Topology& topology, HostThreads&
 #endif
 
 }  // namespace
+
+std::vector<int> HostThreads::placed_processors() const {
+  std::vector<int> all;
+  for (const std::string& list : placed) {
+    const std::vector<int> own = parse_processor_list(list);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  return all;
+}
 
 void check_thread_environment() {
   threads_of("OMP_NUM_THREADS");
@@ -434,7 +438,6 @@ HostThreads place_threads(int count, const Binding& binding) {
   threads.binding = "one thread";
   threads.placed = {processor_list(threads.cpus)};
 #endif
-  threads.cores = topology.cores_of(threads.cpus);
   threads.numa_domains = topology.numa_domains_of(threads.cpus);
   if (threads.share_processors()) {
     const std::string why =
@@ -445,7 +448,7 @@ HostThreads place_threads(int count, const Binding& binding) {
         processor_list(threads.cpus) + ")" + (why.empty() ? "" : ", with ") + why +
         ": they take time from each other, and nothing measured so " + "holds for the machine");
   }
-  describe_siblings(topology, threads);
+  count_siblings(topology, threads);
   const auto quota = cgroup_processor_quota();
   if (quota && *quota < count) {
     threads.warnings.push_back("the control group allows the time of " + shown_number(*quota) +

@@ -15,12 +15,14 @@ struct HostThreads {
   std::string bind = "none";        ///< none, compact, spread, list or environment
   std::vector<int> cpus;            ///< processors that the threads may use
   std::vector<std::string> placed;  ///< those of each thread, as a list such as "0-3"
-  int cores = 1;                    ///< that `cpus` belong to
   int numa_domains = 1;             ///< that `cpus` belong to
   int sharing_a_core = 0;           ///< threads that are pinned to a core with another thread
   /// One line each: a limit of the environment that left fewer threads than were requested, and
   /// more threads than processors.
   std::vector<std::string> warnings;
+
+  /// Returns the processors of all threads, in their order.
+  std::vector<int> placed_processors() const;
 
   bool share_processors() const { return count > static_cast<int>(cpus.size()) && !cpus.empty(); }
 };

@@ -30,6 +30,14 @@ std::size_t median_interval_rank(std::size_t n) {
   return rank;
 }
 
+std::vector<double> spread_evenly(const std::vector<double>& values, std::size_t most) {
+  const std::size_t kept = std::min(values.size(), most);
+  std::vector<double> some;
+  some.reserve(kept);
+  for (std::size_t i = 0; i < kept; ++i) some.push_back(values[i * values.size() / kept]);
+  return some;
+}
+
 Timing Timing::per(double count) const {
   Timing part = *this;
   for (double* each : {&part.min, &part.median, &part.max, &part.low, &part.high}) *each /= count;
@@ -41,9 +49,7 @@ Timing summarize(std::vector<double> seconds) {
   Timing timing;
   if (seconds.empty()) return timing;
   const std::size_t n = seconds.size();
-  const std::size_t kept = std::min(n, Timing::kMostSamples);
-  timing.samples.reserve(kept);
-  for (std::size_t i = 0; i < kept; ++i) timing.samples.push_back(seconds[i * n / kept]);
+  timing.samples = spread_evenly(seconds, Timing::kMostSamples);
   std::sort(seconds.begin(), seconds.end());
   timing.min = seconds.front();
   timing.max = seconds.back();

@@ -16,7 +16,7 @@ struct Timing {
   double median = 0;
   double max = 0;
   int repeats = 0;  ///< samples; each may be the mean of a batch of calls
-  /// 95 % interval of the median, see median_interval(); min and max where there are too few.
+  /// 95 % interval of the median, see median_interval_rank(); min and max if there are too few.
   double low = 0, high = 0;
   /// In the order in which they were taken: all, or kMostSamples of them, spread over the run.
   std::vector<double> samples = {};
@@ -46,6 +46,9 @@ void to_json(Json& json, const Timing& timing) {
   json["samples"] = timing.samples;
   json["median_interval"] = {timing.low, timing.high};
 }
+
+/// Returns `values` or, of more than `most`, so many of them, spread evenly, in their order.
+std::vector<double> spread_evenly(const std::vector<double>& values, std::size_t most);
 
 /// The 95 % interval of the median of n values, as ranks in increasing order, from 1: the `rank`-th
 /// smallest and the `rank`-th largest, whatever the distribution (order statistics: the number of

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/control_groups.hpp"
 #include "core/seconds.hpp"
 
 namespace ridgeline {
@@ -67,30 +68,16 @@ std::optional<double> number_in(const std::string& file) {
   return {};
 }
 
-void tighten(std::optional<double>& quota, double limit) {
-  if (limit > 0) quota = std::min(quota.value_or(limit), limit);
-}
-
-/// Tightens by the limits of a group and of those above it, up to the hierarchy's own folder.
-void tighten_by_groups(const std::string& mount, std::string path, bool version2,
-                       std::optional<double>& quota) {
-  for (;;) {
-    const std::string folder = mount + (path == "/" ? "" : path) + "/";
-    if (version2) {
-      std::ifstream file(folder + "cpu.max");
-      std::string limit;
-      double period = 0;
-      if (file >> limit >> period && limit != "max" && period > 0) {
-        tighten(quota, std::strtod(limit.c_str(), nullptr) / period);
-      }
-    } else {
-      const auto limit = number_in(folder + "cpu.cfs_quota_us");
-      const auto period = number_in(folder + "cpu.cfs_period_us");
-      if (limit && *limit > 0 && period.value_or(0) > 0) tighten(quota, *limit / *period);
-    }
-    if (path.size() <= 1) return;
-    path.erase(std::max<std::size_t>(1, path.rfind('/')));
+/// The quota of one group, in processors; 0 without.
+double quota_of(const ControlGroup& group) {
+  double limit = 0, period = 0;
+  if (group.is_version2) {  // "max" is no number
+    std::ifstream(group.folder + "/cpu.max") >> limit >> period;
+  } else {
+    limit = number_in(group.folder + "/cpu.cfs_quota_us").value_or(0);
+    period = number_in(group.folder + "/cpu.cfs_period_us").value_or(0);
   }
+  return limit > 0 && period > 0 ? limit / period : 0;
 }
 
 }  // namespace
@@ -146,20 +133,9 @@ std::string frequency_governor(int processor, const std::string& root) {
 
 std::optional<double> cgroup_processor_quota(const std::string& root) {
   std::optional<double> quota;
-  std::ifstream file(root + "proc/self/cgroup");
-  // "4:cpu,cpuacct:/job" of version 1, "0::/system.slice/job" of version 2.
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
-    const std::string path = line.substr(second + 1);
-    const std::string groups = root + "sys/fs/cgroup";
-    if (names == ",,") {
-      tighten_by_groups(groups, path, true, quota);
-      tighten_by_groups(groups + "/unified", path, true, quota);
-    } else if (names.find(",cpu,") != std::string::npos) {
-      tighten_by_groups(groups + "/cpu", path, false, quota);
-    }
+  for (const ControlGroup& group : control_groups("cpu", root)) {
+    const double limit = quota_of(group);
+    if (limit > 0) quota = std::min(quota.value_or(limit), limit);
   }
   return quota;
 }

@@ -5,7 +5,7 @@
 #include <vector>
 
 // What Linux says of the time of this process, of others and of the machine. Paths begin with
-// `root`, which is "/" but for a test's recorded tree. What the kernel does not say is nullopt.
+// `root`, which is "/" except in tests on a recorded tree. What the kernel does not say is nullopt.
 
 namespace ridgeline {
 

@@ -26,7 +26,7 @@ class Topology {
 
   const std::vector<Processor>& processors() const { return processors_; }
 
-  /// Returns what is known of these processors, in the order of the structure; a number that the
+  /// Returns these processors, in the order of the machine's structure; a number that the
   /// machine does not have becomes a core of its own.
   std::vector<Processor> select(const std::vector<int>& numbers) const;
 

@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "io/json.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::io {
 namespace {
@@ -127,6 +128,10 @@ Cell Cell::shown_as(double value, std::string text, std::string brief) {
   if (brief != cell.shown_) cell.brief_ = std::move(brief);
   cell.value_ = value;
   return cell;
+}
+
+Cell time_cell(const Timing& timing) {
+  return Cell::shown_as(timing.median, (timing.is_wide() ? "~" : "") + show_seconds(timing.median));
 }
 
 Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/seconds.hpp"
 #include "io/layout.hpp"
 
 namespace ridgeline::io {
@@ -56,6 +57,9 @@ class Cell {
   std::string shown_, brief_;
   std::variant<std::monostate, std::string, double, std::int64_t> value_;
 };
+
+/// A median as people read it, with "~" before one whose interval is wide (Timing::is_wide()).
+Cell time_cell(const Timing& timing);
 
 /// Rows under named columns, printed for people (aligned) or for programs (csv, json).
 class Table {

@@ -153,7 +153,7 @@ Json describe(const Sheet& sheet) {
           {"gpu_memory_bytes", if_gpu(true, "memory")}};
 }
 
-// A time that nobody measured, where a file of a measurement has a timing.
+// A time from a data sheet, in the place of a timing of a measured file.
 Json not_measured(double seconds) {
   return {{"min", seconds}, {"median", seconds}, {"max", seconds}, {"repeats", 0}};
 }

@@ -44,10 +44,7 @@ Json shape_json(const AttentionCaseShape& shape) {
 // Hundreds of points would make half of the file: of each a few samples, spread over its time.
 Timing with_few_samples(Timing timing) {
   constexpr std::size_t kFew = 8;
-  const std::vector<double> all = std::move(timing.samples);
-  const std::size_t kept = std::min(all.size(), kFew);
-  timing.samples.clear();
-  for (std::size_t i = 0; i < kept; ++i) timing.samples.push_back(all[i * all.size() / kept]);
+  timing.samples = spread_evenly(timing.samples, kFew);
   return timing;
 }
 

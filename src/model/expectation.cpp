@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/roofline.hpp"
+
 namespace ridgeline::model {
 
 Expectation expect(const Ceilings& ceilings, DeviceKind device,
@@ -14,13 +16,7 @@ Expectation expect(const Ceilings& ceilings, DeviceKind device,
   Expectation expectation;
   double expected = 0;
   for (const PartWork& part : parts) {
-    Work work;
-    work.flops = part.counts.flops;
-    work.bytes = part.counts.bytes;
-    work.working_set_bytes = part.counts.working_set_bytes;
-    work.parallel_dispatches = double(part.launches.parallel);
-    work.single_dispatches = double(part.launches.single);
-    work.barriers = double(part.launches.barriers);
+    const Work work = work_of(part.counts, part.launches);
     expectation.at_best += ceilings.place(work).ceiling_seconds;
     const double ceiling = complete.place(work).ceiling_seconds;
     if (ceiling == 0) continue;  // a view

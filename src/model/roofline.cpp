@@ -4,20 +4,26 @@
 #include <nlohmann/json.hpp>
 
 namespace ridgeline::model {
-namespace {
 
-Work work_of(const layers::Counts& counts, const LaunchCount& launches, const Timing& seconds,
-             double step_bytes) {
+Work work_of(const layers::Counts& counts, const LaunchCount& launches) {
   Work work;
   work.flops = counts.flops;
   work.bytes = counts.bytes;
   work.working_set_bytes = counts.working_set_bytes;
-  // A step touches all of its memory before it comes back to the same place.
-  work.reuse_bytes = step_bytes;
   work.mostly_reads = counts.matrix_flops > 0;
   work.parallel_dispatches = double(launches.parallel);
   work.single_dispatches = double(launches.single);
   work.barriers = double(launches.barriers);
+  return work;
+}
+
+namespace {
+
+Work work_in_step(const layers::Counts& counts, const LaunchCount& launches, const Timing& seconds,
+                  double step_bytes) {
+  Work work = work_of(counts, launches);
+  // A step touches all of its memory before it comes back to the same place.
+  work.reuse_bytes = step_bytes;
   work.seconds = seconds.median;
   return work;
 }
@@ -53,7 +59,7 @@ Roofline place_under(const Ceilings& ceilings, const StepTiming& step) {
     LayerRecord record;
     static_cast<PartTiming&>(record) = part;
     record.placement = ceilings.place(
-        work_of(part.counts, part.launches, part.seconds, step.counts.working_set_bytes));
+        work_in_step(part.counts, part.launches, part.seconds, step.counts.working_set_bytes));
     roofline.sum_of_records += part.seconds.median;
     roofline.records.push_back(std::move(record));
   }
@@ -61,9 +67,9 @@ Roofline place_under(const Ceilings& ceilings, const StepTiming& step) {
   roofline.counts = step.counts;
   roofline.empty_seconds = step.empty_seconds;
   roofline.energy = step.energy;
-  roofline.placement =
-      placement_of_step(roofline, ceilings.place(work_of(step.counts, step.launches, step.total,
-                                                         step.counts.working_set_bytes)));
+  roofline.placement = placement_of_step(
+      roofline, ceilings.place(work_in_step(step.counts, step.launches, step.total,
+                                            step.counts.working_set_bytes)));
   return roofline;
 }
 

@@ -31,6 +31,9 @@ struct Roofline {
 /// Returns the share of the records' time that each bound holds back.
 std::map<Bound, double> bound_shares(const Roofline& roofline);
 
+/// Returns what a part of a step, or a layer alone, does and launches; not timed.
+Work work_of(const layers::Counts& counts, const LaunchCount& launches);
+
 /// Places a timed step and each of its parts.
 Roofline place_under(const Ceilings& ceilings, const StepTiming& step);
 

@@ -27,7 +27,7 @@ std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve);
 /// The Universal Scalability Law: speedup(p) = p / (1 + σ (p - 1) + κ p (p - 1)) (Gunther,
 /// Guerrilla Capacity Planning, 2007).
 struct Scalability {
-  /// σ: what waits; κ: what talks. Not reached() if the interval leaves the time with the most
+  /// σ: contention; κ: coherence. Not reached() if the interval leaves the time with the most
   /// threads uncertain by more than one thread's whole time.
   Estimate contention, coherence;
   /// Threads at which it is fastest, √((1 − σ)/κ). Not reached() where that is more than were

@@ -169,7 +169,7 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
   const machine::DispatchCosts costs = machine::measure_dispatch(kind, costs_options);
   const auto add_cost = [&](const std::string& what, const Timing& seconds) {
     study.points.push_back({{"space", space}, {"what", what}, {"seconds", seconds}});
-    study.table.add_row({space, what, time_cell(seconds)});
+    study.table.add_row({space, what, io::time_cell(seconds)});
   };
   add_cost("empty kernel", costs.empty_kernel);
   add_cost("empty kernel and fence", costs.empty_kernel_fenced);

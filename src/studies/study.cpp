@@ -71,11 +71,6 @@ io::Cell bytes_cell(double bytes) {
 
 io::Cell no_number(const std::string& text) { return io::Cell::shown_as(std::nan(""), text); }
 
-io::Cell time_cell(const Timing& timing) {
-  return io::Cell::shown_as(timing.median,
-                            (timing.is_wide() ? "~" : "") + io::show_seconds(timing.median));
-}
-
 namespace {
 
 // A timing whose median stayed uncertain, in words, and how uncertain.

@@ -60,9 +60,6 @@ io::Cell estimate_cell(const model::Estimate& estimate,
 io::Cell bytes_cell(double bytes);
 /// A cell that shows a text in place of a number that is not there.
 io::Cell no_number(const std::string& text);
-/// Returns a cell of a single timing's median, "12.3 µs", marked "~12.3 µs" where it is_wide().
-io::Cell time_cell(const Timing& timing);
-
 /// Ends a study: sets `complete`, and adds one note that lists the timings among its points whose
 /// median stayed uncertain (Timing::is_wide()), the widest first.
 void finish(Study& study, const Control& control);

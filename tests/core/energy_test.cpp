@@ -69,7 +69,7 @@ TEST_F(Energy, GoesOnWhereACounterBeginsAnew) {
   meter.start();
   count("intel-rapl:0", 200000);  // from its largest value, 10 J
   meter.update();
-  count("intel-rapl:0", 100000);  // once around, but for a tenth of a joule
+  count("intel-rapl:0", 100000);  // one wrap-around, less a tenth of a joule
   EXPECT_NEAR(*meter.joules(), 0.3 + 9.9, 1e-12);
 }
 

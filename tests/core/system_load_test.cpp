@@ -65,6 +65,7 @@ TEST_F(RecordedTree, FrequencyIsThatOfCpufreqOrElseOfCpuinfo) {
 
 TEST_F(RecordedTree, QuotaIsTheTightestOfTheGroupAndThoseAboveIt) {
   record("proc/self/cgroup", "0::/system.slice/job\n");
+  record("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
   record("sys/fs/cgroup/system.slice/job/cpu.max", "max 100000\n");
   EXPECT_FALSE(cgroup_processor_quota(root()));
   record("sys/fs/cgroup/system.slice/cpu.max", "150000 100000\n");
@@ -77,6 +78,8 @@ TEST_F(RecordedTree, QuotaIsTheTightestOfTheGroupAndThoseAboveIt) {
 
 TEST_F(RecordedTree, QuotaOfVersionOneIsReadToo) {
   record("proc/self/cgroup", "4:memory:/job\n3:cpu,cpuacct:/job\n0::/\n");
+  record("proc/self/mountinfo",
+         "31 30 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n");
   record("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "-1\n");
   record("sys/fs/cgroup/cpu/job/cpu.cfs_period_us", "100000\n");
   EXPECT_FALSE(cgroup_processor_quota(root()));
@@ -92,7 +95,9 @@ TEST(SystemLoad, OfThisProcessGrows) {
   }
   const SystemLoad after = read_system_load({this_thread_number()}, {0});
   EXPECT_GT(after.at, before.at);
-  if (before.waiting) EXPECT_GT(after.thread_cpu, before.thread_cpu);
+  if (before.waiting) {
+    EXPECT_GT(after.thread_cpu, before.thread_cpu);
+  }
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ NOT_RUN = {
     "sbatch jobs/threads_array.slurm inputs/fashion_mlp.toml --set train.batch=1024": SLURM,
     "jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt": TORCH,
     "jobs/state_dict.py to-ridgeline model.pt init.h5 --rename 0=fc1 --rename 2=fc2": TORCH,
-    "tests/peers/compare_trials.py --build build/openmp": "takes minutes, and a machine that nobody else uses",
+    "tests/peers/compare_trials.py --build build/openmp": "takes minutes, and an otherwise idle machine",
     "mv run/NAME.previous run/long.h5": "there is a NAME.previous only after two runs",
 }
 

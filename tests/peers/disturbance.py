@@ -4,7 +4,7 @@ computes on one processor. Prints one line per run, and at the end how many gave
 cost. Ends with 1 if a quiet run gave an alarm or a disturbed one none.
 
 A run counts as quiet only if the machine was: steal below 0.5 %, CPU pressure avg10 below 1 before it; others
-are repeated. Needs a machine that nobody else uses.
+are repeated. Needs an otherwise idle machine.
 
     tests/peers/disturbance.py build/openmp/bin/ridgeline [--runs 20]
 """

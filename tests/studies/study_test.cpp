@@ -55,8 +55,8 @@ Timing timing_of(double median, double low, double high) {
 }
 
 TEST(WideTimes, AreMarkedInTheTableAndListedInOneNote) {
-  EXPECT_EQ(time_cell(timing_of(12.3e-6, 12.1e-6, 12.5e-6)).shown(), "12.3 µs");
-  EXPECT_EQ(time_cell(timing_of(12.3e-6, 11e-6, 14e-6)).shown(), "~12.3 µs");
+  EXPECT_EQ(io::time_cell(timing_of(12.3e-6, 12.1e-6, 12.5e-6)).shown(), "12.3 µs");
+  EXPECT_EQ(io::time_cell(timing_of(12.3e-6, 11e-6, 14e-6)).shown(), "~12.3 µs");
   Study study;
   study.points = io::Json::array();
   const auto add = [&](const char* what, int bytes, const Timing& timing) {
