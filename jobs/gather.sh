@@ -7,7 +7,7 @@ usage() {
   cat <<'END'
 Usage: jobs/gather.sh [--space openmp|cuda] [--turns N] [--batches N,N...] [--results FOLDER]
 
-Writes FOLDER/MODEL_ID/DATE/machine.json, and below turn-1, turn-2 ... one file for each deck and phase.
+Writes FOLDER/MODEL_ID/DATE/machine.json.gz, and below turn-1, turn-2 ... one file for each deck and phase.
 MODEL_ID is what the machine file calls the processor's model. Nothing there is replaced.
 
   --space SPACE     where to compute (default: openmp)
@@ -50,8 +50,9 @@ ridgeline=build/$space/bin/ridgeline
 [[ -x $ridgeline ]] || fail "$ridgeline is not built; cmake --preset $space && cmake --build --preset $space"
 results=${results:-docs/results/machines}
 
-# Samples are for comparing runs of one day; without them a file is a tenth as long.
-compact() { sed -i '/^ *"samples": \[/d' "$@"; }
+# Samples are for comparing runs of one day; without them a file is a tenth as long, and packed a hundredth.
+# What ridgeline reads as JSON it reads packed as well.
+compact() { sed '/^ *"samples": \[/d' | gzip -9n >"$1.partial" && mv "$1.partial" "$1"; }
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -62,9 +63,8 @@ id=$(sed -n 's/^  "model_id": "\(.*\)",\{0,1\}$/\1/p' "$scratch/machine.json")
 folder=$results/$id/$(date -u +%Y-%m-%d)
 [[ ! -e $folder ]] || fail "$folder is there already; move it, or give another --results"
 mkdir -p "$folder"
-compact "$scratch/machine.json"
-mv "$scratch/machine.json" "$folder/machine.json"
-echo "Written: $folder/machine.json"
+compact "$folder/machine.json.gz" <"$scratch/machine.json"
+echo "Written: $folder/machine.json.gz"
 
 for ((turn = 1; turn <= turns; ++turn)); do
   for deck in inputs/*.toml; do
@@ -75,15 +75,15 @@ for ((turn = 1; turn <= turns; ++turn)); do
       continue
     fi
     for phase in train infer; do
-      file=$folder/turn-$turn/$name-$phase.json
+      file=$folder/turn-$turn/$name-$phase.json.gz
       mkdir -p "$folder/turn-$turn"
       # A warning of a disturbed machine is in the file too.
       "$ridgeline" roofline "$deck" --space "$space" --phase "$phase" --batch "$batches" \
-        --machine "$folder/machine.json" --output "$file" >/dev/null 2>"$scratch/log" || {
+        --machine "$folder/machine.json.gz" --output "$scratch/roofline.json" >/dev/null 2>"$scratch/log" || {
         cat "$scratch/log" >&2
         exit 1
       }
-      compact "$file"
+      compact "$file" <"$scratch/roofline.json"
     done
   done
   echo "Turn $turn of $turns is over"

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "io/file.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::io {
 
@@ -134,6 +135,45 @@ std::size_t MaybeGzipInput::read(std::uint8_t* to, std::size_t count) {
 double MaybeGzipInput::most_bytes() const {
   return static_cast<double>(state_->file.stored_bytes()) *
          (state_->is_gzip ? kMostCompression : 1);
+}
+
+bool is_gzip(std::string_view bytes) {
+  return bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b';
+}
+
+std::string unpacked(std::string_view gzip, std::size_t most, const std::string& path) {
+  constexpr int kGzipAlone = 16;
+  z_stream stream{};
+  if (inflateInit2(&stream, MAX_WBITS + kGzipAlone) != Z_OK) {
+    throw RunError(path + ": no memory to unpack it");
+  }
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> closer(&stream, inflateEnd);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(gzip.data()));
+  stream.avail_in = static_cast<uInt>(gzip.size());
+  std::string text;
+  for (int result = Z_OK; result != Z_STREAM_END;) {
+    const std::size_t used = text.size();
+    if (used > most) {
+      throw RequestError(path + ": unpacks to more than " + show_bytes(static_cast<double>(most)) +
+                         ", which no such file needs");
+    }
+    text.resize(used + (std::size_t{1} << 20));
+    stream.next_out = reinterpret_cast<Bytef*>(text.data() + used);
+    stream.avail_out = uInt{1} << 20;
+    result = inflate(&stream, Z_NO_FLUSH);
+    text.resize(text.size() - stream.avail_out);
+    if (result == Z_BUF_ERROR) {
+      throw RequestError(path + ": truncated gzip file: it ends in the middle of its data");
+    }
+    if (result != Z_OK && result != Z_STREAM_END) {
+      throw RequestError(
+          path + ": damaged gzip file: " + (stream.msg != nullptr ? stream.msg : "invalid data"));
+    }
+  }
+  if (stream.avail_in > 0) {
+    throw RequestError(path + ": damaged gzip file: unknown data after its end");
+  }
+  return text;
 }
 
 }  // namespace ridgeline::io

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace ridgeline::io {
 
@@ -28,5 +29,12 @@ class MaybeGzipInput {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Returns whether these bytes begin as those of a gzip file.
+bool is_gzip(std::string_view bytes);
+
+/// Returns what a gzip file that was read from `path` packs. Throws RequestError naming `path`: it
+/// is damaged, ends early, or unpacks to more than `most` bytes.
+std::string unpacked(std::string_view gzip, std::size_t most, const std::string& path);
 
 }  // namespace ridgeline::io

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/file.hpp"
+#include "io/gzip.hpp"
 
 namespace ridgeline::io {
 namespace {
@@ -120,6 +121,11 @@ std::string joined_by_or(const std::vector<std::string>& names) {
   return text;
 }
 
+std::string text_of(const std::string& path) {
+  std::string text = read_text(path, kMostBytes);
+  return is_gzip(text) ? unpacked(text, kMostBytes, path) : text;
+}
+
 }  // namespace
 
 std::string to_text(const Json& json) {
@@ -138,7 +144,7 @@ Json read_json(const std::string& path, const std::string& expected_format) {
 
 Json read_json(const std::string& path, const std::vector<std::string>& expected_formats) {
   const std::string expected = joined_by_or(expected_formats);
-  const std::string text = read_text(path, kMostBytes);
+  const std::string text = text_of(path);
   Check check(path, text, expected);
   Json::sax_parse(text, &check);
   Json json = Json::parse(text);

@@ -21,7 +21,8 @@ void write_json(const std::string& path, const Json& json);
 std::string to_text(const Json& json);
 
 /// Reads a file whose "format" must be `expected_format` and whose "version" this build knows.
-/// Throws RequestError "FILE:LINE: …" for a missing, malformed, different or newer file.
+/// It may be packed by gzip. Throws RequestError "FILE:LINE: …" for a missing, malformed, different
+/// or newer file.
 Json read_json(const std::string& path, const std::string& expected_format);
 
 /// The same for a file of any of these formats.

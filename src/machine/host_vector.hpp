@@ -47,11 +47,11 @@ inline constexpr bool kNontemporalStores = false;
 /// Stores past the caches; `p` is aligned to a vector. stores_done() orders it before later stores.
 inline void store_nontemporal(double* p, const Vector<double>& v) {
 #if defined(__AVX512F__)
-  _mm512_stream_pd(p, reinterpret_cast<const __m512d&>(v));
+  _mm512_stream_pd(p, reinterpret_cast<__m512d>(v));
 #elif defined(__AVX__)
-  _mm256_stream_pd(p, reinterpret_cast<const __m256d&>(v));
+  _mm256_stream_pd(p, reinterpret_cast<__m256d>(v));
 #elif defined(__SSE2__)
-  _mm_stream_pd(p, reinterpret_cast<const __m128d&>(v));
+  _mm_stream_pd(p, reinterpret_cast<__m128d>(v));
 #else
   *reinterpret_cast<Vector<double>*>(p) = v;
 #endif

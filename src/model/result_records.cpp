@@ -271,7 +271,9 @@ std::vector<std::string> json_files_in(const std::string& folder) {
   std::error_code error;
   std::filesystem::recursive_directory_iterator entry(folder, error), end;
   for (; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() == ".json" && !entry->is_directory()) {
+    std::filesystem::path name = entry->path().filename();
+    if (name.extension() == ".gz") name = name.stem();
+    if (name.extension() == ".json" && !entry->is_directory()) {
       paths.push_back(entry->path().string());
     }
   }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "io/compressed.hpp"
 #include "io/scratch.hpp"
 
 namespace ridgeline {
@@ -12,6 +13,7 @@ namespace {
 using testing::bytes_of_file;
 using testing::contains;
 using testing::error_of;
+using testing::gzipped;
 using testing::ScratchFolder;
 
 TEST(Json, IsWrittenInOrderAndReadBack) {
@@ -100,6 +102,24 @@ TEST(ReadJson, BoundsNestingAndTheNumberOfValues) {
   std::string many = "[0";
   for (int i = 0; i < 4200000; ++i) many += ",0";
   EXPECT_TRUE(contains(error_for(many + "]"), "holds more than 4194304 values"));
+}
+
+TEST(ReadJson, TakesGzipAndRefusesWhatIsDamagedOrUnpacksToTooMuch) {
+  const ScratchFolder folder;
+  const std::string text = "{\"format\": \"ridgeline-machine\", \"version\": 1, \"x\": [1, 2]}";
+  const std::string packed = gzipped(text);
+  EXPECT_EQ(io::read_json(folder.write("m.json.gz", packed), "ridgeline-machine").at("x"),
+            io::Json({1, 2}));
+  const auto error_for = [&](const std::string& bytes) {
+    const std::string path = folder.write("m.json.gz", bytes);
+    return error_of([&] { io::read_json(path, "ridgeline-machine"); });
+  };
+  for (std::size_t length = 2; length < packed.size(); ++length) {
+    EXPECT_TRUE(contains(error_for(packed.substr(0, length)), "truncated gzip file")) << length;
+  }
+  EXPECT_TRUE(contains(error_for(packed + "x"), "unknown data after its end"));
+  EXPECT_TRUE(contains(error_for(gzipped(text + std::string(80 << 20, ' '))),
+                       "unpacks to more than 67.1 MB"));
 }
 
 TEST(NowUtc, IsIso8601) {

@@ -5,6 +5,7 @@
 
 What needs a real `ridgeline` skips where the environment variable names none.
 """
+import gzip
 import json
 import os
 import pathlib
@@ -312,6 +313,48 @@ class Characterise(Jobs):
         self.assertIn("note: faulty is left out: decks/faulty.toml: no", (results / "notes.txt").read_text())
         self.assertFalse((results / "decks/faulty.toml").exists())
         self.assertTrue((results / "decks/made.toml").exists())
+
+
+class Gather(Jobs):
+    def setUp(self):
+        super().setUp()
+        # Writes a file of the right name, and notes how it was called.
+        self.program("build/openmp/bin/ridgeline", STAND_IN.replace(
+            'exit "${', """while (($# > 1)); do [[ $1 == --output ]] && output=$2; shift; done
+printf '{\n  "model_id": "x86-made",\n  "samples": [1, 2],\n  "best": 1\n}\n' >"$output"
+exit "${""", 1))
+        self.program("bin/date", "#!/bin/bash\necho 2026-01-02\n")
+        self.deck("inputs/made.toml")
+        self.deck("inputs/absent.toml", 'kind = "idx"\npath = "/no/where"')
+
+    def test_the_archive_has_the_machine_and_each_turn_packed_without_samples(self):
+        result = self.run_job("gather.sh", "--turns", "2", "--batches", "1,8")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note: leaving out absent: there is no /no/where", result.stdout)
+        folder = self.folder / "docs/results/machines/x86-made/2026-01-02"
+        self.assertEqual(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
+                         ["machine.json.gz"] + [f"turn-{turn}/made-{phase}.json.gz"
+                                                for turn in (1, 2) for phase in ("infer", "train")])
+        for path in folder.rglob("*.gz"):
+            self.assertEqual(json.loads(gzip.decompress(path.read_bytes())),
+                             {"model_id": "x86-made", "best": 1})
+        self.assertTrue(self.calls()[0].startswith("machine --space openmp"))
+        self.assertEqual(len(self.calls()), 1 + 2 * 2)
+        self.assertTrue(all("--batch 1,8" in call for call in self.calls()[1:]))
+
+        again = self.run_job("gather.sh")
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("is there already", again.stderr)
+
+    def test_a_run_that_fails_ends_the_job_with_its_line_and_status(self):
+        self.ridgeline.write_text(self.ridgeline.read_text().replace(
+            'if [[ $1 == train', 'if [[ $1 == roofline ]]; then echo "ridgeline: no" >&2; exit 1; fi\nif [[ $1 == train'))
+        result = self.run_job("gather.sh")
+        self.assertEqual((result.returncode, result.stderr), (1, "ridgeline: no\n"))
+
+    def test_wrong_options_are_refused(self):
+        for arguments in (["--turns", "0"], ["--turns"], ["--space", "tpu"], ["--wide"]):
+            self.assertEqual(self.run_job("gather.sh", *arguments).returncode, 2, arguments)
 
 
 if __name__ == "__main__":

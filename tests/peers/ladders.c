@@ -1,10 +1,11 @@
 /* The loops of ridgeline's bandwidth and latency ladders as a plain OpenMP C program, to be run in
  * turn with it (ladders.py):
  *
- *     ladders TRIAD_BYTES CHASE_BYTES...
+ *     ladders KERNEL PAGES STORES BYTES     KERNEL read|copy|triad, PAGES 4k|huge, STORES ordinary|non-temporal
+ *     ladders chase BYTES
  *
- * prints (the first unless it is asked for 0 bytes) "triad BYTES GB/s" (best of at least 10 repetitions, all threads, bytes as the program asks
- * for them) and, for each set, "chase BYTES SECONDS" (a dependent load, the fastest of at least 7
+ * The first prints "KERNEL BYTES GB/s" (best of at least 10 repetitions, all threads, bytes as the program
+ * asks for them), the second "chase BYTES SECONDS" (a dependent load, the fastest of at least 7
  * repeats that together make a million loads and go once round; 128 B nodes on 4 KiB pages).
  *
  * cc -O3 -march=native -fopenmp ladders.c -o ladders
@@ -14,8 +15,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 enum { kStride = 128, kRepeats = 7 };
 
@@ -43,35 +48,69 @@ static void *map(size_t bytes, int advice) {
   return memory;
 }
 
-static double triad(size_t bytes) {
-  const size_t n = bytes / sizeof(double) / 3;
-  double *restrict a = map(n * sizeof(double), -1), *restrict b = map(n * sizeof(double), -1),
-                   *restrict c = map(n * sizeof(double), -1);
+/* Of a vector of 8 numbers, which non-temporal stores write at once: a line of the cache. */
+typedef double Line __attribute__((vector_size(64)));
+
+static void store(double *to, Line line, int nontemporal) {
+#if defined(__AVX512F__)
+  if (nontemporal) {
+    _mm512_stream_pd(to, (__m512d)line);
+    return;
+  }
+#elif defined(__SSE2__)
+  if (nontemporal) {
+    for (int i = 0; i < 8; i += 2) _mm_stream_pd(to + i, (__m128d){line[i], line[i + 1]});
+    return;
+  }
+#endif
+  *(Line *)to = line;
+}
+
+static double stream(const char *kernel, size_t bytes, int huge, int nontemporal) {
+  const int arrays = kernel[0] == 'r' ? 1 : kernel[0] == 'c' ? 2 : 3;
+  const size_t lines = bytes / sizeof(Line) / (size_t)arrays, size = lines * sizeof(Line);
+  const int advice = huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+  double *const a = map(size, advice), *const b = map(size, advice), *const c = map(size, advice);
   const double s = 0.4;
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < n; ++i) {
+  for (size_t i = 0; i < 8 * lines; ++i) {
     a[i] = 0.5 + (double)(i % 4093) / 4093;
-    b[i] = 1.5 - (double)(i % 4093) / 4093;
-    c[i] = 0;
+    if (arrays > 2) b[i] = 1.5 - (double)(i % 4093) / 4093;
+    if (arrays > 1) c[i] = 0;
   }
-  double best = 1e9, all = 0;
+  double best = 1e9, all = 0, sum = 0;
   for (int repeat = -1; repeat < 10 || all < 0.2; ++repeat) { /* one before, to warm up */
     const double begin = now();
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; ++i) c[i] = a[i] + s * b[i];
+#pragma omp parallel reduction(+ : sum)
+    {
+      Line sums[4] = {{0}, {0}, {0}, {0}};
+      if (arrays == 1) {
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < lines / 4; ++i) {
+          for (int k = 0; k < 4; ++k) sums[k] += *(const Line *)(a + 8 * (4 * i + (size_t)k));
+        }
+      } else if (arrays == 2) {
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < lines; ++i) store(c + 8 * i, *(const Line *)(a + 8 * i), nontemporal);
+      } else {
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < lines; ++i) {
+          store(c + 8 * i, *(const Line *)(a + 8 * i) + s * *(const Line *)(b + 8 * i), nontemporal);
+        }
+      }
+      for (int k = 0; k < 4; ++k) sum += sums[k][0] + sums[k][7];
+    }
     const double seconds = now() - begin;
     if (repeat < 0) continue;
     all += seconds;
     if (seconds < best) best = seconds;
   }
-  for (size_t i = 0; i < n; ++i) {
-    const double error = c[i] - (a[i] + s * b[i]);
+  for (size_t i = 0; arrays > 1 && i < 8 * lines; ++i) {
+    const double error = c[i] - (a[i] + (arrays > 2 ? s * b[i] : 0));
     if (!(error < 1e-14 && error > -1e-14)) exit(1);
   }
-  munmap(a, n * sizeof(double));
-  munmap(b, n * sizeof(double));
-  munmap(c, n * sizeof(double));
-  return 3.0 * (double)(n * sizeof(double)) / best * 1e-9;
+  if (arrays == 1 && !(sum > 0)) exit(1);
+  return (double)arrays * (double)size / best * 1e-9;
 }
 
 static double chase(size_t bytes) {
@@ -110,15 +149,15 @@ static double chase(size_t bytes) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 2) {
-    fprintf(stderr, "usage: ladders TRIAD_BYTES CHASE_BYTES...\n");
-    return 2;
-  }
-  const size_t triad_bytes = strtoull(arguments[1], NULL, 10);
-  if (triad_bytes > 0) printf("triad %zu %.6g\n", triad_bytes, triad(triad_bytes));
-  for (int i = 2; i < count; ++i) {
-    const size_t bytes = strtoull(arguments[i], NULL, 10);
+  const size_t bytes = count > 1 ? strtoull(arguments[count - 1], NULL, 10) : 0;
+  if (count == 3 && !strcmp(arguments[1], "chase")) {
     printf("chase %zu %.6g\n", bytes, chase(bytes));
+  } else if (count == 5) {
+    printf("%s %zu %.6g\n", arguments[1], bytes,
+           stream(arguments[1], bytes, !strcmp(arguments[2], "huge"), !strcmp(arguments[3], "non-temporal")));
+  } else {
+    fprintf(stderr, "usage: ladders KERNEL PAGES STORES BYTES | ladders chase BYTES\n");
+    return 2;
   }
   return 0;
 }

@@ -1,9 +1,8 @@
-// Ridgeline's probes with the arguments and the output of ladders.c, for ladders.py:
-//
-//     ladders_ridgeline TRIAD_BYTES CHASE_BYTES...
+// Ridgeline's probes with the arguments and the output of ladders.c, for ladders.py.
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "core/spaces.hpp"
 #include "machine/bandwidth.hpp"
@@ -11,24 +10,29 @@
 
 int main(int count, char** arguments) {
   using namespace ridgeline;
-  if (count < 2) return 2;
+  if (count != 3 && count != 5) return 2;
   const Runtime runtime;
-  const auto bytes_of = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
-  machine::BandwidthOptions bandwidth;
-  bandwidth.smallest = bandwidth.largest = bytes_of(1);
-  if (bandwidth.largest > 0) {
-    for (const auto& point : machine::bandwidth_ladder(SpaceKind::openmp, bandwidth)) {
-      if (point.kernel != machine::StreamKernel::triad) continue;
-      std::printf("triad %zu %.6g\n", point.working_set_bytes, point.gbytes_per_second());
-    }
-  }
-  for (int i = 2; i < count; ++i) {
+  const std::string kernel = arguments[1];
+  const std::size_t bytes = std::strtoull(arguments[count - 1], nullptr, 10);
+  if (kernel == "chase") {
     machine::LatencyOptions latency;
-    latency.smallest = latency.largest = bytes_of(i);
+    latency.smallest = latency.largest = bytes;
     for (const auto& point : machine::latency_ladder(SpaceKind::serial, latency)) {
       if (point.pages == "huge") continue;
       std::printf("chase %zu %.6g\n", point.working_set_bytes, point.seconds.min);
     }
+    return 0;
+  }
+  const bool huge = std::string(arguments[2]) == "huge";
+  const std::string stores = arguments[3];
+  machine::BandwidthOptions bandwidth;
+  bandwidth.smallest = bandwidth.largest = bytes;
+  bandwidth.pages = {huge ? machine::Pages::huge : machine::Pages::ordinary};
+  bandwidth.nontemporal = stores == "non-temporal";
+  for (const auto& point : machine::bandwidth_ladder(SpaceKind::openmp, bandwidth)) {
+    if (to_string(point.kernel) != kernel || to_string(point.stores) != stores) continue;
+    std::printf("%s %zu %.6g\n", kernel.c_str(), point.working_set_bytes,
+                point.gbytes_per_second());
   }
   return 0;
 }

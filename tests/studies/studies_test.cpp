@@ -232,7 +232,10 @@ TEST_F(Studies, DivergenceComparesWithOnePath) {
   for (const char* how : {"sorted", "alternating", "random"}) {
     const io::Json& fit = study.fit.at("serial").at(how);
     EXPECT_EQ(fit.at("paths_met"), io::Json({1, 2, 8}));
-    EXPECT_LE(fit.at("waiting_share").at("low"), fit.at("waiting_share").at("value"));
+    const io::Json& share = fit.at("waiting_share");
+    // Not reached on a busy machine.
+    EXPECT_EQ(share.at("value").is_number(), share.at("reached").get<bool>());
+    if (share.at("reached").get<bool>()) EXPECT_LE(share.at("low"), share.at("value"));
   }
   for (const std::size_t bytes : {std::size_t{2}, std::size_t{1} << 35}) {
     EXPECT_THROW(study_divergence({{SpaceKind::serial}, {2}, 4096, bytes}, quick()), RequestError);
