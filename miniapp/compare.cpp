@@ -163,10 +163,10 @@ std::vector<std::string> findings(const Comparison& comparison) {
     if (*outcome.differs) ++(outcome.ratio > 1 ? slower : faster);
   }
   if (judged == 0) {
-    return {
-        fmt::format("Whether any of {} quantities differs cannot be judged: there is one run "
-                    "without samples on either side.",
-                    outcomes.size())};
+    return {fmt::format(
+        "Whether any of {} quantities differs cannot be judged: there is one run without samples "
+        "on either side, or the two sides have no runs in the same state of the machine.",
+        outcomes.size())};
   }
   const double percent = 100 * (comparison.options.smallest_effect - 1);
   std::vector<std::string> sentences;
@@ -232,6 +232,17 @@ std::vector<std::string> notes_of(const Request& request, const Comparison& comp
     notes.push_back(fmt::format("{}: {} before, {} after", difference.name, difference.before,
                                 difference.after));
   }
+  for (const auto& [thing, states] : match.states) {
+    std::string list;
+    for (const model::MachineState& state : states) {
+      list += fmt::format("{}{} ({} before, {} after)", list.empty() ? "" : ", ",
+                          show_seconds(state.exchange), state.before, state.after);
+    }
+    notes.push_back(fmt::format(
+        "{}: one thread read what another wrote in {}: the threads' processors were not equally "
+        "near in all runs, so that each run is compared with those that were alike",
+        thing, list));
+  }
   const bool single = std::any_of(comparison.outcomes.begin(), comparison.outcomes.end(),
                                   [](const Compared& outcome) { return outcome.from_samples; });
   if (single) {
@@ -276,6 +287,8 @@ io::Json to_json(const Request& request, const Comparison& comparison,
                       {"paired", outcome.paired},
                       {"runs_before", record.times.before.size()},
                       {"runs_after", record.times.after.size()},
+                      {"by_state", outcome.by_state},
+                      {"runs_left_out", outcome.left_out},
                       {"before", shown_value(record, outcome.before)},
                       {"after", shown_value(record, outcome.after)},
                       {"ratio", outcome.ratio}};

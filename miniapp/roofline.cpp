@@ -198,6 +198,24 @@ std::vector<std::size_t> batches_of(const RooflineOptions& options, const config
   return {batches.begin(), batches.end()};
 }
 
+/// Ceilings of what one thread hands to another are of the place where the machine's file was
+/// measured, and a hypervisor may since have moved the processors.
+void warn_of_exchange(const io::Json& machine_file, const std::string& name,
+                      const Disturbance& disturbance) {
+  constexpr double kOther = 1.5;
+  const auto pulse = machine_file.find("pulse");
+  if (pulse == machine_file.end() || disturbance.exchange_pulse.repeats == 0) return;
+  const auto exchange = pulse->find("exchange");
+  if (exchange == pulse->end() || !exchange->is_number()) return;
+  const double then = exchange->get<double>(), now = disturbance.exchange_pulse.median;
+  if (now < kOther * then && then < kOther * now) return;
+  warn(fmt::format(
+      "one thread reads what another wrote in {}, and in {} when {} was measured: the "
+      "processors are {} each other now, and so are ceilings of data in other threads' "
+      "caches",
+      show_seconds(now), show_seconds(then), name, now > then ? "further from" : "nearer to"));
+}
+
 template <class Space, class T>
 Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& options,
                  const Session& session, io::Json machine_file) {
@@ -245,6 +263,7 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                    model::time_step<Space, T>(instance, session.plan, measuring))});
   }
   measured.disturbance = guard.report();
+  warn_of_exchange(machine_file, name, measured.disturbance);
   return measured;
 }
 

@@ -73,10 +73,14 @@ std::string formatted(const char* format, double value) {
 
 Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched) {
   Disturbance result;
-  double fastest_arithmetic = 1e300, fastest_stream = 1e300;
-  std::vector<double> arithmetic, stream;
+  double fastest_arithmetic = 1e300, fastest_stream = 1e300, fastest_exchange = 1e300;
+  std::vector<double> arithmetic, stream, exchange;
   for (const WatchedWindow& window : windows) {
     result.seconds += window.seconds;
+    for (const double seconds : window.exchange) {
+      exchange.push_back(seconds);
+      fastest_exchange = std::min(fastest_exchange, seconds);
+    }
     if (!window.pulse) continue;
     arithmetic.push_back(window.pulse->arithmetic);
     stream.push_back(window.pulse->stream);
@@ -85,9 +89,10 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   }
   result.arithmetic_pulse = summarize(arithmetic);
   result.stream_pulse = summarize(stream);
+  result.exchange_pulse = summarize(exchange);
 
   std::optional<double> waiting, others, stolen, pressure;
-  double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0;
+  double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0, by_exchange = 0;
   for (const WatchedWindow& window : windows) {
     add(waiting, window.waiting);
     add(others, window.others);
@@ -101,11 +106,15 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
         window.stolen.value_or(0) > kMostStolen * s * watched.processors + kTickError;
     const bool slow = window.pulse && (window.pulse->arithmetic > kSlowPulse * fastest_arithmetic ||
                                        window.pulse->stream > kSlowPulse * fastest_stream);
+    const bool apart = !window.exchange.empty() &&
+                       *std::max_element(window.exchange.begin(), window.exchange.end()) >
+                           kSlowPulse * fastest_exchange;
     by_waiting += waited ? s : 0;
     by_others += shared ? s : 0;
     by_steal += robbed ? s : 0;
     by_slow += slow ? s : 0;
-    result.disturbed_seconds += waited || shared || robbed || slow ? s : 0;
+    by_exchange += apart ? s : 0;
+    result.disturbed_seconds += waited || shared || robbed || slow || apart ? s : 0;
   }
   const double seconds = std::max(result.seconds, 1e-9);
   if (waiting) result.waiting_share = *waiting / (seconds * watched.threads);
@@ -139,6 +148,12 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
                            result.stream_pulse.max / fastest_stream)) +
         in(by_slow));
   }
+  if (by_exchange > 0) {
+    result.reasons.push_back(
+        formatted("one thread read what another wrote up to %.2f times as slowly as at best",
+                  result.exchange_pulse.max / fastest_exchange) +
+        in(by_exchange));
+  }
   return result;
 }
 
@@ -157,6 +172,7 @@ Guard::Guard()
   // One right after another they find warm caches and awake threads: those that follow are compared
   // among themselves.
   pulses_.clear();
+  exchange();
   begin_ = window_begin_ = read_system_load(threads_, processors_);
   watching = this;
 }
@@ -164,6 +180,10 @@ Guard::Guard()
 Guard::~Guard() { watching = nullptr; }
 
 void Guard::make_pulse() { pulses_.push_back(pulse_.run()); }
+
+void Guard::exchange() {
+  if (const double seconds = pulse_.exchange(); seconds > 0) exchange_.push_back(seconds);
+}
 
 void Guard::finish_pulse(double begin) {
   const double now = host_seconds();
@@ -193,9 +213,13 @@ WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& aft
 void Guard::end_window() {
   const SystemLoad now = read_system_load(threads_, processors_);
   WatchedWindow window = window_from(window_begin_, now);
+  exchange();
+  window.exchange = exchange_;
   if (pulses_.size() >= kFewestPulses) window.pulse = median_of_pulses(pulses_);
   windows_.push_back(window);
   pulses_.clear();
+  if (exchange_.size() > 1)
+    exchange_.erase(exchange_.begin());  // one window's end, the next's beginning
   window_begin_ = now;
   if (const auto clock = clock_frequency(processors_.empty() ? 0 : processors_.front())) {
     slowest_clock_ = std::min(slowest_clock_.value_or(*clock), *clock);

@@ -28,6 +28,7 @@ struct Disturbance {
   std::optional<double> load_average;                                 ///< over a minute, at the end
   long involuntary_switches = 0;
   Timing arithmetic_pulse, stream_pulse;  ///< of Pulse
+  Timing exchange_pulse;                  ///< Pulse::exchange(); without repeats for one thread
   double pulse_cost = 0;                  ///< share of the time that pulses took
   std::optional<double> slowest_clock_hertz, fastest_clock_hertz;
 
@@ -42,6 +43,7 @@ struct WatchedWindow {
   std::optional<double> stolen;    ///< of the watched processors
   std::optional<double> pressure;  ///< some thread of the machine waited
   std::optional<Pulse::Seconds> pulse;
+  std::vector<double> exchange = {};  ///< Pulse::exchange() at its beginning and its end
 };
 
 /// What is watched.
@@ -53,8 +55,8 @@ struct Watched {
 
 /// Judges windows. One has an alarm if the threads waited for over 2 % of their time, others kept
 /// over a tenth of a processor (and a hundredth of the machine) busy, the hypervisor took over 1 %,
-/// or pulses took 1.5 times as long as in the fastest window. The measurement is disturbed if
-/// windows with an alarm make up over a tenth of the time.
+/// or pulses or exchanges took 1.5 times as long as in the fastest window. The measurement is
+/// disturbed if windows with an alarm make up over a tenth of the time.
 Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched);
 
 /// Watches for disturbances from its construction to `report`: by pulses of known work, of which
@@ -87,6 +89,7 @@ class Guard {
   void make_pulse();
   void finish_pulse(double begin);
   void end_window();
+  void exchange();
 
   WatchedWindow window_from(const SystemLoad& before, const SystemLoad& after) const;
 
@@ -96,6 +99,7 @@ class Guard {
   std::optional<double> pressure_before_;
   std::vector<WatchedWindow> windows_;
   std::vector<Pulse::Seconds> pulses_;  // of the window that is open
+  std::vector<double> exchange_;        // likewise
   double due_ = 0, pulse_seconds_ = 0;
   std::optional<double> slowest_clock_, fastest_clock_;
 };

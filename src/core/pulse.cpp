@@ -72,6 +72,29 @@ Pulse::Seconds Pulse::run() {
   return slowest;
 }
 
+double Pulse::exchange() {
+  if (threads_.size() == 1) return 0;
+  constexpr int kRounds = 7;
+  std::vector<double> slowest(kRounds, 0);
+#if defined(_OPENMP)
+  const std::size_t count = threads_.size();
+  for (double& round : slowest) {
+#pragma omp parallel num_threads(static_cast <int>(count))
+    {
+      const std::size_t index = static_cast<std::size_t>(omp_get_thread_num());
+      Thread& thread = threads_[index];
+      std::fill_n(thread.memory.get(), kValues, thread.sum);
+#pragma omp barrier
+      const double begin = host_seconds();
+      thread.sum += 1e-9 * add_up(threads_[(index + 1) % count].memory.get());
+      thread.read_seconds = host_seconds() - begin;
+    }
+    for (const Thread& thread : threads_) round = std::max(round, thread.read_seconds);
+  }
+#endif
+  return median_of(slowest);
+}
+
 void Pulse::run_on_thread(std::size_t index, bool measured) {
   Thread& thread = threads_[index];
   if (!measured) {  // the thread's memory lies where it runs

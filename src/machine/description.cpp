@@ -159,6 +159,10 @@ Json describe_machine() {
 }
 
 Json to_json(const Disturbance& disturbance) {
+  // Without repeats: too short a measurement for pulses, or one thread, which exchanges nothing.
+  const auto pulse = [](const Timing& timing) {
+    return timing.repeats > 0 ? Json(timing) : Json();
+  };
   Json json;
   json["alarm"] = disturbance.alarm();
   json["reasons"] = disturbance.reasons;
@@ -172,8 +176,9 @@ Json to_json(const Disturbance& disturbance) {
   json["pressure_avg10_percent_after"] = number(disturbance.pressure_avg10_after);
   json["load_average"] = number(disturbance.load_average);
   json["involuntary_switches"] = disturbance.involuntary_switches;
-  json["arithmetic_pulse"] = disturbance.arithmetic_pulse;
-  json["stream_pulse"] = disturbance.stream_pulse;
+  json["arithmetic_pulse"] = pulse(disturbance.arithmetic_pulse);
+  json["stream_pulse"] = pulse(disturbance.stream_pulse);
+  json["exchange_pulse"] = pulse(disturbance.exchange_pulse);
   json["pulse_share"] = disturbance.pulse_cost;
   json["slowest_clock_hertz"] = number(disturbance.slowest_clock_hertz);
   json["fastest_clock_hertz"] = number(disturbance.fastest_clock_hertz);

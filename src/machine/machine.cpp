@@ -345,8 +345,12 @@ Json to_json(const MachineMeasurement& measurement) {
   file["complete"] = measurement.complete;
   file["measuring_seconds"] = measurement.seconds;
   file["quiet"] = !measurement.disturbance.alarm();
-  file["pulse"] = {{"arithmetic", measurement.disturbance.arithmetic_pulse.median},
-                   {"stream", measurement.disturbance.stream_pulse.median}};
+  const auto pulse = [](const Timing& timing) {
+    return timing.repeats > 0 ? Json(timing.median) : Json();
+  };
+  file["pulse"] = {{"arithmetic", pulse(measurement.disturbance.arithmetic_pulse)},
+                   {"stream", pulse(measurement.disturbance.stream_pulse)},
+                   {"exchange", pulse(measurement.disturbance.exchange_pulse)}};
   file["disturbed"] = to_json(measurement.disturbance);
   Json spaces = Json::object();
   for (const SpaceMeasurement& space : measurement.spaces) {

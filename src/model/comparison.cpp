@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <utility>
 
 #include "core/seconds.hpp"
 
@@ -33,58 +35,129 @@ double trigamma_inverse(double y) {
   return x;
 }
 
-// A side of a comparison, in logarithms.
-struct Side {
-  std::vector<double> values;  // of the runs
-  double mean = 0;
-  double squares = 0;                         // of the runs' distances from the mean
-  std::optional<double> variance_by_samples;  // of the mean, if all runs have samples
-  double samples = 0;
-  std::size_t runs = 0;
-};
-
-Side side_of(const std::vector<RunTime>& runs, bool by_best) {
-  Side side;
-  side.runs = runs.size();
-  const double count = static_cast<double>(runs.size());
-  double variances = 0;
-  bool all_have_samples = !by_best;
-  for (const RunTime& run : runs) {
-    side.values.push_back(std::log(by_best ? run.best : run.median));
-    side.mean += side.values.back() / count;
-    side.samples += static_cast<double>(run.samples.size());
-    all_have_samples = all_have_samples && run.samples.size() > 1;
-    if (all_have_samples) variances += median_log_variance(run.samples);
-  }
-  for (const double value : side.values) side.squares += (value - side.mean) * (value - side.mean);
-  if (all_have_samples) side.variance_by_samples = variances / (count * count);
-  return side;
+double log_time(const RunTime& run, bool by_best) {
+  return std::log(by_best ? run.best : run.median);
 }
 
-struct Sides {
-  Side before, after;
-  bool in_turn;
-  double shift() const { return after.mean - before.mean; }
-  // What a variance between runs is known from.
-  double degrees_of_freedom() const {
-    return static_cast<double>(before.runs) + static_cast<double>(after.runs) - 2;
+// Runs of one side in one state.
+struct Cell {
+  std::vector<double> values;
+  double mean = 0;
+  double squares = 0;              // of the values' distances from the mean
+  double variance_by_samples = 0;  // of the mean
+};
+
+Cell cell_of(const std::vector<RunTime>& runs, int state, bool by_best) {
+  Cell cell;
+  double variances = 0;
+  for (const RunTime& run : runs) {
+    if (run.state != state) continue;
+    cell.values.push_back(log_time(run, by_best));
+    cell.mean += cell.values.back();
+    variances += median_log_variance(run.samples);
   }
+  const double count = static_cast<double>(cell.values.size());
+  cell.mean /= std::max(count, 1.0);
+  cell.variance_by_samples = variances / std::max(count * count, 1.0);
+  for (const double value : cell.values) {
+    cell.squares += (value - cell.mean) * (value - cell.mean);
+  }
+  return cell;
+}
+
+// Both sides of one quantity, in logarithms.
+class Sides {
+ public:
+  Sides(const Matched& quantity, bool by_best)
+      : in_turn_(quantity.in_turn && quantity.before.size() == quantity.after.size() &&
+                 quantity.before.size() >= kLeastPairs),
+        has_samples_(!by_best) {
+    std::set<int> states;
+    for (const auto* runs : {&quantity.before, &quantity.after}) {
+      for (const RunTime& run : *runs) {
+        states.insert(run.state);
+        samples_ += static_cast<double>(run.samples.size());
+        has_samples_ = has_samples_ && run.samples.size() > 1;
+      }
+    }
+    for (const int state : states) {
+      cells_.push_back(
+          {cell_of(quantity.before, state, by_best), cell_of(quantity.after, state, by_best)});
+    }
+    const std::size_t all = quantity.before.size() + quantity.after.size();
+    cells_.erase(std::remove_if(cells_.begin(), cells_.end(),
+                                [](const auto& cell) {
+                                  return cell.first.values.empty() || cell.second.values.empty();
+                                }),
+                 cells_.end());
+    for (const auto& [before, after] : cells_) {
+      const double weight = weight_of(before, after);
+      weight_ += weight;
+      shift_ += weight * (after.mean - before.mean);
+      used_ += before.values.size() + after.values.size();
+    }
+    shift_ /= std::max(weight_, 1e-300);
+    left_out_ = all - used_;
+    in_turn_ = in_turn_ && cells_.size() == 1 && left_out_ == 0;
+  }
+
+  bool comparable() const { return !cells_.empty(); }
+  std::size_t states() const { return cells_.size(); }
+  std::size_t left_out() const { return left_out_; }
+  bool in_turn() const { return in_turn_; }
+  double samples() const { return samples_; }
+  double shift() const { return shift_; }
+
   // Variances of the shift.
   VarianceEstimate by_runs() const {
-    const double n = degrees_of_freedom();
-    const double runs = 1 / static_cast<double>(before.runs) + 1 / static_cast<double>(after.runs);
-    return {n > 0 ? (before.squares + after.squares) / n * runs : 0, n};
-  }
-  VarianceEstimate by_pairs() const {
-    const double n = static_cast<double>(before.runs) - 1;
+    const double freedom = static_cast<double>(used_) - static_cast<double>(cells_.size()) - 1;
     double squares = 0;
-    for (std::size_t i = 0; i < before.runs; ++i) {
-      const double distance = after.values[i] - before.values[i] - shift();
+    for (const auto& [before, after] : cells_) {
+      const double distance = after.mean - before.mean - shift_;
+      squares += before.squares + after.squares + weight_of(before, after) * distance * distance;
+    }
+    return {freedom > 0 ? squares / freedom / weight_ : 0, std::max(freedom, 0.0)};
+  }
+  // If in_turn().
+  VarianceEstimate by_pairs() const {
+    const auto& [before, after] = cells_.front();
+    const double n = static_cast<double>(before.values.size()) - 1;
+    double squares = 0;
+    for (std::size_t i = 0; i < before.values.size(); ++i) {
+      const double distance = after.values[i] - before.values[i] - shift_;
       squares += distance * distance;
     }
     return {squares / n / (n + 1), n};
   }
+  // If all runs have samples.
+  std::optional<double> by_samples() const {
+    if (!has_samples_) return {};
+    double variance = 0;
+    for (const auto& [before, after] : cells_) {
+      const double share = weight_of(before, after) / weight_;
+      variance += share * share * (before.variance_by_samples + after.variance_by_samples);
+    }
+    return variance;
+  }
+
+ private:
+  static double weight_of(const Cell& before, const Cell& after) {
+    return 1 / (1 / static_cast<double>(before.values.size()) +
+                1 / static_cast<double>(after.values.size()));
+  }
+
+  std::vector<std::pair<Cell, Cell>> cells_;  // those with runs of both sides
+  bool in_turn_, has_samples_;
+  double weight_ = 0, shift_ = 0, samples_ = 0;
+  std::size_t used_ = 0, left_out_ = 0;  // runs
 };
+
+// The mean over the runs.
+double mean_log(const std::vector<RunTime>& runs, bool by_best) {
+  double sum = 0;
+  for (const RunTime& run : runs) sum += log_time(run, by_best);
+  return sum / static_cast<double>(runs.size());
+}
 
 // Whether pairs of runs are much more alike than runs are. This depends on distances from means,
 // not on means, so that it favours neither outcome.
@@ -92,7 +165,7 @@ bool pairs_gain(const std::vector<Sides>& all) {
   std::vector<double> ratios;
   for (const Sides& sides : all) {
     const double by_runs = sides.by_runs().variance;
-    if (sides.in_turn && by_runs > 0) ratios.push_back(sides.by_pairs().variance / by_runs);
+    if (sides.in_turn() && by_runs > 0) ratios.push_back(sides.by_pairs().variance / by_runs);
   }
   return !ratios.empty() && median_of(ratios) < kPairsGain;
 }
@@ -175,16 +248,16 @@ std::vector<Compared> compare(const std::vector<Matched>& quantities,
     const std::size_t runs = quantity.before.size() + quantity.after.size();
     result.by_best = quantity.best_counts && runs > 2;
     result.from_samples = runs == 2;
-    all.push_back({side_of(quantity.before, result.by_best),
-                   side_of(quantity.after, result.by_best),
-                   quantity.in_turn && quantity.before.size() == quantity.after.size() &&
-                       quantity.before.size() >= kLeastPairs});
+    all.emplace_back(quantity, result.by_best);
     const Sides& sides = all.back();
-    result.before = std::exp(sides.before.mean);
-    result.after = std::exp(sides.after.mean);
-    result.ratio = std::exp(sides.shift());
-    if (!result.from_samples ||
-        (sides.before.variance_by_samples && sides.after.variance_by_samples)) {
+    result.by_state = sides.states() > 1;
+    result.left_out = sides.left_out();
+    result.before = std::exp(mean_log(quantity.before, result.by_best));
+    result.after = std::exp(mean_log(quantity.after, result.by_best));
+    result.ratio = sides.comparable() ? std::exp(sides.shift()) : result.after / result.before;
+    const bool known = result.from_samples ? sides.by_samples().has_value()
+                                           : sides.by_runs().degrees_of_freedom > 0;
+    if (sides.comparable() && known) {
       ++intervals;
       result.interval.emplace();
     }
@@ -194,8 +267,8 @@ std::vector<Compared> compare(const std::vector<Matched>& quantities,
   std::vector<VarianceEstimate> variances(all.size());  // none, if there is one run on each side
   double all_degrees_of_freedom = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    results[i].paired = by_pairs && all[i].in_turn;
-    if (results[i].from_samples) continue;
+    results[i].paired = by_pairs && all[i].in_turn();
+    if (results[i].from_samples || !results[i].interval) continue;
     variances[i] = results[i].paired ? all[i].by_pairs() : all[i].by_runs();
     all_degrees_of_freedom += variances[i].degrees_of_freedom;
   }
@@ -205,14 +278,10 @@ std::vector<Compared> compare(const std::vector<Matched>& quantities,
   for (std::size_t i = 0; i < results.size(); ++i) {
     Compared& result = results[i];
     if (!result.interval) continue;
-    const Side &before = all[i].before, &after = all[i].after;
-    VarianceEstimate known{0, before.samples + after.samples - 2};
+    VarianceEstimate known{0, all[i].samples() - 2};
     if (!result.from_samples) known = moderated(variances[i], prior, all_degrees_of_freedom);
-    if (before.variance_by_samples && after.variance_by_samples) {
-      // Runs cannot agree better than their samples allow.
-      known.variance =
-          std::max(known.variance, *before.variance_by_samples + *after.variance_by_samples);
-    }
+    // Runs cannot agree better than their samples allow.
+    known.variance = std::max(known.variance, all[i].by_samples().value_or(0));
     const double half = student_t(outside, known.degrees_of_freedom) * std::sqrt(known.variance);
     const double shift = all[i].shift();
     result.interval = {result.ratio, std::exp(shift - half), std::exp(shift + half)};

@@ -13,6 +13,7 @@ struct RunTime {
   double median = 0;
   double best = 0;                   ///< the minimum
   std::vector<double> samples = {};  ///< may be empty
+  int state = 0;                     ///< of the machine; runs of the same state are compared
 };
 
 /// One quantity as every run of the two sides measured it.
@@ -43,6 +44,9 @@ struct Compared {
   std::optional<bool> differs;
   bool from_samples = false;  ///< one run on either side: variation between runs is not in it
   bool paired = false;        ///< the interval is from the ratios of runs measured in turn
+  /// The runs compared were in several states of the machine, each compared with those in the same.
+  bool by_state = false;
+  std::size_t left_out = 0;  ///< runs in a state in which the other side has none
 };
 
 /// Compares quantities of the same runs. Each has `before` and `after` with at least one run, all
@@ -58,6 +62,11 @@ struct Compared {
 /// Where runs were measured in turn, and if the ratios of such pairs vary much less than the runs
 /// do (the machine drifts), variances are those of the pairs' ratios. All quantities together
 /// decide this.
+///
+/// Where the runs were in several states of the machine (RunTime::state), each state adds its own
+/// constant to the logarithms, and the ratio is the same in all: two-way analysis of variance
+/// without interaction. Runs in a state that the other side lacks say nothing about the ratio; if
+/// no state has runs of both sides, there is no interval.
 ///
 /// Intervals have Student's t and Bonferroni's correction: with probability `level` all of them
 /// hold the true ratios at once, and so no quantity that is the same differs. A difference is an

@@ -142,8 +142,36 @@ bool are_in_turn(const Group& group) {
   return before.front()->created < before.back()->created;
 }
 
+// The state of every run: 0, 1, ... from fast to slow exchange between threads, wherever there is a
+// gap. All are 0 unless all are known.
+std::map<const ResultRun*, int> states_of(const Group& group, std::vector<MachineState>& states) {
+  constexpr double kGap = 1.3;
+  std::vector<std::pair<double, const ResultRun*>> runs;
+  std::map<const ResultRun*, int> numbers;
+  for (const auto& side : group.sides) {
+    for (const ResultRun* run : side) {
+      if (!run->exchange) return {};
+      runs.emplace_back(*run->exchange, run);
+    }
+  }
+  std::sort(runs.begin(), runs.end());
+  double last = 0;
+  for (const auto& [exchange, run] : runs) {
+    if (exchange > kGap * last) states.push_back({exchange, 0, 0});
+    last = exchange;
+    numbers[run] = static_cast<int>(states.size()) - 1;
+    const auto& before = group.sides[0];
+    const bool is_before = std::find(before.begin(), before.end(), run) != before.end();
+    ++(is_before ? states.back().before : states.back().after);
+  }
+  return numbers;
+}
+
 void add_records(const Group& group, ResultMatch& match) {
   const bool in_turn = are_in_turn(group);
+  std::vector<MachineState> states;
+  std::map<const ResultRun*, int> state = states_of(group, states);
+  if (states.size() > 1) match.states.emplace_back(in_words(group.thing), std::move(states));
   struct Found {
     const ResultRecord* record;
     std::array<std::vector<RunTime>, 2> times;
@@ -157,6 +185,7 @@ void add_records(const Group& group, ResultMatch& match) {
         const auto [place, is_new] = places.emplace(record.key.dump() + record.unit, found.size());
         if (is_new) found.push_back({&record, {}});
         found[place->second].times[side].push_back(record.time);
+        found[place->second].times[side].back().state = state[run];
       }
     }
   }

@@ -194,6 +194,11 @@ void describe(ResultRun& run, const Json& from) {
   if (disturbed != from.end()) {
     run.disturbed = disturbed->value("alarm", false);
     run.disturbance = disturbed->value("reasons", std::vector<std::string>());
+    const auto exchange = disturbed->find("exchange_pulse");
+    if (exchange != disturbed->end() && exchange->is_object()) {
+      const double seconds = exchange->at("median").get<double>();
+      if (std::isfinite(seconds) && seconds > 0) run.exchange = seconds;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct ResultRun {
   std::vector<std::string> disturbance = {};  ///< reasons of its alarm; empty if there was none
   bool disturbed = false;
   bool complete = true;
+  /// Seconds in which one thread read what another had written (`exchange_pulse`), if known.
+  std::optional<double> exchange = {};
 };
 
 /// The formats that read_result() takes.

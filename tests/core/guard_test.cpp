@@ -23,6 +23,7 @@ WatchedWindow quiet_window() {
   window.stolen = 0.002;
   window.pressure = 0.01;
   window.pulse = Pulse::Seconds{20e-6, 10e-6};
+  window.exchange = {2e-6, 2e-6};
   return window;
 }
 
@@ -41,6 +42,7 @@ TEST(Judge, AQuietMachineGivesNoAlarm) {
   EXPECT_NEAR(*quiet.steal_share, 0.001, 1e-12);
   EXPECT_NEAR(*quiet.pressure_share, 0.01, 1e-12);
   EXPECT_EQ(quiet.arithmetic_pulse.median, 20e-6);
+  EXPECT_EQ(quiet.exchange_pulse.median, 2e-6);
 }
 
 TEST(Judge, EachKindOfDisturbanceHasItsReason) {
@@ -59,6 +61,8 @@ TEST(Judge, EachKindOfDisturbanceHasItsReason) {
        "a pulse of known work took up to 2.00 times as long as its fastest (in 3 of 10 s)"},
       {[](WatchedWindow& w) { w.pulse->stream *= 1.75; },
        "a pulse of known work took up to 1.75 times as long as its fastest (in 3 of 10 s)"},
+      {[](WatchedWindow& w) { w.exchange[1] *= 2.5; },
+       "one thread read what another wrote up to 2.50 times as slowly as at best (in 3 of 10 s)"},
   };
   for (const Case& each : cases) {
     WatchedWindow window = quiet_window();
@@ -118,6 +122,8 @@ TEST_F(GuardOfARun, MakesPulsesAndCountsTheirCost) {
     ASSERT_EQ(disturbance.arithmetic_pulse.repeats, 1);  // one window
     EXPECT_GT(disturbance.arithmetic_pulse.min, 0);
     EXPECT_GT(disturbance.stream_pulse.min, 0);
+    // At the beginning and at the end of the window.
+    EXPECT_EQ(disturbance.exchange_pulse.repeats, Runtime::host_threads().count > 1 ? 2 : 0);
   }
   EXPECT_EQ(Guard::current(), nullptr);
   watch_for_disturbance([&] { ++rewarmed; });

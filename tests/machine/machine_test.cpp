@@ -59,6 +59,7 @@ TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
   EXPECT_TRUE(file["isa"].is_array());
   EXPECT_EQ(file["quiet"], !file["disturbed"]["alarm"].get<bool>());
   for (const char* pulse : {"arithmetic", "stream"}) EXPECT_GT(file["pulse"][pulse], 0);
+  EXPECT_EQ(file["pulse"]["exchange"].is_number(), file["machine"]["threads"] > 1);
   for (const SpaceKind kind : ridgeline::built_spaces()) {
     const std::string name = to_string(kind);
     ASSERT_TRUE(file["spaces"].contains(name));

@@ -202,6 +202,42 @@ TEST_F(Compare, RunsInTurnAreComparedPairByPair) {
   EXPECT_EQ(apart.at("differs"), false);
 }
 
+TEST_F(Compare, RunsAreComparedWithThoseThatExchangedDataAsFast) {
+  // Of each side some runs, and not the same ones, ran with processors further apart.
+  const auto apart = [](int first, int last) {
+    return [=, run = 0](io::Json& json) mutable {
+      const bool slow = run >= first && run < last;
+      ++run;
+      json["disturbed"]["exchange_pulse"] = timing(slow ? 5e-6 : 2e-6, 0.01);
+      if (!slow) return;
+      for (io::Json& record : json["records"]) {
+        record["seconds"] = timing(1.5 * record["seconds"]["median"].get<double>(), 0.02);
+      }
+    };
+  };
+  const std::string before = runs("before", 1, apart(0, 1));
+  const auto found = records(before, runs("after", 1.1, apart(1, 5)));
+  const io::Json& slowed = found.at(first);
+  EXPECT_NEAR(slowed["ratio"].get<double>(), 1.1, 0.01);
+  EXPECT_EQ(slowed["differs"], true);
+  EXPECT_EQ(slowed["by_state"], true);
+  EXPECT_EQ(slowed["runs_left_out"], 0);
+  for (const auto& [name, record] : found) {
+    if (name != first && name.find("end to end") == std::string::npos) {
+      EXPECT_EQ(record["differs"], false) << name;
+    }
+  }
+  EXPECT_TRUE(contains(written()["notes"].dump(),
+                       "one thread read what another wrote in 2.00 µs (4 before, 1 after), 5.00 µs "
+                       "(1 before, 4 after)"));
+  // Where no run of one side has its like on the other, nothing can be said.
+  const auto none = records(before, runs("all", 1, [](io::Json& json) {
+                              json["disturbed"]["exchange_pulse"] = timing(9e-6, 0.01);
+                            }));
+  EXPECT_EQ(none.at(first)["differs"], nullptr);
+  EXPECT_EQ(none.at(first)["interval"], nullptr);
+}
+
 TEST_F(Compare, RunsAreMatchedByContent) {
   const std::string before = runs("before");
   fs::create_directories(folder / "after/deep");

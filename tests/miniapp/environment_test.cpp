@@ -320,6 +320,22 @@ TEST_F(Environment, AFigureThatWasMeasuredWhileDisturbedSaysSo) {
   EXPECT_GT(disturbed.at("disturbed_seconds"), 0);
 }
 
+TEST_F(Environment, CeilingsOfProcessorsThatWereFurtherApartAreAWarning) {
+  if (host_space() == "serial" || ProcessorMask::of_this_thread().processors().size() < 2) {
+    GTEST_SKIP() << "one thread exchanges nothing";
+  }
+  io::Json machine = io::read_json(source_folder() + "/docs/results/h200-16-cores/machine.json",
+                                   "ridgeline-machine");
+  machine["pulse"] = {{"exchange", 1.0}};
+  io::write_json(folder / "machine.json", machine);
+  const CommandResult result = ridgeline({"roofline", deck, "--machine", folder / "machine.json",
+                                          "--repeats", "3", "--space", host_space()});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.err, "warning: one thread reads what another wrote in "))
+      << result.err;
+  EXPECT_TRUE(contains(result.err, "the processors are nearer to each other now")) << result.err;
+}
+
 TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {
 #if defined(RIDGELINE_SANITIZED)
   GTEST_SKIP() << "a sanitizer's library has to be the first that is loaded";

@@ -28,6 +28,7 @@ class Machine {
   double disturbed_runs = 0.1;  // probability; a tenth slower
   double tails = 3;             // degrees of freedom of Student's t; 0 is a normal distribution
   double drift = 0;             // from one run to the next, runs of both sides in turn
+  double slow_state = 0;        // probability of a run; all quantities by up to half slower
   int samples = 20;
 
   // `slower` is what quantity 0 takes longer after the change.
@@ -39,12 +40,14 @@ class Machine {
       drifted += drift * next().normal();
       double common = drifted + common_deviation * noise();
       if (uniform() < disturbed_runs) common += 0.1 * uniform();
+      const int state = uniform() < slow_state ? 1 : 0;
       for (int i = 0; i < quantities; ++i) {
         const double deviation = run_deviation * std::pow(3, std::sin(i));
         const double time = 1e-3 * (1 + i) * (is_after && i == 0 ? slower : 1) *
-                            std::exp(common + deviation * noise());
+                            std::exp(common + deviation * noise() + state * 0.05 * (i % 9));
         Matched& quantity = matched[static_cast<std::size_t>(i)];
         (is_after ? quantity.after : quantity.before).push_back(run_of(time));
+        (is_after ? quantity.after : quantity.before).back().state = state;
         quantity.in_turn = drift > 0;
       }
     }
@@ -93,9 +96,10 @@ Trials repeat(int trials, int quantities, int before, int after, double slower,
     if (change) change(machine);
     const std::vector<Compared> outcomes =
         compare(machine.compare_runs(quantities, before, after, slower));
-    const bool found = outcomes[0].differs.value() && outcomes[0].ratio > 1;
+    const bool found = outcomes[0].differs.value_or(false) && outcomes[0].ratio > 1;
     bool all = true;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (!outcomes[i].interval) continue;
       all = all && covers(outcomes[i].interval.value(), i == 0 ? slower : 1);
     }
     shares.found += found;
@@ -178,6 +182,45 @@ TEST(Comparison, AnIntervalOfPairsIsStudentsForTheirRatios) {
   const double half = 4.3027 * spread / std::sqrt(3.0);  // t(2; 0.975)
   EXPECT_NEAR(std::log(outcome.interval->low), shift - half, 1e-4);
   EXPECT_NEAR(std::log(outcome.interval->high), shift + half, 1e-4);
+}
+
+TEST(Comparison, RunsInOtherStatesOfTheMachineAreComparedWithTheirLike) {
+  const auto in_states = [](Machine& machine) {
+    machine.slow_state = 0.4;
+    machine.disturbed_runs = 0;
+    machine.common_deviation = 0.005;
+    machine.run_deviation = 0.01;
+    machine.tails = 0;
+  };
+  const Trials same = repeat(200, 20, 5, 5, 1, in_states);
+  EXPECT_LE(same.any_difference, 0.02);
+  EXPECT_GE(same.covered, 0.92);
+  EXPECT_GE(repeat(200, 20, 5, 5, 1.1, in_states).found, 0.9);
+}
+
+// By hand: in state 0 two runs before and one after, in state 1 one and two; one run in state 2.
+TEST(Comparison, StatesAreAnAnalysisOfVarianceWithoutInteraction) {
+  const auto run = [](double logarithm, int state) {
+    return RunTime{std::exp(logarithm), 1, {}, state};
+  };
+  Matched quantity;
+  quantity.before = {run(-0.01, 0), run(0.01, 0), run(1, 1)};
+  quantity.after = {run(0.1, 0), run(1.12, 1), run(1.16, 1), run(9, 2)};
+  const Compared outcome = compare({quantity})[0];
+  EXPECT_TRUE(outcome.by_state);
+  EXPECT_EQ(outcome.left_out, 1u);
+  const double shift = 0.12;  // the mean of 0.1 and 0.14, with weights of 2/3 each
+  EXPECT_NEAR(std::log(outcome.ratio), shift, 1e-12);
+  const double squares = 2 * 0.01 * 0.01 + 2 * 0.02 * 0.02 + 2 * 2 / 3.0 * 0.02 * 0.02;
+  const double half = 3.1824 * std::sqrt(squares / 3 / (4 / 3.0));  // t(3; 0.975)
+  EXPECT_NEAR(std::log(outcome.interval->low), shift - half, 1e-4);
+  EXPECT_NEAR(std::log(outcome.interval->high), shift + half, 1e-4);
+
+  for (RunTime& each : quantity.after) each.state = 3;
+  const Compared apart = compare({quantity})[0];
+  EXPECT_FALSE(apart.interval.has_value());
+  EXPECT_FALSE(apart.differs.has_value());
+  EXPECT_EQ(apart.left_out, 7u);
 }
 
 TEST(Comparison, IntervalsAreAsWideAsTheirLevelSays) {

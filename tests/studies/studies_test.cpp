@@ -235,7 +235,9 @@ TEST_F(Studies, DivergenceComparesWithOnePath) {
     const io::Json& share = fit.at("waiting_share");
     // Not reached on a busy machine.
     EXPECT_EQ(share.at("value").is_number(), share.at("reached").get<bool>());
-    if (share.at("reached").get<bool>()) EXPECT_LE(share.at("low"), share.at("value"));
+    if (share.at("reached").get<bool>()) {
+      EXPECT_LE(share.at("low"), share.at("value"));
+    }
   }
   for (const std::size_t bytes : {std::size_t{2}, std::size_t{1} << 35}) {
     EXPECT_THROW(study_divergence({{SpaceKind::serial}, {2}, 4096, bytes}, quick()), RequestError);
