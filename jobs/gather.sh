@@ -50,7 +50,7 @@ ridgeline=build/$space/bin/ridgeline
 [[ -x $ridgeline ]] || fail "$ridgeline is not built; cmake --preset $space && cmake --build --preset $space"
 results=${results:-docs/results/machines}
 
-# Samples are for comparing runs of one day; without them a file is a tenth as long, and packed a hundredth.
+# Samples are for comparing runs of one day; without them, and packed, a file is a twentieth as long.
 # What ridgeline reads as JSON it reads packed as well.
 compact() { sed '/^ *"samples": \[/d' | gzip -9n >"$1.partial" && mv "$1.partial" "$1"; }
 

@@ -70,7 +70,9 @@ static double stream(const char *kernel, size_t bytes, int huge, int nontemporal
   const int arrays = kernel[0] == 'r' ? 1 : kernel[0] == 'c' ? 2 : 3;
   const size_t lines = bytes / sizeof(Line) / (size_t)arrays, size = lines * sizeof(Line);
   const int advice = huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
-  double *const a = map(size, advice), *const b = map(size, advice), *const c = map(size, advice);
+  /* Beginnings that are equal modulo 4 KiB would make loads wait for unrelated stores. */
+  const size_t apart = size / sizeof(double) + 3 * sizeof(Line) / sizeof(double);
+  double *const a = map(3 * apart * sizeof(double), advice), *const b = a + apart, *const c = b + apart;
   const double s = 0.4;
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < 8 * lines; ++i) {
