@@ -177,8 +177,8 @@ std::vector<std::string> findings(const Comparison& comparison) {
                     judged, percent));
   } else {
     sentences.push_back(fmt::format(
-        "Of {} quantities {} slower and {} faster, by more than the noise and {:.0f} %.", judged,
-        slower, faster, percent));
+        "Of {} quantities {} {} slower and {} {} faster, by more than the noise and {:.0f} %.",
+        judged, slower, slower == 1 ? "is" : "are", faster, faster == 1 ? "is" : "are", percent));
   }
   if (std::any_of(outcomes.begin(), outcomes.end(), [](const auto& each) { return each.paired; })) {
     sentences.push_back(

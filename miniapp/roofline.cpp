@@ -254,7 +254,7 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                  space == SpaceKind::openmp ? Runtime::host_threads().count : 1);
   for (const std::string& text : ceilings.notes()) warn(text);
   measured.roofs = roofs_of(ceilings, name);
-  Guard guard;
+  Guard guard(space);
   for (const std::size_t batch : batches) {
     if (stop_requested()) break;
     measuring.batch = batch;
@@ -263,7 +263,9 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                    model::time_step<Space, T>(instance, session.plan, measuring))});
   }
   measured.disturbance = guard.report();
-  warn_of_exchange(machine_file, name, measured.disturbance);
+  if (difference.empty() && setting.empty()) {
+    warn_of_exchange(machine_file, name, measured.disturbance);
+  }
   return measured;
 }
 

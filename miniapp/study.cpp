@@ -72,7 +72,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
     control.progress = [&](const std::string& what) { progress(what); };
     control.stopped = stop_requested;
     control.quick = options.quick;
-    Guard guard;
+    Guard guard(Runtime::host_threads().count);
     study = measure(spaces, control);
     study.disturbance = guard.report();
   }

@@ -295,7 +295,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
                         to_string(space), io::show_count(Runtime::host_threads().count, "thread"),
                         Runtime::host_threads().binding, show_bytes(double(memory.total())),
                         show_bytes(double(session.dataset.memory_bytes()))));
-        Guard guard;
+        Guard guard(space);
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
                                              std::move(training), console);
         disturbance = guard.report();

@@ -9,21 +9,20 @@
 #endif
 
 #include "core/processors.hpp"
-#include "core/runtime.hpp"
 
 namespace ridgeline {
 namespace {
 
 Guard* watching = nullptr;
 
-constexpr double kWindowSeconds = 1;
-/// A shorter rest at the end is judged with the window before it.
+/// A shorter one, at the end, is not judged.
 constexpr double kShortestWindow = 0.3;
 /// Pulses with what they drive out of the caches take one part in so many of the time.
 constexpr double kPulsePeriods = 100;
 
 // An alarm, by window. The counters of /proc/stat advance in ticks of 10 ms.
-constexpr double kMostWaiting = 0.02;        ///< of the threads' time
+constexpr double kMostWaiting = 0.02;        ///< of the threads' time, and
+constexpr double kWakingUp = 2e-3;           ///< seconds
 constexpr double kMostStolen = 0.01;         ///< of the processors' time
 constexpr double kMostOthers = 0.1;          ///< processors, and
 constexpr double kMostOthersShare = 0.01;    ///< of the machine's processors
@@ -78,8 +77,12 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   for (const WatchedWindow& window : windows) {
     result.seconds += window.seconds;
     for (const double seconds : window.exchange) {
-      exchange.push_back(seconds);
       fastest_exchange = std::min(fastest_exchange, seconds);
+    }
+    if (!window.exchange.empty()) {
+      // A window begins where the one before ended.
+      if (exchange.empty()) exchange.push_back(window.exchange.front());
+      exchange.push_back(window.exchange.back());
     }
     if (!window.pulse) continue;
     arithmetic.push_back(window.pulse->arithmetic);
@@ -100,7 +103,7 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
     add(pressure, window.pressure);
     const double s = window.seconds;
     const double most_others = kMostOthers + kMostOthersShare * watched.machine_processors;
-    const bool waited = window.waiting.value_or(0) > kMostWaiting * s * watched.threads;
+    const bool waited = window.waiting.value_or(0) > kMostWaiting * s * watched.threads + kWakingUp;
     const bool shared = window.others.value_or(0) > most_others * s + kTickError;
     const bool robbed =
         window.stolen.value_or(0) > kMostStolen * s * watched.processors + kTickError;
@@ -159,14 +162,18 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
 
 Guard* Guard::current() { return watching; }
 
-Guard::Guard()
-    : threads_(pool_threads(std::max(1, Runtime::host_threads().count))),
+Guard::Guard(SpaceKind space)
+    : Guard(space == SpaceKind::openmp ? Runtime::host_threads().count : 1) {}
+
+Guard::Guard(int threads)
+    : threads_(pool_threads(std::max(1, threads))),
       processors_(Runtime::host_threads().cpus),
-      pulse_(Runtime::host_threads().count),
+      pulse_(threads),
       pressure_before_(cpu_pressure_avg10()) {
-  const HostThreads& threads = Runtime::host_threads();
-  if (threads.bound) processors_ = threads.placed_processors();
-  if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
+  const HostThreads& all = Runtime::host_threads();
+  if (all.bound && threads > 1) processors_ = all.placed_processors();
+  if (processors_.empty() || threads == 1)
+    processors_ = ProcessorMask::of_this_thread().processors();
   constexpr int kFirstPulses = 20;
   for (int i = 0; i < kFirstPulses; ++i) make_pulse();
   // One right after another they find warm caches and awake threads: those that follow are compared
@@ -185,11 +192,10 @@ void Guard::exchange() {
   if (const double seconds = pulse_.exchange(); seconds > 0) exchange_.push_back(seconds);
 }
 
-void Guard::finish_pulse(double begin) {
+void Guard::count_cost(double begin) {
   const double now = host_seconds();
   pulse_seconds_ += now - begin;
-  due_ = now + (kPulsePeriods - 1) * (now - begin);
-  if (now - window_begin_.at >= kWindowSeconds) end_window();
+  due_ = std::max(due_, now + (kPulsePeriods - 1) * (now - begin));
 }
 
 WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& after) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/pulse.hpp"
+#include "core/runtime.hpp"
 #include "core/seconds.hpp"
 #include "core/system_load.hpp"
 
@@ -64,30 +65,41 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
 /// most one at a time. It belongs to the thread that measures, with a Runtime running.
 class Guard {
  public:
-  Guard();
+  /// Watches the first `threads` of OpenMP's pool: those that compute, or drive a device.
+  explicit Guard(int threads);
+  /// Watches those that compute on a space.
+  explicit Guard(SpaceKind space);
   ~Guard();
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
   static Guard* current();
 
-  /// Makes a pulse if one is due, and calls `rewarm` to bring back what the pulse drove out of the
-  /// caches. Both together take at most about a hundredth of the time.
+  /// Ends the window if it is long enough, makes a pulse if one is due, and then calls `rewarm` to
+  /// bring back what these drove out of the caches, if `body_seconds`, what the measured work
+  /// takes, are so few that it would notice. All together take at most about a hundredth of the
+  /// time.
   template <class Rewarm>
-  void watch(const Rewarm& rewarm) {
+  void watch(double body_seconds, const Rewarm& rewarm) {
     const double now = host_seconds();
-    if (now < due_) return;
-    make_pulse();
-    rewarm();
-    finish_pulse(now);
+    const bool ends = now - window_begin_.at >= kWindowSeconds;
+    if (!ends && now < due_) return;
+    if (ends) end_window();
+    if (now >= due_) make_pulse();
+    if (body_seconds < kNoticesColdCache) rewarm();
+    count_cost(now);
   }
 
   /// Returns what was noticed until now; watching goes on.
   Disturbance report();
 
  private:
+  static constexpr double kWindowSeconds = 1;
+  /// Seconds: to bring 128 KiB back into a core's cache takes about 10 µs.
+  static constexpr double kNoticesColdCache = 2e-3;
+
   void make_pulse();
-  void finish_pulse(double begin);
+  void count_cost(double begin);
   void end_window();
   void exchange();
 
@@ -104,11 +116,10 @@ class Guard {
   std::optional<double> slowest_clock_, fastest_clock_;
 };
 
-/// What every loop that measures calls between two samples: a pulse if one is due and if there is a
-/// Guard.
+/// What every loop that measures calls between two samples: Guard::watch(), if there is one.
 template <class Rewarm>
-void watch_for_disturbance(const Rewarm& rewarm) {
-  if (Guard* const guard = Guard::current()) guard->watch(rewarm);
+void watch_for_disturbance(double body_seconds, const Rewarm& rewarm) {
+  if (Guard* const guard = Guard::current()) guard->watch(body_seconds, rewarm);
 }
 
 }  // namespace ridgeline

@@ -83,10 +83,10 @@ double Pulse::exchange() {
     {
       const std::size_t index = static_cast<std::size_t>(omp_get_thread_num());
       Thread& thread = threads_[index];
-      std::fill_n(thread.memory.get(), kValues, thread.sum);
+      std::fill_n(thread.memory.get(), kValues, 1.0);
 #pragma omp barrier
       const double begin = host_seconds();
-      thread.sum += 1e-9 * add_up(threads_[(index + 1) % count].memory.get());
+      thread.sum += add_up(threads_[(index + 1) % count].memory.get());
       thread.read_seconds = host_seconds() - begin;
     }
     for (const Thread& thread : threads_) round = std::max(round, thread.read_seconds);

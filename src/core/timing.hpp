@@ -178,7 +178,7 @@ std::vector<double> measure_samples(const Space& instance, const MeasureOptions&
   double total = 0, fastest = 0;
   detail::Precision precision(options);
   while (samples.empty() || !options.should_stop()) {
-    watch_for_disturbance([&] { body(); });
+    if (!samples.empty()) watch_for_disturbance(samples.back(), [&] { body(); });
     samples.push_back(detail::time_batch(watch, calls, body));
     const double seconds = samples.back() * static_cast<double>(calls);
     total += seconds;
@@ -218,10 +218,12 @@ TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& in
   double total = 0;
   detail::Precision precision(options);
   while (ratios.empty() || !options.should_stop()) {
-    watch_for_disturbance([&] {
-      a();
-      b();
-    });
+    if (!samples_a.empty()) {
+      watch_for_disturbance(samples_a.back() + samples_b.back(), [&] {
+        a();
+        b();
+      });
+    }
     samples_a.push_back(detail::time_batch(watch_a, calls_a, a));
     samples_b.push_back(detail::time_batch(watch_b, calls_b, b));
     ratios.push_back(samples_b.back() > 0 ? samples_a.back() / samples_b.back() : 0);

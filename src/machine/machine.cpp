@@ -268,7 +268,7 @@ void MachineOptions::stop_when(const std::function<bool()>& stopped) {
 MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress) {
   const double begin = host_seconds();
   MachineMeasurement measurement;
-  Guard guard;
+  Guard guard(Runtime::host_threads().count);
   OneThread one;
   WorkProbes work(options.work);
   std::vector<SpaceKind> spaces = options.spaces.empty() ? built_spaces() : options.spaces;

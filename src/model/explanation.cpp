@@ -39,17 +39,27 @@ bool counts_for_something(const LayerRecord& record, const Roofline& roofline) {
          record.seconds.median >= kLeastShare * roofline.sum_of_records;
 }
 
-/// "batch 1: 72 % of the step's time is overhead, 20 % bandwidth and 8 % compute".
+/// "the step's time is 72 % overhead, 20 % bandwidth and 8 % compute bound".
 std::string shares_sentence(const Roofline& roofline, const std::string& what) {
   std::vector<std::pair<double, std::string>> parts;
-  for (const auto& [bound, share] : bound_shares(roofline)) {
+  const std::map<Bound, double> shares = bound_shares(roofline);
+  if (const auto unknown = shares.find(Bound::unknown);
+      unknown != shares.end() && unknown->second > 0.5) {
+    return fmt::format(
+        "of {} of the {}'s time no bound can be named: the data sheet lacks what "
+        "it would take",
+        percent(unknown->second), what);
+  }
+  for (const auto& [bound, share] : shares) {
     if (share >= 0.005) parts.push_back({share, percent(share) + " " + to_string(bound)});
   }
   std::sort(parts.rbegin(), parts.rend());
   std::vector<std::string> names;
   for (const auto& [share, text] : parts) names.push_back(text);
-  return fmt::format("the {}'s time is {} bound; its ceilings explain {} of it", what,
-                     listed(names), percent(roofline.placement.fraction_of_ceiling));
+  return fmt::format(
+      "the {}'s time is {} bound; what was measured of the machine explains {} of it", what,
+      listed(names),
+      percent(roofline.placement.explained_seconds / std::max(roofline.sum_of_records, 1e-300)));
 }
 
 /// How near to their ceilings the layers come.
@@ -63,11 +73,15 @@ std::string fraction_sentence(const Roofline& roofline) {
     }
     if (!longest || record.seconds.median > longest->seconds.median) longest = &record;
   }
-  if (!best) return "";
+  if (!best || longest->placement.ceiling == Bound::unknown) return "";
   const double most = best->placement.fraction_of_ceiling;
   if (most < kLeastExplained) {
-    return fmt::format("no layer reaches {:.0f} % of any ceiling",
-                       5 * std::ceil(std::max(most, 1e-9) * 20 + 1e-9));
+    const auto shares = bound_shares(roofline);
+    return fmt::format("no layer reaches {:.0f} % of any ceiling{}",
+                       5 * std::ceil(std::max(most, 1e-9) * 20 + 1e-9),
+                       shares.count(Bound::bandwidth) > 0
+                           ? ", and those bound by bandwidth read what other threads wrote"
+                           : "");
   }
   const double share = longest->seconds.median / roofline.sum_of_records;
   return fmt::format("{} takes most, {}, at {} of its {} ceiling", name_of(*longest),

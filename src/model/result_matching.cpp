@@ -143,14 +143,18 @@ bool are_in_turn(const Group& group) {
 }
 
 // The state of every run: 0, 1, ... from fast to slow exchange between threads, wherever there is a
-// gap. All are 0 unless all are known.
+// gap. All are 0 unless all are known, and of as many threads on the same processor.
 std::map<const ResultRun*, int> states_of(const Group& group, std::vector<MachineState>& states) {
   constexpr double kGap = 1.3;
   std::vector<std::pair<double, const ResultRun*>> runs;
   std::map<const ResultRun*, int> numbers;
   for (const auto& side : group.sides) {
     for (const ResultRun* run : side) {
-      if (!run->exchange) return {};
+      const ResultRun& first = *group.sides[0].front();
+      const auto differs = [&](const char* name) {
+        return run->variant.value(name, Json()) != first.variant.value(name, Json());
+      };
+      if (!run->exchange || differs("threads") || differs("cpu_model")) return {};
       runs.emplace_back(*run->exchange, run);
     }
   }

@@ -44,7 +44,7 @@ struct ResultMatch {
 /// Matches runs of the same thing. `ResultRun::variant` counts where a side has several runs of one
 /// thing with different values of it: a folder with one and two threads is matched thread by
 /// thread, two files that differ only in threads are compared, and the difference is named. Runs
-/// that exchanged data between threads at speeds a factor of 1.3 apart get different
+/// of as many threads that exchanged data at speeds a factor of 1.3 apart get different
 /// RunTime::state.
 ResultMatch match_results(const std::vector<ResultRun>& before,
                           const std::vector<ResultRun>& after);

@@ -18,10 +18,15 @@ namespace {
 using io::Json;
 
 // Integers and texts beside a timing that are results themselves, or that were chosen by how fast
-// the machine is. All other integers and texts identify it; numbers with a fraction never do, since
-// they are measured or derived.
-const std::vector<std::string> kResults = {
-    "loads_per_repeat", "passes_per_launch", "huge_page_bytes", "team_size", "bound", "turn"};
+// the machine is. All other integers and texts identify it, and objects of nothing but these, such
+// as a kernel's shape; numbers with a fraction do not, since they are measured or derived.
+const std::vector<std::string> kResults = {"loads_per_repeat", "passes_per_launch",
+                                           "huge_page_bytes", "team_size", "bound", "turn",
+                                           // Of `fork_join`: so many that they take `work_seconds`.
+                                           "steps"};
+
+// Numbers with a fraction that identify a timing all the same: what was asked for.
+const std::vector<std::string> kAskedFor = {"work_seconds"};
 
 // Settings of a study that decide what a point is. The others are what it sweeps over.
 const std::vector<std::string> kDecidingSettings = {"first", "second", "iterations"};
@@ -35,8 +40,14 @@ bool is_timing(const Json& node) {
          node["median"].is_number() && node["min"].is_number();
 }
 
+// Whether it is made of integers, texts and lists of these alone.
+bool is_description(const Json& node) {
+  if (!node.is_structured()) return node.is_string() || node.is_number_integer();
+  return !node.empty() && std::all_of(node.begin(), node.end(), is_description);
+}
+
 RunTime run_time_of(const Json& timing) {
-  RunTime time{timing["median"].get<double>(), timing["min"].get<double>(), {}};
+  RunTime time{timing.at("median").get<double>(), timing.at("min").get<double>(), {}};
   // Version 1 has none.
   const auto samples = timing.find("samples");
   if (samples != timing.end()) time.samples = samples->get<std::vector<double>>();
@@ -69,13 +80,16 @@ class Records {
       }
     } else if (node.is_object()) {
       for (const auto& [name, value] : node.items()) {
-        if (!is_among(kResults, name) && (value.is_string() || value.is_number_integer())) {
+        const bool identifies = value.is_array() ? false : is_description(value);
+        if ((!is_among(kResults, name) && identifies) || is_among(kAskedFor, name)) {
           key[name] = value;
         }
       }
       for (const auto& [name, value] : node.items()) {
         const std::string below = path.empty() ? name : path + " " + name;
-        if (value.is_structured()) collect(value, key, below, best_counts);
+        if (value.is_structured() && !is_description(value)) {
+          collect(value, key, below, best_counts);
+        }
         if (name == "seconds" && value.is_number()) {
           add_plain(with_quantity(key, below), value.get<double>(), node.contains("turn"));
         }
@@ -92,7 +106,12 @@ class Records {
 
   void add_rate(Json key, double rate, const std::string& unit, bool best_counts = false) {
     const double time = rate > 0 ? 1 / rate : 0;
-    place(std::move(key), {{}, {time, time, {}}, unit, true, best_counts});
+    ResultRecord record;
+    record.time.median = record.time.best = time;
+    record.unit = unit;
+    record.is_rate = true;
+    record.best_counts = best_counts;
+    place(std::move(key), std::move(record));
   }
 
  private:
@@ -225,14 +244,18 @@ void add_training(ResultRun& run, const Json& result) {
   Records records(run);
   for (const Json& share : result.at("shares")) {
     const Json& seconds = share.at("seconds");
+    if (seconds.is_null()) continue;
     records.add({{"layer", share.at("layer")}},
                 is_timing(seconds) ? run_time_of(seconds)
                                    : RunTime{seconds.get<double>(), seconds.get<double>(), {}});
   }
-  records.add({{"quantity", "step"}}, run_time_of(result.at("step_seconds")));
-  if (result.contains("figure_of_merit")) {
-    records.add_rate({{"quantity", "figure of merit"}}, result["figure_of_merit"].get<double>(),
-                     "samples/s");
+  // Null in a run too short for them.
+  if (const Json& step = result.at("step_seconds"); !step.is_null()) {
+    records.add({{"quantity", "step"}}, run_time_of(step));
+  }
+  if (const auto merit = result.find("figure_of_merit");
+      merit != result.end() && !merit->is_null()) {
+    records.add_rate({{"quantity", "figure of merit"}}, merit->get<double>(), "samples/s");
   }
 }
 
@@ -288,7 +311,14 @@ std::vector<std::string> json_files_in(const std::string& folder) {
 }
 
 std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_structured()) return value.dump();
+  std::string text;
+  for (const auto& [name, each] : value.items()) {
+    if (!text.empty()) text += value.is_array() ? "x" : " ";
+    text += (value.is_array() ? "" : name + " ") + text_of(each);
+  }
+  return text;
 }
 
 }  // namespace

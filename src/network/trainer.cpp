@@ -185,7 +185,7 @@ class TrainingRun {
 
   // Trains one batch; whether it was the epoch's last.
   bool step() {
-    watch_for_disturbance([] {});
+    watch_for_disturbance(0, [] {});
     const auto item = feed_.next();
     if (every(kObserveEvery, state().step + 1)) {
       times_.observe([&] { network_.train_step(item.batch, &times_); });

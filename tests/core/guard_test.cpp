@@ -103,19 +103,32 @@ TEST(Judge, ProcessorsOfALargeMachineThatOthersUseALittleAreNoAlarm) {
   EXPECT_TRUE(judge({window}, Watched{2, 2, 4}).alarm());
 }
 
+TEST(Judge, OneThreadHasPulsesAndExchangesNothing) {
+  WatchedWindow window = quiet_window();
+  window.exchange.clear();
+  const Disturbance one = judge({window, window}, Watched{1, 1, 4});
+  EXPECT_EQ(one.arithmetic_pulse.repeats, 2);
+  EXPECT_EQ(one.exchange_pulse.repeats, 0);
+  EXPECT_FALSE(one.alarm());
+}
+
 class GuardOfARun : public testing::Computing {};
 
 TEST_F(GuardOfARun, MakesPulsesAndCountsTheirCost) {
   EXPECT_EQ(Guard::current(), nullptr);
   int rewarmed = 0;
   {
-    Guard guard;
+    Guard guard(Runtime::host_threads().count);
     EXPECT_EQ(Guard::current(), &guard);
-    watch_for_disturbance([&] { ++rewarmed; });  // the first is due at once
+    watch_for_disturbance(0, [&] { ++rewarmed; });  // the first is due at once
     EXPECT_EQ(rewarmed, 1);
-    watch_for_disturbance([&] { ++rewarmed; });  // the next one is not
+    watch_for_disturbance(0, [&] { ++rewarmed; });  // the next one is not
     EXPECT_EQ(rewarmed, 1);
-    while (rewarmed < 3) watch_for_disturbance([&] { ++rewarmed; });
+    while (rewarmed < 3) watch_for_disturbance(0, [&] { ++rewarmed; });
+    // Work of a second does not notice 128 KiB of a cold cache.
+    const double begin = host_seconds();
+    while (host_seconds() - begin < 0.1) watch_for_disturbance(1, [&] { ++rewarmed; });
+    EXPECT_EQ(rewarmed, 3);
     const Disturbance disturbance = guard.report();
     EXPECT_GT(disturbance.seconds, 0);
     EXPECT_GT(disturbance.pulse_cost, 0);
@@ -126,12 +139,12 @@ TEST_F(GuardOfARun, MakesPulsesAndCountsTheirCost) {
     EXPECT_EQ(disturbance.exchange_pulse.repeats, Runtime::host_threads().count > 1 ? 2 : 0);
   }
   EXPECT_EQ(Guard::current(), nullptr);
-  watch_for_disturbance([&] { ++rewarmed; });
+  watch_for_disturbance(0, [&] { ++rewarmed; });
   EXPECT_EQ(rewarmed, 3);
 }
 
 TEST_F(GuardOfARun, IsCalledBetweenSamplesAndNotWithinThem) {
-  Guard guard;
+  Guard guard(Runtime::host_threads().count);
   long calls = 0;
   MeasureOptions options;
   options.min_repeats = 3;
@@ -141,7 +154,7 @@ TEST_F(GuardOfARun, IsCalledBetweenSamplesAndNotWithinThem) {
   options.patience = 0;
   const auto samples = measure_samples(Kokkos::Serial(), options, [&] { ++calls; });
   EXPECT_EQ(samples.size(), 3u);
-  // Two calls to warm up, three samples, and one after the pulse.
+  // Two calls to warm up, three samples, and one after the pulse behind the first.
   EXPECT_EQ(calls, 6);
 }
 

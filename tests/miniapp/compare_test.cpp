@@ -147,7 +147,7 @@ TEST_F(Compare, FindsWhatIsSlowerAndNothingElse) {
   // The difference comes first, in the table and in what programs read.
   const CommandResult table = compare(before, after);
   EXPECT_LT(table.out.find("fc1/forward"), table.out.find("fc1/backward"));
-  EXPECT_TRUE(contains(table.out, "Of 5 quantities 1 slower and 0 faster"));
+  EXPECT_TRUE(contains(table.out, "Of 5 quantities 1 is slower and 0 are faster"));
   EXPECT_EQ(table.err, "");
   const io::Json rows = io::Json::parse(compare(before, after, {"--format", "json"}).out);
   EXPECT_EQ(rows.at(0).at("what"), "fc1/forward");
@@ -367,6 +367,20 @@ TEST_F(Compare, MachineFilesByTheirBest) {
                                  {"bytes", 8},
                                  {"host_memory", "pinned"},
                                  {"seconds", timing(noise * 1e-5, 0.1)}});
+    // In another order in every run, as if some had been left out.
+    for (const int i : {0, 1}) {
+      const int size = (i + run) % 2 == 0 ? 48 : 640;
+      io::Json shape = {{"m", size}, {"n", 10}};
+      if (size == 640) shape["in"] = {20, 24};
+      space["kernels"].push_back({{"class", "product"},
+                                  {"shape", shape},
+                                  {"threads", 1},
+                                  {"seconds", timing(noise * 1e-6 * size, 0.1)}});
+    }
+    space["fork_join"].push_back({{"work_seconds", 5e-6},
+                                  {"threads", 2},
+                                  {"steps", 4000 + run},
+                                  {"seconds", timing(noise * 5e-6, 0.1)}});
     return json;
   };
   for (int run = 0; run < 4; ++run) {
@@ -377,7 +391,12 @@ TEST_F(Compare, MachineFilesByTheirBest) {
     }
   }
   const auto found = records(folder / "before", folder / "after");
-  ASSERT_EQ(found.size(), 7u);
+  ASSERT_EQ(found.size(), 10u);
+  EXPECT_NEAR(found.at("machine: openmp, kernels, product, shape m 640 n 10 in 20x24, threads 1")
+                  .at("ratio"),
+              1, 0.01);
+  EXPECT_EQ(found.count("machine: openmp, kernels, product, shape m 48 n 10, threads 1"), 1u);
+  EXPECT_EQ(found.count("machine: openmp, fork_join, work_seconds 5e-06, threads 2"), 1u);
   // A rate: lower is slower.
   const io::Json& peak = found.at("machine: openmp, peak_gflops, float32");
   EXPECT_NEAR(peak.at("before").get<double>(), 200, 1);
@@ -482,6 +501,41 @@ TEST_F(CommandLineThatComputes, ASlowedKernelTakesLonger) {
       io::Json::parse(ridgeline({"compare", before, after, "--format", "json"}).out);
   EXPECT_EQ(rows.at(0).at("what"), "fc1/backward");
   EXPECT_GT(rows.at(0).at("ratio"), 3);
+}
+
+TEST_F(Compare, ATimingWithoutAMedianIsRefusedByFile) {
+  for (const io::Json& damaged :
+       {io::Json::object(), io::Json({{"min", 1}}), io::Json({{"median", "x"}, {"min", 1}}),
+        io::Json(7), io::Json()}) {
+    io::Json json = roofline(0);
+    json["records"][1]["seconds"] = damaged;
+    expect_refused(compare(file("damaged.json", json), file("whole.json", roofline(1))),
+                   "damaged.json: cannot be read as a result: ");
+  }
+}
+
+TEST_F(Compare, ATrainingTooShortForATimingIsCompared) {
+  for (const char* side : {"before", "after"}) {
+    io::Json json = head("ridgeline-training");
+    json["title"] = "A network";
+    json["shares"] = io::Json::array();
+    json["step_seconds"] = nullptr;
+    json["figure_of_merit"] = 1000.0;
+    file(side + std::string(".json"), json);
+  }
+  EXPECT_EQ(records(folder / "before.json", folder / "after.json").size(), 1u);
+}
+
+TEST_F(Compare, OtherThreadsAreNoOtherStateOfTheMachine) {
+  const auto with = [](int threads, double exchange) {
+    return [=](io::Json& json) {
+      json["machine"]["threads"] = threads;
+      json["disturbed"]["exchange_pulse"] = timing(exchange, 0.01);
+    };
+  };
+  const auto found = records(runs("before", 1, with(2, 2e-6)), runs("after", 1.3, with(16, 9e-6)));
+  EXPECT_EQ(found.at(first).at("differs"), true);
+  EXPECT_EQ(found.at(first).at("by_state"), false);
 }
 
 TEST_F(Compare, RefusesWhatCannotBeCompared) {

@@ -27,10 +27,12 @@ void add(Roofline& roofline, const char* layer, Phase phase, Bound ceiling, doub
   record.seconds = seconds(1e-6 * microseconds);
   record.placement.ceiling = ceiling;
   record.placement.ceiling_seconds = 1e-6 * microseconds * fraction;
+  record.placement.explained_seconds = record.placement.ceiling_seconds;
   record.placement.fraction_of_ceiling = fraction;
   record.placement.bound = fraction < 0.5 ? Bound::overhead : ceiling;
   roofline.sum_of_records += record.seconds.median;
   roofline.placement.ceiling_seconds += record.placement.ceiling_seconds;
+  roofline.placement.explained_seconds += record.placement.explained_seconds;
   roofline.records.push_back(record);
   roofline.total = seconds(roofline.sum_of_records);
   roofline.placement.fraction_of_ceiling =
@@ -54,12 +56,14 @@ BatchRoofline large_batch() {
 }
 
 TEST(Explanation, SaysThatOverheadHoldsANetworkBackAndHowNearItsLayersCome) {
-  EXPECT_EQ(explain({small_batch()}, true),
-            (std::vector<std::string>{
-                "the step's time is 100 % overhead bound; its ceilings explain 14 % of it",
-                "no layer reaches 20 % of any ceiling",
-                "with kernels that do nothing the step takes 6.00 µs, 60 % of its time: launching "
-                "them is what the overhead is"}));
+  EXPECT_EQ(
+      explain({small_batch()}, true),
+      (std::vector<std::string>{
+          "the step's time is 100 % overhead bound; what was measured of the machine explains 14 "
+          "% of it",
+          "no layer reaches 20 % of any ceiling",
+          "with kernels that do nothing the step takes 6.00 µs, 60 % of its time: launching "
+          "them is what the overhead is"}));
 }
 
 TEST(Explanation, SaysIfTheOverheadIsNotThatOfLaunching) {
@@ -73,8 +77,10 @@ TEST(Explanation, SaysIfTheOverheadIsNotThatOfLaunching) {
 TEST(Explanation, NamesWhatTakesMostWhereCeilingsBind) {
   const auto sentences = explain({large_batch()}, true);
   ASSERT_EQ(sentences.size(), 2u);
-  EXPECT_EQ(sentences[0],
-            "the step's time is 100 % compute bound; its ceilings explain 72 % of it");
+  EXPECT_EQ(
+      sentences[0],
+      "the step's time is 100 % compute bound; what was measured of the machine explains 72 % "
+      "of it");
   EXPECT_EQ(sentences[1], "fc1 forward takes most, 60 %, at 80 % of its compute ceiling");
 }
 
@@ -89,6 +95,30 @@ TEST(Explanation, OfSeveralBatchesSaysFromWhichOneOnLayersAreBound) {
   EXPECT_TRUE(has("at batch 1 no layer reaches 20 % of any ceiling"));
   EXPECT_TRUE(has("from batch 8 on fc1 forward is bound by arithmetic"));
   EXPECT_TRUE(has("from batch 64 on fc2 forward is bound by arithmetic"));
+}
+
+TEST(Explanation, BandwidthFarBelowItsCeilingIsWhatOtherThreadsWrote) {
+  BatchRoofline at = small_batch();
+  LayerRecord& record = at.roofline.records[0];
+  record.placement.bound = Bound::bandwidth;
+  at.roofline.placement.explained_seconds += 4e-6;
+  EXPECT_EQ(explain({at}, true)[1],
+            "no layer reaches 20 % of any ceiling, and those bound by bandwidth read what other "
+            "threads wrote");
+}
+
+TEST(Explanation, WithoutTheDataSheetsQuantitiesNoBoundIsNamed) {
+  BatchRoofline at = small_batch();
+  for (LayerRecord& record : at.roofline.records) {
+    record.placement.bound = record.placement.ceiling = Bound::unknown;
+  }
+  const auto sentences = explain({at}, true);
+  EXPECT_EQ(sentences[0],
+            "of 100 % of the step's time no bound can be named: the data sheet lacks what it would "
+            "take");
+  for (const std::string& sentence : sentences) {
+    EXPECT_EQ(sentence.find("unknown"), std::string::npos) << sentence;
+  }
 }
 
 TEST(Explanation, LayersThatTakeNextToNothingAreLeftOut) {
