@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Collects what fraction of their ceilings layers reach, from the rooflines in this folder.
 
-Reads every MACHINE/roofline/*.json and MACHINE/machine.json here and prints the C++ source
-src/model/measured_fractions_table.cpp: for each kind of device (gpu, cpu), kind of layer and phase the
+Reads every MACHINE/roofline/*.json with MACHINE/machine.json here, and every machines/MODEL_ID/DATE/turn-*/*.json.gz
+with machine.json.gz beside them (jobs/gather.sh), and prints the C++ source src/model/measured_fractions_table.cpp: for each kind of device (gpu, cpu), kind of layer and phase the
 median of fraction_of_ceiling over all records, and what an empty kernel and a barrier cost. A record above
 its roof counts as 1; records without work are left out.
 
@@ -12,6 +12,7 @@ its roof counts as 1; records without work are left out.
 
 import argparse
 import collections
+import gzip
 import json
 import pathlib
 import statistics
@@ -34,7 +35,8 @@ namespace ridgeline::model {
 
 
 def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return json.loads(text.decode("utf-8"))
 
 
 def records_of(roofline):
@@ -62,20 +64,20 @@ def collect():
     """Fractions by (device, kind, phase); sources by device; costs of dispatch by device."""
     fractions = collections.defaultdict(list)
     sources, dispatch = {}, {}
-    for folder in sorted(path.parent for path in FOLDER.glob("*/roofline")):
-        spaces = set()
-        for path in sorted((folder / "roofline").glob("*.json")):
+    for machine_file in sorted([*FOLDER.glob("*/machine.json"), *FOLDER.glob("machines/*/*/machine.json.gz")]):
+        folder, spaces = machine_file.parent, set()
+        for path in sorted([*folder.glob("roofline/*.json"), *folder.glob("turn-*/*.json.gz")]):
             roofline = read(path)
             device = DEVICES.get(roofline["space"])
             if device is None:
                 continue
             spaces.add(roofline["space"])
-            sources[(device, name_of(roofline), f"docs/results/{folder.name}")] = None
+            sources[(device, name_of(roofline), f"docs/results/{folder.relative_to(FOLDER)}")] = None
             for record in records_of(roofline):
                 if record["ceiling_seconds"] > 0:
                     key = device, record["kind"], record["phase"]
                     fractions[key].append(min(1.0, record["fraction_of_ceiling"]))
-        machine = read(folder / "machine.json")
+        machine = read(machine_file)
         for space in sorted(spaces):
             dispatch.setdefault(DEVICES[space], []).append(costs_of(machine["spaces"][space]["dispatch"]))
     return fractions, sorted(sources), dispatch

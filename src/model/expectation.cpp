@@ -6,8 +6,7 @@
 
 namespace ridgeline::model {
 
-Expectation expect(const Ceilings& ceilings, DeviceKind device,
-                   const std::vector<PartWork>& parts) {
+Expectation expect(const Ceilings& ceilings, DeviceKind device, const StepWork& step) {
   const std::vector<std::string> absent = ceilings.absent();
   const bool enough = std::all_of(absent.begin(), absent.end(), [](const std::string& name) {
     return name == "dispatch" || name == "cache bandwidth";
@@ -15,8 +14,9 @@ Expectation expect(const Ceilings& ceilings, DeviceKind device,
   const Ceilings complete = ceilings.with_dispatch(measured_dispatch(device));
   Expectation expectation;
   double expected = 0;
-  for (const PartWork& part : parts) {
-    const Work work = work_of(part.counts, part.launches);
+  for (const PartWork& part : step.parts) {
+    Work work = work_of(part.counts, part.launches);
+    work.reuse_bytes = step.bytes;
     expectation.at_best += ceilings.place(work).ceiling_seconds;
     const double ceiling = complete.place(work).ceiling_seconds;
     if (ceiling == 0) continue;  // a view

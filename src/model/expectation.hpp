@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/launch.hpp"
@@ -21,6 +22,12 @@ struct PartWork {
   LaunchCount launches;
 };
 
+/// Parts that run one after the other.
+struct StepWork {
+  std::vector<PartWork> parts;
+  double bytes = 0;  ///< that are touched before the same ones again: Work::reuse_bytes
+};
+
 /// Seconds of some parts, one after the other, on a machine that is not here.
 struct Expectation {
   double at_best = 0;  ///< the sum of the parts' ceilings, as far as the machine's file has them
@@ -32,12 +39,12 @@ struct Expectation {
 
 /// Returns what the parts take. Where the file has no cost of dispatch, what is expected has the
 /// one measured on such devices, and `at_best` has none.
-Expectation expect(const Ceilings& ceilings, DeviceKind device, const std::vector<PartWork>& parts);
+Expectation expect(const Ceilings& ceilings, DeviceKind device, const StepWork& step);
 
 /// Runs a step, and returns its parts by record with what each launches on that space.
 template <class Space, class T>
-std::vector<PartWork> parts_of(StepRunner<Space, T>& step, const network::NetworkPlan& plan,
-                               bool training, std::size_t batch) {
+StepWork parts_of(StepRunner<Space, T>& step, const network::NetworkPlan& plan, bool training,
+                  std::size_t batch) {
   // Counts what each part launches.
   class Recorder : public network::StepObserver {
    public:
@@ -59,7 +66,7 @@ std::vector<PartWork> parts_of(StepRunner<Space, T>& step, const network::Networ
     work[record_of[i]].counts += plan.counts(parts[i], batch, sizeof(T));
     work[record_of[i]].launches += recorder.launches[i];
   }
-  return work;
+  return {std::move(work), plan.step_counts(training, batch, sizeof(T)).working_set_bytes};
 }
 
 }  // namespace ridgeline::model

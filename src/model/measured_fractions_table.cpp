@@ -8,7 +8,7 @@ namespace ridgeline::model {
 
 const std::vector<FractionSource>& fraction_sources() {
   static const std::vector<FractionSource> sources = {
-      {DeviceKind::cpu, "Intel(R) Xeon(R) Processor, 2 threads", "docs/results/xeon-2-cores"},
+      {DeviceKind::cpu, "AMD EPYC, 2 threads", "docs/results/machines/x86-25-17-1_l1d32K_l2-1M_l3-32M_avx512_2t/2026-11-30"},
       {DeviceKind::gpu, "NVIDIA H200", "docs/results/h200-16-cores"},
   };
   return sources;
@@ -16,40 +16,40 @@ const std::vector<FractionSource>& fraction_sources() {
 
 const std::vector<MeasuredFraction>& measured_fractions() {
   static const std::vector<MeasuredFraction> fractions = {
-      {DeviceKind::cpu, "", "", 0.2414, 270},
-      {DeviceKind::cpu, "activation", "backward", 0.5282, 4},
-      {DeviceKind::cpu, "activation", "forward", 0.5890, 8},
-      {DeviceKind::cpu, "adam", "update", 0.5779, 2},
-      {DeviceKind::cpu, "adamw", "update", 0.4557, 2},
-      {DeviceKind::cpu, "attention", "backward", 0.3273, 4},
-      {DeviceKind::cpu, "attention", "forward", 0.3490, 8},
-      {DeviceKind::cpu, "batch_norm", "backward", 0.3265, 9},
-      {DeviceKind::cpu, "batch_norm", "forward", 0.2690, 18},
-      {DeviceKind::cpu, "binary_cross_entropy", "forward", 0.0315, 1},
-      {DeviceKind::cpu, "conv2d", "backward", 0.2060, 11},
-      {DeviceKind::cpu, "conv2d", "forward", 0.2413, 22},
-      {DeviceKind::cpu, "cross_entropy", "forward", 0.0075, 6},
-      {DeviceKind::cpu, "dense", "backward", 0.2945, 29},
-      {DeviceKind::cpu, "dense", "forward", 0.2728, 58},
-      {DeviceKind::cpu, "dropout", "backward", 0.0213, 1},
-      {DeviceKind::cpu, "dropout", "forward", 0.0216, 1},
-      {DeviceKind::cpu, "embedding", "backward", 0.0469, 2},
-      {DeviceKind::cpu, "embedding", "forward", 0.0731, 4},
-      {DeviceKind::cpu, "global_avg_pool", "backward", 0.0665, 1},
-      {DeviceKind::cpu, "global_avg_pool", "forward", 0.0671, 2},
-      {DeviceKind::cpu, "layer_norm", "backward", 0.0807, 9},
-      {DeviceKind::cpu, "layer_norm", "forward", 0.1150, 18},
-      {DeviceKind::cpu, "lstm", "backward", 0.4075, 1},
-      {DeviceKind::cpu, "lstm", "forward", 0.3720, 2},
-      {DeviceKind::cpu, "max_pool2d", "backward", 0.2645, 2},
-      {DeviceKind::cpu, "max_pool2d", "forward", 0.1411, 4},
-      {DeviceKind::cpu, "mse", "forward", 0.0681, 1},
-      {DeviceKind::cpu, "position_embedding", "backward", 0.0949, 1},
-      {DeviceKind::cpu, "position_embedding", "forward", 0.2311, 2},
-      {DeviceKind::cpu, "residual", "backward", 0.2963, 11},
-      {DeviceKind::cpu, "residual", "forward", 0.1766, 22},
-      {DeviceKind::cpu, "rmsprop", "update", 0.0392, 1},
-      {DeviceKind::cpu, "sgd", "update", 0.3754, 3},
+      {DeviceKind::cpu, "", "", 0.3393, 3240},
+      {DeviceKind::cpu, "activation", "backward", 0.4963, 48},
+      {DeviceKind::cpu, "activation", "forward", 0.5266, 96},
+      {DeviceKind::cpu, "adam", "update", 0.5362, 24},
+      {DeviceKind::cpu, "adamw", "update", 0.3764, 24},
+      {DeviceKind::cpu, "attention", "backward", 0.4837, 48},
+      {DeviceKind::cpu, "attention", "forward", 0.5515, 96},
+      {DeviceKind::cpu, "batch_norm", "backward", 0.2151, 108},
+      {DeviceKind::cpu, "batch_norm", "forward", 0.2735, 216},
+      {DeviceKind::cpu, "binary_cross_entropy", "forward", 0.1005, 12},
+      {DeviceKind::cpu, "conv2d", "backward", 0.2900, 132},
+      {DeviceKind::cpu, "conv2d", "forward", 0.3682, 264},
+      {DeviceKind::cpu, "cross_entropy", "forward", 0.0748, 72},
+      {DeviceKind::cpu, "dense", "backward", 0.3791, 348},
+      {DeviceKind::cpu, "dense", "forward", 0.3467, 696},
+      {DeviceKind::cpu, "dropout", "backward", 0.0684, 12},
+      {DeviceKind::cpu, "dropout", "forward", 0.0690, 12},
+      {DeviceKind::cpu, "embedding", "backward", 0.1002, 24},
+      {DeviceKind::cpu, "embedding", "forward", 0.1549, 48},
+      {DeviceKind::cpu, "global_avg_pool", "backward", 0.1832, 12},
+      {DeviceKind::cpu, "global_avg_pool", "forward", 0.1938, 24},
+      {DeviceKind::cpu, "layer_norm", "backward", 0.1876, 108},
+      {DeviceKind::cpu, "layer_norm", "forward", 0.2334, 216},
+      {DeviceKind::cpu, "lstm", "backward", 0.6167, 12},
+      {DeviceKind::cpu, "lstm", "forward", 0.5529, 24},
+      {DeviceKind::cpu, "max_pool2d", "backward", 0.1153, 24},
+      {DeviceKind::cpu, "max_pool2d", "forward", 0.1680, 48},
+      {DeviceKind::cpu, "mse", "forward", 0.0987, 12},
+      {DeviceKind::cpu, "position_embedding", "backward", 0.1841, 12},
+      {DeviceKind::cpu, "position_embedding", "forward", 0.2716, 24},
+      {DeviceKind::cpu, "residual", "backward", 0.5628, 132},
+      {DeviceKind::cpu, "residual", "forward", 0.4463, 264},
+      {DeviceKind::cpu, "rmsprop", "update", 0.1898, 12},
+      {DeviceKind::cpu, "sgd", "update", 0.5520, 36},
       {DeviceKind::gpu, "", "", 0.4029, 270},
       {DeviceKind::gpu, "activation", "backward", 0.5165, 4},
       {DeviceKind::gpu, "activation", "forward", 0.5036, 8},
@@ -89,7 +89,7 @@ const std::vector<MeasuredFraction>& measured_fractions() {
 
 DispatchSeconds measured_dispatch(DeviceKind device) {
   if (device == DeviceKind::gpu) return {3.842e-06, 3.842e-06, 1.966e-08};
-  return {1.108e-06, 4.212e-08, 3.513e-07};
+  return {5.49e-07, 2.565e-08, 7.926e-08};
 }
 
 // clang-format on

@@ -59,10 +59,10 @@ std::optional<Saturation> fit_flat(const Points& points, double bytes_a_load) {
   if (!fit) return std::nullopt;
   Saturation flat;
   flat.grows = false;
-  flat.bytes_per_second = fit->positive(value);
+  flat.bytes_per_second = stated(fit->positive(value), {});
   flat.loads_in_flight = below_range(points.loads[1]);
   flat.latency_seconds = below_range(shortest(points, bytes_a_load));
-  flat.fitted_bandwidth = flat.bytes_per_second.value;
+  flat.fitted_bandwidth = value(fit->parameters());
   flat.sharpness = 1;
   flat.residual_deviation = fit->residual_deviation();
   return flat;

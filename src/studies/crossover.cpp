@@ -21,17 +21,22 @@ using model::Pass;
 using model::StepRunner;
 // The work of a layer that runs alone, part by part.
 template <class Space>
-std::vector<model::PartWork> work_of(LayerRunner<Space, float>& layer,
-                                     const layers::LayerPlan& plan, Pass pass, std::size_t batch) {
+model::StepWork work_of(LayerRunner<Space, float>& layer, const layers::LayerPlan& plan, Pass pass,
+                        std::size_t batch) {
   using layers::Phase;
   const auto [forward, backward] = layer.count_launches();
+  model::StepWork work;
   if (pass == Pass::forward) {
-    return {{plan.kind, Phase::forward, plan.inference_counts(batch, sizeof(float)), forward}};
+    work.parts = {
+        {plan.kind, Phase::forward, plan.inference_counts(batch, sizeof(float)), forward}};
+    return work;
   }
-  return {
-      {plan.kind, Phase::forward, plan.counts(Phase::forward, batch, sizeof(float), true), forward},
-      {plan.kind, Phase::backward, plan.counts(Phase::backward, batch, sizeof(float), true),
-       backward}};
+  for (const auto& [phase, launches] :
+       {std::pair(Phase::forward, forward), std::pair(Phase::backward, backward)}) {
+    work.parts.push_back(
+        {plan.kind, phase, plan.counts(phase, batch, sizeof(float), true), launches});
+  }
+  return work;
 }
 
 template <class T>

@@ -75,17 +75,35 @@ TEST(Expectation, IsTheSumOfCeilingsOverTheirFractions) {
   const double any = expected_fraction(DeviceKind::gpu, "sorting", Phase::forward).value;
   const Expectation both =
       expect(ceilings, DeviceKind::gpu,
-             {part("dense", 1e9, 1e6, 1), part("sorting", 0, 1e9, 1), part("flatten", 0, 0, 0)});
+             {{part("dense", 1e9, 1e6, 1), part("sorting", 0, 1e9, 1), part("flatten", 0, 0, 0)}});
   EXPECT_DOUBLE_EQ(both.at_best, 1e-3 + 1e-2);
   ASSERT_TRUE(both.expected);
   EXPECT_DOUBLE_EQ(*both.expected, 1e-3 / dense + 1e-2 / any);
   EXPECT_EQ(both.without_record, (std::set<std::string>{"sorting"}));
 }
 
+// As the fractions, which are of layers in steps.
+TEST(Expectation, OfAStepHasTheBandwidthOfAChain) {
+  Json file = machine_file(true);
+  Json& chain = file["spaces"]["cuda"]["chain"];
+  for (const char* handoff : {"own", "other"}) {
+    chain.push_back({{"kernel", "scale"},
+                     {"handoff", handoff},
+                     {"threads", 1},
+                     {"bytes", 1e6},
+                     {"arena_bytes", 1e6},
+                     {"gbytes_per_second", 20.0}});
+  }
+  const Ceilings ceilings(file, "machine.json", "cuda", "float32");
+  const std::vector<PartWork> parts = {part("sorting", 0, 1e6, 0)};
+  EXPECT_DOUBLE_EQ(expect(ceilings, DeviceKind::gpu, {parts, 0}).at_best, 1e-5);
+  EXPECT_DOUBLE_EQ(expect(ceilings, DeviceKind::gpu, {parts, 1e6}).at_best, 5e-5);
+}
+
 TEST(Expectation, TakesALaunchsCostFromMeasuredDevicesWhereTheSheetHasNone) {
   const Ceilings ceilings(machine_file(false), "sheet.json", "cuda", "float32");
   EXPECT_EQ(ceilings.absent(), std::vector<std::string>{"dispatch"});
-  const Expectation small = expect(ceilings, DeviceKind::gpu, {part("dense", 1e3, 1e3, 2)});
+  const Expectation small = expect(ceilings, DeviceKind::gpu, {{part("dense", 1e3, 1e3, 2)}});
   EXPECT_DOUBLE_EQ(small.at_best, 1e-8);
   const double fraction = expected_fraction(DeviceKind::gpu, "dense", Phase::forward).value;
   EXPECT_DOUBLE_EQ(*small.expected, 2 * measured_dispatch(DeviceKind::gpu).kernel / fraction);
@@ -95,12 +113,13 @@ TEST(Expectation, IsNoneWithoutAPeakOrABandwidth) {
   Json file = machine_file(true);
   file["spaces"]["cuda"]["bandwidth"] = Json::array();
   const Ceilings no_bandwidth(file, "sheet.json", "cuda", "float32");
-  const Expectation expectation = expect(no_bandwidth, DeviceKind::gpu, {part("dense", 1e9, 1, 0)});
+  const Expectation expectation =
+      expect(no_bandwidth, DeviceKind::gpu, {{part("dense", 1e9, 1, 0)}});
   EXPECT_DOUBLE_EQ(expectation.at_best, 1e-3);
   EXPECT_FALSE(expectation.expected);
   const Ceilings no_peak(machine_file(true), "sheet.json", "cuda", "float64");
   EXPECT_EQ(no_peak.absent(), std::vector<std::string>{"peak_gflops.float64"});
-  EXPECT_FALSE(expect(no_peak, DeviceKind::gpu, {part("dense", 1e9, 1, 0)}).expected);
+  EXPECT_FALSE(expect(no_peak, DeviceKind::gpu, {{part("dense", 1e9, 1, 0)}}).expected);
 }
 
 // The rooflines measured on the H200, whose fractions the table holds.
