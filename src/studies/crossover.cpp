@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "machine/peak.hpp"
 #include "machine/space_memory.hpp"
