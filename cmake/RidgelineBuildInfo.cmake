@@ -26,7 +26,7 @@ if(RIDGELINE_ENABLE_CUDA)
   if(nvcc MATCHES "release [0-9.]+, V([0-9.]+)")
     string(APPEND RIDGELINE_COMPILER ", nvcc ${CMAKE_MATCH_1}")
   endif()
-  # As Kokkos has it, whoever built it: AMPERE80, HOPPER90 …
+  # As Kokkos has it, in every installation: AMPERE80, HOPPER90 …
   set(RIDGELINE_CUDA_ARCH_NAME "${Kokkos_ARCH}")
   list(FILTER RIDGELINE_CUDA_ARCH_NAME INCLUDE REGEX
     "^(VOLTA|TURING|AMPERE|ADA|HOPPER|BLACKWELL)[0-9]+$")

@@ -24,7 +24,7 @@ function(ridgeline_compile_options target)
     endif()
     # A sanitizer's shadow memory takes terabytes of addresses, and it replaces malloc.
     target_compile_definitions(${target} PRIVATE RIDGELINE_SANITIZED)
-    # Public, because whoever links the library has to link the sanitizers.
+    # Public, because programs that link the library have to link the sanitizers.
     target_link_options(${target} PUBLIC -fsanitize=${RIDGELINE_SANITIZE})
   endif()
   if(RIDGELINE_ENABLE_CUDA)

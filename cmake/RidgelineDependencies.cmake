@@ -9,7 +9,7 @@ find_package(KokkosKernels CONFIG REQUIRED)
 find_package(HDF5 1.10.6 REQUIRED COMPONENTS C)  # H5Smodify_select
 find_package(ZLIB REQUIRED)
 find_package(xxHash REQUIRED)
-find_package(Hwloc REQUIRED)
+find_package(Hwloc 2.1 REQUIRED)
 find_package(fmt CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(tomlplusplus CONFIG REQUIRED)

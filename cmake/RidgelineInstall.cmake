@@ -50,7 +50,7 @@ install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE"
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
-  FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5")
+  FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5" PATTERN "*.json" PATTERN "README.md")
 # The job that installs what a build needs stays in the clone.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/jobs" DESTINATION "${share}" USE_SOURCE_PERMISSIONS
   FILES_MATCHING PATTERN "*.sh" PATTERN "*.slurm" PATTERN "*.py" PATTERN "README.md"

@@ -321,14 +321,13 @@ def check_whole(opened):
     def stated(name):
         return attribute_values("/", opened["/"], name).ravel()[0]
 
+    version = stated("version") if "format" in opened.attrs else 0
+    if "format" in opened.attrs and not 1 <= version <= 3:
+        raise ConversionError(f"/@version: is {version}; this script reads 1 to 3")
     if "digest" not in opened.attrs:
-        if "format" not in opened.attrs:
+        if version < 2:
             return
-        version = stated("version")
-        if version == 1:
-            return
-        raise ConversionError("/@digest: is missing; a checkpoint of version 2 has one" if version == 2 else
-                              f"/@version: is {version}; this script reads 1 and 2")
+        raise ConversionError(f"/@digest: is missing; a checkpoint of version {version} has one")
     expected, found = stated("digest"), checkpoint_digest(opened)
     if found is None:
         print_line(f"warning: {opened.filename}: its digest was not checked: there is neither Python's "

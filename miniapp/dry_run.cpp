@@ -9,7 +9,7 @@
 
 namespace ridgeline::miniapp {
 
-// What `train --dry-run` prints: layers, shapes, parameters, memory, FLOPs and bytes a step.
+// What `train --dry-run` prints: layers, shapes, parameters, memory, FLOPs and bytes per step.
 void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                    io::TableFormat format) {
   const config::Deck& deck = session.deck;
@@ -21,8 +21,8 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                    {"phase", "phase", io::Align::left, 0},
                    {"output", "output_shape", io::Align::left},
                    {"parameters", "parameters"},
-                   {"FLOPs a step", "flops"},
-                   {"bytes a step", "bytes"}});
+                   {"FLOPs per step", "flops"},
+                   {"bytes per step", "bytes"}});
   const std::vector<network::StepPart> parts = plan.parts(true);
   const std::vector<std::size_t> record_of = network::record_numbers(parts);
   std::vector<layers::Counts> counts_of(parts.size());  // by record

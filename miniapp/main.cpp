@@ -40,11 +40,11 @@ std::string device_flag(const CommonOptions& common) {
 
 // Takes Kokkos's own flags off the command line, wherever they stand.
 std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) {
-  std::vector<std::string> flags, rest;
+  std::vector<std::string> flags, own;
   for (const std::string& argument : arguments) {
-    (argument.rfind("--kokkos-", 0) == 0 ? flags : rest).push_back(argument);
+    (argument.rfind("--kokkos-", 0) == 0 ? flags : own).push_back(argument);
   }
-  arguments = rest;
+  arguments = own;
   return flags;
 }
 
@@ -108,7 +108,7 @@ int run(std::vector<std::string> arguments) {
   app.name("ridgeline");
   app.footer(
       "Example:\n  ridgeline train inputs/fashion_mlp.toml --output results\n"
-      "`ridgeline VERB --help` explains a verb. docs/ explains the rest.");
+      "`ridgeline VERB --help` explains a verb. docs/ explains everything else.");
   app.set_version_flag(
       "--version", fmt::format("ridgeline {} ({})", build_info().version, build_info().git_commit));
   app.require_subcommand(1);

@@ -76,7 +76,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
     study = measure(spaces, control);
     study.disturbance = guard.report();
   }
-  // The file first: whoever reads the table may close the pipe.
+  // The file first: the reader of the table may close the pipe.
   if (!options.output.empty()) io::write_json(options.output, studies::to_json(study));
   for (const std::string& text : study.notes) note("note: " + text);
   print_study(study, format);

@@ -33,8 +33,8 @@ struct Pipe {
   }
 };
 
-// Reads both pipes until both are closed at the other end. Whoever asks us to stop may not have
-// asked the child: it is told once.
+// Reads both pipes until both are closed at the other end. A signal that stops this process may
+// not have reached the child, to which it is then sent once.
 void read_both(const Pipe& out, const Pipe& err, pid_t child, ProcessOutput& result) {
   bool told = false;
   pollfd waiting[] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};

@@ -131,8 +131,7 @@ class Console : public network::TrainingEvents {
   io::Table table_;
 };
 
-// What [verify] asks for against what the epoch of the checkpoint's weights gave; nothing where it
-// was met.
+// Returns why [verify] is missed by the epoch of the checkpoint's weights; nullopt if it is met.
 std::optional<std::string> missed(const config::Deck& deck, const network::TrainingState& state) {
   if (!deck.verify) return {};
   const network::History& history = state.history;
@@ -163,7 +162,7 @@ io::Json history_json(const network::History& history) {
 void print_shares(const network::TrainingResult& result, std::int64_t batch) {
   print("\n");
   io::Table table({{"layer", "layer", io::Align::left},
-                   {"time a step", "seconds"},
+                   {"time per step", "seconds"},
                    {"share", "share", io::Align::right, 0}});
   for (const network::LayerShare& share : result.shares) {
     table.add_row({io::Cell(share.layer),
@@ -305,7 +304,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
         return done;
       });
   console.finish();
-  warn_of(disturbance);
+  // A run that has finished already measures nothing.
+  if (result.outcome != network::Outcome::already_finished) warn_of(disturbance);
 
   using network::Outcome;
   if (result.outcome == Outcome::already_finished) {

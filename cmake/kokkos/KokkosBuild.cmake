@@ -28,7 +28,7 @@ function(ridgeline_built_kokkos source found_variable reason_variable)
       endif()
     endif()
   endif()
-  # Asked again: whoever held the lock may have built it.
+  # Checked again: the previous holder of the lock may have built it.
   if(NOT EXISTS "${prefix}/complete")
     set(sources "${RIDGELINE_DEPS_DIR}/${source}-${version}-${RIDGELINE_KOKKOS_RECIPE}")
     if(NOT EXISTS "${sources}/complete")

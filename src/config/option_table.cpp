@@ -376,27 +376,27 @@ void OptionTable::finish() const {
 
 std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::string& path) {
   OptionTable found = table;
-  std::string rest = path;
+  std::string remaining = path;
   const auto take = [](const std::string& text) { return text.substr(0, text.find('.')); };
   for (;;) {
-    const std::string key = take(rest);
-    if (key == rest) return {found, rest};
+    const std::string key = take(remaining);
+    if (key == remaining) return {found, remaining};
     const OptionTable::State& state = *found.state();
     const toml::node* node = state.table == nullptr ? nullptr : state.table->get(key);
     std::vector<std::string> segments = {key};
-    std::string inner = rest.substr(key.size() + 1);
+    std::string inner = remaining.substr(key.size() + 1);
     if (const auto* array = node == nullptr ? nullptr : node->as_array()) {
       segments.push_back(take(inner));
       const bool index = segments[1].find_first_not_of("0123456789") == std::string::npos;
-      if (!index || segments[1].size() > 9 || inner == segments[1]) return {found, rest};
+      if (!index || segments[1].size() > 9 || inner == segments[1]) return {found, remaining};
       node = array->get(std::stoul(segments[1]));
       inner = inner.substr(segments[1].size() + 1);
     }
     const toml::table* next = node == nullptr ? nullptr : node->as_table();
     // An element that is not there is reported at the list that lacks it.
-    if (next == nullptr) return {found, rest};
+    if (next == nullptr) return {found, remaining};
     found = child(state, *next, segments);
-    rest = inner;
+    remaining = inner;
   }
 }
 

@@ -74,10 +74,10 @@ std::map<std::string, std::string> identity_of(const Deck& deck) {
 std::pair<OptionTable, std::string> section_of(const Deck& deck, const std::string& path) {
   const std::size_t dot = path.find('.');
   const std::string section = path.substr(0, dot);
-  const std::string rest = path.substr(dot + 1);
-  if (section == "data") return {deck.data.table, rest};
-  if (section == "network") return {deck.network.table, rest};
-  return {deck.train.table, rest};
+  const std::string keys = path.substr(dot + 1);
+  if (section == "data") return {deck.data.table, keys};
+  if (section == "network") return {deck.network.table, keys};
+  return {deck.train.table, keys};
 }
 
 /// Sorts tables from the outside in, and `kind` before the keys that it decides about.
@@ -103,8 +103,8 @@ std::optional<std::string> Deck::difference_that_forbids_resume(const Deck& chec
     const auto mine = ours.find(path);
     const auto other = theirs.find(path);
     if (mine != ours.end() && other != theirs.end() && mine->second == other->second) continue;
-    const auto [section, rest] = section_of(*this, path);
-    const auto [table, key] = locate(section, rest);
+    const auto [section, keys] = section_of(*this, path);
+    const auto [table, key] = locate(section, keys);
     const auto shown = [&](const auto& found, const auto& values) {
       return found == values.end() ? std::string("not given") : found->second;
     };

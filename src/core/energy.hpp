@@ -19,7 +19,8 @@ struct EnergyPlaces {
 
 /// Reads the energy that the processors' packages use, all processes together, from RAPL's counters
 /// (Linux's powercap), and that of a GPU from NVML, which is loaded only then. Energy that was read
-/// in part would mislead: if one package's counter is there and cannot be read, none is.
+/// in part would mislead: if a package's counter is there and cannot be read, or a GPU was named
+/// and its counter cannot, nothing is read. A machine without RAPL counters gives the GPU's alone.
 ///
 /// A counter of RAPL begins anew at some hundred kilojoules, after ten minutes at the earliest:
 /// update() must be called more often than that.
@@ -27,12 +28,14 @@ class EnergyMeter {
  public:
   explicit EnergyMeter(const EnergyPlaces& places = {});
 
-  /// Returns what is read: "package-0", "GPU 0000:1b:00.0". Empty if nothing can be.
+  /// Returns the sources that can be read: "package-0", "GPU 0000:1b:00.0".
   const std::vector<std::string>& sources() const { return sources_; }
-  bool available() const { return !sources_.empty(); }
 
-  /// Returns the sources in one line or why there is none: "package-0, package-1", "none",
-  /// "not readable: permission denied (…/energy_uj)".
+  /// Whether there is a source, and none that cannot be read.
+  bool available() const { return !sources_.empty() && problem_.empty(); }
+
+  /// Returns the sources in one line, then why another is not readable: "package-0, package-1",
+  /// "none", "not readable: permission denied (…/energy_uj)".
   std::string description() const;
 
   /// Begins at zero.
@@ -41,8 +44,8 @@ class EnergyMeter {
   /// Adds what was used since the last call.
   void update();
 
-  /// Returns the joules from start() until now; nullopt if nothing can be read, or a counter failed
-  /// in the meantime.
+  /// Returns the joules from start() until now; nullopt unless it is available(), or if a counter
+  /// failed in the meantime.
   std::optional<double> joules();
 
  private:

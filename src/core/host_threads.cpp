@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -153,11 +154,13 @@ std::vector<int> allowed_processors() {
 }
 
 std::vector<int> without(const std::vector<int>& all, const std::vector<int>& left_out) {
-  std::vector<int> rest;
+  std::vector<int> remaining;
   for (const int each : all) {
-    if (std::find(left_out.begin(), left_out.end(), each) == left_out.end()) rest.push_back(each);
+    if (std::find(left_out.begin(), left_out.end(), each) == left_out.end()) {
+      remaining.push_back(each);
+    }
   }
-  return rest;
+  return remaining;
 }
 
 #if defined(_OPENMP)
@@ -220,23 +223,36 @@ int team_of(int requested) {
   return found;
 }
 
-/// The mask of each thread of the pool.
-std::vector<std::vector<int>> masks_of_threads(int count) {
-  std::vector<std::vector<int>> masks(static_cast<std::size_t>(count));
+#endif
+
+/// Calls `body(thread)` on each thread of the pool. It must not throw.
+template <class Body>
+void on_each_thread(int count, const Body& body) {
+#if defined(_OPENMP)
 #pragma omp parallel num_threads(count)
-  masks[static_cast<std::size_t>(omp_get_thread_num())] =
-      ProcessorMask::of_this_thread().processors();
-  return masks;
+  body(static_cast<std::size_t>(omp_get_thread_num()));
+#else
+  for (int thread = 0; thread < count; ++thread) body(static_cast<std::size_t>(thread));
+#endif
 }
 
-/// Whether every thread could be restricted to its processors.
+/// Returns the mask of each thread of the pool.
+std::vector<std::vector<int>> masks_of_threads(int count) {
+  std::vector<ProcessorMask> masks(static_cast<std::size_t>(count),
+                                   ProcessorMask::of_this_thread());
+  on_each_thread(count, [&](std::size_t thread) { masks[thread].read_this_thread(); });
+  std::vector<std::vector<int>> lists;
+  for (const ProcessorMask& mask : masks) lists.push_back(mask.processors());
+  return lists;
+}
+
+/// Returns whether every thread could be restricted to its processors.
 bool bind_each(const std::vector<std::vector<int>>& processors) {
-  std::vector<int> bound(processors.size(), 0);
-#pragma omp parallel num_threads(static_cast <int>(processors.size()))
-  {
-    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
-    bound[thread] = ProcessorMask(processors[thread]).bind_this_thread() ? 1 : 0;
-  }
+  const std::vector<ProcessorMask> masks(processors.begin(), processors.end());
+  std::vector<int> bound(masks.size(), 0);
+  on_each_thread(static_cast<int>(masks.size()), [&](std::size_t thread) {
+    bound[thread] = masks[thread].bind_this_thread() ? 1 : 0;
+  });
   return std::find(bound.begin(), bound.end(), 0) == bound.end();
 }
 
@@ -245,37 +261,46 @@ void unpin(const HostThreads& threads) {
   bind_each(std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
 }
 
+/// Records where the kernel lets each thread run.
+void record_masks(HostThreads& threads) {
+  threads.placed.clear();
+  for (const std::vector<int>& mask : masks_of_threads(threads.count)) {
+    threads.placed.push_back(processor_list(mask));
+  }
+}
+
+#if defined(_OPENMP)
 /// Keeps what libgomp did before main, and says what that is.
 void keep_environment(HostThreads& threads) {
   threads.bound = true;
   threads.bind = "environment";
   threads.binding = settings({"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"});
-  ProcessorMask all;
-  for (const std::vector<int>& mask : masks_of_threads(threads.count)) {
-    all.add(ProcessorMask(mask));
-    threads.placed.push_back(processor_list(mask));
-  }
-  threads.cpus = all.processors();
+  record_masks(threads);
+  threads.cpus = threads.placed_processors();
 }
+#endif
 
 void leave_unbound(const std::string& why, HostThreads& threads) {
+  threads.bound = false;
   threads.bind = "none";
   threads.binding = "unbound: " + why;
-  threads.placed.assign(static_cast<std::size_t>(threads.count), processor_list(threads.cpus));
+  record_masks(threads);
 }
 
 /// Pins one thread to each processor; threads beyond the list begin it again.
 void pin(const std::vector<int>& processors, const std::string& bind, HostThreads& threads) {
   std::vector<std::vector<int>> masks;
-  threads.placed.clear();
   for (std::size_t i = 0; i < static_cast<std::size_t>(threads.count); ++i) {
     masks.push_back({processors[i % processors.size()]});
-    threads.placed.push_back(std::to_string(masks.back().front()));
   }
-  threads.bound = bind_each(masks);
-  threads.bind = threads.bound ? bind : "none";
-  threads.binding = threads.bound ? "pinned by ridgeline (" + bind + "), one processor per thread"
-                                  : "unbound: pinning was refused";
+  if (!bind_each(masks)) {
+    unpin(threads);
+    return leave_unbound("pinning was refused", threads);
+  }
+  threads.bound = true;
+  threads.bind = bind;
+  threads.binding = "pinned by ridgeline (" + bind + "), one processor per thread";
+  record_masks(threads);
 }
 
 /// Pins to processors that no thread of another process is pinned to and runs on. Of two processes
@@ -288,7 +313,8 @@ void pin_to_free(const Topology& topology, Binding::Kind kind, HostThreads& thre
   for (int move = 0; move <= kMostMoves; ++move) {
     const std::vector<int> free = without(threads.cpus, held);
     if (static_cast<int>(free.size()) < threads.count) break;
-    pin(choose_processors(topology, free, kind, threads.count), bind, threads);
+    pin(choose_processors(topology, free, kind, threads.count, held), bind, threads);
+    if (!threads.bound) return;
     const std::vector<int> taken = processors_held_by_others(topology, true);
     const std::vector<int> mine = threads.placed_processors();
     if (without(mine, taken).size() == mine.size()) return;
@@ -303,16 +329,16 @@ void pin_to_free(const Topology& topology, Binding::Kind kind, HostThreads& thre
                           ") and run there";
   if (automatic) {
     unpin(threads);
-    threads.bound = false;
     leave_unbound(why, threads);
   } else {
-    pin(choose_processors(topology, threads.cpus, kind, threads.count), bind, threads);
+    pin(choose_processors(topology, threads.cpus, kind, threads.count, held), bind, threads);
   }
   threads.warnings.push_back(why + ", which leaves too few free for " +
                              shown_threads(threads.count));
 }
 
 void bind_threads(const Binding& binding, const Topology& topology, HostThreads& threads) {
+#if defined(_OPENMP)
   const bool by_environment = omp_get_proc_bind() != omp_proc_bind_false;
   if (binding.kind == Binding::Kind::automatic) {
     if (by_environment) return keep_environment(threads);
@@ -320,6 +346,13 @@ void bind_threads(const Binding& binding, const Topology& topology, HostThreads&
       return leave_unbound("OMP_PROC_BIND=" + *bind, threads);
     }
   }
+#else
+  const bool by_environment = false;
+  if (binding.kind == Binding::Kind::automatic) {
+    threads.binding = "one thread";
+    return record_masks(threads);
+  }
+#endif
   if (by_environment) threads.cpus = allowed_processors();
   if (binding.kind == Binding::Kind::none) {
     if (by_environment) unpin(threads);
@@ -327,7 +360,7 @@ void bind_threads(const Binding& binding, const Topology& topology, HostThreads&
   }
   if (binding.kind == Binding::Kind::list) {
     pin(binding.processors, "list", threads);
-    threads.cpus = binding.processors;
+    if (threads.bound) threads.cpus = binding.processors;
     return;
   }
   if (threads.cpus.empty()) {
@@ -338,17 +371,16 @@ void bind_threads(const Binding& binding, const Topology& topology, HostThreads&
   }
   pin_to_free(topology, binding.kind, threads);
 }
-#endif
 
 }  // namespace
 
 std::vector<int> HostThreads::placed_processors() const {
-  std::vector<int> all;
+  std::set<int> all;
   for (const std::string& list : placed) {
     const std::vector<int> own = parse_processor_list(list);
-    all.insert(all.end(), own.begin(), own.end());
+    all.insert(own.begin(), own.end());
   }
-  return all;
+  return {all.begin(), all.end()};
 }
 
 void check_thread_environment() {
@@ -431,13 +463,7 @@ HostThreads place_threads(int count, const Binding& binding) {
   HostThreads threads;
   threads.count = count;
   threads.cpus = ProcessorMask::of_this_thread().processors();
-#if defined(_OPENMP)
   bind_threads(binding, topology, threads);
-#else
-  (void)binding;
-  threads.binding = "one thread";
-  threads.placed = {processor_list(threads.cpus)};
-#endif
   threads.numa_domains = topology.numa_domains_of(threads.cpus);
   if (threads.share_processors()) {
     const std::string why =

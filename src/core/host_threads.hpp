@@ -14,14 +14,14 @@ struct HostThreads {
   std::string binding;              ///< what was set, by whom
   std::string bind = "none";        ///< none, compact, spread, list or environment
   std::vector<int> cpus;            ///< processors that the threads may use
-  std::vector<std::string> placed;  ///< those of each thread, as a list such as "0-3"
+  std::vector<std::string> placed;  ///< where the kernel lets each thread run, such as "0-3"
   int numa_domains = 1;             ///< that `cpus` belong to
   int sharing_a_core = 0;           ///< threads that are pinned to a core with another thread
   /// One line each: a limit of the environment that left fewer threads than were requested, and
   /// more threads than processors.
   std::vector<std::string> warnings;
 
-  /// Returns the processors of all threads, in their order.
+  /// Returns the processors of all threads, each once, sorted.
   std::vector<int> placed_processors() const;
 
   bool share_processors() const { return count > static_cast<int>(cpus.size()) && !cpus.empty(); }
@@ -49,9 +49,10 @@ int requested_threads(int threads, const Binding& binding = {});
 /// be started.
 int allowed_threads(int requested, std::vector<std::string>& warnings);
 
-/// Binds each thread of OpenMP's pool as `binding` says, and describes the outcome, with warnings
-/// if threads share processors. Automatic, compact and spread leave out processors to which threads
-/// of other processes are pinned; if too few are left, automatic binds nothing.
+/// Binds each thread of OpenMP's pool, or the one thread without OpenMP, as `binding` says, and
+/// describes the outcome, with warnings if threads share processors. Automatic, compact and spread
+/// leave out processors to which threads of other processes are pinned; if too few are left,
+/// automatic binds nothing.
 HostThreads place_threads(int count, const Binding& binding = {});
 
 }  // namespace ridgeline

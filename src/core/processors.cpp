@@ -27,11 +27,16 @@ ProcessorMask ProcessorMask::of_this_thread() {
   ProcessorMask mask;
   for (std::size_t words = 1024 / kBits; words <= kMostWords; words *= 2) {
     mask.words_.assign(words, 0);
-    auto* const set = reinterpret_cast<cpu_set_t*>(mask.words_.data());
-    if (sched_getaffinity(0, words * sizeof(unsigned long), set) == 0) return mask;
+    if (mask.read_this_thread()) return mask;
     if (errno != EINVAL) break;  // EINVAL: the kernel has more processors than fit
   }
   return {};
+}
+
+bool ProcessorMask::read_this_thread() {
+  std::fill(words_.begin(), words_.end(), 0);
+  auto* const set = reinterpret_cast<cpu_set_t*>(words_.data());
+  return sched_getaffinity(0, words_.size() * sizeof(unsigned long), set) == 0;
 }
 
 bool ProcessorMask::empty() const {

@@ -14,6 +14,10 @@ class ProcessorMask {
   /// Returns the mask of the calling thread; empty if the kernel refuses to say.
   static ProcessorMask of_this_thread();
 
+  /// Replaces the mask by that of the calling thread, if it has room for the kernel's: a copy of
+  /// another thread's mask does. Returns whether it could. Allocates nothing.
+  bool read_this_thread();
+
   bool empty() const;
   /// Returns the processors' numbers, sorted.
   std::vector<int> processors() const;

@@ -39,7 +39,7 @@ struct Philox {
     }
   };
 
-  /// One round, for whoever computes many at a time.
+  /// One round, for callers that compute many at a time.
   RIDGELINE_FUNCTION static void round(Key key, std::uint32_t& word0, std::uint32_t& word1,
                                        std::uint32_t& word2, std::uint32_t& word3) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * word0;

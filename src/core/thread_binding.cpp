@@ -22,22 +22,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Chooses one after the other: the core with the fewest threads, then the package, domain and
-/// cache with the fewest.
-std::vector<Processor> spread_over(std::vector<Processor> left, int count) {
-  std::map<int, int> on_core, on_package, on_numa, on_cache;
+/// Chooses one after the other: a processor that is not held, the core with the fewest threads,
+/// then the package, domain and cache with the fewest.
+std::vector<Processor> spread_over(std::vector<Processor> left, int count,
+                                   const std::vector<Processor>& held) {
+  std::map<int, int> on_processor, on_core, on_package, on_numa, on_cache;
+  const auto add = [&](const Processor& p) {
+    ++on_processor[p.number], ++on_core[p.core], ++on_package[p.package], ++on_numa[p.numa];
+    ++on_cache[p.last_cache];
+  };
+  for (const Processor& each : held) add(each);
   std::vector<Processor> chosen;
   while (static_cast<int>(chosen.size()) < count) {
     const auto load = [&](const Processor& p) {
-      return std::make_tuple(on_core[p.core], on_package[p.package], on_numa[p.numa],
-                             on_cache[p.last_cache]);
+      return std::make_tuple(on_processor[p.number], on_core[p.core], on_package[p.package],
+                             on_numa[p.numa], on_cache[p.last_cache]);
     };
     auto best = left.begin();
     for (auto each = left.begin(); each != left.end(); ++each) {
       if (load(*each) < load(*best)) best = each;
     }
-    ++on_core[best->core], ++on_package[best->package], ++on_numa[best->numa];
-    ++on_cache[best->last_cache];
+    add(*best);
     chosen.push_back(*best);
     left.erase(best);
   }
@@ -115,12 +120,12 @@ Binding Binding::parse(const std::string& text) {
 }
 
 std::vector<int> choose_processors(const Topology& topology, const std::vector<int>& allowed,
-                                   Binding::Kind kind, int count) {
+                                   Binding::Kind kind, int count, const std::vector<int>& held) {
   std::vector<Processor> chosen = topology.select(allowed);
   if (kind == Binding::Kind::compact) {
     chosen.resize(static_cast<std::size_t>(count));
   } else {
-    chosen = spread_over(std::move(chosen), count);
+    chosen = spread_over(std::move(chosen), count, topology.select(held));
   }
   std::vector<int> numbers;
   for (const Processor& processor : chosen) numbers.push_back(processor.number);

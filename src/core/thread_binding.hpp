@@ -25,9 +25,11 @@ struct Binding {
 
 /// Returns the processor of each of `count` threads among `allowed`, of which there are as many at
 /// least: the set that `kind` (compact or spread) chooses, in the order of the topology, so that
-/// threads with neighbouring numbers are close.
+/// threads with neighbouring numbers are close. Spread counts the processors that other processes
+/// hold as load on their core, cache, NUMA domain and package, and takes them last.
 std::vector<int> choose_processors(const Topology& topology, const std::vector<int>& allowed,
-                                   Binding::Kind kind, int count);
+                                   Binding::Kind kind, int count,
+                                   const std::vector<int>& held = {});
 
 /// Returns the processors to which a thread of another process is pinned that is running there: a
 /// thread that may run on no more than one core and is ready to run, or in the kernel, at one of

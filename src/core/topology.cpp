@@ -12,10 +12,12 @@
 namespace ridgeline {
 namespace {
 
-/// The logical number of the object of a type that a processor lies in; 0 if there is none.
-int number_of_parent(hwloc_topology_t topology, hwloc_obj_t processor, hwloc_obj_type_t type) {
+/// The logical number of the object of a type that a processor lies in; `otherwise` if there is
+/// none.
+int number_of_parent(hwloc_topology_t topology, hwloc_obj_t processor, hwloc_obj_type_t type,
+                     int otherwise) {
   const hwloc_obj_t parent = hwloc_get_ancestor_obj_by_type(topology, type, processor);
-  return parent == nullptr ? 0 : static_cast<int>(parent->logical_index);
+  return parent == nullptr ? otherwise : static_cast<int>(parent->logical_index);
 }
 
 int last_cache_of(hwloc_obj_t processor) {
@@ -35,6 +37,8 @@ int numa_of(hwloc_topology_t topology, hwloc_obj_t processor) {
 
 std::vector<Processor> read_processors() {
   std::vector<Processor> processors;
+  // hwloc reports inconsistent descriptions of machines, in many lines on standard error.
+  setenv("HWLOC_HIDE_ERRORS", "2", 0);
   hwloc_topology_t topology = nullptr;
   if (hwloc_topology_init(&topology) != 0) return processors;
   // Every processor of the machine, also those that this process may not use: others run there.
@@ -42,10 +46,11 @@ std::vector<Processor> read_processors() {
   if (hwloc_topology_load(topology) == 0) {
     hwloc_obj_t next = nullptr;
     while ((next = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, next)) != nullptr) {
-      processors.push_back({static_cast<int>(next->os_index),
-                            number_of_parent(topology, next, HWLOC_OBJ_CORE), last_cache_of(next),
-                            numa_of(topology, next),
-                            number_of_parent(topology, next, HWLOC_OBJ_PACKAGE)});
+      const int number = static_cast<int>(next->os_index);
+      // Some virtual machines describe no cores.
+      processors.push_back({number, number_of_parent(topology, next, HWLOC_OBJ_CORE, number),
+                            last_cache_of(next), numa_of(topology, next),
+                            number_of_parent(topology, next, HWLOC_OBJ_PACKAGE, 0)});
     }
   }
   hwloc_topology_destroy(topology);

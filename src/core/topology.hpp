@@ -18,8 +18,9 @@ struct Processor {
 /// The processors of the machine in the order of its structure: neighbours are close.
 class Topology {
  public:
-  /// Reads it by hwloc, which a variable HWLOC_SYNTHETIC gives another machine. If hwloc cannot
-  /// read it, each processor is a core of its own in one domain.
+  /// Reads it by hwloc, which a variable HWLOC_SYNTHETIC gives another machine. A processor for
+  /// which hwloc finds no core is a core of its own. If hwloc cannot read the machine, all are, in
+  /// one domain. hwloc reports no errors unless the environment sets HWLOC_HIDE_ERRORS.
   static Topology read();
 
   explicit Topology(std::vector<Processor> processors);

@@ -412,13 +412,13 @@ bool is_set_aside(const std::string& name) {
 std::string target_of_partial(const std::string& name) {
   constexpr std::size_t kRandom = 8;
   if (!has_tail(name, kPartial)) return {};
-  const std::string rest = name.substr(0, name.size() - std::strlen(kPartial));
-  const std::size_t dot = rest.find_last_of('.'), dash = rest.find_last_of('-');
+  const std::string base = name.substr(0, name.size() - std::strlen(kPartial));
+  const std::size_t dot = base.find_last_of('.'), dash = base.find_last_of('-');
   const bool shaped = dot != std::string::npos && dot > 0 && dash != std::string::npos &&
-                      dash > dot + 1 && rest.size() - dash - 1 == kRandom &&
-                      rest.find_first_not_of("0123456789", dot + 1) == dash &&
-                      rest.find_first_not_of("0123456789abcdef", dash + 1) == std::string::npos;
-  return shaped ? rest.substr(0, dot) : std::string();
+                      dash > dot + 1 && base.size() - dash - 1 == kRandom &&
+                      base.find_first_not_of("0123456789", dot + 1) == dash &&
+                      base.find_first_not_of("0123456789abcdef", dash + 1) == std::string::npos;
+  return shaped ? base.substr(0, dot) : std::string();
 }
 
 void check_writable(const std::string& path) {

@@ -93,9 +93,9 @@ std::vector<hsize_t> chunk_of(const Shape& shape, std::size_t element_bytes) {
   }
   for (hsize_t& extent : chunk) {
     if (bytes <= kChunkBytes) break;
-    const std::size_t rest = bytes / extent;
-    extent = std::max<std::size_t>(1, kChunkBytes / std::max<std::size_t>(1, rest));
-    bytes = rest * extent;
+    const std::size_t row_bytes = bytes / extent;
+    extent = std::max<std::size_t>(1, kChunkBytes / std::max<std::size_t>(1, row_bytes));
+    bytes = row_bytes * extent;
   }
   return chunk;
 }

@@ -63,8 +63,8 @@ RIDGELINE_FUNCTION T activate(T z) {
   } else if constexpr (F == Activation::silu) {
     return z * math::sigmoid(z);
   } else if constexpr (F == Activation::softplus) {
-    const T rest = math::log1p_of_fraction(math::exp(z > T(0) ? -z : z));
-    return z > T(kSoftplusThreshold) ? z : (z > T(0) ? z : T(0)) + rest;
+    const T correction = math::log1p_of_fraction(math::exp(z > T(0) ? -z : z));
+    return z > T(kSoftplusThreshold) ? z : (z > T(0) ? z : T(0)) + correction;
   } else {
     return z;
   }

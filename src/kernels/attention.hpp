@@ -17,7 +17,7 @@ struct AttentionShape {
   std::size_t rows() const { return batch * length; }
 };
 
-/// Names of the kernels that attention launches, built once by whoever owns it.
+/// Names of the kernels that attention launches, built once by its owner.
 struct AttentionLabels {
   explicit AttentionLabels(const std::string& label)
       : attend(label),

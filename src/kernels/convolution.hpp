@@ -14,7 +14,7 @@ namespace ridgeline::kernels {
 // (no im2col): host_convolution.hpp and device_convolution.hpp tell how. The same bits for any
 // number of threads.
 
-/// Names of the kernels that one convolution launches, built once by whoever owns it.
+/// Names of the kernels that one convolution launches, built once by its owner.
 struct ConvolutionLabels {
   explicit ConvolutionLabels(const std::string& label)
       : run(label), pack(label + "/pack"), add(label + "/add") {}

@@ -73,9 +73,9 @@ struct DeviceAttentionTile {
     p.column = p.thread % ThreadColumns;
     const int all_tiles = (length + Tile - 1) / Tile, chunks = (features + Chunk - 1) / Chunk;
     const int pairs = team.league_size() / (all_tiles * chunks);
-    const int pair = team.league_rank() % pairs, rest = team.league_rank() / pairs;
-    p.first = rest / chunks * Tile;
-    p.chunk = rest % chunks * Chunk;
+    const int pair = team.league_rank() % pairs, block = team.league_rank() / pairs;
+    p.first = block / chunks * Tile;
+    p.chunk = block % chunks * Chunk;
     p.chunk_features = features - p.chunk < Chunk ? features - p.chunk : Chunk;
     const std::size_t width = static_cast<std::size_t>(heads) * features;
     const std::size_t sample = pair / heads, head = pair % heads;

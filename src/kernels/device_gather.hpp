@@ -131,11 +131,11 @@ struct GatherPart {
   int first, tap;
 
   KOKKOS_FUNCTION GatherPart(const ConvolutionAxis& axis, int part) {
-    int divisor = axis.stride, rest = axis.dilation % axis.stride;
-    while (rest != 0) {
-      const int next = divisor % rest;
-      divisor = rest;
-      rest = next;
+    int divisor = axis.stride, remainder = axis.dilation % axis.stride;
+    while (remainder != 0) {
+      const int next = divisor % remainder;
+      divisor = remainder;
+      remainder = next;
     }
     tap_step = axis.stride / divisor;
     count = (axis.in - part + axis.stride - 1) / axis.stride;

@@ -73,10 +73,10 @@ struct DeviceRecurrence {
                      const Cell& cell, const T* weight, const Vector<Space, T>& workspace) {
     const std::size_t units = cell.units, columns = kSums * units, depth = kStates * units;
     DeviceRecurrence kernel{cell, weight, nullptr, batch, parts_of(cell.units)};
-    T* rest = workspace.data();
+    T* unused = workspace.data();
     if (!Cell::kBackward) {
-      T* transposed = rest;
-      rest += aligned_size<T>(columns * depth);
+      T* transposed = unused;
+      unused += aligned_size<T>(columns * depth);
       kernel.weight = transposed;
       for_elements(instance, labels.prepare, columns * depth,
                    {0, 2.0 * sizeof(T) * columns * depth},
@@ -84,7 +84,7 @@ struct DeviceRecurrence {
     }
     int scratch = 0;
     if (spills(cell.units)) {
-      kernel.spill = rest;
+      kernel.spill = unused;
     } else {
       scratch = team_scratch_bytes<T>(team_size(cell.units));
     }

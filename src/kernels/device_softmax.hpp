@@ -130,10 +130,10 @@ struct DeviceCrossEntropy {
     before = team_sum<1, Threads>(team, values, before);
     sum = team_sum<1, Threads>(team, values, sum);
     if (gradient) {
-      const T factor = scale / sum, rest = scale * smoothing / static_cast<T>(n);
+      const T factor = scale / sum, uniform = scale * smoothing / static_cast<T>(n);
       for (std::size_t i = first; i < n; i += Threads) {
         const T onehot = i == target ? scale * (T(1) - smoothing) : T(0);
-        gradient[at + i] = math::exp(z[at + i] - largest) * factor - rest - onehot;
+        gradient[at + i] = math::exp(z[at + i] - largest) * factor - uniform - onehot;
       }
     }
     if (first == 0) {

@@ -32,7 +32,7 @@ struct GemmArguments {
   bool same_a = false;
 };
 
-/// Names of the kernels that one product launches, built once by whoever owns it.
+/// Names of the kernels that one product launches, built once by its owner.
 struct GemmLabels {
   explicit GemmLabels(const std::string& label)
       : product(label),

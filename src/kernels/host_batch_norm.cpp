@@ -171,10 +171,10 @@ void BatchNorm<T>::statistics(int block) const {
     }
   }
   for (std::size_t j = 0; j < part.entries(); ++j) {
-    const double off = total<T>(sums[j].first) / count;
-    means[j] = static_cast<T>(double(pivot[j]) + off);
-    const double rest = total<T>(sums[j].second) - off * off * count;
-    squares[j] = static_cast<T>(rest < 0 ? 0.0 : rest);  // a NaN stays
+    const double shift = total<T>(sums[j].first) / count;
+    means[j] = static_cast<T>(double(pivot[j]) + shift);
+    const double sum = total<T>(sums[j].second) - shift * shift * count;
+    squares[j] = static_cast<T>(sum < 0 ? 0.0 : sum);  // a NaN stays
   }
 }
 

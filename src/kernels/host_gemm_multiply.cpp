@@ -228,7 +228,7 @@ void dot_rows(const Gemm<T>& gemm, int i0, int j, T* result) {
     const Vector<T> total = (sum[i][0] + sum[i][1]) + (sum[i][2] + sum[i][3]);
     T value = T(0);
     for (int lane = 0; lane < lanes; ++lane) value += total[lane];
-    for (int rest = k; rest < gemm.plan.k; ++rest) value += w[i][rest] * x[rest];
+    for (int tail = k; tail < gemm.plan.k; ++tail) value += w[i][tail] * x[tail];
     result[i * kColumns<T>] = value;
   }
 }

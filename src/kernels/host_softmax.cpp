@@ -43,15 +43,15 @@ T sum_of_exponentials(std::size_t n, const T* z, T most, T* e) {
     if (e) store<T>(e + i, values);
   }
   if (i < n) {
-    // The rest as a vector too, so that few classes do not cost a call each.
-    T rest[kLane];
+    // The remainder as a vector too, so that few classes do not cost a call each.
+    T tail[kLane];
     for (std::size_t lane = 0; lane < kLane; ++lane) {
-      rest[lane] = i + lane < n ? z[i + lane] - most : T(-1e30);
+      tail[lane] = i + lane < n ? z[i + lane] - most : T(-1e30);
     }
-    const Vector<T> values = exp_nonpositive<T>(load<T>(rest));
+    const Vector<T> values = exp_nonpositive<T>(load<T>(tail));
     sums += values;
-    store<T>(rest, values);
-    for (std::size_t lane = 0; e && i + lane < n; ++lane) e[i + lane] = rest[lane];
+    store<T>(tail, values);
+    for (std::size_t lane = 0; e && i + lane < n; ++lane) e[i + lane] = tail[lane];
   }
   return sum_of_lanes<T>(sums);
 }
@@ -91,8 +91,8 @@ CrossEntropyRow<T> cross_entropy_row(std::size_t n, const T* z, std::size_t targ
   }
   const T sum = sum_of_exponentials(n, z, most, gradient);
   if (gradient) {
-    const T factor = scale / sum, rest = scale * smoothing / static_cast<T>(n);
-    for (std::size_t i = 0; i < n; ++i) gradient[i] = gradient[i] * factor - rest;
+    const T factor = scale / sum, uniform = scale * smoothing / static_cast<T>(n);
+    for (std::size_t i = 0; i < n; ++i) gradient[i] = gradient[i] * factor - uniform;
     gradient[target] -= scale * (T(1) - smoothing);
   }
   return {std::log(sum) - expected, best == target};

@@ -150,9 +150,9 @@ void fill(const Window& window, const Band& band, const T* source, const T* begi
         copy_line(right - left, step_w, from, end, to + left);
         zero_line(pitch - right, to + right);
       }
-      const int rest = window.plane - rows * pitch;
-      zero_line(rest, to);
-      to += rest;
+      const int tail = window.plane - rows * pitch;
+      zero_line(tail, to);
+      to += tail;
     }
   }
 }

@@ -44,8 +44,8 @@ struct Update {
   T* second;  // exp_avg_sq, or rmsprop's momentum buffer
   const double* numbers;
   T momentum, decay;
-  // The rest is 1 - beta, rounded once: in float32, 1 - 0.999f is off by 1e-5.
-  T beta1, rest1, beta2, rest2, epsilon;
+  // 1 - beta is rounded once: in float32, 1 - 0.999f is off by 1e-5.
+  T beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
   bool nesterov, clipped;
 
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
@@ -66,7 +66,7 @@ struct Update {
       }
       parameter[i] = p - rate * g;
     } else if constexpr (Kind == OptimizerKind::rmsprop) {
-      const T v = beta2 * first[i] + rest2 * (g * g);
+      const T v = beta2 * first[i] + one_minus_beta2 * (g * g);
       first[i] = v;
       T step = g / (std::sqrt(v) + epsilon);
       if constexpr (Momentum) {
@@ -75,8 +75,8 @@ struct Update {
       }
       parameter[i] = p - rate * step;
     } else {
-      const T m = beta1 * first[i] + rest1 * g;
-      const T v = beta2 * second[i] + rest2 * (g * g);
+      const T m = beta1 * first[i] + one_minus_beta1 * g;
+      const T v = beta2 * second[i] + one_minus_beta2 * (g * g);
       first[i] = m;
       second[i] = v;
       const T root = std::sqrt(v) * static_cast<T>(numbers[kRootScale]) + epsilon;
@@ -102,7 +102,8 @@ void launch(const Space& instance, const std::string& label, const config::Optim
                         : Kind == OptimizerKind::rmsprop                            ? 1 + Momentum
                                                                                     : Momentum;
   const double decay_of_squares = Kind == OptimizerKind::rmsprop ? options.alpha : options.beta2;
-  // A host space is done with what decides, and reads it once; a device reads it with the rest.
+  // A host space is done with what decides, and reads it once; a device reads it with the other
+  // values.
   if constexpr (kIsHost<Space>) {
     if (arguments.numbers.data()[kApply] == 0) return;
   }

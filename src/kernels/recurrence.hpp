@@ -19,7 +19,7 @@ namespace ridgeline::kernels {
 // a few of them through all steps and waits for nobody. With W_hh [gates · units, units],
 // weight(k, s, u) is W_hh[s · units + u, k] forward and W_hh[k, u] backward.
 
-/// Names of the kernels that one recurrence launches, built once by whoever owns it.
+/// Names of the kernels that one recurrence launches, built once by its owner.
 struct RecurrenceLabels {
   explicit RecurrenceLabels(const std::string& label)
       : prepare(label + "/prepare"), steps(label + "/steps") {}

@@ -18,7 +18,9 @@ namespace ridgeline::network {
 namespace {
 
 constexpr const char* kFormat = "ridgeline-checkpoint";
-constexpr std::int64_t kVersion = 2;
+// Version 3 has kLast: a build that knows only 2 would go on from the best epoch's parameters with
+// the last step's optimizer state.
+constexpr std::int64_t kVersion = 2, kVersionWithLast = 3;
 constexpr const char* kVocabulary = "/vocabulary";
 
 constexpr const char* kModel = "/model";
@@ -169,7 +171,8 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   }
   io::Hdf5Writer file(io::Hdf5Writer::Checks::fletcher32);
   file.attribute("/", "format", kFormat);
-  file.attribute("/", "version", kVersion);
+  const bool has_last = checkpoint.best && !checkpoint.state.is_at_best();
+  file.attribute("/", "version", has_last ? kVersionWithLast : kVersion);
   file.attribute("/", "ridgeline_version",
                  std::string(build_info().version) + " (" + build_info().git_commit + ")");
   file.attribute("/", "created", io::now_utc());
@@ -177,9 +180,7 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   file.group("/optimizer");
   const std::vector<std::string> states = kernels::state_names(plan.optimizer);
   write_parameters(file, kModel, plan, checkpoint.best ? *checkpoint.best : checkpoint.parameters);
-  if (checkpoint.best && !checkpoint.state.is_at_best()) {
-    write_parameters(file, kLast, plan, checkpoint.parameters);
-  }
+  if (has_last) write_parameters(file, kLast, plan, checkpoint.parameters);
   for (const ParameterSlot& slot : plan.parameters) {
     if (!slot.plan.trained) continue;
     for (std::size_t i = 0; i < checkpoint.optimizer_state.size(); ++i) {
@@ -225,9 +226,9 @@ CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
     const std::string format = file_.text_attribute("/", "format");
     if (format != kFormat) file_.fail("/", "is no checkpoint: its format is \"" + format + "\"");
     version_ = file_.integer_attribute("/", "version");
-    if (version_ < 1 || version_ > kVersion) {
+    if (version_ < 1 || version_ > kVersionWithLast) {
       file_.fail("/", "has version " + std::to_string(version_) + ", and this build reads 1 to " +
-                          std::to_string(kVersion));
+                          std::to_string(kVersionWithLast));
     }
   }
   const bool has_digest = file_.has_attribute("/", "digest");
@@ -357,7 +358,7 @@ bool may_be_damaged_checkpoint(const std::string& file) {
   try {
     const io::Hdf5Reader reader(file, {"/"});
     return reader.has_attribute("/", "format") && reader.text_attribute("/", "format") == kFormat &&
-           reader.integer_attribute("/", "version") <= kVersion;
+           reader.integer_attribute("/", "version") <= kVersionWithLast;
   } catch (const RequestError&) {
     return true;
   }

@@ -64,16 +64,17 @@ template <class T>
 std::optional<NonFiniteParameter> nonfinite_parameter(const NetworkPlan& plan,
                                                       const Checkpoint<T>& checkpoint);
 
-/// Writes the file atomically, in format version 2; see io::write_file_atomically. Throws RunError,
-/// also for parameters that are not finite, which no checkpoint may hold.
+/// Writes the file atomically, in format version 3 if it has `/last` and 2 otherwise; see
+/// io::write_file_atomically. Throws RunError, also for parameters that are not finite, which no
+/// checkpoint may hold.
 template <class T>
 void save_checkpoint(const std::string& path, const NetworkPlan& plan,
                      const Checkpoint<T>& checkpoint, io::Replaced replaced = io::Replaced::lost);
 
 /// A checkpoint, or a file with a network alone, open for reading. Everything throws RequestError
 /// naming file and object: missing, no HDF5, truncated, of another format or version, of another
-/// network, not finite, and states that no run has. In a file of version 2 all of its content was
-/// compared with its digest when it was opened.
+/// network, not finite, and states that no run has. In a file of version 2 or 3 all of its content
+/// was compared with its digest when it was opened.
 class CheckpointFile {
  public:
   explicit CheckpointFile(const std::string& path);

@@ -18,10 +18,10 @@ std::int32_t draw(const T* logits, std::size_t count, double temperature, double
     weights[i] = std::exp((double(logits[i]) - double(logits[best])) / temperature);
     sum += weights[i];
   }
-  double rest = uniform * sum;
+  double remaining = uniform * sum;
   for (std::size_t i = 0; i < count; ++i) {
-    rest -= weights[i];
-    if (rest < 0) return static_cast<std::int32_t>(i);
+    remaining -= weights[i];
+    if (remaining < 0) return static_cast<std::int32_t>(i);
   }
   return static_cast<std::int32_t>(best);  // what rounding left over
 }

@@ -142,7 +142,7 @@ bool came_on_huge_pages(const Ladder& ladder) {
     if (point->working_set_bytes < (std::size_t{8} << 20)) break;
     return point->huge_bytes > point->working_set_bytes / 10 * 8;
   }
-  return true;  // what fits into a few pages: nobody can tell
+  return true;  // too small for a few huge pages to show in it
 }
 
 void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind>& kinds,

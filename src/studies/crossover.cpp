@@ -80,7 +80,7 @@ layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
   return target;
 }
 
-// The layer of a width; whoever asked for one that cannot be is told so.
+// Returns the layer of a width; throws RequestError for one that is not possible.
 std::unique_ptr<layers::LayerPlan> plan_of(const LayerFamily& family, std::size_t width) {
   try {
     return family.plan(width);

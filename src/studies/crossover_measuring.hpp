@@ -109,14 +109,14 @@ class CrossoverMeasuring {
                      const Make& make) {
     auto on_a = make(a);
     auto on_b = make(b);
-    const auto note = [&](Way way, const TimingInTurn& timing) {
-      measured.ratios[way] = timing.ratios;
-      measured.second[way] = timing.b.median;
-      if (way == kEager) measured.first_seconds = timing.a.median;
-      about[kWayNames[way]] = {{"first_seconds", timing.a},
-                               {"second_seconds", timing.b},
-                               {"ratio", timing.ratio},
-                               {"ratios", timing.ratios}};
+    const auto note = [&](Mode mode, const TimingInTurn& timing) {
+      measured.ratios[mode] = timing.ratios;
+      measured.second[mode] = timing.b.median;
+      if (mode == kEager) measured.first_seconds = timing.a.median;
+      about[kModeNames[mode]] = {{"first_seconds", timing.a},
+                                 {"second_seconds", timing.b},
+                                 {"ratio", timing.ratio},
+                                 {"ratios", timing.ratios}};
     };
     note(kEager, ratio_in_turn(
                      a, [&] { on_a->run(); }, b, [&] { on_b->run(); }, options_));
@@ -148,22 +148,22 @@ class CrossoverMeasuring {
     const std::vector<double> samples = measure_samples(a, options_, [&] { on_a->run(); });
     const Timing timing = summarize(samples);
     measured.first_seconds = timing.median;
-    const auto note = [&](Way way, const char* key, double second) {
+    const auto note = [&](Mode mode, const char* key, double second) {
       if (second <= 0) return;  // nothing of what the file has bounds it
       std::vector<double> ratios;
       for (const double sample : samples) ratios.push_back(sample / second);
-      measured.second[way] = second;
-      about[kWayNames[way]] = {{"first_seconds", timing},
-                               {key, second},
-                               {"ratio", median_of(ratios)},
-                               {"ratios", ratios}};
-      measured.ratios[way] = std::move(ratios);
+      measured.second[mode] = second;
+      about[kModeNames[mode]] = {{"first_seconds", timing},
+                                 {key, second},
+                                 {"ratio", median_of(ratios)},
+                                 {"ratios", ratios}};
+      measured.ratios[mode] = std::move(ratios);
     };
-    const auto both = [&](Way best, Way expected, double more) {
+    const auto both = [&](Mode best, Mode expected, double more) {
       note(best, "second_ceiling_seconds", expectation.at_best + more);
       if (!expectation.expected) return;
       note(expected, "second_expected_seconds", *expectation.expected + more);
-      about[kWayNames[best]]["second_expected_seconds"] = *expectation.expected + more;
+      about[kModeNames[best]]["second_expected_seconds"] = *expectation.expected + more;
     };
     both(kEager, kExpected, 0);
     if (moved > 0) both(kWithTransfers, kExpectedWithTransfers, moved);

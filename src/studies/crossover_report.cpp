@@ -36,16 +36,16 @@ io::Json json_of(const Crossover& crossover) {
   return json;
 }
 
-Crossover crossover_of(const SizeCurve& curve, Way way) {
+Crossover crossover_of(const SizeCurve& curve, Mode mode) {
   std::vector<SizePoint> points;
   for (const SizeMeasurement& point : curve.points) {
-    if (!point.ratios[way].empty()) points.push_back({point.size, point.ratios[way]});
+    if (!point.ratios[mode].empty()) points.push_back({point.size, point.ratios[mode]});
   }
   return model::find_crossover(points);
 }
 
-bool measured(const SizeCurve& curve, Way way) {
-  return !curve.points.empty() && !curve.points.back().ratios[way].empty();
+bool measured(const SizeCurve& curve, Mode mode) {
+  return !curve.points.empty() && !curve.points.back().ratios[mode].empty();
 }
 
 // The curve of what grows, if it has several points.
@@ -56,22 +56,22 @@ const SizeCurve* find_curve(const std::vector<const SizeCurve*>& curves, const s
   return nullptr;
 }
 
-// The crossovers of a curve by way, as JSON and as cells of the ways that the table shows.
+// The crossovers of a curve by mode, as JSON and as cells of the ways that the table shows.
 void add_crossovers(const SizeCurve* curve, const std::string& what, const std::string& pass,
-                    const std::string& grows, const std::vector<Way>& shown_ways,
+                    const std::string& grows, const std::vector<Mode>& shown_modes,
                     std::vector<io::Cell>& row, Study& study) {
-  std::array<io::Cell, kWays> cells;
-  for (int way = 0; curve && way < kWays; ++way) {
-    if (!measured(*curve, Way(way))) continue;
-    const Crossover crossover = crossover_of(*curve, Way(way));
+  std::array<io::Cell, kModes> cells;
+  for (int mode = 0; curve && mode < kModes; ++mode) {
+    if (!measured(*curve, Mode(mode))) continue;
+    const Crossover crossover = crossover_of(*curve, Mode(mode));
     study.fit["crossovers"].push_back({{"what", what},
                                        {"pass", pass},
                                        {"grows", grows},
-                                       {"way", kWayNames[way]},
+                                       {"way", kModeNames[mode]},
                                        {"size", json_of(crossover)}});
-    cells[static_cast<std::size_t>(way)] = shown_crossover(crossover);
+    cells[static_cast<std::size_t>(mode)] = shown_crossover(crossover);
   }
-  for (const Way way : shown_ways) row.push_back(cells[way]);
+  for (const Mode mode : shown_modes) row.push_back(cells[mode]);
 }
 
 io::Cell seconds_cell(double seconds) {
@@ -122,12 +122,12 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
   study.table.add_row(row);
 }
 
-// How many curves the second space wins from some size on, by one way of comparing.
-void tell_crossovers(Way way, const Comparison& comparison, const std::string& how,
+// How many curves the second space wins from some size on, by one mode of comparing.
+void tell_crossovers(Mode mode, const Comparison& comparison, const std::string& how,
                      const std::vector<SizeCurve>& curves, Study& study) {
   int total = 0, never = 0, always = 0, unclear = 0, small_lose = 0, small_win = 0, small = 0;
   for (const io::Json& fit : study.fit["crossovers"]) {
-    if (fit.at("way") != kWayNames[way]) continue;
+    if (fit.at("way") != kModeNames[mode]) continue;
     ++total;
     const io::Json& size = fit.at("size");
     never += size.at("kind") == "never";
@@ -135,8 +135,8 @@ void tell_crossovers(Way way, const Comparison& comparison, const std::string& h
     unclear += size.at("kind") != "never" && size.at("reached") == false;
   }
   for (const SizeCurve& curve : curves) {
-    if (curve.points.size() < 2 || curve.points.front().ratios[way].empty()) continue;
-    const double ratio = median_of(curve.points.front().ratios[way]);
+    if (curve.points.size() < 2 || curve.points.front().ratios[mode].empty()) continue;
+    const double ratio = median_of(curve.points.front().ratios[mode]);
     ++small;
     small_lose += ratio < 1 / model::kWin;
     small_win += ratio > model::kWin;
@@ -179,15 +179,15 @@ std::vector<io::Column> columns_of(const Comparison& comparison) {
     columns.push_back({"there expected", "second_expected_seconds", io::Align::right, 0});
   }
   for (const std::string grows : {"width", "batch"}) {
-    for (const Way way : comparison.shown) {
-      const std::string of_way = way == kEager ? "" : std::string(kWayNames[way]) + "_";
-      const std::string title = way == kWithTransfers  ? "with transfers"
-                                : way == kGraph        ? "as a graph"
-                                : way == kExpected     ? "expected from"
+    for (const Mode mode : comparison.shown) {
+      const std::string of_mode = mode == kEager ? "" : std::string(kModeNames[mode]) + "_";
+      const std::string title = mode == kWithTransfers ? "with transfers"
+                                : mode == kGraph       ? "as a graph"
+                                : mode == kExpected    ? "expected from"
                                 : comparison.from_file ? grows + ", at best from"
                                                        : grows + " from";
-      const int rank = way == kGraph ? 4 : way == kWithTransfers ? 3 : 1;
-      columns.push_back({title, grows + "_" + of_way + "from", io::Align::right, rank});
+      const int rank = mode == kGraph ? 4 : mode == kWithTransfers ? 3 : 1;
+      columns.push_back({title, grows + "_" + of_mode + "from", io::Align::right, rank});
     }
   }
   if (!comparison.from_file) {
@@ -231,9 +231,9 @@ void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& compar
   if (all == 0) return;
   study.answers.push_back(fmt::format(
       "{}the more bytes an operation touches, the greater {}'s advantage: so for {} of {} "
-      "rows, the opposite for {}, undecided for the rest",
+      "rows, the opposite for {}, undetermined for the other {}",
       comparison.from_file ? "at best (not measured): " : "", comparison.second, grows, all,
-      shrinks));
+      shrinks, all - grows - shrinks));
 }
 
 void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,

@@ -9,19 +9,19 @@
 
 namespace ridgeline::studies {
 
-/// The ways in which the two spaces are compared. Against a machine file, kEager and kWithTransfers
+/// How the two spaces are compared. Against a machine file, kEager and kWithTransfers
 /// are what its ceilings allow at best, and kExpected and kExpectedWithTransfers what is expected.
-enum Way { kEager, kWithTransfers, kGraph, kExpected, kExpectedWithTransfers, kWays };
-inline constexpr const char* kWayNames[] = {"eager", "with_transfers", "graph", "expected",
-                                            "expected_with_transfers"};
+enum Mode { kEager, kWithTransfers, kGraph, kExpected, kExpectedWithTransfers, kModes };
+inline constexpr const char* kModeNames[] = {"eager", "with_transfers", "graph", "expected",
+                                             "expected_with_transfers"};
 
 /// What was measured of one size.
 struct SizeMeasurement {
   double size = 0, bytes = 0;
-  double first_seconds = 0;            ///< median, on the first space
-  std::array<double, kWays> second{};  ///< seconds on the second space; 0: not known
-  /// Ratios first / second, turn by turn; empty where a way was not compared.
-  std::array<std::vector<double>, kWays> ratios;
+  double first_seconds = 0;             ///< median, on the first space
+  std::array<double, kModes> second{};  ///< seconds on the second space; 0: not known
+  /// Ratios first / second, turn by turn; empty if a mode was not compared.
+  std::array<std::vector<double>, kModes> ratios;
 };
 
 /// One curve: what grows, and its points.
@@ -30,12 +30,12 @@ struct SizeCurve {
   std::vector<SizeMeasurement> points;
 };
 
-/// Which two spaces are compared, and by which ways the table shows crossovers.
+/// Which two spaces are compared, and in which modes the table shows crossovers.
 struct Comparison {
   std::string first, second;
   bool from_file = false;  ///< the second is a machine file: nothing is measured there
   bool device = false;     ///< the second is a device, with transfers and graphs
-  std::vector<Way> shown;
+  std::vector<Mode> shown;
 };
 
 /// Returns the comparison that the bounds ask for.
@@ -50,8 +50,8 @@ void add_rows(const std::vector<SizeCurve>& curves, const Comparison& comparison
 /// Adds the sentences.
 void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& comparison, Study& study);
 
-/// Adds what of a study against a machine file was measured, and where the rest comes from, to its
-/// notes and settings.
+/// Adds to a study's notes and settings what was measured, and, against a machine file, what was
+/// computed from that file.
 void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
                            Study& study);
 

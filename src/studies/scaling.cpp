@@ -300,7 +300,7 @@ Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
               {},
               true};
   const int all = Runtime::host_threads().count;
-  if (bounds.threads.empty()) bounds.threads = thread_counts(all);
+  if (bounds.threads.empty()) bounds.threads = machine::thread_ladder(all);
   require_threads(bounds.threads);
   std::sort(bounds.threads.begin(), bounds.threads.end());
   bounds.threads.erase(std::unique(bounds.threads.begin(), bounds.threads.end()),

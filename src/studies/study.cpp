@@ -102,7 +102,7 @@ void add_wide(const io::Json& json, const std::string& name, std::vector<WideTim
     timing.median = json.at("median");
     timing.low = interval->at(0);
     timing.high = interval->at(1);
-    // A time that several ways of a point share is one.
+    // A time that several modes of a point share is one.
     const bool known =
         !wide.empty() && wide.back().what == name && wide.back().spread == timing.spread();
     if (timing.is_wide() && !known) wide.push_back({name, timing.spread()});
@@ -169,7 +169,7 @@ std::vector<int> host_thread_counts(std::vector<int> asked, SpaceKind host) {
     if (several) throw RequestError("--thread-counts: serial has one thread");
     return {1};
   }
-  if (asked.empty()) return thread_counts(Runtime::host_threads().count);
+  if (asked.empty()) return machine::thread_ladder(Runtime::host_threads().count);
   std::sort(asked.begin(), asked.end());
   asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
   return asked;
@@ -186,13 +186,6 @@ bool reaches_memory(SpaceKind space, double largest, std::vector<std::string>& n
       "of memory",
       name_of(space), machine::readable_bytes(largest), machine::readable_bytes(caches)));
   return false;
-}
-
-std::vector<int> thread_counts(int threads) {
-  std::vector<int> counts;
-  for (int count = 1; count < threads; count *= 2) counts.push_back(count);
-  counts.push_back(threads);
-  return counts;
 }
 
 void note_binding(std::vector<std::string>& notes) {

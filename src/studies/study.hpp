@@ -79,9 +79,9 @@ void require_memory(SpaceKind space, double bytes);
 /// has several threads, serial otherwise.
 SpaceKind host_among(const std::vector<SpaceKind>& spaces);
 
-/// The numbers of host threads that a study takes: those asked for, in order and once each, or else
-/// powers of two up to all that the host's space has. Throws RequestError where one is not
-/// possible.
+/// Returns the numbers of host threads that a study takes: those requested, in order and once each,
+/// or else machine::thread_ladder up to all that the host's space has. Throws RequestError if one
+/// is not possible.
 std::vector<int> host_thread_counts(std::vector<int> asked, SpaceKind host);
 
 /// "host" for a host's space, whose threads are what differs, and a device's own name.
@@ -91,10 +91,7 @@ std::string name_of(SpaceKind space);
 /// threads hold. A note says so where they do not.
 bool reaches_memory(SpaceKind space, double largest, std::vector<std::string>& notes);
 
-/// Powers of two up to `threads`, and `threads` itself.
-std::vector<int> thread_counts(int threads);
-
-/// A note if the threads are not bound to processors; nothing otherwise.
+/// Adds a note if the threads are not bound to processors.
 void note_binding(std::vector<std::string>& notes);
 
 }  // namespace ridgeline::studies

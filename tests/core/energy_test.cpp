@@ -143,7 +143,29 @@ TEST_F(Energy, OfAGpuIsAddedToThePackages) {
   EXPECT_NEAR(*meter.joules(), 0.25 + 3.0, 1e-12);
 }
 
-TEST_F(Energy, OfAGpuThatCannotBeReadIsLeftOutAndSaysWhy) {
+TEST_F(Energy, OfAGpuAloneCountsWhereThereAreNoPackages) {
+  std::filesystem::remove_all(folder.path() + "/sys");
+  EnergyPlaces gpu = places();
+  gpu.device = "0000:1B:00.0";
+  gpu.library = testing::kNvml;
+  EnergyMeter meter(gpu);
+  meter.start();
+  EXPECT_NEAR(*meter.joules(), 1.5, 1e-12);
+}
+
+TEST_F(Energy, OfAGpuDoesNotStandForPackagesThatCannotBeRead) {
+  std::filesystem::remove(folder.path() + file("intel-rapl:0", "energy_uj"));
+  EnergyPlaces with_gpu = places();
+  with_gpu.device = "0000:1B:00.0";
+  with_gpu.library = testing::kNvml;
+  EnergyMeter meter(with_gpu);
+  EXPECT_FALSE(meter.available());
+  EXPECT_TRUE(contains(meter.description(), "GPU 0000:1B:00.0; not readable: No such file"));
+  meter.start();
+  EXPECT_FALSE(meter.joules());
+}
+
+TEST_F(Energy, OfAGpuThatCannotBeReadIsMissedAndSaysWhy) {
   EnergyPlaces with_gpu = places();
   with_gpu.library = testing::kNvml;
   for (const char* address : {"0000:2B:00.0", "0000:3B:00.0"}) {
@@ -151,6 +173,9 @@ TEST_F(Energy, OfAGpuThatCannotBeReadIsLeftOutAndSaysWhy) {
     EXPECT_EQ(EnergyMeter(with_gpu).description(),
               std::string("package-0, package-1; GPU not readable: ") + address +
                   " has no energy counter");
+    EnergyMeter packages_alone(with_gpu);
+    packages_alone.start();
+    EXPECT_FALSE(packages_alone.joules());
   }
   with_gpu.library = "libridgeline-no-such-library.so";
   EXPECT_TRUE(contains(EnergyMeter(with_gpu).description(),

@@ -68,6 +68,12 @@ TEST(ThreadEnvironment, UsableValuesAreTaken) {
   }
 }
 
+TEST(HostThreads, PlacedProcessorsAreSortedAndEachThereOnce) {
+  HostThreads threads;
+  threads.placed = {"4-5", "0-1", "4-5", "1"};
+  EXPECT_EQ(threads.placed_processors(), (std::vector<int>{0, 1, 4, 5}));
+}
+
 TEST(RequestedThreads, ComeFromTheCommandLineThenOpenMpThenKokkos) {
   const int processors = static_cast<int>(ProcessorMask::of_this_thread().processors().size());
   EXPECT_EQ(requested_threads(0), processors);

@@ -34,8 +34,8 @@ class SyntheticMachine : public ::testing::Test {
     for (const Processor& processor : topology_->processors()) numbers.push_back(processor.number);
     return numbers;
   }
-  List chosen(Kind kind, int count, const List& allowed) const {
-    return choose_processors(*topology_, allowed, kind, count);
+  List chosen(Kind kind, int count, const List& allowed, const List& held = {}) const {
+    return choose_processors(*topology_, allowed, kind, count, held);
   }
 
   std::unique_ptr<Topology> topology_;
@@ -64,6 +64,18 @@ TEST_F(SyntheticMachine, SpreadTakesPackagesThenCachesThenCoresThenSiblings) {
   EXPECT_EQ(chosen(Kind::spread, 2, {0, 8, 1}), (List{0, 1}));
 }
 
+TEST_F(SyntheticMachine, SpreadKeepsAwayFromProcessorsThatAreHeld) {
+  const List without_0 = {8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
+  EXPECT_EQ(chosen(Kind::spread, 1, without_0, {0}), (List{4}));
+  EXPECT_EQ(chosen(Kind::spread, 3, without_0, {0}), (List{2, 4, 6}));
+  // In one package: the other cache, then the other core of the same cache, then the sibling.
+  EXPECT_EQ(chosen(Kind::spread, 1, {8, 1, 2}, {0}), (List{2}));
+  EXPECT_EQ(chosen(Kind::spread, 1, {8, 1}, {0}), (List{1}));
+  // A held processor is the last to be shared.
+  EXPECT_EQ(chosen(Kind::spread, 1, {0, 8}, {0}), (List{8}));
+  EXPECT_EQ(chosen(Kind::spread, 2, {0, 8}, {0}), (List{0, 8}));
+}
+
 TEST_F(SyntheticMachine, CompactTakesSiblingsFirst) {
   EXPECT_EQ(chosen(Kind::compact, 3, all()), (List{0, 8, 1}));
   EXPECT_EQ(chosen(Kind::compact, 2, {2, 10, 5}), (List{2, 10}));
@@ -73,6 +85,25 @@ TEST_F(SyntheticMachine, AProcessorThatItLacksIsACoreOfItsOwn) {
   EXPECT_EQ(chosen(Kind::spread, 2, {40, 41}), (List{40, 41}));
   EXPECT_EQ(topology_->cores_of({40, 41}), 2);
   EXPECT_EQ(topology_->siblings_of(40), (List{40}));
+}
+
+TEST(Topology, ProcessorsWithoutCoresAreCoresOfTheirOwn) {
+  setenv("HWLOC_SYNTHETIC", "pu:4", 1);
+  const Topology topology = Topology::read();
+  unsetenv("HWLOC_SYNTHETIC");
+  ASSERT_EQ(topology.processors().size(), 4u);
+  EXPECT_EQ(topology.cores_of({0, 1, 2, 3}), 4);
+  EXPECT_EQ(topology.siblings_of(2), (List{2}));
+}
+
+TEST(Topology, ErrorsOfHwlocAreHidden) {
+  unsetenv("HWLOC_HIDE_ERRORS");
+  Topology::read();
+  EXPECT_STREQ(std::getenv("HWLOC_HIDE_ERRORS"), "2");
+  setenv("HWLOC_HIDE_ERRORS", "0", 1);
+  Topology::read();
+  EXPECT_STREQ(std::getenv("HWLOC_HIDE_ERRORS"), "0");
+  unsetenv("HWLOC_HIDE_ERRORS");
 }
 
 /// A /proc with one process of one thread, beside the entry of this process.

@@ -228,12 +228,12 @@ TEST(Text, ThatIsTooShortIsRefused) {
 TEST(Text, ThatLeavesNoTestSampleIsRefused) {
   const ScratchFolder folder;
   const std::string path = folder.write("a", std::string(100, 'x'));
-  const std::string rest =
+  const std::string reason =
       "data.validation leaves no file enough for one test sample; a sample of data.length = 10 "
       "takes 11 characters; more of it, a smaller length, or validation = 0 would do";
-  EXPECT_EQ(error_of([&] { load({path}, "length = 10"); }), "deck.toml:4: " + rest);
+  EXPECT_EQ(error_of([&] { load({path}, "length = 10"); }), "deck.toml:4: " + reason);
   EXPECT_EQ(error_of([&] { load({path}, "length = 10\nvalidation = 0.1"); }),
-            "deck.toml:5: " + rest);
+            "deck.toml:5: " + reason);
   EXPECT_EQ(load({path}, "length = 10\nvalidation = 0.11").test.samples, 1u);
   // One file that is long enough will do.
   const std::string long_one = folder.write("b", std::string(200, 'x'));

@@ -52,7 +52,8 @@ run("${CMAKE_COMMAND}" --build "${work}/build")
 run("${work}/build/stranger")
 
 set(share "${prefix}/share/ridgeline")
-foreach(file IN ITEMS README.md docs/architecture.md inputs/fashion_mlp.toml jobs/train_openmp.slurm)
+foreach(file IN ITEMS README.md docs/architecture.md inputs/fashion_mlp.toml inputs/machines/README.md
+    inputs/machines/h100-sxm.json jobs/train_openmp.slurm)
   if(NOT EXISTS "${share}/${file}")
     message(SEND_ERROR "${share}/${file} is not installed")
   endif()

@@ -64,9 +64,10 @@ class Jobs(unittest.TestCase):
         share = self.folder / "prefix/share/ridgeline"
         shutil.move(self.folder / "jobs", share / "jobs")
         shutil.move(self.folder / "inputs", share / "inputs")
+        self.ridgeline_text = self.ridgeline.read_text()
         shutil.rmtree(self.folder / "build")
         (self.folder / "prefix/bin").mkdir()
-        self.program("prefix/bin/ridgeline", STAND_IN)
+        self.program("prefix/bin/ridgeline", self.ridgeline_text)
         self.jobs = "prefix/share/ridgeline/jobs"
 
     def deck(self, name, data=SYNTHETIC, epochs=2):
@@ -351,10 +352,38 @@ exit "${""", 1))
             'if [[ $1 == train', 'if [[ $1 == roofline ]]; then echo "ridgeline: no" >&2; exit 1; fi\nif [[ $1 == train'))
         result = self.run_job("gather.sh")
         self.assertEqual((result.returncode, result.stderr), (1, "ridgeline: no\n"))
+        # And leaves no folder that the next try would refuse.
+        self.assertFalse((self.folder / "docs/results/machines/x86-made/2026-01-02").exists())
+
+    def test_turns_before_a_failed_run_are_kept(self):
+        self.ridgeline.write_text(self.ridgeline.read_text().replace(
+            'if [[ $1 == train', 'if [[ $* == *"--phase infer"* ]]; then exit 1; fi\nif [[ $1 == train'))
+        self.assertEqual(self.run_job("gather.sh").returncode, 1)
+        folder = self.folder / "docs/results/machines/x86-made/2026-01-02"
+        self.assertTrue((folder / "machine.json.gz").exists())
+        self.assertTrue((folder / "turn-1/made-train.json.gz").exists())
+
+    def test_a_machine_file_that_should_not_be_kept_is_told(self):
+        self.assertEqual(self.run_job("gather.sh", "--turns", "1").stderr, "")
+        self.ridgeline.write_text(self.ridgeline.read_text().replace(
+            '"best"', '"quiet": false,\\n  "ridgeline_version": "0.1.0 (0123abc-dirty)",\\n  "best"'))
+        result = self.run_job("gather.sh", "--turns", "1", "--results", "again")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("warning: the machine was not idle", result.stderr)
+        self.assertIn("(-dirty)", result.stderr)
+
+    def test_an_installation_measures_with_its_own_program(self):
+        self.install()
+        result = self.run_job("gather.sh", "--turns", "1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue((self.folder / "ridgeline-machines/x86-made/2026-01-02/turn-1/made-train.json.gz").exists())
+        self.assertIn("prefix/share/ridgeline/inputs/made.toml", self.calls()[-1])
 
     def test_wrong_options_are_refused(self):
-        for arguments in (["--turns", "0"], ["--turns"], ["--space", "tpu"], ["--wide"]):
+        for arguments in (["--turns", "0"], ["--turns"], ["--space", "tpu"], ["--wide"], ["--batches", ""],
+                          ["--batches", "1,0"], ["--batches", "1,"], ["--batches", "1,8x"]):
             self.assertEqual(self.run_job("gather.sh", *arguments).returncode, 2, arguments)
+        self.assertEqual(self.calls(), [])  # nothing was measured
 
 
 if __name__ == "__main__":

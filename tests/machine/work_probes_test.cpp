@@ -57,6 +57,8 @@ TEST(ThreadLadder, HasOneAllAndThePowersOfTwoBetween) {
   EXPECT_EQ(thread_ladder(1), (std::vector<int>{1}));
   EXPECT_EQ(thread_ladder(2), (std::vector<int>{1, 2}));
   EXPECT_EQ(thread_ladder(4), (std::vector<int>{1, 2, 4}));
+  EXPECT_EQ(thread_ladder(6), (std::vector<int>{1, 2, 4, 6}));
+  EXPECT_EQ(thread_ladder(8), (std::vector<int>{1, 2, 4, 8}));
   EXPECT_EQ(thread_ladder(12), (std::vector<int>{1, 2, 4, 8, 12}));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/processors.hpp"
+#include "core/topology.hpp"
 #include "miniapp/ridgeline.hpp"
 
 // What surrounds a run: streams, signals, limits, variables, processors.
@@ -318,6 +319,14 @@ TEST_F(Environment, AFigureThatWasMeasuredWhileDisturbedSaysSo) {
   EXPECT_EQ(disturbed.at("alarm"), true);
   EXPECT_FALSE(disturbed.at("reasons").empty());
   EXPECT_GT(disturbed.at("disturbed_seconds"), 0);
+  // A run that has finished already measures nothing.
+  const CommandResult again = train("out",
+                                    {"--set", "train.epochs=400", "--set",
+                                     "checkpoint.every_epochs=400", "--resume", checkpoint("out")},
+                                    options);
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_TRUE(contains(again.err, "has finished already")) << again.err;
+  EXPECT_FALSE(contains(again.err, "measured while disturbed")) << again.err;
 }
 
 TEST_F(Environment, CeilingsOfProcessorsThatWereFurtherApartAreAWarning) {
@@ -350,6 +359,34 @@ TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {
   EXPECT_TRUE(record("out").at("machine").at("threads_bound")) << result.err;
   EXPECT_EQ(record("out").at("machine").at("processors_usable"),
             build().at("machine").at("processors_usable"));
+}
+
+TEST_F(Environment, ARefusedPinningIsRecordedAsNone) {
+#if defined(RIDGELINE_SANITIZED)
+  GTEST_SKIP() << "a sanitizer's library has to be the first that is loaded";
+#endif
+  CommandOptions refused;
+  refused.environment = {{"LD_PRELOAD", kPreload}, {"REFUSE_PINNING", "1"}};
+  const std::vector<int> usable = ProcessorMask::of_this_thread().processors();
+  for (const std::string& bind : {std::string("spread"), std::to_string(usable.front())}) {
+    fs::remove_all(folder / "out");
+    const CommandResult result = train("out", {"--threads", "1", "--bind", bind}, refused);
+    EXPECT_EQ(result.status, 0) << result.err;
+    const io::Json machine = record("out").at("machine");
+    EXPECT_FALSE(machine.at("threads_bound"));
+    EXPECT_EQ(machine.at("bind"), "none");
+    EXPECT_EQ(machine.at("thread_binding"), "unbound: pinning was refused");
+    EXPECT_EQ(machine.at("thread_processors"), io::Json({processor_list(usable)}));
+    EXPECT_EQ(machine.at("processors_usable"), usable.size());
+  }
+}
+
+TEST_F(Environment, OneThreadIsBoundInEveryBuild) {
+  const std::string last = std::to_string(ProcessorMask::of_this_thread().processors().back());
+  const CommandResult result = train("out", {"--threads", "1", "--bind", last});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(record("out").at("machine").at("threads_bound"));
+  EXPECT_EQ(record("out").at("machine").at("thread_processors"), io::Json({last}));
 }
 
 TEST_F(Environment, WithoutInformationOnCachesItMeasuresAllTheSame) {

@@ -83,7 +83,7 @@ TEST_F(Output, FitsEightyColumnsInAFileAndSaysWhatItLeavesOut) {
   const CommandResult result = dry_run();
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_LE(widest_line(result.out), 80u) << result.out;
-  EXPECT_TRUE(contains(result.out, "not shown: kind, bytes a step; " + kHint));
+  EXPECT_TRUE(contains(result.out, "not shown: kind, bytes per step; " + kHint));
   EXPECT_TRUE(contains(result.out, "a_name_of_thirty_two_characters_"));
 }
 
@@ -92,7 +92,7 @@ TEST_F(Output, IsCompleteWhenItIsAskedToBeWide) {
   EXPECT_GT(widest_line(out), 100u);
   EXPECT_FALSE(contains(out, "not shown"));
   EXPECT_TRUE(contains(out, "kind"));
-  EXPECT_TRUE(contains(out, "bytes a step"));
+  EXPECT_TRUE(contains(out, "bytes per step"));
 }
 
 TEST_F(Output, HasTheColumnsOfTheEnvironmentButNeverLessThanEighty) {

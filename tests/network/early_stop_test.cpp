@@ -124,9 +124,9 @@ TEST_F(TrainingWithEarlyStop, StoppedAnywhereAndResumedKeepsTheSameBestEpoch) {
     Watch watch;
     watch.stop_at = stop;
     experiment.run<Space, float>({folder / "a.h5", {}, {}}, watch);
-    const TrainingResult rest =
+    const TrainingResult resumed =
         experiment.run<Space, float>({folder / "a.h5", opened(folder / "a.h5"), {}});
-    EXPECT_EQ(rest.outcome, whole.outcome);
+    EXPECT_EQ(resumed.outcome, whole.outcome);
     expect_same_run<float>(folder / "a.h5", folder / "whole.h5", *experiment.plan,
                            "stopped after step " + std::to_string(stop));
   }
@@ -152,14 +152,14 @@ TEST_F(TrainingWithEarlyStop, AFileWithoutItsBestEpochGoesOnFromWhatItHolds) {
     checkpoint.best = nullptr;
     checkpoint.state.best_epoch.reset();
     save_checkpoint(folder / "a.h5", *experiment.plan, checkpoint);
-    const TrainingResult rest =
+    const TrainingResult resumed =
         experiment.run<Space, float>({folder / "a.h5", opened(folder / "a.h5"), {}});
     if (epoch == best) {
-      EXPECT_EQ(rest.state.best_epoch, best);
+      EXPECT_EQ(resumed.state.best_epoch, best);
       expect_same_run<float>(folder / "a.h5", folder / "whole.h5", *experiment.plan,
                              "best is last");
     } else {
-      EXPECT_EQ(rest.state.best_epoch, std::nullopt);
+      EXPECT_EQ(resumed.state.best_epoch, std::nullopt);
       EXPECT_EQ(load_parameters<float>(folder / "a.h5", *experiment.plan),
                 load_checkpoint<float>(folder / "whole.h5", *experiment.plan).parameters);
     }

@@ -136,10 +136,27 @@ class Digest(Scratch):
             self.refused("to-pytorch", self.file, self.target, says=f"{self.file}: /@digest: is not the digest")
         self.changed(lambda opened: opened.attrs.pop("digest"))
         self.refused("to-pytorch", self.file, self.target, says=f"{self.file}: /@digest: is missing")
-        self.changed(lambda opened: opened.attrs.modify("version", 3))
-        self.refused("to-pytorch", self.file, self.target, says=f"{self.file}: /@version: is 3")
+        self.changed(lambda opened: opened.attrs.modify("version", 3))  # the digest covers it, too
+        self.refused("to-pytorch", self.file, self.target, says=f"{self.file}: /@digest: is missing")
+        self.changed(lambda opened: opened.attrs.modify("version", 4))
+        self.refused("to-pytorch", self.file, self.target, says=f"{self.file}: /@version: is 4")
         self.changed(lambda opened: opened.attrs.modify("version", 1))  # it has none and needs none
         self.converted("to-pytorch", self.file, self.target)
+
+    def test_version_3_has_the_last_steps_parameters_besides_the_best_epochs(self):
+        def with_last(opened):
+            opened.attrs["version"] = 3
+            opened.create_dataset("last/fc1/weight", data=0 * ONES, chunks=True, fletcher32=True)
+            del opened.attrs["digest"]
+            opened.attrs["digest"] = numpy.bytes_(state_dict.checkpoint_digest(opened) or "none")
+
+        self.changed(with_last)
+        self.converted("to-pytorch", self.file, self.target)
+        numpy.testing.assert_array_equal(numpy.load(self.target)["fc1.weight"], ONES / 3)
+
+    def test_a_newer_version_is_refused_whatever_its_digest(self):
+        write_version_2(self.file, version=4)
+        self.refused("to-pytorch", self.file, self.target, says=f"{self.file}: /@version: is 4")
 
     def test_texts_of_variable_length_have_no_place_in_version_2(self):
         write_version_2(self.file, note="text")

@@ -83,13 +83,6 @@ TEST(WideTimes, AreMarkedInTheTableAndListedInOneNote) {
   EXPECT_NE(study.notes[0].find("; and 15 more"), std::string::npos);
 }
 
-TEST(ThreadCounts, AreDoublingsAndAll) {
-  EXPECT_EQ(thread_counts(1), (std::vector<int>{1}));
-  EXPECT_EQ(thread_counts(2), (std::vector<int>{1, 2}));
-  EXPECT_EQ(thread_counts(6), (std::vector<int>{1, 2, 4, 6}));
-  EXPECT_EQ(thread_counts(8), (std::vector<int>{1, 2, 4, 8}));
-}
-
 TEST_F(Bounds, ThatCannotBeAreRefused) {
   EXPECT_THROW(require_order("--from and --to", 8, 4), RequestError);
   EXPECT_THROW(require_order("--from and --to", 0, 4), RequestError);

@@ -61,15 +61,15 @@ bool read_some(int descriptor, std::string& into) {
 namespace {
 
 std::string without_disturbance(const std::string& err) {
-  std::string rest;
+  std::string kept;
   std::size_t at = 0;
   while (at < err.size()) {
     const std::size_t end = std::min(err.find('\n', at), err.size() - 1) + 1;
     const std::string line = err.substr(at, end - at);
-    if (line.rfind("warning: measured while disturbed: ", 0) != 0) rest += line;
+    if (line.rfind("warning: measured while disturbed: ", 0) != 0) kept += line;
     at = end;
   }
-  return rest;
+  return kept;
 }
 
 }  // namespace

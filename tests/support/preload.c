@@ -3,6 +3,7 @@
 //
 //   NAP_FSYNC=S, NAP_WRITE=S     sleeps so many seconds in fsync, and in a write of over 1 MB
 //   MANY_PROCESSORS=N            sched_getaffinity as a kernel that knows N processors
+//   REFUSE_PINNING=1             sched_setaffinity is not permitted
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,6 +40,16 @@ int sched_getaffinity(pid_t process, size_t size, cpu_set_t* mask) {
   const char* processors = getenv("MANY_PROCESSORS");
   if (processors != NULL && 8 * size < (size_t)atoi(processors)) {
     errno = EINVAL;
+    return -1;
+  }
+  return real(process, size, mask);
+}
+
+int sched_setaffinity(pid_t process, size_t size, const cpu_set_t* mask) {
+  int (*real)(pid_t, size_t, const cpu_set_t*) =
+      (int (*)(pid_t, size_t, const cpu_set_t*))dlsym(RTLD_NEXT, "sched_setaffinity");
+  if (getenv("REFUSE_PINNING") != NULL) {
+    errno = EPERM;
     return -1;
   }
   return real(process, size, mask);

@@ -181,6 +181,7 @@ std::string read_checkpoint(const std::string& name) {
   values.add(checkpoint.deck);
   for (const std::string& character : characters) values.add(character);
   values.add(checkpoint.parameters);
+  if (checkpoint.best) values.add(*checkpoint.best);
   for (const std::vector<float>& state : checkpoint.optimizer_state) values.add(state);
   const network::TrainingState& state = checkpoint.state;
   values.add(std::vector<std::int64_t>{static_cast<std::int64_t>(checkpoint.seed), state.epoch,
