@@ -201,7 +201,13 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
     counts.insert(point.threads);
     points.push_back(std::move(point));
   }
-  if (counts.empty()) return;
+  if (counts.empty()) {
+    const auto concurrency = space.find("concurrency");
+    const bool known = concurrency != space.end() && !concurrency->is_null();
+    all_.threads = known ? count_of({*concurrency, path + ".concurrency"}) : 1;
+    return;
+  }
+  has_bandwidth_ = true;
   const int most = *counts.rbegin();
   all_.threads = threads > 0 && !from_sheet ? std::min(threads, most) : most;
   all_.curves = curves_of<Curve>(points, all_.threads);
@@ -322,7 +328,7 @@ void Ceilings::read_chains(const Json& space, const std::string& path) {
 std::vector<std::string> Ceilings::absent() const {
   std::vector<std::string> names;
   if (all_.peak_flops == 0) names.push_back("peak_gflops." + precision_);
-  if (!has_bandwidth()) names.push_back("bandwidth");
+  if (!has_bandwidth_) names.push_back("bandwidth");
   if (least_known_set_ > 0) names.push_back("cache bandwidth");
   if (!has_dispatch_) names.push_back("dispatch");
   return names;
@@ -453,7 +459,7 @@ Placement Ceilings::place(const Work& work) const {
   Placement placement;
   placement.threads = set.threads;
   if (set.peak_flops > 0) placement.compute_seconds = work.flops / set.peak_flops;
-  const double bandwidth = has_bandwidth() ? bandwidth_of(work, set) : 0;
+  const double bandwidth = has_bandwidth_ ? bandwidth_of(work, set) : 0;
   if (bandwidth > 0) placement.bandwidth_seconds = work.bytes / bandwidth;
   placement.latency_seconds = work.parallel_dispatches * set.dispatch_seconds +
                               work.single_dispatches * set.single_dispatch_seconds +

@@ -153,12 +153,12 @@ class Ceilings {
   void read_transfers(const io::Json& space, const std::string& path);
   void note_threads(const std::string& name, int threads);
 
-  bool has_bandwidth() const { return all_.threads > 0; }
   // Bytes per second of work in the set, and of work whose data other threads wrote (0: unknown).
   double bandwidth_of(const Work& work, const Set& set) const;
   double handed_on_bandwidth(const Work& work, int threads) const;
 
   std::string precision_;
+  bool has_bandwidth_ = false;
   bool has_dispatch_ = true;    // false: absent; the costs are then 0
   double link_ = 0;             // bytes per second each way, from a data sheet; 0: absent
   double least_known_set_ = 0;  // bytes: the bandwidth of smaller sets is absent

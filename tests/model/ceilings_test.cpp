@@ -425,6 +425,7 @@ TEST(Ceilings, OfADataSheetMayLackQuantitiesAndThenNothingIsTheBound) {
   EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 1e-3);
   space["bandwidth"] = Json::array();
   EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 0);
+  EXPECT_EQ(ceilings(file).threads(), 2);
   EXPECT_EQ(to_string(Bound::unknown), "unknown");
   // A measured file still has to have everything.
   file["measured"] = true;

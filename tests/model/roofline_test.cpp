@@ -30,6 +30,7 @@ StepTiming step_of(const std::vector<double>& seconds) {
     part.seconds.median = each;
     step.counts.bytes += part.counts.bytes;
     step.total.median += each;
+    step.launches += part.launches;
     step.parts.push_back(part);
   }
   return step;
