@@ -1,6 +1,7 @@
 #include "machine.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -78,9 +79,9 @@ struct Variant {
   machine::Stores stores;
 
   bool is_first() const { return !huge && stores == machine::Stores::ordinary; }
+  std::string pages() const { return huge ? "huge" : machine::small_page_label(); }
   std::string shown() const {
-    return (huge ? "huge" : machine::small_page_label()) +
-           (stores == machine::Stores::nontemporal ? ", past caches" : "");
+    return pages() + (stores == machine::Stores::nontemporal ? ", past caches" : "");
   }
   std::vector<BandwidthPoint> of(const std::vector<BandwidthPoint>& points) const {
     std::vector<BandwidthPoint> list;
@@ -201,30 +202,46 @@ void print_peaks(const MachineMeasurement& measurement) {
   print(table, io::TableFormat::table);
 }
 
-// A figure a row, for programs.
+// One figure per row, for programs.
 void print_figures(const MachineMeasurement& measurement, io::TableFormat format) {
   io::Table table({{"space", "space"},
                    {"quantity", "quantity"},
                    {"where", "where"},
                    {"threads", "threads"},
+                   {"pages", "pages"},
+                   {"stores", "stores"},
                    {"value", "value"},
                    {"unit", "unit"}});
   const auto add = [&](const SpaceMeasurement& space, const std::string& quantity,
-                       const std::string& where, int threads, double value, const char* unit) {
+                       const std::string& where, int threads, double value, const char* unit,
+                       const std::string& pages = {}, const std::string& stores = {}) {
+    const auto text = [](const std::string& cell) { return cell.empty() ? io::Cell() : cell; };
     if (value > 0) {
-      table.add_row({to_string(space.space), quantity, where, threads, {value, "{}"}, unit});
+      table.add_row({to_string(space.space),
+                     quantity,
+                     where,
+                     threads,
+                     text(pages),
+                     text(stores),
+                     {value, "{}"},
+                     unit});
     }
   };
   for (const SpaceMeasurement& space : measurement.spaces) {
     for (const Level& level : space.levels) {
+      add(space, "capacity", level.name, 1, static_cast<double>(level.capacity_bytes), "B");
       for (const std::string& pages : {machine::small_page_label(), std::string("huge")}) {
-        add(space, "latency, pages " + pages, level.name, 1,
-            latency_plateau(space.latency, pages, level).seconds, "s");
+        add(space, "latency", level.name, 1, latency_plateau(space.latency, pages, level).seconds,
+            "s", pages);
       }
       for (const int threads : thread_counts(space)) {
-        for (const StreamKernel kernel : kStreamKernels) {
-          add(space, "bandwidth, " + machine::to_string(kernel), level.name, threads,
-              level_bandwidth(with_threads(space, threads), kernel, level), "GB/s");
+        for (const Variant& variant : kVariants) {
+          const std::vector<BandwidthPoint> points = variant.of(with_threads(space, threads));
+          for (const StreamKernel kernel : kStreamKernels) {
+            add(space, "bandwidth, " + machine::to_string(kernel), level.name, threads,
+                level_bandwidth(points, kernel, level), "GB/s", variant.pages(),
+                machine::to_string(variant.stores));
+          }
         }
       }
     }
@@ -247,12 +264,32 @@ void print_figures(const MachineMeasurement& measurement, io::TableFormat format
   print(table, format);
 }
 
+// What neither the tables nor --format csv and json show.
+void print_left_out(const MachineMeasurement& measurement) {
+  const auto any = [&](const auto& has) {
+    return std::any_of(measurement.spaces.begin(), measurement.spaces.end(), has);
+  };
+  std::vector<std::string> names;
+  if (any([](const SpaceMeasurement& space) { return !space.chain.empty(); })) {
+    names.push_back("bandwidth of chains");
+  }
+  if (any([](const SpaceMeasurement& space) { return !space.numa.empty(); })) {
+    names.push_back("bandwidth between NUMA domains");
+  }
+  if (any([](const SpaceMeasurement& space) { return !space.work.kernels.empty(); })) {
+    names.push_back("times of kernels");
+  }
+  if (names.empty()) return;
+  print_wrapped(fmt::format("\nin the file of --output alone: {}\n", fmt::join(names, ", ")));
+}
+
 void print_summary(const MachineMeasurement& measurement, io::TableFormat format) {
   if (format == io::TableFormat::table) {
     print_levels(measurement);
     print("\n");
     print_costs(measurement);
     print_peaks(measurement);
+    print_left_out(measurement);
   } else {
     print_figures(measurement, format);
   }

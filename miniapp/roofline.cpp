@@ -96,7 +96,6 @@ void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFo
     const network::StepPart& part = batches.front().roofline.records[i].part;
     std::vector<io::Cell> row = {part.layer, layers::to_string(part.phase)};
     for (const model::BatchRoofline& at : batches) {
-      if (i >= at.roofline.records.size()) continue;  // stopped
       add(at.roofline.records[i].seconds, at.roofline.records[i].placement, row);
     }
     table.add_row(row);
@@ -126,11 +125,17 @@ std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& b
 // What the roofs are: for the head of the table and of the file.
 io::Json roofs_of(const model::Ceilings& ceilings, const std::string& file) {
   const double memory = ceilings.bandwidth(1e15);
+  const auto known = [](double value) { return value > 0 ? io::Json(value) : io::Json(); };
   return {{"machine_file", file},
           {"threads", ceilings.threads()},
-          {"peak_gflops", 1e-9 * ceilings.peak_flops()},
-          {"memory_gbytes_per_second", 1e-9 * memory},
-          {"ridge_flops_per_byte", memory > 0 ? ceilings.peak_flops() / memory : 0}};
+          {"peak_gflops", known(1e-9 * ceilings.peak_flops())},
+          {"memory_gbytes_per_second", known(1e-9 * memory)},
+          {"ridge_flops_per_byte", known(memory > 0 ? ceilings.peak_flops() / memory : 0)}};
+}
+
+// A rate that a data sheet may lack.
+std::string shown_roof(const io::Json& value, int digits, const char* unit) {
+  return value.is_null() ? "unknown" : fmt::format("{:.{}f} {}", value.get<double>(), digits, unit);
 }
 
 void print_head(const std::string& what, const io::Json& roofs, SpaceKind space) {
@@ -140,13 +145,14 @@ void print_head(const std::string& what, const io::Json& roofs, SpaceKind space)
     placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
   }
   print_wrapped(fmt::format("{} on {}{}\n", what, to_string(space), placed));
-  print_wrapped(fmt::format(
-      "Ceilings of {}{}: {:.0f} GFLOP/s, {:.1f} GB/s from memory; ridge {:.1f} FLOP/B\n\n",
-      roofs["machine_file"].get<std::string>(),
-      space == SpaceKind::openmp ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")
-                                 : "",
-      roofs["peak_gflops"].get<double>(), roofs["memory_gbytes_per_second"].get<double>(),
-      roofs["ridge_flops_per_byte"].get<double>()));
+  print_wrapped(fmt::format("Ceilings of {}{}: peak {}, memory {}; ridge {}\n\n",
+                            roofs["machine_file"].get<std::string>(),
+                            space == SpaceKind::openmp
+                                ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")
+                                : "",
+                            shown_roof(roofs["peak_gflops"], 0, "GFLOP/s"),
+                            shown_roof(roofs["memory_gbytes_per_second"], 1, "GB/s"),
+                            shown_roof(roofs["ridge_flops_per_byte"], 1, "FLOP/B")));
 }
 
 /// What a run of the verb found.
@@ -156,6 +162,14 @@ struct Measured {
   Disturbance disturbance;
   std::vector<std::string> notes;
 };
+
+std::vector<std::size_t> batches_of(const RooflineOptions& options, const config::Deck& deck) {
+  std::vector<std::int64_t> batches = options.batches;
+  if (batches.empty()) batches = {deck.train.batch};
+  std::sort(batches.begin(), batches.end());
+  batches.erase(std::unique(batches.begin(), batches.end()), batches.end());
+  return {batches.begin(), batches.end()};
+}
 
 void write_result(const RooflineOptions& options, const config::Deck& deck, SpaceKind space,
                   const std::vector<std::string>& answers, Measured& measured) {
@@ -173,7 +187,9 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   deck_to_json(json, deck, options.deck.sets);
   json["answers"] = answers;
   json["notes"] = measured.notes;
-  if (measured.batches.size() == 1) {
+  // As it was requested, so that a file that was stopped after the first of several keeps its
+  // shape; without any batch there is no total.
+  if (batches_of(options, deck).size() == 1 && !measured.batches.empty()) {
     io::Json only;
     model::to_json(only, measured.batches.front().roofline);
     json["batch"] = measured.batches.front().batch;
@@ -188,14 +204,6 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
     }
   }
   io::write_json(options.output, json);
-}
-
-std::vector<std::size_t> batches_of(const RooflineOptions& options, const config::Deck& deck) {
-  std::vector<std::int64_t> batches = options.batches;
-  if (batches.empty()) batches = {deck.train.batch};
-  std::sort(batches.begin(), batches.end());
-  batches.erase(std::unique(batches.begin(), batches.end()), batches.end());
-  return {batches.begin(), batches.end()};
 }
 
 /// Ceilings of what one thread hands to another are of the place where the machine's file was
@@ -291,6 +299,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
                ? measure<Space, float>(instance, space, options, session, machine_file)
                : measure<Space, double>(instance, space, options, session, machine_file);
   });
+  const bool several = batches_of(options, deck).size() > 1;
   std::vector<std::string> answers;
   if (!measured.batches.empty()) {
     answers = model::explain(measured.batches, options.phase == "train");
@@ -304,14 +313,13 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   if (!options.output.empty()) write_result(options, deck, space, answers, measured);
   if (!measured.batches.empty()) {
     if (format == io::TableFormat::table) {
-      print_head(fmt::format("{}{}, {}", deck.title,
-                             measured.batches.size() > 1
-                                 ? ""
-                                 : fmt::format(", batch {}", measured.batches.front().batch),
-                             config::to_string(deck.network.precision)),
-                 measured.roofs, space);
+      print_head(
+          fmt::format("{}{}, {}", deck.title,
+                      several ? "" : fmt::format(", batch {}", measured.batches.front().batch),
+                      config::to_string(deck.network.precision)),
+          measured.roofs, space);
     }
-    if (measured.batches.size() == 1) {
+    if (!several) {
       print_roofline(measured.batches.front().roofline, format);
     } else {
       print_batches(measured.batches, format);

@@ -103,21 +103,24 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
     add(pressure, window.pressure);
     const double s = window.seconds;
     const double most_others = kMostOthers + kMostOthersShare * watched.machine_processors;
-    const bool waited = window.waiting.value_or(0) > kMostWaiting * s * watched.threads + kWakingUp;
-    const bool shared = window.others.value_or(0) > most_others * s + kTickError;
-    const bool robbed =
+    const bool waiting_alarm =
+        window.waiting.value_or(0) > kMostWaiting * s * watched.threads + kWakingUp;
+    const bool others_alarm = window.others.value_or(0) > most_others * s + kTickError;
+    const bool steal_alarm =
         window.stolen.value_or(0) > kMostStolen * s * watched.processors + kTickError;
-    const bool slow = window.pulse && (window.pulse->arithmetic > kSlowPulse * fastest_arithmetic ||
-                                       window.pulse->stream > kSlowPulse * fastest_stream);
-    const bool apart = !window.exchange.empty() &&
-                       *std::max_element(window.exchange.begin(), window.exchange.end()) >
-                           kSlowPulse * fastest_exchange;
-    by_waiting += waited ? s : 0;
-    by_others += shared ? s : 0;
-    by_steal += robbed ? s : 0;
-    by_slow += slow ? s : 0;
-    by_exchange += apart ? s : 0;
-    result.disturbed_seconds += waited || shared || robbed || slow || apart ? s : 0;
+    const bool pulse_alarm =
+        window.pulse && (window.pulse->arithmetic > kSlowPulse * fastest_arithmetic ||
+                         window.pulse->stream > kSlowPulse * fastest_stream);
+    const bool exchange_alarm = !window.exchange.empty() &&
+                                *std::max_element(window.exchange.begin(), window.exchange.end()) >
+                                    kSlowPulse * fastest_exchange;
+    by_waiting += waiting_alarm ? s : 0;
+    by_others += others_alarm ? s : 0;
+    by_steal += steal_alarm ? s : 0;
+    by_slow += pulse_alarm ? s : 0;
+    by_exchange += exchange_alarm ? s : 0;
+    result.disturbed_seconds +=
+        waiting_alarm || others_alarm || steal_alarm || pulse_alarm || exchange_alarm ? s : 0;
   }
   const double seconds = std::max(result.seconds, 1e-9);
   if (waiting) result.waiting_share = *waiting / (seconds * watched.threads);

@@ -7,6 +7,7 @@
 
 #include "core/timing.hpp"
 #include "io/units.hpp"
+#include "machine/space_memory.hpp"
 #include "machine/stream_arrays.hpp"
 #include "machine/system.hpp"
 
@@ -65,13 +66,16 @@ BandwidthPoint measure_point(const Space& instance, StreamArrays<Space>& arrays,
 }
 
 template <class Space>
-void ladder(const Space& instance, const BandwidthOptions& options, const Progress& progress,
-            std::vector<std::string>* notes, std::vector<BandwidthPoint>& points) {
+void ladder(const Space& instance, SpaceKind kind, const BandwidthOptions& options,
+            const Progress& progress, std::vector<std::string>* notes,
+            std::vector<BandwidthPoint>& points) {
   // Divisible into one, two and three arrays of whole lines, so that all kernels share a grid.
   constexpr std::size_t kUnit = 6 * 64;
   const auto sets = working_sets(options.smallest, options.largest, options.per_octave, kUnit);
   std::size_t in_cache = 0;
   for (const Cache& cache : host_caches()) in_cache = std::max(in_cache, cache.bytes);
+  const std::size_t all_caches = cache_bytes_of_threads(
+      kind, options.threads > 0 ? options.threads : static_cast<int>(instance.concurrency()));
   const bool nontemporal = kIsHost<Space> && options.nontemporal && host::has_nontemporal_stores();
   LadderOrder order(sets, options.per_octave, in_cache, options.budget_seconds, options.stopped);
   while (const auto index = order.next()) {
@@ -88,7 +92,7 @@ void ladder(const Space& instance, const BandwidthOptions& options, const Progre
           if (stream_array_count(kernel) != count) continue;
           for (const Stores stores : {Stores::ordinary, Stores::nontemporal}) {
             if (stores == Stores::nontemporal && (!nontemporal || kernel == StreamKernel::read ||
-                                                  (bytes <= in_cache && bytes < sets.back()))) {
+                                                  (bytes <= all_caches && bytes < sets.back()))) {
               continue;
             }
             arrays.set_stores(stores);
@@ -138,8 +142,9 @@ std::vector<BandwidthPoint> bandwidth_ladder(SpaceKind space, const BandwidthOpt
                                              const Progress& progress,
                                              std::vector<std::string>* notes) {
   std::vector<BandwidthPoint> points;
-  with_space(space,
-             [&](const auto& instance) { ladder(instance, options, progress, notes, points); });
+  with_space(space, [&](const auto& instance) {
+    ladder(instance, space, options, progress, notes, points);
+  });
   return points;
 }
 

@@ -33,14 +33,15 @@ struct BandwidthOptions {
   std::size_t largest = std::size_t{1} << 30;
   int per_octave = 2;
   int repeats = 7;              ///< at least
-  double min_seconds = 0.02;    ///< of timed work a point, at least
+  double min_seconds = 0.02;    ///< of timed work per point, at least
   double budget_seconds = 1e9;  ///< see LadderOrder
   int threads = 0;              ///< of a host, the first so many; 0: all
   /// Of a host, in turn; huge pages in working sets of kLeastHugeBytes or more.
   std::vector<Pages> pages = {Pages::ordinary};
-  /// On a host also with non-temporal stores, in working sets beyond the caches and in the largest.
+  /// On a host also with non-temporal stores, in working sets beyond the last caches of all threads
+  /// that stream and in the largest.
   bool nontemporal = false;
-  std::function<bool()> stopped;  ///< asked before each working set; may be empty
+  std::function<bool()> stopped;  ///< called before each working set; may be empty
 };
 
 /// One kernel on one working set.

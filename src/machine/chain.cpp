@@ -9,6 +9,7 @@
 
 #include "core/timing.hpp"
 #include "machine/pages.hpp"
+#include "machine/space_memory.hpp"
 
 namespace ridgeline::machine {
 namespace {
@@ -152,13 +153,29 @@ ChainPoint measure_point(const Space& instance, StreamKernel kernel, bool from_o
   return point;
 }
 
+// The largest arena of the ladder.
+std::size_t last_arena(const ChainOptions& options) {
+  std::size_t arena = options.smallest_arena;
+  while (4 * arena <= options.largest_arena) arena *= 4;
+  return arena;
+}
+
 template <class Space>
-void ladder(const Space& instance, const ChainOptions& options, const Progress& progress,
-            std::vector<ChainPoint>& points) {
+void ladder(const Space& instance, SpaceKind space, const ChainOptions& options,
+            const Progress& progress, std::vector<ChainPoint>& points) {
   const bool several = instance.concurrency() > 1;
+  std::vector<std::size_t> arenas;
   for (std::size_t arena = options.smallest_arena; arena <= options.largest_arena; arena *= 4) {
-    for (std::size_t bytes = options.smallest; bytes <= options.largest && 2 * bytes <= arena;
-         bytes *= 4) {
+    arenas.push_back(arena);
+  }
+  const std::size_t beyond =
+      2 * cache_bytes_of_threads(space, static_cast<int>(instance.concurrency()));
+  const bool is_beyond = beyond > last_arena(options) && beyond <= options.largest_beyond_caches;
+  if (is_beyond) arenas.push_back(beyond);
+  for (const std::size_t arena : arenas) {
+    const bool last_pass_alone = is_beyond && arena == beyond;
+    for (std::size_t bytes = last_pass_alone ? options.largest : options.smallest;
+         bytes <= options.largest && 2 * bytes <= arena; bytes *= 4) {
       for (const StreamKernel kernel :
            {StreamKernel::read, StreamKernel::scale, StreamKernel::triad}) {
         for (const bool from_other : {false, true}) {
@@ -176,12 +193,26 @@ void ladder(const Space& instance, const ChainOptions& options, const Progress& 
 
 }  // namespace
 
+ChainOptions bounded_arenas(ChainOptions options, std::size_t bytes,
+                            std::vector<std::string>& notes) {
+  const std::size_t beyond =
+      std::min(2 * all_cache_bytes(SpaceKind::serial), options.largest_beyond_caches);
+  const std::size_t wanted = std::max(last_arena(options), beyond);
+  options.largest_arena = std::min(options.largest_arena, bytes);
+  options.largest_beyond_caches = std::min(options.largest_beyond_caches, bytes);
+  if (bytes < wanted) {
+    notes.push_back("chains: no arena is larger than " +
+                    readable_bytes(static_cast<double>(bytes)) + ", a quarter of the free memory");
+  }
+  return options;
+}
+
 std::vector<ChainPoint> chain_ladder(SpaceKind space, const ChainOptions& options,
                                      const Progress& progress) {
   std::vector<ChainPoint> points;
   with_space(space, [&](const auto& instance) {
     if constexpr (kIsHost<std::decay_t<decltype(instance)>>) {
-      ladder(instance, options, progress, points);
+      ladder(instance, space, options, progress, points);
     }
   });
   return points;

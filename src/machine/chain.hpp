@@ -15,7 +15,11 @@ namespace ridgeline::machine {
 /// What the probe of chains sweeps; of a host.
 struct ChainOptions {
   std::size_t smallest_arena = std::size_t{64} << 10, largest_arena = std::size_t{256} << 20;
-  std::size_t smallest = std::size_t{16} << 10, largest = std::size_t{16} << 20;  ///< bytes a pass
+  /// Bytes per pass.
+  std::size_t smallest = std::size_t{16} << 10, largest = std::size_t{16} << 20;
+  /// Also an arena of twice the last caches of the threads, with passes of `largest` bytes alone,
+  /// if it is larger than the others and not larger than this.
+  std::size_t largest_beyond_caches = 0;
   int repeats = 7;
   double min_seconds = 0.01;      ///< of timed work per point, at least
   std::function<bool()> stopped;  ///< called before each point; may be empty
@@ -25,16 +29,24 @@ struct ChainOptions {
 /// do: pass i reads what pass i - 1 wrote (triad: and pass i - 2) and writes a buffer that was
 /// touched last when the chain came by a whole arena ago.
 struct ChainPoint {
-  StreamKernel kernel = StreamKernel::scale;  ///< read, scale or triad
+  /// read, which writes nothing and hands nothing on, scale or triad. With two threads triad's
+  /// operand of two passes ago is always one that the same thread wrote, so that a third of what it
+  /// moves is own if from_other is set: scale alone is the rate of what is handed on.
+  StreamKernel kernel = StreamKernel::scale;
   int threads = 1;
-  /// Whether a thread reads what it wrote itself, or what its neighbour wrote; the latter with a
-  /// barrier between passes.
+  /// False: a thread reads what it wrote itself. True: what its neighbour wrote, with a barrier
+  /// between passes.
   bool from_other = false;
   std::size_t bytes = 0;        ///< read and written by a pass
   std::size_t arena_bytes = 0;  ///< of all buffers
   Timing seconds;               ///< one pass
   double gbytes_per_second() const { return 1e-9 * static_cast<double>(bytes) / seconds.min; }
 };
+
+/// Returns `options` with arenas of at most `bytes`, such as a share of the free memory. Appends a
+/// note if arenas are left out.
+ChainOptions bounded_arenas(ChainOptions options, std::size_t bytes,
+                            std::vector<std::string>& notes);
 
 /// Measures chains with all threads of a host's space, and, if it has several, handed on to other
 /// threads too. Throws RunError for a wrong result.

@@ -127,6 +127,9 @@ class Sheet {
                          key->unit + ", such as 3350 or 67e3");
     }
     const bool whole = parsed < 1e15 && parsed == std::floor(parsed);
+    if (name == "cores" && !(whole && parsed < 1e9)) {
+      throw RequestError(kOption + "cores=" + value + " must be a whole number of cores");
+    }
     values_[name] = whole ? Json(static_cast<std::int64_t>(parsed)) : Json(parsed);
   }
 

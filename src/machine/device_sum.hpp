@@ -15,7 +15,7 @@ namespace ridgeline::machine::detail {
 /// Threads of a team that sums up on a device.
 inline constexpr int kSumTeam = 256;
 
-/// Teams that sum up `size` elements: a thread an element, and no more than four times what the
+/// Teams that sum up `size` elements: one thread per element, and no more than four times what the
 /// device runs at once.
 template <class Space>
 int sum_teams(const Space& instance, std::size_t size) {
@@ -66,7 +66,7 @@ auto only_part(const Buffer<Space, Sum>& parts) {
       parts.data());
 }
 
-/// Launches a device's sum of what `body(i, sum)` adds for i in [0, size), a part a team.
+/// Launches a device's sum of what `body(i, sum)` adds for i in [0, size), one part per team.
 template <class Space, class Body, class Sum>
 void sum_elements(const Space& instance, const std::string& label, std::size_t size,
                   const Body& body, const Buffer<Space, Sum>& parts) {

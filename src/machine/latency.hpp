@@ -25,10 +25,10 @@ struct LatencyOptions {
   std::vector<Pages> pages = {Pages::small, Pages::huge};  ///< of a host: memory for each
   int repeats = 7;                                         ///< at least; the latency is the fastest
   long loads = 1000000;         ///< of all repeats together, at least; and once round the cycle
-  double min_seconds = 0.02;    ///< of timed loads a point, at least
+  double min_seconds = 0.02;    ///< of timed loads per point, at least
   double budget_seconds = 1e9;  ///< when spent, only sets in cache are added
   std::uint64_t seed = 1;
-  std::function<bool()> stopped;  ///< asked before each point; may be empty
+  std::function<bool()> stopped;  ///< called before each point; may be empty
 };
 
 /// One working set on one kind of pages.

@@ -235,7 +235,10 @@ MachineOptions MachineOptions::standard(bool quick) {
   options.bandwidth.budget_seconds = quick ? 4 : 32;
   options.bandwidth.pages = {Pages::ordinary, Pages::huge};
   options.bandwidth.nontemporal = true;
-  if (quick) options.bandwidth.min_seconds = 0.005;  // every octave costs five kernels
+  if (quick) {
+    options.bandwidth.min_seconds = 0.005;  // every octave costs five kernels
+    options.bandwidth.repeats = 4;          // the largest set costs 18 points whatever the budget
+  }
   options.bandwidth_one_thread = options.bandwidth;
   options.bandwidth_one_thread.per_octave = 1;
   options.bandwidth_one_thread.budget_seconds = quick ? 3 : 20;
@@ -248,6 +251,7 @@ MachineOptions MachineOptions::standard(bool quick) {
     options.chain.largest_arena = std::size_t{16} << 20;
     options.chain.largest = std::size_t{4} << 20;
   }
+  options.chain.largest_beyond_caches = std::size_t{quick ? 256u : 1024u} << 20;
   options.transfer.largest = std::size_t{quick ? 256u : 1024u} << 20;
   options.transfer.budget_seconds = quick ? 2 : 5;
   for (MeasureOptions* each : {&options.peak, &options.dispatch}) {
@@ -265,9 +269,11 @@ void MachineOptions::stop_when(const std::function<bool()>& stopped) {
   work.stop_when(stopped);
 }
 
-MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress) {
+MachineMeasurement measure_machine(const MachineOptions& wanted, const Progress& progress) {
   const double begin = host_seconds();
   MachineMeasurement measurement;
+  MachineOptions options = wanted;
+  options.chain = bounded_arenas(options.chain, memory_share(SpaceKind::serial), measurement.notes);
   Guard guard(Runtime::host_threads().count);
   OneThread one;
   WorkProbes work(options.work);

@@ -13,10 +13,10 @@ struct Peak {
   double gflops() const { return 1e-9 * flops / seconds.min; }  ///< of the best repetition
 };
 
-/// Measures float or double with independent chains of x ← x · factor + addend, enough a thread to
-/// cover latency × issue width. The result is compared with a plain loop's; throws RunError where
-/// they differ by more than rounding, so that a peak is never one of work that was folded away.
-/// `threads` of a host compute (0: all of the space).
+/// Measures float or double with independent chains of x ← x · factor + addend, enough per thread
+/// to cover latency × issue width. The result is compared with a plain loop's; throws RunError
+/// where they differ by more than rounding, so that a peak is never one of work that was folded
+/// away. `threads` of a host compute (0: all of the space).
 template <class T>
 Peak measure_peak(SpaceKind space, const MeasureOptions& options = {}, int threads = 0);
 

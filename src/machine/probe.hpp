@@ -8,10 +8,10 @@
 
 namespace ridgeline::machine {
 
-/// Is told what is being measured, a short line at a time; the library itself prints nothing.
+/// Called with what is being measured, one short line; the library itself prints nothing.
 using Progress = std::function<void(const std::string&)>;
 
-/// Working sets from `smallest` to `largest` bytes, `per_octave` points a doubling and `largest`
+/// Working sets from `smallest` to `largest` bytes, `per_octave` points per octave and `largest`
 /// itself, each rounded to a multiple of `unit` and at least one; increasing, without repetition.
 std::vector<std::size_t> working_sets(std::size_t smallest, std::size_t largest, int per_octave,
                                       std::size_t unit);
@@ -22,16 +22,16 @@ std::vector<std::size_t> working_sets(std::size_t smallest, std::size_t largest,
 /// case.
 class LadderOrder {
  public:
-  /// For `sets` (increasing, `per_octave` a doubling), of which those up to `in_cache` bytes cost
-  /// little; the time begins now.
-  /// `stopped`, if given, is asked before each set.
+  /// For `sets` (increasing, `per_octave` per octave), of which those up to `in_cache` bytes cost
+  /// little; the time begins now. `stopped`, if given, is called before each set.
   LadderOrder(const std::vector<std::size_t>& sets, int per_octave, std::size_t in_cache,
               double budget_seconds, std::function<bool()> stopped = {});
 
-  /// The index of the set to be measured next, or nothing when all is done or it was stopped.
+  /// Returns the index of the set to be measured next, or nullopt when all is done or it was
+  /// stopped.
   std::optional<std::size_t> next();
 
-  /// Points that were left out for want of time.
+  /// Returns the number of points that were left out because the time was over.
   std::size_t left_out() const { return left_out_; }
 
  private:

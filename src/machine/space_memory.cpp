@@ -9,6 +9,7 @@
 #endif
 
 #include "core/memory.hpp"
+#include "core/topology.hpp"
 
 namespace ridgeline::machine {
 
@@ -26,8 +27,22 @@ std::size_t memory_share(SpaceKind space) {
 }
 
 std::size_t all_cache_bytes(SpaceKind space) {
+  return cache_bytes_of_threads(space, Runtime::host_threads().count);
+}
+
+std::size_t cache_bytes_of_threads(SpaceKind space, int threads) {
   if (is_host(space)) {
-    const std::size_t bytes = last_caches_bytes(Runtime::host_threads().cpus);
+    const HostThreads& host = Runtime::host_threads();
+    std::vector<int> processors = host.cpus;
+    // Threads that are not bound may run on any of them.
+    if (host.bound && threads < static_cast<int>(host.placed.size())) {
+      processors.clear();
+      for (int thread = 0; thread < threads; ++thread) {
+        const auto place = parse_processor_list(host.placed[static_cast<std::size_t>(thread)]);
+        processors.insert(processors.end(), place.begin(), place.end());
+      }
+    }
+    const std::size_t bytes = last_caches_bytes(processors);
     return bytes > 0 ? bytes : kUnknownCacheBytes;
   }
   const std::vector<Cache> caches = caches_of(space);

@@ -21,8 +21,11 @@ std::size_t memory_share(SpaceKind space);
 /// before the second level is part of its multiprocessor, and is called the first.
 std::vector<Cache> caches_of(SpaceKind space);
 
-/// Bytes that all of the space's threads together can keep in caches: a working set of twice as
-/// much or more lies in memory.
+/// Returns the bytes that all of the space's threads together can keep in caches: a working set of
+/// twice as much or more lies in memory.
 std::size_t all_cache_bytes(SpaceKind space);
+
+/// Returns the same for the first `threads` threads of a host; of a device for all.
+std::size_t cache_bytes_of_threads(SpaceKind space, int threads);
 
 }  // namespace ridgeline::machine

@@ -16,7 +16,7 @@ namespace detail {
 // Inputs repeat a table of random numbers: filling a gigabyte with Philox would take longer than
 // streaming it. A prime length keeps the table apart from rows and lines.
 constexpr std::size_t kTable = 4093;
-// Sums of a host's parts lie a pair of lines apart, lest threads share one.
+// Sums of a host's parts lie a pair of lines apart, so that no two threads share one.
 template <class Space>
 constexpr int kSumStride = kIsHost<Space> ? 16 : 1;
 

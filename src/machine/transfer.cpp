@@ -37,7 +37,7 @@ void ladder(const Space& instance, const std::string& host_memory, const Transfe
       point.direction = to_device ? "host_to_device" : "device_to_host";
       point.host_memory = host_memory;
       point.bytes = bytes;
-      // Fenced one by one: whoever transfers a batch waits for it.
+      // Fenced one by one: the caller of a transfer waits for it.
       point.seconds = measure(instance, measure_options, [&] {
         if (to_device) {
           Kokkos::deep_copy(instance, device_part, host_part);

@@ -19,7 +19,7 @@ struct TransferOptions {
   int repeats = 7;
   double min_seconds = 0.02;
   double budget_seconds = 1e9;    ///< for each direction and kind of host memory
-  std::function<bool()> stopped;  ///< asked before each point; may be empty
+  std::function<bool()> stopped;  ///< called before each point; may be empty
 };
 
 /// One copy between host and device.

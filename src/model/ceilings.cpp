@@ -1,13 +1,19 @@
 #include "model/ceilings.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "core/error.hpp"
+#include "io/units.hpp"
+#include "machine/probe.hpp"
 
 namespace ridgeline::model {
 namespace {
@@ -43,6 +49,16 @@ double positive(const Node& node) {
     throw RequestError(node.path + " is " + node.json.dump() + "; must be a number above 0");
   }
   return node.json.get<double>();
+}
+
+// A number of threads.
+int count_of(const Node& node) {
+  constexpr double kMost = 1e9;
+  const double count = node.json.is_number() ? node.json.get<double>() : 0;
+  if (!(count >= 1 && count <= kMost) || count != std::floor(count)) {
+    throw RequestError(node.path + " is " + node.json.dump() + "; must be a whole number above 0");
+  }
+  return static_cast<int>(count);
 }
 
 // The best repetition of a timing, which may be 0 (a barrier of one thread).
@@ -85,6 +101,9 @@ std::vector<Curve> curves_of(std::vector<Point> points, int threads) {
   return list;
 }
 
+// The smaller of two rates, 0 being an unknown one.
+double smaller_known(double a, double b) { return a > 0 && b > 0 ? std::min(a, b) : a + b; }
+
 }  // namespace
 
 std::string to_string(Bound bound) {
@@ -120,14 +139,41 @@ Ceilings::Ceilings(const Json& file, const std::string& name, const std::string&
   read_bandwidth(here.json, here.path, from_sheet, host ? threads : 0);
   if (!host || all_.threads == 1) one_.reset();
   read_peak(spaces.json, spaces.path, space, from_sheet);
-  read_dispatch(here.json, here.path, from_sheet);
+  read_dispatch(here.json, here.path, from_sheet, host);
   read_chains(here.json, here.path);
   read_transfers(here.json, here.path);
-  if (host && threads > 0 && !from_sheet && all_.threads != threads) {
-    notes_.push_back(name + " has ceilings of " + std::to_string(all_.threads) +
-                     (all_.threads == 1 ? " thread" : " threads") + " and none of " +
-                     std::to_string(threads) + ", as this run has");
+  if (host && threads > 0 && !from_sheet) note_threads(name, threads);
+}
+
+void Ceilings::note_threads(const std::string& name, int threads) {
+  if (all_.threads != threads) {
+    notes_.push_back(fmt::format("{} has ceilings of {} and none of {}, as this run has", name,
+                                 io::show_count(all_.threads, "thread"), threads));
+    return;
   }
+  if (!most_) return;
+  std::vector<std::string> bounded;
+  if (!peak_is_measured_) bounded.push_back("peak arithmetic");
+  if (std::isinf(measured_from_)) {
+    bounded.push_back("bandwidth");
+  } else if (measured_from_ > 0) {
+    bounded.push_back("bandwidth below " + machine::readable_bytes(measured_from_));
+  }
+  if (!has_own_chains_) bounded.push_back("chains");
+  if (bounded.empty() && threads == 1) return;
+  std::string note =
+      fmt::format("{} was measured with up to {}, and not all of it with the {} of this run", name,
+                  io::show_count(most_->threads, "thread"), threads);
+  const std::string all = fmt::format("all {} threads'", most_->threads);
+  if (!bounded.empty()) {
+    note += fmt::format(": for {} stands {}", fmt::join(bounded, ", "),
+                        one_ ? fmt::format("the smaller of {} times one thread's and {}, an upper "
+                                           "bound",
+                                           threads, all)
+                             : all + ", an upper bound");
+  }
+  if (threads > 1) note += (bounded.empty() ? ": for" : "; for") + (" dispatch " + all + " cost");
+  notes_.push_back(note);
 }
 
 void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool from_sheet,
@@ -141,7 +187,7 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
   for (std::size_t i = 0; i < list.json.size(); ++i) {
     const Node node{list.json[i], list.path + "[" + std::to_string(i) + "]"};
     Point point;
-    point.threads = static_cast<int>(positive(child(node, "threads")));
+    point.threads = count_of(child(node, "threads"));
     point.kernel = text_of(child(node, "kernel"));
     // Pages and stores are a choice of the program: the faster one is the ceiling.
     for (const char* key : {"pages", "stores"}) {
@@ -155,16 +201,31 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
     counts.insert(point.threads);
     points.push_back(std::move(point));
   }
-  if (counts.empty()) return;
-  all_.threads = *counts.rbegin();
-  if (threads > 0) {
-    all_.threads = *counts.begin();
-    for (const int count : counts) {
-      if (count <= threads) all_.threads = count;
-    }
+  if (counts.empty()) {
+    const auto concurrency = space.find("concurrency");
+    const bool known = concurrency != space.end() && !concurrency->is_null();
+    all_.threads = known ? count_of({*concurrency, path + ".concurrency"}) : 1;
+    return;
   }
+  has_bandwidth_ = true;
+  const int most = *counts.rbegin();
+  all_.threads = threads > 0 && !from_sheet ? std::min(threads, most) : most;
   all_.curves = curves_of<Curve>(points, all_.threads);
   if (from_sheet && points.size() == 1) least_known_set_ = points.front().bytes;
+  if (all_.threads < most) {
+    most_.emplace();
+    most_->threads = most;
+    most_->curves = curves_of<Curve>(points, most);
+    const auto smallest_of = [&](int count) {
+      double smallest = std::numeric_limits<double>::infinity();
+      for (const Point& point : points) {
+        if (point.threads == count) smallest = std::min(smallest, point.bytes);
+      }
+      return smallest;
+    };
+    measured_from_ = smallest_of(all_.threads);
+    if (measured_from_ < 2 * smallest_of(most)) measured_from_ = 0;
+  }
   if (counts.count(1) == 0) return;
   one_.emplace();
   one_->threads = 1;
@@ -179,16 +240,17 @@ void Ceilings::read_peak(const Json& spaces, const std::string& path, const std:
   const double whole = 1e9 * positive(child(peaks, precision_));
   const bool host = space == "serial" || space == "openmp";
   const auto concurrency = here.json.find("concurrency");
-  const int most = concurrency != here.json.end() && concurrency->is_number_integer()
-                       ? concurrency->get<int>()
-                       : all_.threads;
-  const auto peak_of = [&](int threads) {
+  const int most = concurrency != here.json.end() && !concurrency->is_null()
+                       ? count_of({*concurrency, here.path + ".concurrency"})
+                       : std::max(all_.threads, most_ ? most_->threads : 0);
+  const auto measured_peak = [&](int threads) -> std::optional<double> {
+    if (threads == most) return whole;
     const auto list = here.json.find("peaks");
     if (list != here.json.end() && list->is_array()) {
       for (std::size_t i = 0; i < list->size(); ++i) {
         const Node node{(*list)[i], here.path + ".peaks[" + std::to_string(i) + "]"};
         if (text_of(child(node, "precision")) != precision_ ||
-            static_cast<int>(positive(child(node, "threads"))) != threads) {
+            count_of(child(node, "threads")) != threads) {
           continue;
         }
         return 1e9 * positive(child(node, "gflops"));
@@ -199,22 +261,30 @@ void Ceilings::read_peak(const Json& spaces, const std::string& path, const std:
       const Node serial = child(child({spaces, path}, "serial"), "peak_gflops");
       return 1e9 * positive(child(serial, precision_));
     }
-    // Cores do not share what multiplies and adds.
-    return whole * threads / std::max(1, most);
+    return std::nullopt;
   };
-  all_.peak_flops = !host || from_sheet || all_.threads == most ? whole : peak_of(all_.threads);
-  if (one_) one_->peak_flops = peak_of(1);
+  all_.peak_flops = whole;
+  if (!host || from_sheet) return;
+  // Cores do not share what multiplies and adds.
+  const double one = measured_peak(1).value_or(whole / most);
+  if (one_) one_->peak_flops = one;
+  const std::optional<double> measured = measured_peak(all_.threads);
+  peak_is_measured_ = measured.has_value() || all_.threads == 1;
+  all_.peak_flops = measured.value_or(std::min(whole, one * all_.threads));
 }
 
-void Ceilings::read_dispatch(const Json& space, const std::string& path, bool from_sheet) {
+void Ceilings::read_dispatch(const Json& space, const std::string& path, bool from_sheet,
+                             bool host) {
   const Node dispatch = child({space, path}, "dispatch");
   has_dispatch_ = !from_sheet || dispatch.json.contains("empty_kernel");
   if (!has_dispatch_) return;
   all_.dispatch_seconds = best_seconds(child(dispatch, "empty_kernel"));
-  // A device has no kernels on the calling thread, and not every team can have a barrier.
+  // A device has no kernels on the calling thread, a host's data sheet says nothing of them and
+  // they start no threads, and not every team can have a barrier.
   all_.single_dispatch_seconds = dispatch.json.contains("single_thread_kernel")
                                      ? best_seconds(child(dispatch, "single_thread_kernel"))
-                                     : all_.dispatch_seconds;
+                                 : from_sheet && host ? 0
+                                                      : all_.dispatch_seconds;
   all_.barrier_seconds =
       dispatch.json.contains("team_barrier") ? best_seconds(child(dispatch, "team_barrier")) : 0;
   if (!one_) return;
@@ -225,22 +295,31 @@ void Ceilings::read_chains(const Json& space, const std::string& path) {
   const auto chain = space.find("chain");
   if (chain == space.end()) return;
   if (!chain->is_array()) throw RequestError(path + ".chain must be a list of measured points");
-  std::map<double, std::vector<Point>> by_arena;
+  std::map<std::pair<double, bool>, std::vector<Point>> by_arena;
+  std::set<int> counts;
   for (std::size_t i = 0; i < chain->size(); ++i) {
     const Node node{(*chain)[i], path + ".chain[" + std::to_string(i) + "]"};
     Point point;
-    point.threads = static_cast<int>(positive(child(node, "threads")));
+    point.threads = count_of(child(node, "threads"));
     point.kernel = text_of(child(node, "kernel"));
-    if (text_of(child(node, "handoff")) == "other") point.kernel += "/other";
+    const bool from_other = text_of(child(node, "handoff")) == "other";
     point.bytes = positive(child(node, "bytes"));
     point.rate = 1e9 * positive(child(node, "gbytes_per_second"));
-    by_arena[positive(child(node, "arena_bytes"))].push_back(point);
+    by_arena[{positive(child(node, "arena_bytes")), from_other}].push_back(point);
+    counts.insert(point.threads);
   }
+  has_own_chains_ = counts.empty() || counts.count(all_.threads) > 0;
   for (const auto& [arena, points] : by_arena) {
-    for (Set* const set : {&all_, one_ ? &*one_ : nullptr}) {
+    for (Set* const set : {&all_, one_ ? &*one_ : nullptr, most_ ? &*most_ : nullptr}) {
       if (set == nullptr) continue;
-      for (Curve& curve : curves_of<Curve>(points, set->threads)) {
-        set->chains.emplace_back(arena, std::move(curve));
+      std::vector<Point> of_set = points;
+      // What is handed on among fewer threads is not what is handed on among these.
+      if (arena.second) {
+        const auto other_count = [&](const Point& p) { return p.threads != set->threads; };
+        of_set.erase(std::remove_if(of_set.begin(), of_set.end(), other_count), of_set.end());
+      }
+      for (Curve& curve : curves_of<Curve>(of_set, set->threads)) {
+        set->chains.push_back({arena.first, arena.second, std::move(curve)});
       }
     }
   }
@@ -249,7 +328,7 @@ void Ceilings::read_chains(const Json& space, const std::string& path) {
 std::vector<std::string> Ceilings::absent() const {
   std::vector<std::string> names;
   if (all_.peak_flops == 0) names.push_back("peak_gflops." + precision_);
-  if (all_.curves.empty()) names.push_back("bandwidth");
+  if (!has_bandwidth_) names.push_back("bandwidth");
   if (least_known_set_ > 0) names.push_back("cache bandwidth");
   if (!has_dispatch_) names.push_back("dispatch");
   return names;
@@ -314,21 +393,63 @@ double Ceilings::Set::bandwidth(double working_set_bytes) const {
 }
 
 double Ceilings::Set::chain_bandwidth(const Work& work, bool from_other) const {
-  // The largest measured arena that is no larger than what is touched in between: its data are
-  // found in a level that is at least as near.
-  double arena = chains.front().first;
-  for (const auto& [size, curve] : chains) {
-    if (size <= work.reuse_bytes) arena = size;
+  const auto is_of_work = [&](const Chain& chain) {
+    if (chain.from_other != from_other) return false;
+    // Of two threads, one has written triad's second operand itself.
+    if (from_other) return chain.curve.kernel == "scale";
+    return work.mostly_reads || chain.curve.kernel != "read";
+  };
+  // The largest measured arena that is no larger than what is touched in between, or the smallest:
+  // its data are found in a level that is at least as near.
+  double arena = 0;
+  for (const Chain& chain : chains) {
+    if (is_of_work(chain) && (arena == 0 || chain.arena_bytes <= work.reuse_bytes)) {
+      arena = chain.arena_bytes;
+    }
   }
   double fastest = 0;
-  for (const auto& [size, curve] : chains) {
-    const bool is_other = curve.kernel.find("/other") != std::string::npos;
-    if (size != arena || is_other != from_other || (curve.kernel == "read" && !work.mostly_reads)) {
-      continue;
-    }
-    fastest = std::max(fastest, curve.at(work.bytes));
+  for (const Chain& chain : chains) {
+    if (!is_of_work(chain) || chain.arena_bytes != arena) continue;
+    fastest = std::max(fastest, chain.curve.at(work.bytes));
   }
   return fastest;
+}
+
+double Ceilings::bandwidth(double working_set_bytes) const {
+  const double measured = all_.bandwidth(working_set_bytes);
+  if (!most_ || working_set_bytes >= measured_from_) return measured;
+  const double each = one_ ? one_->bandwidth(working_set_bytes / all_.threads) : 0;
+  return std::max(measured,
+                  smaller_known(all_.threads * each, most_->bandwidth(working_set_bytes)));
+}
+
+double Ceilings::bandwidth_of(const Work& work, const Set& set) const {
+  const bool is_all = &set == &all_;
+  const auto ladder = [&](double bytes) {
+    return is_all ? bandwidth(bytes) : set.bandwidth(bytes);
+  };
+  if (work.reuse_bytes == 0) return ladder(work.working_set_bytes);
+  double rate = set.chain_bandwidth(work, false);
+  double largest_arena = set.chains.empty() ? 0 : set.chains.back().arena_bytes;
+  if (is_all && most_ && !has_own_chains_) {
+    Work share = work;
+    share.bytes /= all_.threads;
+    share.reuse_bytes /= all_.threads;
+    const double each = one_ ? one_->chain_bandwidth(share, false) : 0;
+    rate = std::max(rate, smaller_known(all_.threads * each, most_->chain_bandwidth(work, false)));
+    if (!most_->chains.empty()) largest_arena = most_->chains.back().arena_bytes;
+  }
+  if (rate == 0) return ladder(work.working_set_bytes);
+  // A chain through a smaller arena may have found its data in a cache.
+  return work.reuse_bytes > largest_arena ? std::min(rate, ladder(work.reuse_bytes)) : rate;
+}
+
+double Ceilings::handed_on_bandwidth(const Work& work, int threads) const {
+  const Set& measured = most_ && !has_own_chains_ ? *most_ : all_;
+  // Each thread at the rate that it has among all, with as many bytes.
+  Work of_all = work;
+  of_all.bytes *= double(measured.threads) / threads;
+  return measured.chain_bandwidth(of_all, true) * threads / measured.threads;
 }
 
 Placement Ceilings::place(const Work& work) const {
@@ -338,11 +459,8 @@ Placement Ceilings::place(const Work& work) const {
   Placement placement;
   placement.threads = set.threads;
   if (set.peak_flops > 0) placement.compute_seconds = work.flops / set.peak_flops;
-  if (!set.curves.empty()) {
-    const bool in_chain = work.reuse_bytes > 0 && !set.chains.empty();
-    placement.bandwidth_seconds = work.bytes / (in_chain ? set.chain_bandwidth(work, false)
-                                                         : set.bandwidth(work.working_set_bytes));
-  }
+  const double bandwidth = has_bandwidth_ ? bandwidth_of(work, set) : 0;
+  if (bandwidth > 0) placement.bandwidth_seconds = work.bytes / bandwidth;
   placement.latency_seconds = work.parallel_dispatches * set.dispatch_seconds +
                               work.single_dispatches * set.single_dispatch_seconds +
                               work.barriers * set.barrier_seconds;
@@ -357,19 +475,21 @@ Placement Ceilings::place(const Work& work) const {
     placement.ceiling = Bound::compute;
   }
   const bool dispatches = work.parallel_dispatches + work.single_dispatches + work.barriers > 0;
-  if ((set.peak_flops == 0 && work.flops > 0) || (set.curves.empty() && work.bytes > 0) ||
+  if ((set.peak_flops == 0 && work.flops > 0) || (bandwidth == 0 && work.bytes > 0) ||
       (work.bytes > 0 && work.working_set_bytes < 0.999 * least_known_set_) ||
       (!has_dispatch_ && dispatches)) {
     placement.ceiling = Bound::unknown;
   }
   placement.explained_seconds = placement.ceiling_seconds;
-  if (work.reuse_bytes > 0 && !work.mostly_reads && !set.chains.empty()) {
-    const double handed_on = set.chain_bandwidth(work, true);
-    if (handed_on > 0) {
-      placement.explained_seconds = std::max(placement.explained_seconds, work.bytes / handed_on);
-      if (placement.explained_seconds > placement.ceiling_seconds) {
-        placement.ceiling = Bound::bandwidth;
-      }
+  const double handed_on = work.reuse_bytes > 0 && !work.mostly_reads && all_.threads > 1
+                               ? std::min(bandwidth, handed_on_bandwidth(work, set.threads))
+                               : 0;
+  if (handed_on > 0 && placement.ceiling != Bound::unknown) {
+    const double from_other = 1 - 1.0 / all_.threads;
+    const double seconds = work.bytes * ((1 - from_other) / bandwidth + from_other / handed_on);
+    if (seconds > placement.ceiling_seconds) {
+      placement.explained_seconds = seconds;
+      placement.ceiling = Bound::bandwidth;
     }
   }
   placement.bound = placement.ceiling;

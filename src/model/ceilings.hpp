@@ -42,8 +42,9 @@ struct Placement {
   double latency_seconds = 0;    ///< dispatches and barriers
   double ceiling_seconds = 0;    ///< the largest of the three: the fastest that the ceilings allow;
                                  ///< what is absent from a data sheet adds nothing
-  /// The same, but with input that another thread wrote, if several threads ran: what a step's
-  /// elementwise kernels find. At least ceiling_seconds.
+  /// The same, but if T threads ran the step with (T - 1) / T of the bytes written by another
+  /// thread than the one that reads them: what a step's elementwise kernels are expected to find.
+  /// At least ceiling_seconds; of a whole step at most the sum of its records' times.
   double explained_seconds = 0;
   Bound ceiling = Bound::latency;  ///< which of the three is the largest
   Bound bound = Bound::latency;    ///< the same, or overhead
@@ -58,8 +59,8 @@ struct Placement {
 
 /// Work that its largest ceiling explains less of than this share is bound by overhead.
 inline constexpr double kLeastExplained = 0.5;
-/// Seconds of a kernel launched back to back, of one that a host space runs on the calling thread
-/// alone, and of a barrier between the threads of a team.
+/// Seconds per kernel launched back to back, per kernel that a host space runs on the calling
+/// thread alone, and per barrier between the threads of a team.
 struct DispatchSeconds {
   double kernel = 0, single = 0, barrier = 0;
 };
@@ -74,15 +75,19 @@ class Ceilings {
   /// the space, the precision or a quantity, and says what it has. A file from a data sheet
   /// (`measured` is false) may lack quantities; see absent().
   ///
-  /// A host's ceilings are those of `threads`, or of the most that the file has if that is 0; if
-  /// the file has none of so many, those of the next fewer, and notes() says so.
+  /// A host's ceilings are those of `threads`, or of the most that the file has if that is 0. What
+  /// was measured with fewer and with more threads alone has an upper bound: the smaller of
+  /// `threads` times one thread's (each with its share of the data) and all threads' value; of
+  /// dispatch all threads' cost stands. If the file has nothing of so many threads, the ceilings
+  /// are those of the most that it has. notes() says which case applies.
   Ceilings(const io::Json& file, const std::string& name, const std::string& space,
            const std::string& precision, int threads = 0);
 
   /// Returns the threads that the ceilings are of; of a device what it can run at once.
   int threads() const { return all_.threads; }
 
-  /// Returns, a sentence each, what of the ceilings was not measured with the threads wanted.
+  /// Returns, a sentence each, which ceilings were not measured with that number of threads, and
+  /// what stands for them.
   const std::vector<std::string>& notes() const { return notes_; }
 
   /// Returns which of "peak_gflops.PRECISION", "bandwidth", "cache bandwidth" and "dispatch" a data
@@ -92,19 +97,19 @@ class Ceilings {
   /// Returns the same ceilings with a cost of dispatch, where the data sheet has none.
   Ceilings with_dispatch(const DispatchSeconds& seconds) const;
 
-  /// Best rate of fused multiply-adds with all threads, FLOP/s.
+  /// Best rate of fused multiply-adds with the threads of the ceilings, FLOP/s.
   double peak_flops() const { return all_.peak_flops; }
 
-  /// Bytes a second of the fastest streaming kernel with all or fewer threads at this working set:
-  /// linear in
-  /// the logarithm of the working set between measured points, constant beyond the first and last.
-  double bandwidth(double working_set_bytes) const { return all_.bandwidth(working_set_bytes); }
+  /// Bytes per second of the fastest streaming kernel with those threads or fewer at this working
+  /// set: linear in the logarithm of the working set between measured points, constant beyond the
+  /// first and last.
+  double bandwidth(double working_set_bytes) const;
 
   /// Seconds per kernel, launched back to back.
   double dispatch_seconds() const { return all_.dispatch_seconds; }
-  /// Seconds a kernel that a host space runs on the calling thread alone.
+  /// Seconds per kernel that a host space runs on the calling thread alone.
   double single_dispatch_seconds() const { return all_.single_dispatch_seconds; }
-  /// Seconds a barrier between the threads of a team.
+  /// Seconds per barrier between the threads of a team.
   double barrier_seconds() const { return all_.barrier_seconds; }
 
   /// Seconds that it takes to bring so many bytes to a device from pinned memory, and so many back:
@@ -116,35 +121,54 @@ class Ceilings {
  private:
   // Bandwidth against bytes, by increasing bytes: linear in their logarithm between points.
   struct Curve {
-    std::string kernel;  ///< with "/other" for chains that other threads go on with
+    std::string kernel;
     std::vector<double> log_bytes, bytes_per_second;
     double at(double bytes) const;
   };
 
-  // A number of threads.
+  // Of a chain of kernels through an arena.
+  struct Chain {
+    double arena_bytes = 0;
+    bool from_other = false;  // other threads read what a thread wrote
+    Curve curve;
+  };
+
+  // Ceilings of a number of threads: what was measured with so many or fewer.
   struct Set {
     int threads = 0;
-    double peak_flops = 0;  ///< 0: absent
+    double peak_flops = 0;  // 0: absent
     double dispatch_seconds = 0, single_dispatch_seconds = 0, barrier_seconds = 0;
-    std::vector<Curve> curves;                     ///< one per streaming kernel
-    std::vector<std::pair<double, Curve>> chains;  ///< by the arena's bytes, increasing
+    std::vector<Curve> curves;  // one per streaming kernel and number of threads
+    std::vector<Chain> chains;  // by increasing arena
     double bandwidth(double working_set_bytes) const;
+    // Of the chains that hand on in this way; 0 if there is none.
     double chain_bandwidth(const Work& work, bool from_other) const;
   };
 
   void read_bandwidth(const io::Json& space, const std::string& path, bool from_sheet, int threads);
   void read_peak(const io::Json& spaces, const std::string& path, const std::string& space,
                  bool from_sheet);
-  void read_dispatch(const io::Json& space, const std::string& path, bool from_sheet);
+  void read_dispatch(const io::Json& space, const std::string& path, bool from_sheet, bool host);
   void read_chains(const io::Json& space, const std::string& path);
   void read_transfers(const io::Json& space, const std::string& path);
+  void note_threads(const std::string& name, int threads);
+
+  // Bytes per second of work in the set, and of work whose data other threads wrote (0: unknown).
+  double bandwidth_of(const Work& work, const Set& set) const;
+  double handed_on_bandwidth(const Work& work, int threads) const;
 
   std::string precision_;
-  bool has_dispatch_ = true;    ///< false: absent; the costs are then 0
-  double link_ = 0;             ///< bytes a second each way, from a data sheet; 0: absent
-  double least_known_set_ = 0;  ///< bytes: the bandwidth of smaller sets is absent
+  bool has_bandwidth_ = false;
+  bool has_dispatch_ = true;    // false: absent; the costs are then 0
+  double link_ = 0;             // bytes per second each way, from a data sheet; 0: absent
+  double least_known_set_ = 0;  // bytes: the bandwidth of smaller sets is absent
   Set all_;
-  std::optional<Set> one_;  ///< a host's one thread, if the file has it and `all_` is of more
+  std::optional<Set> one_;  // a host's one thread, if the file has it and `all_` is of more
+  // Of more threads than `all_`, if quantities of `all_` have to be bounded by those of more.
+  std::optional<Set> most_;
+  double measured_from_ = 0;      // bytes: smaller sets were not measured with all_.threads
+  bool has_own_chains_ = true;    // measured with all_.threads
+  bool peak_is_measured_ = true;  // likewise
   std::vector<std::string> notes_;
   std::optional<LaunchCost> to_space_, to_host_;
 };

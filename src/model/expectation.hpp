@@ -32,7 +32,7 @@ struct StepWork {
 struct Expectation {
   double at_best = 0;  ///< the sum of the parts' ceilings, as far as the machine's file has them
   /// The sum of ceilings, each divided by the fraction that such layers were measured to reach.
-  /// Nothing where the file has no peak or no bandwidth.
+  /// Absent if the file has no peak or no bandwidth.
   std::optional<double> expected;
   std::set<std::string> without_record;  ///< kinds whose fraction is that of all layers
 };

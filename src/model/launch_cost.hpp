@@ -26,7 +26,8 @@ struct LaunchCost {
 };
 
 /// Fits T(V) to seconds of calls of `bytes` (increasing, all positive) with equal relative errors,
-/// whatever a few disturbed points say. Nothing where there are fewer than three points.
+/// which a few disturbed points do not change. Returns nothing if there are fewer than three
+/// points.
 std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
                                           const std::vector<double>& seconds);
 

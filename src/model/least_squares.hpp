@@ -46,12 +46,12 @@ class Fit {
 using Residual = std::function<double(const std::vector<double>& p, std::size_t i)>;
 
 /// Minimises Σ residual(p, i)² over the parameters p from `start`, with Levenberg and Marquardt's
-/// method (Eigen's port of MINPACK's lmdif), for i in [0, points). Nothing where there are not more
-/// points than parameters, or where a residual at the end is not finite.
+/// method (Eigen's port of MINPACK's lmdif), for i in [0, points). Returns nothing if there are not
+/// more points than parameters, or where a residual at the end is not finite.
 std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t points,
                                  const Residual& residual);
 
-/// The same for single times on machines that others share, of which some are far off: Huber's
+/// The same for single times on machines that others share, of which some are outliers: Huber's
 /// M-estimator, which counts what lies beyond 1.345 standard deviations (1.4826 times the median
 /// absolute residual) by its size and not by its square. The covariance is the asymptotic one, with
 /// the correction for few points (Huber, Robust Statistics, 1981, section 7.6).
@@ -59,7 +59,8 @@ std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::s
                                         const Residual& residual);
 
 /// The median of values, with the 95 % interval that order statistics give whatever their
-/// distribution (infinite bounds where there are fewer than six). Nothing where there are none.
+/// distribution (infinite bounds where there are fewer than six). Returns nothing if there are
+/// none.
 std::optional<Estimate> median_estimate(std::vector<double> values);
 
 /// The t beyond which Student's distribution has 2.5 % on each side.

@@ -37,7 +37,8 @@ Placement placement_of_step(const Roofline& roofline, Placement whole) {
     whole.bandwidth_seconds += record.placement.bandwidth_seconds;
     whole.latency_seconds += record.placement.latency_seconds;
     whole.ceiling_seconds += record.placement.ceiling_seconds;
-    whole.explained_seconds += record.placement.explained_seconds;
+    // What is found in a nearer cache than expected explains no more than its time.
+    whole.explained_seconds += std::min(record.placement.explained_seconds, record.seconds.median);
   }
   double largest = 0;
   for (const auto& [bound, share] : bound_shares(roofline)) {
@@ -89,6 +90,10 @@ io::Json optional_number(const std::optional<double>& value) {
   return value ? io::Json(*value) : io::Json();
 }
 
+io::Json bound_or_null(Bound bound) {
+  return bound == Bound::unknown ? io::Json() : io::Json(to_string(bound));
+}
+
 // The keys that a record and the total share.
 io::Json placed(const layers::Counts& counts, const Timing& seconds, const Placement& placement) {
   io::Json json;
@@ -100,9 +105,8 @@ io::Json placed(const layers::Counts& counts, const Timing& seconds, const Place
   json["seconds"] = seconds;
   json["gflops_per_second"] = placement.gflops;
   json["gbytes_per_second"] = placement.gbytes_per_second;
-  json["bound"] =
-      placement.bound == Bound::unknown ? io::Json() : io::Json(to_string(placement.bound));
-  json["largest_ceiling"] = to_string(placement.ceiling);
+  json["bound"] = bound_or_null(placement.bound);
+  json["largest_ceiling"] = bound_or_null(placement.ceiling);
   json["compute_seconds"] = placement.compute_seconds;
   json["bandwidth_seconds"] = placement.bandwidth_seconds;
   json["latency_seconds"] = placement.latency_seconds;

@@ -36,7 +36,8 @@ struct Saturation {
 inline constexpr double kPlateau = 1.25;
 
 /// Fits B(n) to bandwidths (bytes a second) at `loads` in flight, in any order, with equal relative
-/// errors, whatever a few disturbed points say. Nothing where there are fewer than four points.
+/// errors, which a few disturbed points do not change. Returns nothing if there are fewer than four
+/// points.
 std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
                                          const std::vector<double>& bytes_per_second,
                                          double bytes_a_load);

@@ -20,8 +20,8 @@ struct Amdahl {
   Estimate serial_fraction;
 };
 
-/// Fits Amdahl's law by relative errors, whatever a few of the points say. Nothing where fewer than
-/// two numbers of threads, or fewer than three points, were measured.
+/// Fits Amdahl's law by relative errors, which a few of the points do not change. Returns nothing
+/// if fewer than two numbers of threads, or fewer than three points, were measured.
 std::optional<Amdahl> fit_amdahl(const ScalingCurve& curve);
 
 /// The Universal Scalability Law: speedup(p) = p / (1 + σ (p - 1) + κ p (p - 1)) (Gunther,
@@ -36,8 +36,9 @@ struct Scalability {
   Estimate most_useful_threads;
 };
 
-/// Fits the law by relative errors, likewise. Nothing where fewer than three numbers of threads, or
-/// fewer than four points, were measured: one thread's time, σ and κ are three unknowns.
+/// Fits the law by relative errors, likewise. Returns nothing if fewer than three numbers of
+/// threads, or fewer than four points, were measured: one thread's time, σ and κ are three
+/// unknowns.
 std::optional<Scalability> fit_scalability(const ScalingCurve& curve);
 
 }  // namespace ridgeline::model

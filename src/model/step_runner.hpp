@@ -9,7 +9,7 @@
 namespace ridgeline::model {
 
 /// A network on a space with a random batch there, for timing whole steps: training with a learning
-/// rate of 0, so that the numbers stay what they are, or inference.
+/// rate of 0, so that the parameters do not change, or inference.
 template <class Space, class T>
 class StepRunner {
  public:

@@ -22,7 +22,8 @@ struct PartTiming {
   std::optional<double> empty_seconds;  ///< median with kernels that do nothing; of a host
 };
 
-/// What a step uses of the energy of whole packages and devices, whatever else draws power there.
+/// What a step uses of the energy of whole packages and devices, including what other programs
+/// draw.
 struct StepEnergy {
   double joules = 0;                 ///< per step
   double watts = 0;                  ///< mean power
@@ -52,7 +53,7 @@ struct StepOptions {
 
 /// Times every part of a step in situ: the step runs in its order, and each part finds the caches
 /// as the one before left them. Steps with and without records run in turn. Inputs and labels are
-/// random, and the learning rate is 0, so that the numbers stay what they are.
+/// random, and the learning rate is 0, so that the parameters do not change.
 template <class Space, class T>
 StepTiming time_step(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
                      const StepOptions& options);

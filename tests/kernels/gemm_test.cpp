@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "kernels/device_gemm.hpp"
@@ -299,12 +300,12 @@ TEST_F(Gemm, ProductsWithTheSameLeftOperandShareIt) {
   RIDGELINE_FOR_SPACES(RIDGELINE_SAME)
 }
 
-// A W^T on a space of its own choice.
+// A W^T on a space of its own choice; NaN where nothing was written.
 template <class Space, class T>
-std::vector<T> product(std::size_t m, std::size_t n, std::size_t k) {
+std::vector<T> product(std::size_t m, std::size_t n, std::size_t k,
+                       GemmBackend backend = GemmBackend::native) {
   const Space instance;
-  const std::size_t size =
-      gemm_workspace<T>(!kIsHost<Space>, GemmBackend::native, {m, n, k, false, true});
+  const std::size_t size = gemm_workspace<T>(!kIsHost<Space>, backend, {m, n, k, false, true});
   const auto a = on_space(instance, random_values<T>(m * k, 1));
   const auto b = on_space(instance, random_values<T>(n * k, 2));
   const auto c = poisoned<T>(instance, m * n);
@@ -314,10 +315,21 @@ std::vector<T> product(std::size_t m, std::size_t n, std::size_t k) {
   args.b = Matrix<Space, const T>(b.data(), n, k);
   args.c = Matrix<Space, T>(c.data(), m, n);
   args.transpose_b = true;
-  gemm(instance, GemmLabels("test/gemm"), GemmBackend::native, args,
-       Vector<Space, T>(workspace.data(), size));
+  gemm(instance, GemmLabels("test/gemm"), backend, args, Vector<Space, T>(workspace.data(), size));
   instance.fence();
   return on_host(instance, c);
+}
+
+TEST_F(Gemm, OfEveryBackendLeavesTheOutputAloneWhileLaunchesAreEmpty) {
+  for (const GemmBackend backend : {GemmBackend::native, GemmBackend::kokkos_kernels}) {
+    const EmptyLaunches empty;
+    const long before = launch_count.parallel + launch_count.single;
+    for (const double value :
+         product<Kokkos::DefaultHostExecutionSpace, double>(65, 33, 40, backend)) {
+      ASSERT_TRUE(std::isnan(value));
+    }
+    EXPECT_GT(launch_count.parallel + launch_count.single, before);
+  }
 }
 
 #if defined(KOKKOS_ENABLE_OPENMP)

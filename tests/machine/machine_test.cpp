@@ -26,6 +26,7 @@ MachineOptions smallest() {
     bandwidth->min_seconds = 0;
   }
   options.chain.smallest_arena = options.chain.largest_arena = 64 << 10;
+  options.chain.largest_beyond_caches = 0;
   options.chain.min_seconds = 0;
   options.bandwidth_other_counts = options.bandwidth;
   options.transfer.largest = 8;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "machine/bandwidth.hpp"
+#include "machine/space_memory.hpp"
 #include "machine/stream_arrays.hpp"
 #include "support/runtime.hpp"
 
@@ -115,6 +116,27 @@ TEST_F(BandwidthLadder, CountsBytesOfAllArraysAndEveryKernel) {
       EXPECT_GE(points[i].seconds.repeats, 7);
     }
   }
+}
+
+TEST_F(BandwidthLadder, StoresPastTheCachesOnlyBeyondAllLastCachesOfItsThreads) {
+  if (!ridgeline::machine::host::has_nontemporal_stores()) GTEST_SKIP() << "no such stores";
+  const SpaceKind space = SpaceKind::serial;
+  const std::size_t caches = ridgeline::machine::cache_bytes_of_threads(space, 1);
+  if (2 * caches > ridgeline::machine::memory_share(space)) GTEST_SKIP() << "too little memory";
+  ridgeline::machine::BandwidthOptions options;
+  options.smallest = caches / 2;
+  options.largest = 2 * caches;
+  options.per_octave = 1;
+  options.repeats = 1;
+  options.min_seconds = 0;
+  options.nontemporal = true;
+  std::size_t beyond = 0;
+  for (const auto& point : bandwidth_ladder(space, options)) {
+    if (point.stores != Stores::nontemporal) continue;
+    EXPECT_GT(point.working_set_bytes, caches + caches / 8);
+    ++beyond;
+  }
+  EXPECT_EQ(beyond, 4u);  // of the largest set all kernels that write
 }
 
 }  // namespace

@@ -66,6 +66,7 @@ TEST_F(Datasheets, ThatAreWrongAreRefused) {
   for (const char* value : {"0", "-3", "nan", "inf", "3TB", "1e999", "0x10"}) {
     refused(kGpu + ",bandwidth=" + value, "must be a number above 0");
   }
+  refused(kGpu + ",cores=1.5", "cores=1.5 must be a whole number of cores");
   refused(kGpu + ",peak32=1", "peak32 is given twice");
   refused(kGpu + ",bandwidth=", "bandwidth is empty");
   refused("67e3", "there is no key \"67e3\"");

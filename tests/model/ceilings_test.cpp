@@ -111,6 +111,68 @@ TEST(Ceilings, AreThoseOfTheThreadsOfTheRun) {
             "machine.json has ceilings of 2 threads and none of 4, as this run has");
 }
 
+Json link(const char* kernel, const char* handoff, double bytes, double arena, double rate,
+          int threads = 2) {
+  return {{"kernel", kernel}, {"threads", threads},   {"handoff", handoff},
+          {"bytes", bytes},   {"arena_bytes", arena}, {"gbytes_per_second", rate}};
+}
+
+// All quantities of 1 and of 16 threads; of 4 the peak and the bandwidth of 1 MiB alone.
+Json file_of_16() {
+  Json file = machine_file();
+  Json& space = file["spaces"]["openmp"];
+  space["concurrency"] = 16;
+  space["peak_gflops"]["float32"] = 800.0;
+  space["peaks"].push_back({{"precision", "float32"}, {"threads", 4}, {"gflops", 230.0}});
+  space["bandwidth"] = Json::array({point("read", 1024, 1, 40), point("read", 1048576, 1, 10),
+                                    point("read", 1024, 16, 500), point("read", 1048576, 16, 30),
+                                    point("read", 1048576, 4, 28)});
+  space["chain"] = Json::array(
+      {link("scale", "own", 1024, 65536, 20, 1), link("scale", "own", 1024, 1048576, 8, 1),
+       link("scale", "own", 1024, 65536, 300, 16), link("scale", "own", 1024, 1048576, 25, 16),
+       link("scale", "other", 1024, 65536, 48, 16), link("scale", "other", 16384, 65536, 80, 16)});
+  return file;
+}
+
+TEST(Ceilings, OfACountBetweenAreBoundedByThoseOfOneThreadAndOfAll) {
+  const Ceilings four = with_threads(4, file_of_16());
+  EXPECT_EQ(four.threads(), 4);
+  EXPECT_DOUBLE_EQ(four.bandwidth(4096), 160e9);    // 4 × 40, each thread with 1 KiB
+  EXPECT_DOUBLE_EQ(four.bandwidth(1048576), 28e9);  // measured
+  EXPECT_DOUBLE_EQ(four.peak_flops(), 230e9);       // measured
+  EXPECT_DOUBLE_EQ(four.dispatch_seconds(), 1e-6);
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  work.mostly_reads = false;
+  work.reuse_bytes = 65536;
+  EXPECT_DOUBLE_EQ(four.place(work).bandwidth_seconds, 1024 / 80e9);  // 4 × 20
+  work.reuse_bytes = 1048576;
+  EXPECT_DOUBLE_EQ(four.place(work).bandwidth_seconds, 1024 / 25e9);  // all threads'
+  EXPECT_EQ(four.place(work).threads, 4);
+  ASSERT_EQ(four.notes().size(), 1u);
+  EXPECT_EQ(four.notes()[0],
+            "machine.json was measured with up to 16 threads, and not all of it with the 4 of this "
+            "run: for bandwidth below 1 MiB, chains stands the smaller of 4 times one thread's and "
+            "all 16 threads', an upper bound; for dispatch all 16 threads' cost");
+  const Ceilings three = with_threads(3, file_of_16());
+  EXPECT_DOUBLE_EQ(three.peak_flops(), 180e9);  // 3 × 60
+  EXPECT_DOUBLE_EQ(three.bandwidth(1048576 * 3), 30e9);
+  EXPECT_NE(three.notes().at(0).find("for peak arithmetic, bandwidth, chains stands"),
+            std::string::npos);
+  EXPECT_TRUE(with_threads(16, file_of_16()).notes().empty());
+  EXPECT_TRUE(with_threads(1, file_of_16()).notes().empty());
+}
+
+TEST(Ceilings, OfACountBetweenAreThoseOfAllIfOneThreadWasNotMeasured) {
+  Json file = machine_file();
+  file["spaces"]["openmp"]["concurrency"] = 4;
+  file["spaces"]["openmp"]["bandwidth"] = Json::array({point("read", 1024, 4, 50)});
+  const Ceilings two = with_threads(2, file);
+  EXPECT_EQ(two.threads(), 2);
+  EXPECT_DOUBLE_EQ(two.bandwidth(1024), 50e9);
+  EXPECT_NE(two.notes().at(0).find("stands all 4 threads', an upper bound"), std::string::npos);
+}
+
 TEST(Ceilings, OneThreadsPeakIsThatOfSerialOrAShareIfTheFileHasNone) {
   Json file = machine_file();
   file["spaces"]["openmp"].erase("peaks");
@@ -148,11 +210,6 @@ TEST(Ceilings, WhatNoCeilingExplainsHalfOfIsOverhead) {
   EXPECT_EQ(to_string(Bound::overhead), "overhead");
 }
 
-Json link(const char* kernel, const char* handoff, double bytes, double arena, double rate) {
-  return {{"kernel", kernel}, {"threads", 2},         {"handoff", handoff},
-          {"bytes", bytes},   {"arena_bytes", arena}, {"gbytes_per_second", rate}};
-}
-
 // Through 64 KiB, and through 1 MiB.
 Json file_with_chains() {
   Json file = machine_file();
@@ -170,7 +227,7 @@ TEST(Ceilings, WorkInAStepIsUnderAChainOfItsReuse) {
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 80e9);  // alone: the ladder's
   work.reuse_bytes = 70000;
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 70e9);
-  work.reuse_bytes = 2e6;
+  work.reuse_bytes = 1048576;
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 35e9);
   work.mostly_reads = false;
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 30e9);
@@ -178,23 +235,82 @@ TEST(Ceilings, WorkInAStepIsUnderAChainOfItsReuse) {
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 60e9);
 }
 
+TEST(Ceilings, BeyondTheLargestArenaTheLadderBoundsTheChain) {
+  Json file = file_with_chains();
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  work.reuse_bytes = 4e6;
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).bandwidth_seconds, 1024 / 35e9);  // ladder: 50
+  file["spaces"]["openmp"]["bandwidth"] =
+      Json::array({point("read", 1024, 2, 80), point("read", 4e6, 2, 12)});
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).bandwidth_seconds, 1024 / 12e9);
+  work.reuse_bytes = 1048576;
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).bandwidth_seconds, 1024 / 35e9);
+}
+
 TEST(Ceilings, InputOfAnotherThreadExplainsTimeAndIsNoRoof) {
-  const Ceilings c = ceilings(file_with_chains());
+  Json file = file_with_chains();
+  // A third of what triad's chain moves is a thread's own: it is not the rate of what is handed on.
+  file["spaces"]["openmp"]["chain"].push_back(link("triad", "other", 1024, 65536, 40));
+  const Ceilings c = ceilings(file);
   Work work;
   work.bytes = work.working_set_bytes = 1024;
   work.reuse_bytes = 65536;
   work.mostly_reads = false;
-  work.seconds = 1024 / 11e9;
+  work.seconds = 1024 / 16e9;
   Placement placement = c.place(work);
-  EXPECT_DOUBLE_EQ(placement.explained_seconds, 1024 / 20e9);
+  // Of two threads each has written half: 60 GB/s for one half and 20 for the other.
+  const double expected = 512 / 60e9 + 512 / 20e9;
+  EXPECT_DOUBLE_EQ(placement.explained_seconds, expected);
   EXPECT_EQ(placement.bound, Bound::bandwidth);
   EXPECT_DOUBLE_EQ(placement.ceiling_seconds, 1024 / 60e9);
   work.seconds = 1024 / 40e9;  // its own thread's
   placement = c.place(work);
   EXPECT_EQ(placement.bound, Bound::bandwidth);
   EXPECT_FALSE(placement.above_roof);
-  work.seconds = 1024 / 9e9;
+  work.seconds = 2.01 * expected;
   EXPECT_EQ(c.place(work).bound, Bound::overhead);
+  work.mostly_reads = true;
+  EXPECT_DOUBLE_EQ(c.place(work).explained_seconds, c.place(work).ceiling_seconds);
+}
+
+TEST(Ceilings, AKernelOfOneThreadFindsWhatTheOtherThreadsOfTheStepWrote) {
+  Json file = file_of_16();
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  work.reuse_bytes = 65536;
+  work.mostly_reads = false;
+  work.single_dispatches = 1;
+  // 1 of 16 at 20 GB/s, and 15 of 16 at a sixteenth of what 16 threads move when each has as much.
+  Placement placement = with_threads(16, file).place(work);
+  EXPECT_EQ(placement.threads, 1);
+  EXPECT_NEAR(placement.explained_seconds, 64 / 20e9 + 960 / (80e9 / 16), 1e-15);
+  // Of 4 threads in the run, 1 of 4; the rate was measured with 16.
+  placement = with_threads(4, file).place(work);
+  EXPECT_NEAR(placement.explained_seconds, 256 / 20e9 + 768 / (80e9 / 16), 1e-15);
+  work.single_dispatches = 0;
+  work.bytes = 4096;
+  placement = with_threads(4, file).place(work);
+  EXPECT_EQ(placement.threads, 4);
+  EXPECT_NEAR(placement.explained_seconds, 1024 / 80e9 + 3072 / (4 * 80e9 / 16), 1e-15);
+}
+
+TEST(Ceilings, WithoutAChainOfTheRightKindAreThoseOfTheLadder) {
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  work.reuse_bytes = 65536;
+  work.mostly_reads = false;
+  for (const Json& chain :
+       {link("read", "own", 1024, 65536, 70), link("scale", "other", 1024, 65536, 20)}) {
+    Json file = machine_file();
+    file["spaces"]["openmp"]["chain"] = Json::array({chain});
+    EXPECT_DOUBLE_EQ(ceilings(file).place(work).bandwidth_seconds, 1024 / 80e9);
+  }
+  // An arena that lacks the kind of chain is none.
+  Json file = file_with_chains();
+  file["spaces"]["openmp"]["chain"].push_back(link("read", "own", 1024, 4e6, 5));
+  work.reuse_bytes = 4e6;
+  EXPECT_DOUBLE_EQ(ceilings(file).place(work).bandwidth_seconds, 1024 / 30e9);
 }
 
 TEST(Ceilings, PrecisionChoosesThePeak) {
@@ -309,10 +425,21 @@ TEST(Ceilings, OfADataSheetMayLackQuantitiesAndThenNothingIsTheBound) {
   EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 1e-3);
   space["bandwidth"] = Json::array();
   EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 0);
+  EXPECT_EQ(ceilings(file).threads(), 2);
   EXPECT_EQ(to_string(Bound::unknown), "unknown");
   // A measured file still has to have everything.
   file["measured"] = true;
   EXPECT_NE(message_of(file), "");
+}
+
+TEST(Ceilings, OfAHostsDataSheetDoNotChargeALaunchToKernelsOfOneThread) {
+  Json file = machine_file();
+  file["measured"] = false;
+  file["spaces"]["openmp"]["dispatch"] = {{"empty_kernel", timing(1e-6)}};
+  EXPECT_EQ(ceilings(file).single_dispatch_seconds(), 0);
+  EXPECT_DOUBLE_EQ(ceilings(file).dispatch_seconds(), 1e-6);
+  file["spaces"]["cuda"] = file["spaces"]["openmp"];
+  EXPECT_DOUBLE_EQ(Ceilings(file, "m", "cuda", "float32").single_dispatch_seconds(), 1e-6);
 }
 
 TEST(Ceilings, OfADataSheetDoNotBoundWhatFitsIntoACacheOfUnknownBandwidth) {
@@ -350,6 +477,24 @@ TEST(Ceilings, NonsenseInTheFileIsRefused) {
   file = machine_file();
   file["spaces"]["openmp"]["dispatch"]["empty_kernel"] = 1e-6;
   EXPECT_NE(message_of(file).find("empty_kernel"), std::string::npos);
+}
+
+TEST(Ceilings, CountsOfThreadsAreWholeNumbersInRange) {
+  const Json wrong[] = {0.5, 0, -2, 1e300, 5000000000, "2", nullptr};
+  for (const Json& threads : wrong) {
+    SCOPED_TRACE(threads.dump());
+    for (const char* list : {"bandwidth", "peaks", "chain"}) {
+      Json file = file_of_16();
+      file["spaces"]["openmp"][list][0]["threads"] = threads;
+      EXPECT_NE(message_of(file).find("spaces.openmp." + std::string(list) + "[0].threads is "),
+                std::string::npos)
+          << message_of(file);
+    }
+    if (threads.is_null()) continue;  // a data sheet that does not say
+    Json file = file_of_16();
+    file["spaces"]["openmp"]["concurrency"] = threads;
+    EXPECT_NE(message_of(file).find("spaces.openmp.concurrency is "), std::string::npos);
+  }
 }
 
 }  // namespace

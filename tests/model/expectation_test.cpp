@@ -151,7 +151,7 @@ double ceiling_sum(const Deck& deck) {
   return sum;
 }
 
-// How far off in logarithm.
+// The error, in logarithms.
 double error_of(double predicted, double measured) {
   return std::abs(std::log(predicted / measured));
 }

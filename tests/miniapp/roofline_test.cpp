@@ -1,0 +1,80 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "miniapp/ridgeline.hpp"
+
+// What `roofline` and `machine` print and write when quantities are absent or a signal stops them.
+
+namespace ridgeline::testing {
+namespace {
+
+using RooflineFiles = CommandLineThatComputes;
+
+// The command, ended by a signal while it measures.
+CommandResult stopped(const Lines& line) {
+  Command command(command_line(line));
+  usleep(1500000);
+  command.send(SIGTERM);
+  return command.wait();
+}
+
+// The output in one line.
+std::string unwrapped(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+TEST_F(RooflineFiles, SayThatARoofOfADataSheetIsUnknown) {
+  if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
+  const std::string machine = folder / "cpu.json", file = folder / "roofline.json";
+  const Lines line = {"roofline", deck,        "--machine", machine,   "--output",
+                      file,       "--repeats", "1",         "--space", "openmp"};
+  const std::string cpu = "name=A CPU,kind=cpu,source=x,cores=4,";
+  ASSERT_EQ(
+      ridgeline({"machine", "--from-datasheet", cpu + "peak32=1e3", "--output", machine}).status,
+      0);
+  CommandResult result = ridgeline(line);
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(unwrapped(result.out),
+                       "4 threads: peak 1000 GFLOP/s, memory unknown; ridge unknown"))
+      << result.out;
+  io::Json json = io::read_json(file, "ridgeline-roofline");
+  EXPECT_DOUBLE_EQ(json.at("ceilings").at("peak_gflops").get<double>(), 1000);
+  EXPECT_TRUE(json.at("ceilings").at("memory_gbytes_per_second").is_null());
+  EXPECT_TRUE(json.at("ceilings").at("ridge_flops_per_byte").is_null());
+  for (const io::Json& record : json.at("records")) {
+    EXPECT_TRUE(record.at("largest_ceiling").is_null());
+  }
+  ASSERT_EQ(
+      ridgeline({"machine", "--from-datasheet", cpu + "bandwidth=100", "--output", machine}).status,
+      0);
+  result = ridgeline(line);
+  EXPECT_TRUE(contains(unwrapped(result.out), "peak unknown, memory 100.0 GB/s; ridge unknown"))
+      << result.out;
+  json = io::read_json(file, "ridgeline-roofline");
+  EXPECT_TRUE(json.at("ceilings").at("peak_gflops").is_null());
+}
+
+TEST_F(RooflineFiles, OfSeveralBatchesHaveBatchesAfterTheFirstWasStoppedToo) {
+  const std::string file = folder / "roofline.json";
+  const CommandResult result = stopped(
+      {"roofline", deck, "--machine", source_folder() + "/docs/results/h200-16-cores/machine.json",
+       "--space", host_space(), "--batch", "1,8", "--repeats", "1000000", "--output", file});
+  EXPECT_EQ(result.status, 75) << result.err;
+  const io::Json json = io::read_json(file, "ridgeline-roofline");
+  EXPECT_LE(json.at("batches").size(), 1u);
+  EXPECT_FALSE(json.contains("records"));
+}
+
+TEST_F(RooflineFiles, OfAMachineNameThePagesAndStoresOfEachFigure) {
+  const CommandResult result = stopped({"machine", "--quick", "--format", "csv"});
+  EXPECT_EQ(result.status, 75) << result.err;
+  EXPECT_EQ(result.out.substr(0, result.out.find('\r')),
+            "space,quantity,where,threads,pages,stores,value,unit");
+}
+
+}  // namespace
+}  // namespace ridgeline::testing
