@@ -56,6 +56,15 @@ Comparison compare(const Request& request) {
   comparison.after = model::read_results(request.after, comparison.notes);
   comparison.match = model::match_results(comparison.before, comparison.after);
   const model::ResultMatch& match = comparison.match;
+  for (const auto& [path, runs] : {std::pair(&request.before, &comparison.before),
+                                   std::pair(&request.after, &comparison.after)}) {
+    if (std::all_of(runs->begin(), runs->end(),
+                    [](const ResultRun& run) { return run.records.empty(); })) {
+      throw RequestError(*path +
+                         ": holds no measurement; it was stopped before its first, or every "
+                         "time in it is impossible");
+    }
+  }
   if (match.records.empty()) {
     throw RequestError(
         fmt::format("nothing in {} matches anything in {}: there is {} in one, {} in "
@@ -213,7 +222,7 @@ void warn_of_side(const std::string& name, const std::vector<ResultRun>& runs) {
                      io::show_count(static_cast<std::int64_t>(runs.size()), "run")));
   }
   if (unusable > 0) {
-    note(fmt::format("note: {}: {} below the timer's resolution, left out", name,
+    note(fmt::format("note: {}: {} left out: 0, below the timer's resolution, or impossible", name,
                      io::show_count(static_cast<std::int64_t>(unusable), "time")));
   }
 }
@@ -322,6 +331,18 @@ void require_below(double limit, const Comparison& comparison) {
       outcome.interval->high));
 }
 
+void show(const Request& request, const Comparison& comparison,
+          const std::vector<std::string>& notes, io::TableFormat format) {
+  warn_of_side(request.before, comparison.before);
+  warn_of_side(request.after, comparison.after);
+  for (const std::string& text : notes) note("note: " + text);
+  print_table(comparison, format);
+  if (format == io::TableFormat::table) {
+    print("\n");
+    for (const std::string& sentence : findings(comparison)) print_wrapped(sentence + "\n");
+  }
+}
+
 Status run(const Request& request, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const Comparison comparison = compare(request);
@@ -335,15 +356,12 @@ Status run(const Request& request, const CommonOptions& common) {
     add_output("--output", request.output, "choose another --output", files);
   }
   const std::vector<std::string> notes = notes_of(request, comparison);
-  if (!request.output.empty()) io::write_json(request.output, to_json(request, comparison, notes));
-  warn_of_side(request.before, comparison.before);
-  warn_of_side(request.after, comparison.after);
-  for (const std::string& text : notes) note("note: " + text);
-  print_table(comparison, format);
-  if (format == io::TableFormat::table) {
-    print("\n");
-    for (const std::string& sentence : findings(comparison)) print_wrapped(sentence + "\n");
-  }
+  write_and_show(
+      [&] {
+        if (request.output.empty()) return;
+        io::write_json(request.output, to_json(request, comparison, notes));
+      },
+      [&] { show(request, comparison, notes, format); });
   if (!request.output.empty()) note(written_to({request.output}));
   if (request.fail_above) require_below(*request.fail_above, comparison);
   return Status::done;

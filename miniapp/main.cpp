@@ -72,19 +72,39 @@ std::string did_you_mean(const std::string& near, const std::string& otherwise) 
   return near.empty() ? "; " + otherwise : "; did you mean " + near + "?";
 }
 
+// "study latency".
+std::string path_of(const CLI::App& verb) {
+  const CLI::App* const parent = verb.get_parent();
+  return parent == nullptr || parent->get_parent() == nullptr
+             ? verb.get_name()
+             : path_of(*parent) + " " + verb.get_name();
+}
+
+// The option that a word abbreviates, or else looks like.
+std::string nearest_option(const std::string& word, const std::vector<std::string>& options) {
+  std::vector<std::string> begun;
+  for (const std::string& option : options) {
+    if (option.rfind(word, 0) == 0 && word.size() > 3) begun.push_back(option);
+  }
+  return begun.size() == 1 ? begun.front() : nearest(word, options);
+}
+
 // What is wrong with a word that no verb and no option took.
 std::string describe_unplaced(const CLI::App& app, const std::string& word) {
   const CLI::App& verb = innermost(app);
-  const std::string help =
-      "see ridgeline " + (&verb == &app ? "" : verb.get_name() + " ") + "--help";
+  const std::string help = "see ridgeline " + (&verb == &app ? "" : path_of(verb) + " ") + "--help";
   if (word.size() > 1 && word[0] == '-') {
     std::vector<std::string> options;
     for (const CLI::Option* option : verb.get_options()) {
       for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
     }
     const std::string name = word.substr(0, word.find('='));
+    if (std::find(options.begin(), options.end(), name) != options.end()) {
+      return name +
+             " stands before its verb; options come after the verb, and after a study's name";
+    }
     return name + " is no option" + (&verb == &app ? "" : " of " + verb.get_name()) +
-           did_you_mean(nearest(name, options), help);
+           did_you_mean(nearest_option(name, options), help);
   }
   const std::vector<std::string> names = names_of_subcommands(verb);
   if (names.empty())

@@ -42,6 +42,8 @@ std::size_t output_width() {
 
 void print_wide() { wide = true; }
 
+bool prints_wide() { return wide; }
+
 void print(const std::string& text) { std::cout << text; }
 
 void print_wrapped(const std::string& text, std::size_t indent) {

@@ -71,8 +71,8 @@ void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   print(table, format);
 }
 
-// One row per layer and phase, one column per batch.
-void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
+// One row per layer and phase, three columns per batch.
+void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
   std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
                                      {"phase", "phase", io::Align::left, 0}};
   // Of a table that is too wide the fractions are left out first.
@@ -106,6 +106,19 @@ void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFo
   }
   table.add_row(total);
   print(table, format);
+}
+
+// For people tables of two batches, which fit 80 columns; for programs, and if it may be wide, one.
+void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
+  const bool narrow = format == io::TableFormat::table && !prints_wide();
+  const std::size_t most = narrow ? 2 : batches.size();
+  for (std::size_t first = 0; first < batches.size(); first += most) {
+    const std::size_t last = std::min(batches.size(), first + most);
+    if (first > 0) print("\n");
+    print_some_batches({batches.begin() + static_cast<std::ptrdiff_t>(first),
+                        batches.begin() + static_cast<std::ptrdiff_t>(last)},
+                       format);
+  }
 }
 
 // What stayed uncertain although repeats went on.
@@ -310,8 +323,8 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
           fmt::format("{}", fmt::join(wide, ", ")));
     }
   }
-  if (!options.output.empty()) write_result(options, deck, space, answers, measured);
-  if (!measured.batches.empty()) {
+  const auto show = [&] {
+    if (measured.batches.empty()) return;
     if (format == io::TableFormat::table) {
       print_head(
           fmt::format("{}{}, {}", deck.title,
@@ -328,7 +341,12 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
       print("\n");
       for (const std::string& answer : answers) print_wrapped("- " + answer + "\n", 2);
     }
-  }
+  };
+  write_and_show(
+      [&] {
+        if (!options.output.empty()) write_result(options, deck, space, answers, measured);
+      },
+      show);
   for (const std::string& text : measured.notes) note("note: " + text);
   warn_of(measured.disturbance);
   for (const model::BatchRoofline& at : measured.batches) {

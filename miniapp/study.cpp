@@ -76,11 +76,15 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
     study = measure(spaces, control);
     study.disturbance = guard.report();
   }
-  // The file first: the reader of the table may close the pipe.
-  if (!options.output.empty()) io::write_json(options.output, studies::to_json(study));
-  for (const std::string& text : study.notes) note("note: " + text);
-  print_study(study, format);
-  warn_of(study.disturbance);
+  write_and_show(
+      [&] {
+        if (!options.output.empty()) io::write_json(options.output, studies::to_json(study));
+      },
+      [&] {
+        for (const std::string& text : study.notes) note("note: " + text);
+        print_study(study, format);
+        warn_of(study.disturbance);
+      });
   if (!options.output.empty()) note(written_to({options.output}));
   if (study.complete) return Status::done;
   return stopped_incomplete();

@@ -234,6 +234,9 @@ SpaceKind planned_space(const std::string& name) {
 Status run(const TrainOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets, options.seed);
+  if (options.verify && !deck.verify) {
+    throw RequestError(options.deck.deck + ": has no [verify], which --verify is for");
+  }
   const std::optional<double> stop_after = time_limit(deck, options);
   TrainFiles files = files_of(deck, options);
   const SpaceKind space =

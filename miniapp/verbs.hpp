@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <functional>
 #include <string>
 #include <vector>
@@ -42,6 +43,20 @@ void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 // Nothing of the following throws; what cannot be written is lost on standard error, and makes
 // flush_output() false on standard output.
 
+/// Writes a result and then shows it, even if it could not be written: measuring took minutes. Then
+/// throws what writing threw. In this order, since the reader of a table may close the pipe.
+template <class Write, class Show>
+void write_and_show(const Write& write, const Show& show) {
+  std::exception_ptr failure;
+  try {
+    write();
+  } catch (const RunError&) {
+    failure = std::current_exception();
+  }
+  show();
+  if (failure) std::rethrow_exception(failure);
+}
+
 /// One line on standard error: "ridgeline: …".
 void report_error(const std::string& message);
 /// One line on standard error: "warning: …".
@@ -66,6 +81,8 @@ void print_wrapped(const std::string& text, std::size_t indent = 0);
 void print(const io::Table& table, io::TableFormat format);
 /// From now on tables and texts on standard output are as wide as they are: `--wide`.
 void print_wide();
+/// Whether they are.
+bool prints_wide();
 /// Whether everything on standard output was written.
 bool flush_output();
 

@@ -13,6 +13,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -405,6 +406,15 @@ void check_thread_environment() {
 }
 
 void check_binding(const Binding& binding) {
+#if defined(_OPENMP)
+  if (binding.kind != Binding::Kind::automatic && omp_get_proc_bind() != omp_proc_bind_false) {
+    // OpenMP pinned this thread before main, and what it might use before is not known any more.
+    // The kernel leaves what the control group allows of all processors.
+    std::vector<int> all(static_cast<std::size_t>(processor_count()));
+    std::iota(all.begin(), all.end(), 0);
+    ProcessorMask(all).bind_this_thread();
+  }
+#endif
   const std::vector<int> missing = without(binding.processors, allowed_processors());
   if (missing.empty()) return;
   throw RequestError("--bind " + processor_list(binding.processors) +

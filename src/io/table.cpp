@@ -179,7 +179,8 @@ void Table::print_aligned(std::ostream& out, std::size_t width) const {
   std::string hidden, intervals;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     if (std::find(layout.shown.begin(), layout.shown.end(), c) == layout.shown.end()) {
-      hidden += ", " + columns_[c].title;
+      const std::string name = ", " + columns_[c].title;
+      if ((hidden + ",").find(name + ",") == std::string::npos) hidden += name;
     } else if (layout.brief && std::any_of(rows_.begin(), rows_.end(), [c](const auto& row) {
                  return !row[c].brief().empty();
                })) {

@@ -122,8 +122,8 @@ class Sheet {
     double parsed = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
     if (error != std::errc() || end != value.data() + value.size() || !std::isfinite(parsed) ||
-        !(parsed > 0)) {
-      throw RequestError(kOption + name + "=" + value + " must be a number above 0, in " +
+        !(parsed >= 1e-6 && parsed <= 1e18)) {
+      throw RequestError(kOption + name + "=" + value + " must be a number from 1e-6 to 1e18, in " +
                          key->unit + ", such as 3350 or 67e3");
     }
     const bool whole = parsed < 1e15 && parsed == std::floor(parsed);

@@ -45,10 +45,16 @@ Node child(const Node& node, const std::string& key, const std::string& advice =
 }
 
 double positive(const Node& node) {
-  if (!node.json.is_number() || !(node.json.get<double>() > 0)) {
+  // What no machine has is damage, and would be printed with hundreds of digits.
+  constexpr double kLeast = 1e-12, kMost = 1e18;
+  const double value = node.json.is_number() ? node.json.get<double>() : 0;
+  if (!(value > 0)) {
     throw RequestError(node.path + " is " + node.json.dump() + "; must be a number above 0");
   }
-  return node.json.get<double>();
+  if (!(value >= kLeast && value <= kMost)) {
+    throw RequestError(node.path + " is " + node.json.dump() + "; must be from 1e-12 to 1e18");
+  }
+  return value;
 }
 
 // A number of threads.
@@ -64,8 +70,11 @@ int count_of(const Node& node) {
 // The best repetition of a timing, which may be 0 (a barrier of one thread).
 double best_seconds(const Node& node) {
   const Node best = child(node, "min");
-  if (!best.json.is_number() || !(best.json.get<double>() >= 0)) {
-    throw RequestError(best.path + " is " + best.json.dump() + "; must be a number of seconds");
+  constexpr double kMost = 1e6;
+  const double seconds = best.json.is_number() ? best.json.get<double>() : -1;
+  if (!(seconds >= 0 && seconds <= kMost)) {
+    throw RequestError(best.path + " is " + best.json.dump() +
+                       "; must be a number of seconds, at most a million");
   }
   return best.json.get<double>();
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <set>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -139,22 +140,25 @@ class Records {
       return;
     }
     RunTime& time = run_.records[found->second].time;
-    if (!is_positive(seconds)) {
+    if (!is_possible(seconds)) {
       ++run_.unusable;
     } else if (time.samples.size() < kMostRecords) {
       time.samples.push_back(seconds);
     }
   }
 
-  static bool is_positive(double value) { return std::isfinite(value) && value > 0; }
+  // Seconds, or the inverse of a rate, that a run may have: anything else is damage.
+  static bool is_possible(double value) { return value >= 1e-14 && value <= 1e9; }
 
   void place(Json key, ResultRecord record) {
     const RunTime& time = record.time;
-    if (!is_positive(time.median) || !is_positive(time.best) ||
-        !std::all_of(time.samples.begin(), time.samples.end(), is_positive)) {
+    if (!is_possible(time.median) || !is_possible(time.best) ||
+        !std::all_of(time.samples.begin(), time.samples.end(), is_possible)) {
       ++run_.unusable;
       return;
     }
+    // One measurement may stand in several places, as one thread's of a host's spaces.
+    if (time.samples.size() >= kTellingSamples && !seen_.insert(time.samples).second) return;
     if (run_.records.size() == kMostRecords) {
       throw RequestError(run_.file + ": holds more than " + std::to_string(kMostRecords) +
                          " timings, which no result does");
@@ -167,9 +171,12 @@ class Records {
   }
 
   static constexpr std::size_t kMostRecords = 100000;
+  // So many samples that are all equal are of one measurement.
+  static constexpr std::size_t kTellingSamples = 5;
 
   ResultRun& run_;
   std::unordered_map<std::string, int> numbers_;        // of records with this key
+  std::set<std::vector<double>> seen_;                  // samples
   std::unordered_map<std::string, std::size_t> turns_;  // the records whose samples are turns
 };
 
@@ -224,9 +231,8 @@ void describe(ResultRun& run, const Json& from) {
 void add_roofline(ResultRun run, const Json& from, const Json& result,
                   std::vector<ResultRun>& runs) {
   for (const char* name : {"network", "batch", "phase", "precision", "space"}) {
-    add_if_there(run.thing, result, name);
+    add_if_there(run.thing, std::string(name) == "batch" ? from : result, name);
   }
-  add_if_there(run.thing, from, "batch");
   runs.push_back(std::move(run));
   Records records(runs.back());
   for (const Json& record : from.at("records")) {
@@ -284,6 +290,14 @@ void add_study(ResultRun& run, const Json& result) {
   const Json settings = result.value("settings", Json::object());
   for (const std::string& name : kDecidingSettings) {
     add_if_there(run.thing, settings, name.c_str());
+    // "cuda of inputs/machines/h100-sxm.json": wherever the file lies.
+    const auto value = run.thing.find(name);
+    if (value == run.thing.end() || !value->is_string()) continue;
+    std::string text = value->get<std::string>();
+    const std::size_t of = text.find(" of "), slash = text.rfind('/');
+    if (of != std::string::npos && slash != std::string::npos && slash > of) {
+      *value = text.substr(0, of + 4) + text.substr(slash + 1);
+    }
   }
   for (const auto& [name, value] : settings.items()) {
     run.origin["study " + study + ": settings." + name] = value;

@@ -62,9 +62,9 @@ TEST_F(Datasheets, ThatAreWrongAreRefused) {
     expect_refused(sheet(items, {"--output", folder / "gpu.json"}), part);
   };
   refused(kGpu + ",bandwith=3350", "there is no key \"bandwith\"; did you mean bandwidth?");
-  refused(kGpu + ",bandwidth=fast", "bandwidth=fast must be a number above 0, in GB/s");
+  refused(kGpu + ",bandwidth=fast", "bandwidth=fast must be a number from 1e-6 to 1e18, in GB/s");
   for (const char* value : {"0", "-3", "nan", "inf", "3TB", "1e999", "0x10"}) {
-    refused(kGpu + ",bandwidth=" + value, "must be a number above 0");
+    refused(kGpu + ",bandwidth=" + value, "must be a number from 1e-6 to 1e18");
   }
   refused(kGpu + ",cores=1.5", "cores=1.5 must be a whole number of cores");
   refused(kGpu + ",peak32=1", "peak32 is given twice");

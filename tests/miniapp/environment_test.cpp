@@ -261,6 +261,13 @@ TEST_F(Environment, ThreadsAreBoundAsTheCommandLineSays) {
   const std::map<std::string, std::string> bound = {{"OMP_PROC_BIND", "true"},
                                                     {"OMP_PLACES", "{" + processor + "}"}};
   EXPECT_EQ(machine(bound, {"--threads", "1"}).at("bind"), "environment");
+  const std::vector<int> usable = ProcessorMask::of_this_thread().processors();
+  if (usable.size() > 1) {
+    const std::string last = std::to_string(usable.back());
+    EXPECT_EQ(machine(bound, {"--bind", last}).at("thread_processors"), io::Json::array({last}));
+    EXPECT_EQ(machine(bound, {"--bind", "spread"}).at("threads"),
+              build().at("machine").at("threads"));
+  }
   const io::Json none = machine({{"OMP_PROC_BIND", "true"}}, {"--bind", "none"});
   EXPECT_EQ(none.at("bind"), "none");
   EXPECT_EQ(none.at("threads_bound"), false);

@@ -3,13 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <sstream>
 
+#include "io/layout.hpp"
 #include "miniapp/ridgeline.hpp"
 
 // What `roofline` and `machine` print and write when quantities are absent or a signal stops them.
 
 namespace ridgeline::testing {
 namespace {
+
+namespace fs = std::filesystem;
 
 using RooflineFiles = CommandLineThatComputes;
 
@@ -25,6 +30,37 @@ CommandResult stopped(const Lines& line) {
 std::string unwrapped(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
+}
+
+TEST_F(RooflineFiles, OfManyBatchesFit80ColumnsAsTables) {
+  const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
+  const Lines line = {"roofline", deck,      "--machine",  machine,   "--repeats",
+                      "2",        "--space", host_space(), "--batch", "1,2,3,4,5"};
+  const CommandResult result = ridgeline(line);
+  ASSERT_EQ(result.status, 0) << result.err;
+  std::istringstream lines(result.out);
+  for (std::string text; std::getline(lines, text);) {
+    EXPECT_LE(io::display_width(text), 80u) << text;
+  }
+  for (const char* batch : {"batch 1", "batch 2", "batch 5"}) {
+    EXPECT_TRUE(contains(result.out, batch)) << result.out;
+  }
+  EXPECT_FALSE(contains(result.out, "of it, of it")) << result.out;
+  // A program gets one table.
+  const CommandResult csv = ridgeline(line + Lines{"--format", "csv"});
+  EXPECT_TRUE(contains(csv.out, "batch_5_fraction_of_ceiling")) << csv.out;
+}
+
+TEST_F(RooflineFiles, AreShownEvenIfTheyCannotBeWritten) {
+  CommandOptions options;
+  const CommandResult result = shell(
+      "ulimit -f 0; exec $R roofline " + deck + " --repeats 2 --space " + host_space() +
+          " --machine " + source_folder() + "/docs/results/h200-16-cores/machine.json --output " +
+          (folder / "roofline.json") + " | cat",
+      options);
+  EXPECT_TRUE(contains(result.out, "end to end")) << result.out << result.err;
+  EXPECT_TRUE(contains(result.err, "ridgeline: ")) << result.err;
+  EXPECT_FALSE(fs::exists(folder / "roofline.json"));
 }
 
 TEST_F(RooflineFiles, SayThatARoofOfADataSheetIsUnknown) {

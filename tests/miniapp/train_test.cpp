@@ -246,6 +246,7 @@ TEST_F(Train, WithholdsTheFigureOfMeritWhereVerificationFails) {
 }
 
 TEST_F(Train, AMissedVerificationOfADeckThatWasChangedIsANote) {
+  expect_refused(train("out", {"--verify"}), "deck.toml: has no [verify], which --verify is for");
   folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 1.5\n");
   expect_refused(train("out"), "test_accuracy is ", 1);
   expect_refused(train("out", {"--set", "checkpoint.every_steps=7"}), "test_accuracy is ", 1);
