@@ -62,6 +62,20 @@ std::string message_of(const Json& file, const char* space = "openmp",
   return "";
 }
 
+TEST(Ceilings, FiguresThatNoMachineHasAreRefusedByTheirPlace) {
+  for (const double figure : {1e308, 1e19, 5e-324, -1.0, 0.0}) {
+    Json file = machine_file();
+    file["spaces"]["openmp"]["bandwidth"][1]["gbytes_per_second"] = figure;
+    EXPECT_NE(message_of(file).find("bandwidth[1].gbytes_per_second"), std::string::npos) << figure;
+    file = machine_file();
+    file["spaces"]["openmp"]["peak_gflops"]["float32"] = figure;
+    EXPECT_NE(message_of(file).find("peak_gflops.float32"), std::string::npos) << figure;
+  }
+  Json file = machine_file();
+  file["spaces"]["openmp"]["dispatch"]["empty_kernel"] = timing(1e7);
+  EXPECT_NE(message_of(file).find("empty_kernel.min"), std::string::npos);
+}
+
 TEST(Ceilings, BandwidthIsTheFastestKernelsWithAllThreads) {
   const Ceilings c = ceilings();
   EXPECT_DOUBLE_EQ(c.bandwidth(1024), 80e9);
