@@ -81,7 +81,7 @@ struct Variant {
   bool is_first() const { return !huge && stores == machine::Stores::ordinary; }
   std::string pages() const { return huge ? "huge" : machine::small_page_label(); }
   std::string shown() const {
-    return pages() + (stores == machine::Stores::nontemporal ? ", past caches" : "");
+    return pages() + (stores == machine::Stores::nontemporal ? ", NT" : "");
   }
   std::vector<BandwidthPoint> of(const std::vector<BandwidthPoint>& points) const {
     std::vector<BandwidthPoint> list;
@@ -105,37 +105,50 @@ bool is_repeated(const SpaceMeasurement& space, const MachineMeasurement& measur
   return std::any_of(measurement.spaces.begin(), measurement.spaces.end(), several);
 }
 
-void print_levels(const MachineMeasurement& measurement) {
+// One thread's, of each level.
+void print_latencies(const MachineMeasurement& measurement) {
   const std::string small = machine::small_page_label();
   io::Table table({{"space", "space", io::Align::left},
-                   {"threads", "threads", io::Align::right, 0},
-                   {"level", "level", io::Align::left, 0},
-                   {"size", "capacity_bytes", io::Align::right, 4},
-                   {"pages", "pages", io::Align::left, 0},
-                   {"latency, " + small, "latency_small_pages_seconds"},
-                   {"huge pages", "latency_huge_pages_seconds"},
+                   {"level", "level", io::Align::left},
+                   {"size", "capacity_bytes"},
+                   {"latency, " + small + " pages", "latency_small_pages_seconds"},
+                   {"huge pages", "latency_huge_pages_seconds"}});
+  for (const SpaceMeasurement& space : measurement.spaces) {
+    if (is_repeated(space, measurement)) continue;
+    for (const Level& level : space.levels) {
+      std::vector<io::Cell> row = {to_string(space.space), level.name, capacity(level)};
+      for (const std::string& pages : {small, std::string("huge")}) {
+        row.push_back(time_cell(latency_plateau(space.latency, pages, level).seconds));
+      }
+      table.add_row(row);
+    }
+  }
+  print(table, io::TableFormat::table);
+}
+
+// By level and number of threads.
+void print_bandwidths(const MachineMeasurement& measurement) {
+  io::Table table({{"space", "space", io::Align::left},
+                   {"threads", "threads"},
+                   {"level", "level", io::Align::left},
+                   {"pages", "pages", io::Align::left},
                    {"read GB/s", "read_gbytes_per_second"},
-                   {"write", "write_gbytes_per_second", io::Align::right, 2},
-                   {"copy", "copy_gbytes_per_second", io::Align::right, 2},
-                   {"scale", "scale_gbytes_per_second", io::Align::right, 3},
+                   {"write", "write_gbytes_per_second"},
+                   {"copy", "copy_gbytes_per_second"},
+                   {"scale", "scale_gbytes_per_second", io::Align::right, 2},
                    {"triad", "triad_gbytes_per_second"}});
+  bool any_nontemporal = false;
   for (const SpaceMeasurement& space : measurement.spaces) {
     if (is_repeated(space, measurement)) continue;
     for (const int threads : thread_counts(space)) {
-      const bool first = threads == thread_counts(space).front();
       for (const Level& level : space.levels) {
         for (const Variant& variant : kVariants) {
           const std::vector<BandwidthPoint> points = variant.of(with_threads(space, threads));
           // What pages and stores change shows in memory.
           if (!variant.is_first() && (points.empty() || level.capacity_bytes > 0)) continue;
-          std::vector<io::Cell> row = {to_string(space.space), threads, level.name, capacity(level),
+          any_nontemporal = any_nontemporal || variant.stores == machine::Stores::nontemporal;
+          std::vector<io::Cell> row = {to_string(space.space), threads, level.name,
                                        variant.shown()};
-          // Latency is one thread's, whatever the others do: shown once.
-          for (const std::string& pages : {small, std::string("huge")}) {
-            const bool here = first && variant.is_first();
-            row.push_back(here ? time_cell(latency_plateau(space.latency, pages, level).seconds)
-                               : io::Cell());
-          }
           for (const StreamKernel kernel : kStreamKernels) {
             row.push_back(rate_cell(level_bandwidth(points, kernel, level)));
           }
@@ -145,6 +158,7 @@ void print_levels(const MachineMeasurement& measurement) {
     }
   }
   print(table, io::TableFormat::table);
+  if (any_nontemporal) print("NT: with non-temporal stores, which go past the caches\n");
 }
 
 void print_costs(const MachineMeasurement& measurement) {
@@ -285,7 +299,9 @@ void print_left_out(const MachineMeasurement& measurement) {
 
 void print_summary(const MachineMeasurement& measurement, io::TableFormat format) {
   if (format == io::TableFormat::table) {
-    print_levels(measurement);
+    print_latencies(measurement);
+    print("\n");
+    print_bandwidths(measurement);
     print("\n");
     print_costs(measurement);
     print_peaks(measurement);
