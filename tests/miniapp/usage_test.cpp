@@ -104,8 +104,7 @@ TEST_F(CommandLine, SuggestsWhatWasProbablyMeant) {
                  "--ouput is no option of train; did you mean --output?");
   expect_refused(ridgeline({"train", deck, "--ouput=out"}), "did you mean --output?");
   expect_refused(ridgeline({"train", deck, "--out", "x"}), "did you mean --output?");
-  expect_refused(ridgeline({"--quick", "study", "latency"}),
-                 "--quick stands before its verb");
+  expect_refused(ridgeline({"--quick", "study", "latency"}), "--quick stands before its verb");
   expect_refused(ridgeline({"study", "--quick", "latency"}),
                  "--quick stands before its verb; options come after the verb");
   expect_refused(ridgeline({"study", "latency", "--bogus"}), "see ridgeline study latency --help");
