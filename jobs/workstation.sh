@@ -108,4 +108,8 @@ for deck in "${decks[@]}"; do
   done
 done
 printf '\nEverything as files, in %s\n' "$results"
+if [[ $space != cuda ]]; then
+  printf 'What a GPU would give, at best and as expected (under 30 s):\n  %q study crossover --machine %q --quick\n' \
+    "$program" "$inputs/machines/h100-sxm.json"
+fi
 exit "$failed"

@@ -158,7 +158,7 @@ void print_head(const std::string& what, const io::Json& roofs, SpaceKind space)
     placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
   }
   print_wrapped(fmt::format("{} on {}{}\n", what, to_string(space), placed));
-  print_wrapped(fmt::format("Ceilings of {}{}: peak {}, memory {}; ridge {}\n\n",
+  print_wrapped(fmt::format("Ceilings of {}{}: peak {}, main memory {}; ridge {}\n\n",
                             roofs["machine_file"].get<std::string>(),
                             space == SpaceKind::openmp
                                 ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")

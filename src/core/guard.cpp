@@ -129,32 +129,35 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   if (pressure) result.pressure_share = *pressure / seconds;
   if (result.disturbed_seconds <= kMostDisturbedShare * seconds) return result;
 
+  // What was seen in a few windows is not what disturbed most of them.
+  const double most = std::max({by_waiting, by_others, by_steal, by_slow, by_exchange});
+  const auto tells = [&](double part) { return part > 0 && part >= most / 2; };
   const auto in = [&](double part) {
     return formatted(" (in %.0f", std::ceil(part)) + formatted(" of %.0f s)", std::ceil(seconds));
   };
-  if (by_waiting > 0) {
+  if (tells(by_waiting)) {
     result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
                                        100 * result.waiting_share.value_or(0)) +
                              in(by_waiting));
   }
-  if (by_others > 0) {
+  if (tells(by_others)) {
     result.reasons.push_back(
         formatted("other processes kept %.1f", result.other_processors.value_or(0)) +
         formatted(" of %.0f processors busy", watched.machine_processors) + in(by_others));
   }
-  if (by_steal > 0) {
+  if (tells(by_steal)) {
     result.reasons.push_back(formatted("the hypervisor took %.1f %% of the processors' time",
                                        100 * result.steal_share.value_or(0)) +
                              in(by_steal));
   }
-  if (by_slow > 0) {
+  if (tells(by_slow)) {
     result.reasons.push_back(
         formatted("a pulse of known work took up to %.2f times as long as its fastest",
                   std::max(result.arithmetic_pulse.max / fastest_arithmetic,
                            result.stream_pulse.max / fastest_stream)) +
         in(by_slow));
   }
-  if (by_exchange > 0) {
+  if (tells(by_exchange)) {
     result.reasons.push_back(
         formatted("one thread read what another wrote up to %.2f times as slowly as at best",
                   result.exchange_pulse.max / fastest_exchange) +

@@ -103,6 +103,17 @@ TEST(Judge, ProcessorsOfALargeMachineThatOthersUseALittleAreNoAlarm) {
   EXPECT_TRUE(judge({window}, Watched{2, 2, 4}).alarm());
 }
 
+TEST(Judge, AReasonOfFewWindowsIsNotNamedBesideOneOfMany) {
+  WatchedWindow window = quiet_window();
+  window.waiting = 0.5;
+  std::vector<WatchedWindow> windows = ten_windows(5, window);
+  windows[9].others = 1;
+  const Disturbance disturbance = judge(windows, kTwoOfFour);
+  ASSERT_EQ(disturbance.reasons.size(), 1u);
+  EXPECT_EQ(disturbance.reasons[0].find("the threads waited"), 0u);
+  EXPECT_EQ(disturbance.disturbed_seconds, 6);
+}
+
 TEST(Judge, OneThreadHasPulsesAndExchangesNothing) {
   WatchedWindow window = quiet_window();
   window.exchange.clear();

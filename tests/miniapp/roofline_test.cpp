@@ -75,7 +75,7 @@ TEST_F(RooflineFiles, SayThatARoofOfADataSheetIsUnknown) {
   CommandResult result = ridgeline(line);
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_TRUE(contains(unwrapped(result.out),
-                       "4 threads: peak 1000 GFLOP/s, memory unknown; ridge unknown"))
+                       "4 threads: peak 1000 GFLOP/s, main memory unknown; ridge unknown"))
       << result.out;
   io::Json json = io::read_json(file, "ridgeline-roofline");
   EXPECT_DOUBLE_EQ(json.at("ceilings").at("peak_gflops").get<double>(), 1000);
@@ -88,7 +88,7 @@ TEST_F(RooflineFiles, SayThatARoofOfADataSheetIsUnknown) {
       ridgeline({"machine", "--from-datasheet", cpu + "bandwidth=100", "--output", machine}).status,
       0);
   result = ridgeline(line);
-  EXPECT_TRUE(contains(unwrapped(result.out), "peak unknown, memory 100.0 GB/s; ridge unknown"))
+  EXPECT_TRUE(contains(unwrapped(result.out), "peak unknown, main memory 100.0 GB/s; ridge unknown"))
       << result.out;
   json = io::read_json(file, "ridgeline-roofline");
   EXPECT_TRUE(json.at("ceilings").at("peak_gflops").is_null());
