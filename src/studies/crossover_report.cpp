@@ -173,20 +173,26 @@ std::vector<io::Column> columns_of(const Comparison& comparison) {
   std::vector<io::Column> columns = {{"layer or deck", "what", io::Align::left},
                                      {"pass", "pass", io::Align::left, 0}};
   if (comparison.from_file) {
-    columns.push_back({"at", "at", io::Align::left, 0});
-    columns.push_back({"measured here", "first_seconds", io::Align::right, 0});
-    columns.push_back({"there at best", "second_ceiling_seconds", io::Align::right, 0});
-    columns.push_back({"there expected", "second_expected_seconds", io::Align::right, 0});
+    // Of what does not fit the sizes from which on the other machine is expected to win stay
+    // longest.
+    columns.push_back({"at", "at", io::Align::left, 1});
+    columns.push_back({"measured here", "first_seconds", io::Align::right, 1});
+    columns.push_back({"there at best", "second_ceiling_seconds", io::Align::right, 2});
+    columns.push_back({"there expected", "second_expected_seconds", io::Align::right, 1});
   }
   for (const std::string grows : {"width", "batch"}) {
     for (const Mode mode : comparison.shown) {
       const std::string of_mode = mode == kEager ? "" : std::string(kModeNames[mode]) + "_";
       const std::string title = mode == kWithTransfers ? "with transfers"
                                 : mode == kGraph       ? "as a graph"
-                                : mode == kExpected    ? "expected from"
-                                : comparison.from_file ? grows + ", at best from"
+                                : mode == kExpected    ? grows + " expected from"
+                                : comparison.from_file ? grows + " at best from"
                                                        : grows + " from";
-      const int rank = mode == kGraph ? 4 : mode == kWithTransfers ? 3 : 1;
+      const int rank = mode == kGraph                           ? 4
+                       : mode == kWithTransfers                 ? 3
+                       : mode == kExpected                      ? 0
+                       : mode == kEager && comparison.from_file ? 3
+                                                                : 1;
       columns.push_back({title, grows + "_" + of_mode + "from", io::Align::right, rank});
     }
   }
