@@ -95,11 +95,13 @@ std::string launch_sentence(const Roofline& roofline, const std::string& what) {
   const auto overhead = shares.find(Bound::overhead);
   if (overhead == shares.end() || overhead->second < 0.05 || !roofline.empty_seconds) return "";
   const double part = *roofline.empty_seconds / std::max(roofline.total.median, 1e-300);
-  return fmt::format("with kernels that do nothing the {} takes {}, {} of its time: {}", what,
-                     io::show_seconds(*roofline.empty_seconds), percent(part),
-                     part >= kLeastExplained * overhead->second
-                         ? "launching them is what the overhead is"
-                         : "most of the overhead is in the kernels themselves");
+  return fmt::format(
+      "with kernels that do nothing the {} takes {}, {} of its time: {}", what,
+      io::show_seconds(*roofline.empty_seconds), percent(part),
+      part >= kLeastExplained * overhead->second
+          ? "launching them is what the overhead is"
+          : "most of the overhead is in the kernels themselves (short loops, padding, packing), "
+            "which no ceiling describes");
 }
 
 /// What the step uses, where that can be read.
