@@ -3,7 +3,9 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -15,15 +17,19 @@ namespace ridgeline::io {
 struct MaybeGzipInput::State {
   static constexpr std::size_t kBlock = std::size_t{1} << 16;
 
-  InputFile file;
+  std::string path;
+  /// Fills a buffer, and returns how many bytes it got: 0 only at the end.
+  std::function<std::size_t(char*, std::size_t)> source;
+  double stored_bytes;
   std::vector<std::uint8_t> block = std::vector<std::uint8_t>(kBlock);
   std::size_t begin = 0, end = 0;  ///< of the bytes in the block that are not yet read
-  bool at_end = false;             ///< of the file
+  bool at_end = false;             ///< of the source
   bool is_gzip = false;
   bool in_member = false;  ///< between a gzip member's beginning and its end
   z_stream stream{};
 
-  explicit State(const std::string& path) : file(path) {
+  State(std::string name, std::function<std::size_t(char*, std::size_t)> from, double stored)
+      : path(std::move(name)), source(std::move(from)), stored_bytes(stored) {
     refill(2);
     is_gzip = begins_member();
   }
@@ -42,14 +48,14 @@ struct MaybeGzipInput::State {
     begin = 0;
     while (!at_end && end < least) {
       const std::size_t count =
-          file.read(reinterpret_cast<char*>(block.data()) + end, block.size() - end);
+          source(reinterpret_cast<char*>(block.data()) + end, block.size() - end);
       at_end = count == 0;
       end += count;
     }
   }
 
   bool begins_member() const {
-    return left() >= 2 && block[begin] == 0x1f && block[begin + 1] == 0x8b;
+    return io::is_gzip({reinterpret_cast<const char*>(block.data()) + begin, left()});
   }
 
   std::size_t read_plain(std::uint8_t* to, std::size_t count) {
@@ -69,7 +75,7 @@ struct MaybeGzipInput::State {
     constexpr int kGzipAlone = 16;
     stream = z_stream{};
     if (inflateInit2(&stream, MAX_WBITS + kGzipAlone) != Z_OK) {
-      throw RunError(file.path() + ": no memory to unpack it");
+      throw RunError(path + ": no memory to unpack it");
     }
     in_member = true;
   }
@@ -99,13 +105,12 @@ struct MaybeGzipInput::State {
         inflateEnd(&stream);
         in_member = false;
       } else if (result == Z_MEM_ERROR) {
-        throw RunError(file.path() + ": no memory to unpack it");
+        throw RunError(path + ": no memory to unpack it");
       } else if (result != Z_OK && result != Z_BUF_ERROR) {
-        throw RequestError(file.path() + ": damaged gzip file: " +
-                           (stream.msg != nullptr ? stream.msg : "invalid data"));
+        throw RequestError(
+            path + ": damaged gzip file: " + (stream.msg != nullptr ? stream.msg : "invalid data"));
       } else if (at_end && left() == 0 && stream.avail_out > 0) {
-        throw RequestError(file.path() +
-                           ": truncated gzip file: it ends in the middle of its data");
+        throw RequestError(path + ": truncated gzip file: it ends in the middle of its data");
       }
     }
     return done;
@@ -118,14 +123,29 @@ struct MaybeGzipInput::State {
                                      block.begin() + static_cast<std::ptrdiff_t>(end),
                                      [](std::uint8_t byte) { return byte == 0; });
       if (!zeros) {
-        throw RequestError(file.path() + ": damaged gzip file: unknown data after its end");
+        throw RequestError(path + ": damaged gzip file: unknown data after its end");
       }
       begin = end;
     }
   }
 };
 
-MaybeGzipInput::MaybeGzipInput(const std::string& path) : state_(std::make_unique<State>(path)) {}
+MaybeGzipInput::MaybeGzipInput(const std::string& path) {
+  const auto file = std::make_shared<InputFile>(path);
+  state_ = std::make_unique<State>(
+      path, [file](char* to, std::size_t count) { return file->read(to, count); },
+      static_cast<double>(file->stored_bytes()));
+}
+
+MaybeGzipInput::MaybeGzipInput(const std::string& path, std::string_view bytes) {
+  const auto read = [bytes](char* to, std::size_t count) mutable {
+    const std::size_t part = bytes.copy(to, count);
+    bytes.remove_prefix(part);
+    return part;
+  };
+  state_ = std::make_unique<State>(path, read, static_cast<double>(bytes.size()));
+}
+
 MaybeGzipInput::~MaybeGzipInput() = default;
 
 std::size_t MaybeGzipInput::read(std::uint8_t* to, std::size_t count) {
@@ -133,8 +153,7 @@ std::size_t MaybeGzipInput::read(std::uint8_t* to, std::size_t count) {
 }
 
 double MaybeGzipInput::most_bytes() const {
-  return static_cast<double>(state_->file.stored_bytes()) *
-         (state_->is_gzip ? kMostCompression : 1);
+  return state_->stored_bytes * (state_->is_gzip ? kMostCompression : 1);
 }
 
 bool is_gzip(std::string_view bytes) {
@@ -142,36 +161,17 @@ bool is_gzip(std::string_view bytes) {
 }
 
 std::string unpacked(std::string_view gzip, std::size_t most, const std::string& path) {
-  constexpr int kGzipAlone = 16;
-  z_stream stream{};
-  if (inflateInit2(&stream, MAX_WBITS + kGzipAlone) != Z_OK) {
-    throw RunError(path + ": no memory to unpack it");
-  }
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> closer(&stream, inflateEnd);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(gzip.data()));
-  stream.avail_in = static_cast<uInt>(gzip.size());
+  MaybeGzipInput input(path, gzip);
   std::string text;
-  for (int result = Z_OK; result != Z_STREAM_END;) {
+  for (std::size_t count = 1; count > 0;) {
     const std::size_t used = text.size();
     if (used > most) {
       throw RequestError(path + ": unpacks to more than " + show_bytes(static_cast<double>(most)) +
                          ", which no such file needs");
     }
     text.resize(used + (std::size_t{1} << 20));
-    stream.next_out = reinterpret_cast<Bytef*>(text.data() + used);
-    stream.avail_out = uInt{1} << 20;
-    result = inflate(&stream, Z_NO_FLUSH);
-    text.resize(text.size() - stream.avail_out);
-    if (result == Z_BUF_ERROR) {
-      throw RequestError(path + ": truncated gzip file: it ends in the middle of its data");
-    }
-    if (result != Z_OK && result != Z_STREAM_END) {
-      throw RequestError(
-          path + ": damaged gzip file: " + (stream.msg != nullptr ? stream.msg : "invalid data"));
-    }
-  }
-  if (stream.avail_in > 0) {
-    throw RequestError(path + ": damaged gzip file: unknown data after its end");
+    count = input.read(reinterpret_cast<std::uint8_t*>(text.data()) + used, text.size() - used);
+    text.resize(used + count);
   }
   return text;
 }

@@ -15,6 +15,8 @@ namespace ridgeline::io {
 class MaybeGzipInput {
  public:
   explicit MaybeGzipInput(const std::string& path);
+  /// The same of bytes that were read from `path` and outlive this.
+  MaybeGzipInput(const std::string& path, std::string_view bytes);
   ~MaybeGzipInput();
   MaybeGzipInput(const MaybeGzipInput&) = delete;
   MaybeGzipInput& operator=(const MaybeGzipInput&) = delete;
