@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -72,13 +73,9 @@ std::string formatted(const char* format, double value) {
 
 Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched) {
   Disturbance result;
-  double fastest_arithmetic = 1e300, fastest_stream = 1e300, fastest_exchange = 1e300;
   std::vector<double> arithmetic, stream, exchange;
   for (const WatchedWindow& window : windows) {
     result.seconds += window.seconds;
-    for (const double seconds : window.exchange) {
-      fastest_exchange = std::min(fastest_exchange, seconds);
-    }
     if (!window.exchange.empty()) {
       // A window begins where the one before ended.
       if (exchange.empty()) exchange.push_back(window.exchange.front());
@@ -87,12 +84,13 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
     if (!window.pulse) continue;
     arithmetic.push_back(window.pulse->arithmetic);
     stream.push_back(window.pulse->stream);
-    fastest_arithmetic = std::min(fastest_arithmetic, window.pulse->arithmetic);
-    fastest_stream = std::min(fastest_stream, window.pulse->stream);
   }
   result.arithmetic_pulse = summarize(arithmetic);
   result.stream_pulse = summarize(stream);
   result.exchange_pulse = summarize(exchange);
+  const double fastest_arithmetic = result.arithmetic_pulse.min;
+  const double fastest_stream = result.stream_pulse.min;
+  const double fastest_exchange = result.exchange_pulse.min;
 
   std::optional<double> waiting, others, stolen, pressure;
   double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0, by_exchange = 0;
@@ -173,19 +171,17 @@ Guard::Guard(SpaceKind space)
 
 Guard::Guard(int threads)
     : threads_(pool_threads(std::max(1, threads))),
-      processors_(Runtime::host_threads().cpus),
       pulse_(threads),
       pressure_before_(cpu_pressure_avg10()) {
   const HostThreads& all = Runtime::host_threads();
-  if (all.bound && threads > 1) processors_ = all.placed_processors();
-  if (processors_.empty() || threads == 1)
-    processors_ = ProcessorMask::of_this_thread().processors();
+  if (threads > 1) processors_ = all.bound ? all.placed_processors() : all.cpus;
+  if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
   constexpr int kFirstPulses = 20;
   for (int i = 0; i < kFirstPulses; ++i) make_pulse();
   // One right after another they find warm caches and awake threads: those that follow are compared
   // among themselves.
   pulses_.clear();
-  exchange();
+  exchange_ = pulse_.exchange();
   begin_ = window_begin_ = read_system_load(threads_, processors_);
   watching = this;
 }
@@ -193,10 +189,6 @@ Guard::Guard(int threads)
 Guard::~Guard() { watching = nullptr; }
 
 void Guard::make_pulse() { pulses_.push_back(pulse_.run()); }
-
-void Guard::exchange() {
-  if (const double seconds = pulse_.exchange(); seconds > 0) exchange_.push_back(seconds);
-}
 
 void Guard::count_cost(double begin) {
   const double now = host_seconds();
@@ -225,13 +217,12 @@ WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& aft
 void Guard::end_window() {
   const SystemLoad now = read_system_load(threads_, processors_);
   WatchedWindow window = window_from(window_begin_, now);
-  exchange();
-  window.exchange = exchange_;
+  // One window's end is the next one's beginning.
+  const double at_begin = std::exchange(exchange_, pulse_.exchange());
+  if (exchange_ > 0) window.exchange = {at_begin, exchange_};
   if (pulses_.size() >= kFewestPulses) window.pulse = median_of_pulses(pulses_);
   windows_.push_back(window);
   pulses_.clear();
-  if (exchange_.size() > 1)
-    exchange_.erase(exchange_.begin());  // one window's end, the next's beginning
   window_begin_ = now;
   if (const auto clock = clock_frequency(processors_.empty() ? 0 : processors_.front())) {
     slowest_clock_ = std::min(slowest_clock_.value_or(*clock), *clock);

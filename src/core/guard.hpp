@@ -104,7 +104,6 @@ class Guard {
   void make_pulse();
   void count_cost(double begin);
   void end_window();
-  void exchange();
 
   WatchedWindow window_from(const SystemLoad& before, const SystemLoad& after) const;
 
@@ -114,7 +113,7 @@ class Guard {
   std::optional<double> pressure_before_;
   std::vector<WatchedWindow> windows_;
   std::vector<Pulse::Seconds> pulses_;  // of the window that is open
-  std::vector<double> exchange_;        // likewise
+  double exchange_ = 0;                 // at its beginning
   double due_ = 0, pulse_seconds_ = 0;
   std::optional<double> slowest_clock_, fastest_clock_;
 };

@@ -153,24 +153,27 @@ ChainPoint measure_point(const Space& instance, StreamKernel kernel, bool from_o
   return point;
 }
 
-// The largest arena of the ladder.
-std::size_t last_arena(const ChainOptions& options) {
-  std::size_t arena = options.smallest_arena;
-  while (4 * arena <= options.largest_arena) arena *= 4;
-  return arena;
+// The arenas of the ladder, increasing.
+std::vector<std::size_t> arenas_of(const ChainOptions& options) {
+  std::vector<std::size_t> arenas;
+  for (std::size_t arena = options.smallest_arena; arena <= options.largest_arena; arena *= 4) {
+    arenas.push_back(arena);
+  }
+  return arenas;
+}
+
+std::size_t largest_of(const std::vector<std::size_t>& arenas) {
+  return arenas.empty() ? 0 : arenas.back();
 }
 
 template <class Space>
 void ladder(const Space& instance, SpaceKind space, const ChainOptions& options,
             const Progress& progress, std::vector<ChainPoint>& points) {
   const bool several = instance.concurrency() > 1;
-  std::vector<std::size_t> arenas;
-  for (std::size_t arena = options.smallest_arena; arena <= options.largest_arena; arena *= 4) {
-    arenas.push_back(arena);
-  }
+  std::vector<std::size_t> arenas = arenas_of(options);
   const std::size_t beyond =
       2 * cache_bytes_of_threads(space, static_cast<int>(instance.concurrency()));
-  const bool is_beyond = beyond > last_arena(options) && beyond <= options.largest_beyond_caches;
+  const bool is_beyond = beyond > largest_of(arenas) && beyond <= options.largest_beyond_caches;
   if (is_beyond) arenas.push_back(beyond);
   for (const std::size_t arena : arenas) {
     const bool last_pass_alone = is_beyond && arena == beyond;
@@ -197,7 +200,7 @@ ChainOptions bounded_arenas(ChainOptions options, std::size_t bytes,
                             std::vector<std::string>& notes) {
   const std::size_t beyond =
       std::min(2 * all_cache_bytes(SpaceKind::serial), options.largest_beyond_caches);
-  const std::size_t wanted = std::max(last_arena(options), beyond);
+  const std::size_t wanted = std::max(largest_of(arenas_of(options)), beyond);
   options.largest_arena = std::min(options.largest_arena, bytes);
   options.largest_beyond_caches = std::min(options.largest_beyond_caches, bytes);
   if (bytes < wanted) {

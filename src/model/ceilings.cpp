@@ -76,7 +76,7 @@ double best_seconds(const Node& node) {
     throw RequestError(best.path + " is " + best.json.dump() +
                        "; must be a number of seconds, at most a million");
   }
-  return best.json.get<double>();
+  return seconds;
 }
 
 std::string text_of(const Node& node) {

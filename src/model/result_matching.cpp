@@ -146,27 +146,25 @@ bool are_in_turn(const Group& group) {
 // gap. All are 0 unless all are known, and of as many threads on the same processor.
 std::map<const ResultRun*, int> states_of(const Group& group, std::vector<MachineState>& states) {
   constexpr double kGap = 1.3;
-  std::vector<std::pair<double, const ResultRun*>> runs;
+  std::vector<std::tuple<double, std::size_t, const ResultRun*>> runs;
   std::map<const ResultRun*, int> numbers;
-  for (const auto& side : group.sides) {
-    for (const ResultRun* run : side) {
-      const ResultRun& first = *group.sides[0].front();
+  const ResultRun& first = *group.sides[0].front();
+  for (std::size_t side = 0; side < 2; ++side) {
+    for (const ResultRun* run : group.sides[side]) {
       const auto differs = [&](const char* name) {
         return run->variant.value(name, Json()) != first.variant.value(name, Json());
       };
       if (!run->exchange || differs("threads") || differs("cpu_model")) return {};
-      runs.emplace_back(*run->exchange, run);
+      runs.emplace_back(*run->exchange, side, run);
     }
   }
   std::sort(runs.begin(), runs.end());
   double last = 0;
-  for (const auto& [exchange, run] : runs) {
+  for (const auto& [exchange, side, run] : runs) {
     if (exchange > kGap * last) states.push_back({exchange, 0, 0});
     last = exchange;
     numbers[run] = static_cast<int>(states.size()) - 1;
-    const auto& before = group.sides[0];
-    const bool is_before = std::find(before.begin(), before.end(), run) != before.end();
-    ++(is_before ? states.back().before : states.back().after);
+    ++(side == 0 ? states.back().before : states.back().after);
   }
   return numbers;
 }

@@ -81,7 +81,7 @@ class Records {
       }
     } else if (node.is_object()) {
       for (const auto& [name, value] : node.items()) {
-        const bool identifies = value.is_array() ? false : is_description(value);
+        const bool identifies = !value.is_array() && is_description(value);
         if ((!is_among(kResults, name) && identifies) || is_among(kAskedFor, name)) {
           key[name] = value;
         }
@@ -231,7 +231,7 @@ void describe(ResultRun& run, const Json& from) {
 void add_roofline(ResultRun run, const Json& from, const Json& result,
                   std::vector<ResultRun>& runs) {
   for (const char* name : {"network", "batch", "phase", "precision", "space"}) {
-    add_if_there(run.thing, std::string(name) == "batch" ? from : result, name);
+    add_if_there(run.thing, from.contains(name) ? from : result, name);
   }
   runs.push_back(std::move(run));
   Records records(runs.back());
