@@ -88,7 +88,8 @@ TEST_F(RooflineFiles, SayThatARoofOfADataSheetIsUnknown) {
       ridgeline({"machine", "--from-datasheet", cpu + "bandwidth=100", "--output", machine}).status,
       0);
   result = ridgeline(line);
-  EXPECT_TRUE(contains(unwrapped(result.out), "peak unknown, main memory 100.0 GB/s; ridge unknown"))
+  EXPECT_TRUE(
+      contains(unwrapped(result.out), "peak unknown, main memory 100.0 GB/s; ridge unknown"))
       << result.out;
   json = io::read_json(file, "ridgeline-roofline");
   EXPECT_TRUE(json.at("ceilings").at("peak_gflops").is_null());
