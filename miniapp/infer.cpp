@@ -11,6 +11,7 @@
 #include "io/table.hpp"
 #include "network/batch_feed.hpp"
 #include "network/generate.hpp"
+#include "network/resume.hpp"
 #include "network/trainer.hpp"
 #include "session.hpp"
 
@@ -258,6 +259,9 @@ Status run(const InferOptions& options, const CommonOptions& common) {
     add_output("--output", options.output, "choose another --output", files);
   }
   const network::CheckpointFile checkpoint(options.checkpoint);
+  if (const auto difference = network::difference_in_inputs(deck, checkpoint)) {
+    warn(*difference + ", which its weights were trained for");
+  }
   const std::size_t batch =
       static_cast<std::size_t>(options.batch > 0 ? options.batch : deck.train.batch);
   if (options.prompt) {

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -16,13 +15,21 @@
 namespace ridgeline::miniapp {
 namespace {
 
+// "level 1, bytes 49152; level 2, bytes 1048576": JSON's lists and objects for people. Elements
+// that are objects are divided by semicolons, all others by commas.
 std::string shown(const io::Json& value) {
   if (value.is_null()) return "none";
   if (value.is_string()) return value.get<std::string>();
-  // With spaces, at which a line can be broken.
-  std::string text = value.is_structured() ? value.dump(0) : value.dump();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  if (!value.is_structured()) return value.dump();
+  std::string text;
+  bool deep = false;
+  for (const io::Json& element : value) deep = deep || element.is_structured();
+  for (const auto& [key, element] : value.items()) {
+    text += text.empty() ? "" : deep ? "; " : ", ";
+    text +=
+        (value.is_object() ? key + (element.is_structured() ? ": " : " ") : "") + shown(element);
+  }
+  return text.empty() ? "none" : text;
 }
 
 // The threads as a run would have them, if this build can compute here.
@@ -57,9 +64,8 @@ Status run(const std::string& format, const CommonOptions& common) {
     return Status::done;
   }
   print(fmt::format("ridgeline {} ({})\n", build_info().version, build_info().git_commit));
-  print(fmt::format("{:<26}", "spaces"));
-  for (const auto& space : info["spaces"]) print(fmt::format("{} ", space.get<std::string>()));
-  print_wrapped(fmt::format("\n{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
+  print(fmt::format("{:<26}{}\n", "spaces", shown(info["spaces"])));
+  print_wrapped(fmt::format("{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
                             reason.empty() ? "" : " (" + reason + ")"),
                 26);
   for (const auto& [key, value] : info["machine"].items()) {

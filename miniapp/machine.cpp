@@ -358,6 +358,9 @@ Status run_machine(const MachineRequest& request) {
 }
 
 Status run_datasheet(const MachineRequest& request) {
+  if (request.common.format == "csv") {
+    throw RequestError("--format: csv; --from-datasheet makes a machine file, which is JSON");
+  }
   const io::Json file = machine::from_datasheet(request.datasheet);
   if (request.output.empty()) {
     print(io::to_text(file));

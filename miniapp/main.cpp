@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -183,6 +184,16 @@ int run(std::vector<std::string> arguments) {
     if (!unplaced.empty() &&
         (code == int(CLI::ExitCodes::RequiredError) || code == int(CLI::ExitCodes::ExtrasError))) {
       return fail(Status::request_wrong, describe_unplaced(app, unplaced.front()));
+    }
+    if (code == int(CLI::ExitCodes::RequiredError)) {
+      const CLI::App& verb = innermost(app);
+      const std::vector<std::string> names = names_of_subcommands(verb);
+      if (!names.empty()) {
+        return fail(Status::request_wrong,
+                    fmt::format("{} is missing: {}; see ridgeline {}--help",
+                                &verb == &app ? "the verb" : "the " + verb.get_name() + "'s name",
+                                fmt::join(names, ", "), &verb == &app ? "" : path_of(verb) + " "));
+      }
     }
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');

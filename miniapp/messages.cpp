@@ -1,6 +1,11 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <iostream>
 
 #include "core/text.hpp"
+#include "io/layout.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -12,10 +17,18 @@ void write_line(const std::string& line) {
   std::cerr << line << std::endl;
 }
 
+// Notes and warnings, wrapped for a terminal; in a log each is one line, which can be searched.
+void write_sentence(const std::string& text) {
+  winsize size = {};
+  const bool terminal = isatty(STDERR_FILENO) != 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
+  const std::size_t width = std::max<std::size_t>(size.ws_col, 40);
+  write_line(terminal && size.ws_col > 0 ? io::wrapped(text, width, 2) : text);
+}
+
 }  // namespace
 
 void report_error(const std::string& message) { write_line("ridgeline: " + printable(message)); }
-void warn(const std::string& message) { write_line("warning: " + printable(message)); }
+void warn(const std::string& message) { write_sentence("warning: " + printable(message)); }
 void warn_of(const Disturbance& disturbance) {
   if (!disturbance.alarm()) return;
   std::string text;
@@ -28,7 +41,7 @@ Status stopped_incomplete() {
   return Status::stopped;
 }
 
-void note(const std::string& message) { write_line(printable(message)); }
+void note(const std::string& message) { write_sentence(printable(message)); }
 
 std::string written_to(const std::vector<std::string>& files) {
   std::string names;

@@ -38,6 +38,12 @@ std::string shown_fraction(const model::Placement& placement) {
                      placement.above_roof ? " (!)" : "");
 }
 
+// "~" before a bound that another run may see otherwise.
+io::Cell bound_cell(const model::Placement& placement) {
+  const std::string bound = model::to_string(placement.bound);
+  return io::Cell::shown_as(bound, placement.is_near_half ? "~" + bound : bound);
+}
+
 void add_row(io::Table& table, const std::string& layer, const std::string& phase,
              const layers::Counts& counts, const Timing& seconds,
              const model::Placement& placement) {
@@ -47,7 +53,7 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
                  io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
                  counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
                  time_cell(seconds), rate(placement.gflops), rate(placement.gbytes_per_second),
-                 work ? io::Cell(model::to_string(placement.bound)) : none(),
+                 work ? bound_cell(placement) : none(),
                  work ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
                       : none()});
 }
@@ -87,7 +93,7 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
                       std::vector<io::Cell>& row) {
     const bool work = placement.ceiling_seconds > 0;
     row.push_back(time_cell(seconds));
-    row.push_back(work ? io::Cell(model::to_string(placement.bound)) : io::Cell());
+    row.push_back(work ? bound_cell(placement) : io::Cell());
     row.push_back(work
                       ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
                       : io::Cell());
@@ -133,6 +139,21 @@ std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& b
     }
   }
   return names;
+}
+
+// What "~" before a bound means, if a record has one.
+std::string note_on_bounds(const std::vector<model::BatchRoofline>& batches) {
+  for (const model::BatchRoofline& at : batches) {
+    for (const model::LayerRecord& record : at.roofline.records) {
+      if (!record.placement.is_near_half) continue;
+      return fmt::format(
+          "marked ~, a bound whose ceiling explains about half of the time ({:.0f} to {:.0f} %): "
+          "another run may say overhead where this one does not, or the reverse",
+          100 * model::kLeastExplained / model::kRunToRun,
+          100 * model::kLeastExplained * model::kRunToRun);
+    }
+  }
+  return "";
 }
 
 // What the roofs are: for the head of the table and of the file.
@@ -319,9 +340,11 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
     const std::vector<std::string> wide = wide_records(measured.batches);
     if (!wide.empty()) {
       measured.notes.push_back(
-          "marked ~, since the median's 95 % interval is wider than a tenth: " +
+          "marked ~, a time whose median's 95 % interval is wider than a tenth of it: " +
           fmt::format("{}", fmt::join(wide, ", ")));
     }
+    const std::string bounds = note_on_bounds(measured.batches);
+    if (!bounds.empty()) measured.notes.push_back(bounds);
   }
   const auto show = [&] {
     if (measured.batches.empty()) return;

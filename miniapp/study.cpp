@@ -219,7 +219,12 @@ std::pair<SpaceKind, SpaceKind> two_spaces(const std::vector<SpaceKind>& spaces,
     if (comma == std::string::npos) {
       throw RequestError("--spaces: must be two, such as serial,openmp");
     }
-    return {resolve_space(asked.substr(0, comma)), resolve_space(asked.substr(comma + 1))};
+    const std::pair<SpaceKind, SpaceKind> two = {resolve_space(asked.substr(0, comma)),
+                                                 resolve_space(asked.substr(comma + 1))};
+    if (two.first == two.second) {
+      throw RequestError("--spaces: " + asked + " is one space twice; must be two");
+    }
+    return two;
   }
   if (spaces.size() < 2) {
     throw RequestError("crossover compares two spaces, and there is " + to_string(spaces[0]) +
@@ -269,7 +274,7 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
     } else {
       bounds->first = bounds->second = all.back();
       bounds->machine_file = io::read_json(*machine_file, "ridgeline-machine");
-      bounds->machine_name = *machine_file;
+      bounds->machine_path = *machine_file;
       bounds->machine_space = widest_space(*bounds->machine_file, *machine_file);
     }
     std::vector<std::string> notes;

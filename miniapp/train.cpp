@@ -170,8 +170,9 @@ void print_shares(const network::TrainingResult& result, std::int64_t batch) {
                    io::Cell::shown_as(share.share, fmt::format("{:.1f} %", 100 * share.share))});
   }
   print(table, io::TableFormat::table);
-  print(fmt::format("a step of {} takes {} (median of {})\n", io::show_count(batch, "sample"),
-                    show_seconds(result.step_seconds.median), result.step_seconds.repeats));
+  print(fmt::format("a step of {} takes {} (median of {}, timed layer by layer)\n",
+                    io::show_count(batch, "sample"), show_seconds(result.step_seconds.median),
+                    result.step_seconds.repeats));
 }
 
 std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& options) {
@@ -357,9 +358,10 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   }
   if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
   if (as_table && ended && result.outcome != Outcome::already_finished) {
-    print(fmt::format("figure of merit: {}{:.0f} samples/s{}\n", disturbance.alarm() ? "~" : "",
-                      result.samples_per_second,
-                      disturbance.alarm() ? ", measured while disturbed" : ""));
+    print_wrapped(fmt::format(
+        "figure of merit: {}{:.0f} samples/s, with loading and all else between steps{}\n",
+        disturbance.alarm() ? "~" : "", result.samples_per_second,
+        disturbance.alarm() ? "; measured while disturbed" : ""));
   }
   if (result.outcome == Outcome::stopped) {
     console.say(

@@ -87,10 +87,12 @@ std::tuple<std::string, bool, std::string> order_of(const std::string& path) {
   return {path.substr(0, dot), key != "kind", key};
 }
 
-}  // namespace
-
-std::optional<std::string> Deck::difference_that_forbids_resume(const Deck& checkpoint_deck) const {
-  const auto ours = identity_of(*this);
+/// Where two decks first differ among the paths that are `compared`: "FILE:LINE: PATH is MINE, but
+/// OTHER in the checkpoint's deck".
+template <class Compared>
+std::optional<std::string> first_difference(const Deck& deck, const Deck& checkpoint_deck,
+                                            const Compared& compared) {
+  const auto ours = identity_of(deck);
   const auto theirs = identity_of(checkpoint_deck);
   std::vector<std::string> paths;
   for (const auto& [path, value] : ours) paths.push_back(path);
@@ -100,21 +102,37 @@ std::optional<std::string> Deck::difference_that_forbids_resume(const Deck& chec
   std::sort(paths.begin(), paths.end(),
             [](const std::string& a, const std::string& b) { return order_of(a) < order_of(b); });
   for (const std::string& path : paths) {
+    if (!compared(path)) continue;
     const auto mine = ours.find(path);
     const auto other = theirs.find(path);
     if (mine != ours.end() && other != theirs.end() && mine->second == other->second) continue;
-    const auto [section, keys] = section_of(*this, path);
+    const auto [section, keys] = section_of(deck, path);
     const auto [table, key] = locate(section, keys);
     const auto shown = [&](const auto& found, const auto& values) {
       return found == values.end() ? std::string("not given") : found->second;
     };
     return table.place(key) + ": " + table.path(key) + " is " + shown(mine, ours) + ", but " +
-           shown(other, theirs) +
-           " in the checkpoint's deck; resuming may change only "
-           "epochs, stop_after_steps and on_nonfinite of [train], paths, [checkpoint], [run] and "
-           "[verify]";
+           shown(other, theirs) + " in the checkpoint's deck";
   }
   return {};
+}
+
+}  // namespace
+
+std::optional<std::string> Deck::difference_that_forbids_resume(const Deck& checkpoint_deck) const {
+  std::optional<std::string> difference =
+      first_difference(*this, checkpoint_deck, [](const std::string&) { return true; });
+  if (difference) {
+    *difference +=
+        "; resuming may change only epochs, stop_after_steps and on_nonfinite of [train], paths, "
+        "[checkpoint], [run] and [verify]";
+  }
+  return difference;
+}
+
+std::optional<std::string> Deck::difference_in_inputs(const Deck& checkpoint_deck) const {
+  return first_difference(*this, checkpoint_deck,
+                          [](const std::string& path) { return path == "data.normalize"; });
 }
 
 }  // namespace ridgeline::config

@@ -130,6 +130,12 @@ Cell Cell::shown_as(double value, std::string text, std::string brief) {
   return cell;
 }
 
+Cell Cell::shown_as(std::string value, std::string text) {
+  Cell cell(std::move(value));
+  cell.shown_ = std::move(text);
+  return cell;
+}
+
 Cell time_cell(const Timing& timing) {
   return Cell::shown_as(timing.median, (timing.is_wide() ? "~" : "") + show_seconds(timing.median));
 }

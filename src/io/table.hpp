@@ -45,6 +45,8 @@ class Cell {
   /// A number shown as a text of the caller's ("1.4 ms"). A table that is too wide shows `brief`
   /// instead, the text without its interval.
   static Cell shown_as(double value, std::string text, std::string brief = "");
+  /// A text shown with a mark; csv and json get it without.
+  static Cell shown_as(std::string value, std::string text);
 
   const std::string& shown() const { return shown_; }
   /// Empty if there is no text but shown().

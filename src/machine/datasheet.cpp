@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -28,11 +29,16 @@ const DatasheetKey* find_key(const std::string& name) {
   return nullptr;
 }
 
-// Whether a part begins with what looks like a key: lower-case letters, digits and _ before a =.
+// Whether a part begins with what is meant as a key: letters, digits, _ and - before a =, with
+// spaces around them.
 bool has_key(const std::string& part) {
   const std::size_t end = part.find('=');
-  return end != std::string::npos && end > 0 &&
-         part.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == end;
+  if (end == std::string::npos) return false;
+  const std::string key = part.substr(0, end);
+  return key.find_first_not_of(' ') != std::string::npos &&
+         std::all_of(key.begin(), key.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == ' ';
+         });
 }
 
 // The parts of "KEY=VALUE,KEY=VALUE", a comma within a text left where it is.
@@ -96,7 +102,9 @@ class Sheet {
  private:
   void add(const std::string& part) {
     const std::size_t equals = part.find('=');
-    const std::string name = part.substr(0, equals);
+    std::string name = part.substr(0, equals);
+    name.erase(0, name.find_first_not_of(' '));
+    name.erase(name.find_last_not_of(' ') + 1);
     const DatasheetKey* key = find_key(name);
     if (!key || equals == std::string::npos) {
       std::vector<std::string> known;

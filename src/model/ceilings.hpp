@@ -47,7 +47,10 @@ struct Placement {
   /// At least ceiling_seconds; of a whole step at most the sum of its records' times.
   double explained_seconds = 0;
   Bound ceiling = Bound::latency;  ///< which of the three is the largest
-  Bound bound = Bound::latency;    ///< the same, or overhead
+  Bound bound = Bound::latency;    ///< what explains the time: one of the three, or overhead
+  /// Whether explained_seconds are so near to half of the time that another run may say overhead
+  /// where this one does not, or the reverse.
+  bool is_near_half = false;
   int threads = 0;                 ///< of the ceilings that it was placed under
   double fraction_of_ceiling = 0;  ///< ceiling_seconds / seconds; 0 where nothing was measured
   double gflops = 0;               ///< reached, GFLOP/s
@@ -59,6 +62,8 @@ struct Placement {
 
 /// Work that its largest ceiling explains less of than this share is bound by overhead.
 inline constexpr double kLeastExplained = 0.5;
+/// Medians of two runs of the same program may differ by this factor (docs/comparing.md).
+inline constexpr double kRunToRun = 1.1;
 /// Seconds per kernel launched back to back, per kernel that a host space runs on the calling
 /// thread alone, and per barrier between the threads of a team.
 struct DispatchSeconds {

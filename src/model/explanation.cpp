@@ -39,6 +39,40 @@ bool counts_for_something(const LayerRecord& record, const Roofline& roofline) {
          record.seconds.median >= kLeastShare * roofline.sum_of_records;
 }
 
+/// How much of the time is explained, and by what.
+std::string explained_sentence(const Roofline& roofline) {
+  const double all = std::max(roofline.sum_of_records, 1e-300);
+  const std::string explained = percent(roofline.placement.explained_seconds / all);
+  const std::string ceilings = percent(roofline.placement.ceiling_seconds / all);
+  std::string text = fmt::format("what was measured of the machine explains {} of it", explained);
+  if (ceilings != explained) {
+    text += fmt::format(
+        ", its ceilings {}: they have each thread find its input in its own cache, where some of "
+        "it "
+        "was written by another",
+        ceilings);
+  }
+  return text;
+}
+
+/// Where the bandwidth of the layers' ceilings comes from.
+std::string bandwidth_sentence(const Roofline& roofline) {
+  double least = 0, most = 0;
+  for (const LayerRecord& record : roofline.records) {
+    if (!counts_for_something(record, roofline) || record.placement.bandwidth_seconds <= 0)
+      continue;
+    const double rate = 1e-9 * record.counts.bytes / record.placement.bandwidth_seconds;
+    least = least == 0 ? rate : std::min(least, rate);
+    most = std::max(most, rate);
+  }
+  if (most == 0) return "";
+  return fmt::format(
+      "a layer's ceiling of bandwidth is that of the caches or the memory that hold what the step "
+      "touches: {} GB/s here",
+      most < 1.005 * least ? fmt::format("{:.1f}", most)
+                           : fmt::format("{:.1f} to {:.1f}", least, most));
+}
+
 /// "the step's time is 72 % overhead, 20 % bandwidth and 8 % compute bound".
 std::string shares_sentence(const Roofline& roofline, const std::string& what) {
   std::vector<std::pair<double, std::string>> parts;
@@ -56,10 +90,8 @@ std::string shares_sentence(const Roofline& roofline, const std::string& what) {
   std::sort(parts.rbegin(), parts.rend());
   std::vector<std::string> names;
   for (const auto& [share, text] : parts) names.push_back(text);
-  return fmt::format(
-      "the {}'s time is {} bound; what was measured of the machine explains {} of it", what,
-      listed(names),
-      percent(roofline.placement.explained_seconds / std::max(roofline.sum_of_records, 1e-300)));
+  return fmt::format("the {}'s time is {} bound; {}", what, listed(names),
+                     explained_sentence(roofline));
 }
 
 /// How near to their ceilings the layers come.
@@ -151,6 +183,7 @@ std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool
     if (at->roofline.records.empty()) continue;
     add(*at, shares_sentence(at->roofline, what));
     add(*at, fraction_sentence(at->roofline));
+    add(*at, bandwidth_sentence(at->roofline));
     add(*at, launch_sentence(at->roofline, what));
     add(*at, energy_sentence(at->roofline, what));
   }

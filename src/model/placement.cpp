@@ -160,6 +160,7 @@ Placement Ceilings::place(const Work& work) const {
     placement.ceiling = Bound::unknown;
   }
   placement.explained_seconds = placement.ceiling_seconds;
+  placement.bound = placement.ceiling;
   const double handed_on = work.reuse_bytes > 0 && !work.mostly_reads && all_.threads > 1
                                ? std::min(bandwidth, handed_on_bandwidth(work, set.threads))
                                : 0;
@@ -168,13 +169,14 @@ Placement Ceilings::place(const Work& work) const {
     const double seconds = work.bytes * ((1 - from_other) / bandwidth + from_other / handed_on);
     if (seconds > placement.ceiling_seconds) {
       placement.explained_seconds = seconds;
-      placement.ceiling = Bound::bandwidth;
+      placement.bound = Bound::bandwidth;
     }
   }
-  placement.bound = placement.ceiling;
-  if (placement.bound != Bound::unknown &&
-      placement.explained_seconds < kLeastExplained * work.seconds) {
-    placement.bound = Bound::overhead;
+  if (placement.bound != Bound::unknown) {
+    const double least = kLeastExplained * work.seconds;
+    placement.is_near_half = placement.explained_seconds < kRunToRun * least &&
+                             kRunToRun * placement.explained_seconds > least;
+    if (placement.explained_seconds < least) placement.bound = Bound::overhead;
   }
   placement.intensity = work.bytes > 0 ? work.flops / work.bytes : 0;
   if (work.seconds > 0) {

@@ -288,17 +288,7 @@ void add_study(ResultRun& run, const Json& result) {
   const std::string study = result.at("study").get<std::string>();
   run.thing["study"] = study;
   const Json settings = result.value("settings", Json::object());
-  for (const std::string& name : kDecidingSettings) {
-    add_if_there(run.thing, settings, name.c_str());
-    // "cuda of inputs/machines/h100-sxm.json": wherever the file lies.
-    const auto value = run.thing.find(name);
-    if (value == run.thing.end() || !value->is_string()) continue;
-    std::string text = value->get<std::string>();
-    const std::size_t of = text.find(" of "), slash = text.rfind('/');
-    if (of != std::string::npos && slash != std::string::npos && slash > of) {
-      *value = text.substr(0, of + 4) + text.substr(slash + 1);
-    }
-  }
+  for (const std::string& name : kDecidingSettings) add_if_there(run.thing, settings, name.c_str());
   for (const auto& [name, value] : settings.items()) {
     run.origin["study " + study + ": settings." + name] = value;
   }

@@ -46,6 +46,7 @@ Placement placement_of_step(const Roofline& roofline, Placement whole) {
     largest = share;
     whole.bound = bound;
   }
+  whole.is_near_half = false;  // it is that of most records
   const double seconds = roofline.total.median;
   whole.fraction_of_ceiling = seconds > 0 ? whole.ceiling_seconds / seconds : 0;
   whole.above_roof = seconds > 0 && seconds < whole.ceiling_seconds;
@@ -106,6 +107,7 @@ io::Json placed(const layers::Counts& counts, const Timing& seconds, const Place
   json["gflops_per_second"] = placement.gflops;
   json["gbytes_per_second"] = placement.gbytes_per_second;
   json["bound"] = bound_or_null(placement.bound);
+  json["bound_is_near_half"] = placement.is_near_half;
   json["largest_ceiling"] = bound_or_null(placement.ceiling);
   json["compute_seconds"] = placement.compute_seconds;
   json["bandwidth_seconds"] = placement.bandwidth_seconds;

@@ -137,11 +137,26 @@ std::optional<std::int64_t> step_or_none(const std::string& file) {
   }
 }
 
+namespace {
+
+config::Deck deck_of(const CheckpointFile& checkpoint, const config::Deck& deck) {
+  return config::Deck::parse(checkpoint.deck_text(), checkpoint.path() + ": /deck",
+                             fs::path(deck.name).parent_path().string());
+}
+
+}  // namespace
+
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint) {
-  const config::Deck before =
-      config::Deck::parse(checkpoint.deck_text(), checkpoint.path() + ": /deck",
-                          fs::path(deck.name).parent_path().string());
-  return deck.difference_that_forbids_resume(before);
+  return deck.difference_that_forbids_resume(deck_of(checkpoint, deck));
+}
+
+std::optional<std::string> difference_in_inputs(const config::Deck& deck,
+                                                const CheckpointFile& checkpoint) {
+  try {
+    return deck.difference_in_inputs(deck_of(checkpoint, deck));
+  } catch (const Error&) {
+    return {};  // the weights alone count
+  }
 }
 
 std::optional<std::string> data_difference(const config::Deck& deck, const data::Dataset& dataset,

@@ -32,6 +32,11 @@ std::optional<std::int64_t> step_or_none(const std::string& file);
 /// Returns why a run of `deck` cannot go on from a checkpoint; nullopt if it can.
 std::optional<std::string> refusal_of(const config::Deck& deck, const CheckpointFile& checkpoint);
 
+/// Returns where `deck` prepares inputs in another way than those that the checkpoint was trained
+/// with; nullopt if it does not, or if the checkpoint's deck cannot be read.
+std::optional<std::string> difference_in_inputs(const config::Deck& deck,
+                                                const CheckpointFile& checkpoint);
+
 /// Returns how the data of a checkpoint's run, or a text's vocabulary, differ from those of a run
 /// of `deck`; nullopt if they do not, or if the checkpoint, of version 1, does not say.
 std::optional<std::string> data_difference(const config::Deck& deck, const data::Dataset& dataset,

@@ -148,17 +148,18 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
     }
   }
   const std::vector<LayerFamily> families = families_of(bounds.kinds);
-  Study study{
-      "crossover",
-      "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
-      "greater the GPU's advantage",
-      {{"first", comparison.first}, {"second", comparison.second}, {"layers", shapes_of(families)}},
-      io::Json::array(),
-      {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}},
-      io::Table(columns_of(comparison)),
-      {},
-      {},
-      true};
+  Study study{"crossover",
+              "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
+              "greater the GPU's advantage",
+              {{"first", to_string(bounds.first)},
+               {"second", comparison.from_file ? bounds.machine_space : to_string(bounds.second)},
+               {"layers", shapes_of(families)}},
+              io::Json::array(),
+              {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}},
+              io::Table(columns_of(comparison)),
+              {},
+              {},
+              true};
   if (comparison.from_file) {
     note_what_is_measured(bounds, comparison, study);
   } else if (!comparison.device) {

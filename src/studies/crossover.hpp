@@ -21,7 +21,7 @@ struct CrossoverBounds {
   /// times are what its ceilings allow at best, and what is expected by the fractions of the
   /// ceilings that layers reached on such devices (model/measured_fractions.hpp).
   std::optional<io::Json> machine_file;
-  std::string machine_name, machine_space;
+  std::string machine_path, machine_space;
 };
 
 /// "For smaller tasks CPUs can be quicker; the more memory an operation needs, the greater the

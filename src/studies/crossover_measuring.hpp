@@ -35,14 +35,14 @@ class CrossoverMeasuring {
       std::set<std::string> precisions = {"float32"};
       for (const DeckCase& deck : bounds.decks) precisions.insert(to_string(deck.precision));
       for (const std::string& precision : precisions) {
-        ceilings_.try_emplace(precision, *bounds.machine_file, bounds.machine_name,
+        ceilings_.try_emplace(precision, *bounds.machine_file, bounds.machine_path,
                               bounds.machine_space, precision);
         const std::vector<std::string> absent = ceilings_.at(precision).absent();
         const auto lacks = [&](const std::string& name) {
           return std::find(absent.begin(), absent.end(), name) != absent.end();
         };
         if (lacks("bandwidth") && lacks("peak_gflops." + precision)) {
-          throw RequestError(bounds.machine_name + ": has neither a bandwidth nor a peak of " +
+          throw RequestError(bounds.machine_path + ": has neither a bandwidth nor a peak of " +
                              precision + "; nothing bounds a time there");
         }
       }
@@ -112,7 +112,7 @@ class CrossoverMeasuring {
     const auto note = [&](Mode mode, const TimingInTurn& timing) {
       measured.ratios[mode] = timing.ratios;
       measured.second[mode] = timing.b.median;
-      if (mode == kEager) measured.first_seconds = timing.a.median;
+      if (mode == kEager) measured.first = timing.a;
       about[kModeNames[mode]] = {{"first_seconds", timing.a},
                                  {"second_seconds", timing.b},
                                  {"ratio", timing.ratio},
@@ -144,10 +144,11 @@ class CrossoverMeasuring {
     const model::Expectation expectation =
         model::expect(ceilings, model::device_of(bounds_.machine_space), parts(*on_a));
     without_record_.insert(expectation.without_record.begin(), expectation.without_record.end());
+    measured.without_record = !expectation.without_record.empty();
     const double moved = ceilings.transfer_seconds(on_a->bytes_to_space(), on_a->bytes_to_host());
     const std::vector<double> samples = measure_samples(a, options_, [&] { on_a->run(); });
     const Timing timing = summarize(samples);
-    measured.first_seconds = timing.median;
+    measured.first = timing;
     const auto note = [&](Mode mode, const char* key, double second) {
       if (second <= 0) return;  // nothing of what the file has bounds it
       std::vector<double> ratios;

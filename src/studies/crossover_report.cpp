@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "io/units.hpp"
@@ -16,6 +17,11 @@ namespace {
 
 using model::Crossover;
 using model::SizePoint;
+
+// Before an expected time that has the median fraction of all layers for a kind without a record.
+constexpr const char* kNoRecord = "?";
+// How a sentence on expected times begins.
+constexpr const char* kExpectedHow = "expected (not measured): ";
 
 // The interval of a crossover as people read it, without it in a table that is too wide.
 io::Cell shown_crossover(const Crossover& crossover) {
@@ -74,8 +80,15 @@ void add_crossovers(const SizeCurve* curve, const std::string& what, const std::
   for (const Mode mode : shown_modes) row.push_back(cells[mode]);
 }
 
-io::Cell seconds_cell(double seconds) {
-  return seconds > 0 ? io::Cell::shown_as(seconds, io::show_seconds(seconds)) : io::Cell();
+// What was not measured has no interval, but perhaps a mark.
+io::Cell seconds_cell(double seconds, const char* mark = "") {
+  return seconds > 0 ? io::Cell::shown_as(seconds, mark + io::show_seconds(seconds)) : io::Cell();
+}
+
+// The advantage is that of the expected times where there are any: ceilings alone know no launches,
+// or kernels that small arrays do not fill.
+Mode mode_of_advantage(const Comparison& comparison) {
+  return comparison.from_file ? kExpected : kEager;
 }
 
 // A row of the table: the curves of one layer or deck in one pass.
@@ -89,17 +102,19 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
     if (curve->points.empty()) return;
     const SizeMeasurement& last = curve->points.back();
     row.push_back(fmt::format("{} {:g}", curve->grows, last.size));
-    row.push_back(seconds_cell(last.first_seconds));
+    row.push_back(io::time_cell(last.first));
     row.push_back(seconds_cell(last.second[kEager]));
-    row.push_back(seconds_cell(last.second[kExpected]));
+    row.push_back(seconds_cell(last.second[kExpected], last.without_record ? kNoRecord : ""));
   }
   for (const char* grows : {"width", "batch"}) {
     const SizeCurve* found = find_curve(curves, grows);
     add_crossovers(found, what, pass, grows, comparison.shown, row, study);
     if (!found) continue;
     for (const SizeMeasurement& point : found->points) {
+      const std::vector<double>& turns = point.ratios[mode_of_advantage(comparison)];
+      if (turns.empty()) continue;
       bytes.push_back(point.bytes);
-      ratios.push_back(median_of(point.ratios[kEager]));
+      ratios.push_back(median_of(turns));
     }
   }
   if (ratios.empty()) {
@@ -113,6 +128,7 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
   if (const auto advantage = model::fit_advantage(bytes, ratios)) {
     study.fit["advantage"].push_back({{"what", what},
                                       {"pass", pass},
+                                      {"way", kModeNames[mode_of_advantage(comparison)]},
                                       {"per_doubling_of_bytes", to_json(advantage->per_doubling)},
                                       {"break_even_bytes", to_json(advantage->break_even)},
                                       {"deviation_log2", advantage->residual_deviation}});
@@ -122,10 +138,22 @@ void add_row(const std::vector<const SizeCurve*>& curves, const std::string& wha
   study.table.add_row(row);
 }
 
+// "at every size in 40, from some size on in 3 and undecided in 1": what occurs at all.
+std::string outcomes(const std::vector<std::pair<std::string, int>>& counts) {
+  std::vector<std::string> texts;
+  for (const auto& [outcome, count] : counts) {
+    if (count > 0) texts.push_back(fmt::format("{} in {}", outcome, count));
+  }
+  if (texts.size() < 2) return fmt::format("{}", fmt::join(texts, ""));
+  const std::string last = texts.back();
+  texts.pop_back();
+  return fmt::format("{} and {}", fmt::join(texts, ", "), last);
+}
+
 // How many curves the second space wins from some size on, by one mode of comparing.
 void tell_crossovers(Mode mode, const Comparison& comparison, const std::string& how,
                      const std::vector<SizeCurve>& curves, Study& study) {
-  int total = 0, never = 0, always = 0, unclear = 0, small_lose = 0, small_win = 0, small = 0;
+  int total = 0, never = 0, always = 0, unclear = 0, slower = 0, faster = 0, smallest = 0;
   for (const io::Json& fit : study.fit["crossovers"]) {
     if (fit.at("way") != kModeNames[mode]) continue;
     ++total;
@@ -137,17 +165,35 @@ void tell_crossovers(Mode mode, const Comparison& comparison, const std::string&
   for (const SizeCurve& curve : curves) {
     if (curve.points.size() < 2 || curve.points.front().ratios[mode].empty()) continue;
     const double ratio = median_of(curve.points.front().ratios[mode]);
-    ++small;
-    small_lose += ratio < 1 / model::kWin;
-    small_win += ratio > model::kWin;
+    ++smallest;
+    slower += ratio < 1 / model::kWin;
+    faster += ratio > model::kWin;
   }
   if (total == 0) return;
-  study.answers.push_back(fmt::format(
-      "{}of {} curves {} wins from some size on in {}, at every size in {}, and at none up to the "
-      "largest in {}, while {} are too uncertain to say; at the smallest size {} wins {}, {} {}, "
-      "and {} are ties",
-      how, total, comparison.second, total - never - always - unclear, always, never, unclear,
-      comparison.first, small_lose, comparison.second, small_win, small - small_lose - small_win));
+  std::string sentence = fmt::format(
+      "{}of {}, {} is faster {}", how, io::show_count(total, "curve"), comparison.second,
+      outcomes({{"at every size", always},
+                {"from some size on", total - never - always - unclear},
+                {"not even at the largest size", never},
+                {"from a size that is too uncertain to state", unclear}}));
+  if (faster < smallest) {
+    sentence += "; at the smallest size it is " +
+                outcomes({{"faster", faster},
+                          {"slower", slower},
+                          {fmt::format("within {:.0f} %", 100 * (model::kWin - 1)),
+                           smallest - faster - slower}});
+  }
+  study.answers.push_back(sentence);
+}
+
+// "the NVIDIA H200", or where the file does not say "cuda of other.json".
+std::string name_of_machine(const CrossoverBounds& bounds) {
+  const io::Json machine = bounds.machine_file->value("machine", io::Json::object());
+  const bool gpu = model::device_of(bounds.machine_space) == model::DeviceKind::gpu;
+  const auto model = machine.find(gpu ? "gpu_model" : "cpu_model");
+  if (model != machine.end() && model->is_string()) return "the " + model->get<std::string>();
+  return bounds.machine_space + " of " +
+         std::filesystem::path(bounds.machine_path).filename().string();
 }
 
 }  // namespace
@@ -157,7 +203,7 @@ Comparison comparison_of(const CrossoverBounds& bounds) {
   comparison.first = to_string(bounds.first);
   comparison.from_file = bounds.machine_file.has_value();
   if (comparison.from_file) {
-    comparison.second = bounds.machine_space + " of " + bounds.machine_name;
+    comparison.second = name_of_machine(bounds);
     comparison.device = model::device_of(bounds.machine_space) == model::DeviceKind::gpu;
     comparison.shown = {kEager, kExpected};
     return comparison;
@@ -221,7 +267,7 @@ void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& compar
                   Study& study) {
   if (comparison.from_file) {
     tell_crossovers(kEager, comparison, "at best (not measured): ", curves, study);
-    tell_crossovers(kExpected, comparison, "expected (not measured): ", curves, study);
+    tell_crossovers(kExpected, comparison, kExpectedHow, curves, study);
     tell_crossovers(kExpectedWithTransfers, comparison,
                     "expected, with transfers (not measured): ", curves, study);
   } else {
@@ -235,11 +281,14 @@ void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& compar
     shrinks += growth.at("high").is_number() && growth.at("high").get<double>() < 1;
   }
   if (all == 0) return;
-  study.answers.push_back(fmt::format(
-      "{}the more bytes an operation touches, the greater {}'s advantage: so for {} of {} "
-      "rows, the opposite for {}, undetermined for the other {}",
-      comparison.from_file ? "at best (not measured): " : "", comparison.second, grows, all,
-      shrinks, all - grows - shrinks));
+  study.answers.push_back(fmt::format("{}of {} of a layer or deck, {}'s advantage over {}",
+                                      comparison.from_file ? kExpectedHow : "",
+                                      io::show_count(all, "row"), comparison.second,
+                                      comparison.first) +
+                          " " +
+                          outcomes({{"grows with the bytes touched", grows},
+                                    {"shrinks", shrinks},
+                                    {"may do either", all - grows - shrinks}}));
 }
 
 void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
@@ -252,11 +301,11 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
   study.notes.push_back(fmt::format(
       "measured are the times on {} of this machine; those of {} are not: \"at best\" is the sum "
       "of "
-      "what its {} allow, \"expected\" divides each layer's by the fraction of the ceiling that "
-      "such "
+      "what {} allow, \"expected\" divides each layer's by the fraction of the ceiling that such "
       "layers reached on {}",
       comparison.first, comparison.second,
-      from_sheet ? "data sheet's figures" : "measured ceilings", sources));
+      from_sheet ? "the figures of its data sheet" : "its measured ceilings", sources));
+  study.settings["second_file"] = bounds.machine_path;
   study.settings["second_is_measured"] = false;
   study.settings["second_machine"] = file.value("machine", io::Json());
   study.settings["fractions_from"] = sources;
@@ -270,10 +319,12 @@ void note_what_is_missing(const std::set<std::string>& kinds_without_record,
     return fmt::format("{}", fmt::join(names, ", "));
   };
   if (!kinds_without_record.empty()) {
-    study.notes.push_back(fmt::format(
-        "no roofline of {} on a {} is recorded: the median fraction of all layers is "
-        "taken",
-        listed(kinds_without_record), model::to_string(model::device_of(bounds.machine_space))));
+    study.notes.push_back(
+        fmt::format("{} before an expected time: no roofline of {} on a {} is recorded, and the "
+                    "median fraction "
+                    "of all layers is taken",
+                    kNoRecord, listed(kinds_without_record),
+                    model::to_string(model::device_of(bounds.machine_space))));
   }
   if (absent.erase("dispatch") > 0) {
     const model::DeviceKind device = model::device_of(bounds.machine_space);

@@ -18,10 +18,12 @@ inline constexpr const char* kModeNames[] = {"eager", "with_transfers", "graph",
 /// What was measured of one size.
 struct SizeMeasurement {
   double size = 0, bytes = 0;
-  double first_seconds = 0;             ///< median, on the first space
+  Timing first;                         ///< on the first space
   std::array<double, kModes> second{};  ///< seconds on the second space; 0: not known
   /// Ratios first / second, turn by turn; empty if a mode was not compared.
   std::array<std::vector<double>, kModes> ratios;
+  /// Whether what is expected takes the median fraction of all layers for one of its kinds.
+  bool without_record = false;
 };
 
 /// One curve: what grows, and its points.
@@ -32,6 +34,7 @@ struct SizeCurve {
 
 /// Which two spaces are compared, and in which modes the table shows crossovers.
 struct Comparison {
+  /// What the sentences call them: spaces or, where the second is not here, its machine's model.
   std::string first, second;
   bool from_file = false;  ///< the second is a machine file: nothing is measured there
   bool device = false;     ///< the second is a device, with transfers and graphs

@@ -85,7 +85,9 @@ model::Estimate cost_of(const model::CurveLevel& level) {
 
 io::Cell cost_cell(const model::CurveLevel& level) {
   const std::string text = shown(cost_of(level), io::show_seconds);
-  return level.settled ? io::Cell::shown_as(level.cost.value, text) : no_number(text);
+  return level.settled
+             ? io::Cell::shown_as(level.cost.value, text, io::show_seconds(level.cost.value))
+             : no_number(text);
 }
 
 // A level with what the TLB adds to it on small pages, where both kinds of pages were measured.
@@ -186,7 +188,7 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
                          {"level", "level", io::Align::right, 0},
                          {"from", "from_bytes"},
                          {"to", "capacity_bytes"},
-                         {"the system says", "system_says", io::Align::left, 2},
+                         {"cache", "system_says", io::Align::left, 2},
                          {"huge pages", "seconds_huge_pages"},
                          {machine::small_page_label(), "seconds_small_pages"},
                          {"TLB", "tlb_seconds", io::Align::right, 3},

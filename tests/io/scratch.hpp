@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -71,6 +72,14 @@ std::string error_of(const Action& action, Status status = Status::request_wrong
     return error.what();
   }
   return "none";
+}
+
+/// Wrapped sentences in one line each, without their indentation.
+inline std::string unwrapped(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) {
+    text.replace(at, std::min(text.find_first_not_of("\n ", at), text.size()) - at, " ");
+  }
+  return text;
 }
 
 /// Whether `text` holds `part`, with both in the message where it does not.

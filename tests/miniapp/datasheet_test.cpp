@@ -54,6 +54,7 @@ TEST_F(Datasheets, DescribeTheirMachineAndNotThisOne) {
   EXPECT_EQ(cpu.at("bandwidth")[0].at("working_set_bytes"), 1e6);
   EXPECT_EQ(cpu.at("bandwidth")[1].at("working_set_bytes"), 2e6);
   EXPECT_DOUBLE_EQ(cpu.at("dispatch").at("empty_kernel").at("min").get<double>(), 3e-6);
+  EXPECT_EQ(io::Json::parse(sheet(kGpu + ", bandwidth=1").out).at("datasheet").at("bandwidth"), 1);
   EXPECT_EQ(io::Json::parse(sheet(kGpu + ",space=hip").out).at("spaces").count("hip"), 1u);
 }
 
@@ -62,6 +63,9 @@ TEST_F(Datasheets, ThatAreWrongAreRefused) {
     expect_refused(sheet(items, {"--output", folder / "gpu.json"}), part);
   };
   refused(kGpu + ",bandwith=3350", "there is no key \"bandwith\"; did you mean bandwidth?");
+  refused(kGpu + ", bandwith=3350", "there is no key \"bandwith\"; did you mean bandwidth?");
+  refused(kGpu + ",Bandwidth=3350", "there is no key \"Bandwidth\"; did you mean bandwidth?");
+  expect_refused(sheet(kGpu, {"--format", "csv"}), "--format: csv");
   refused(kGpu + ",bandwidth=fast", "bandwidth=fast must be a number from 1e-6 to 1e18, in GB/s");
   for (const char* value : {"0", "-3", "nan", "inf", "3TB", "1e999", "0x10"}) {
     refused(kGpu + ",bandwidth=" + value, "must be a number from 1e-6 to 1e18");
@@ -158,6 +162,9 @@ TEST_F(DatasheetsRead, AreComparedInACrossoverAtBestAndAsExpected) {
   EXPECT_TRUE(contains(result.err, "does not say what a launch costs"));
   EXPECT_TRUE(contains(result.err, "measured are the times on "));
   const io::Json json = io::read_json(file, "ridgeline-study");
+  EXPECT_TRUE(contains(unwrapped(result.out), "the AMD Instinct MI300X is faster")) << result.out;
+  EXPECT_EQ(json.at("settings").at("second_file"),
+            source_folder() + "/inputs/machines/mi300x.json");
   EXPECT_EQ(json.at("settings").at("second_is_measured"), false);
   EXPECT_EQ(json.at("settings").at("second_machine").at("gpu_model"), "AMD Instinct MI300X");
   ASSERT_GT(json.at("points").size(), 0u);

@@ -124,12 +124,17 @@ TEST_F(Infer, SaysHowItScalesInputs) {
   // The same images as bytes and as the values that they become.
   const std::vector<float> expected = outputs("values.h5", {}, said);
   EXPECT_EQ(said.find("/inputs"), std::string::npos) << said;
+  EXPECT_FALSE(contains(said, "normalize")) << said;
   EXPECT_EQ(outputs("x.h5", {}, said), expected);
   EXPECT_TRUE(contains(said, "x.h5: /inputs: uint8 images, taken as x / 255\n"));
   const std::vector<float> normalized = outputs("values.h5", normalize, said);
   EXPECT_TRUE(
       contains(said, "values.h5: /inputs: normalised, as the deck says: (x - 0.25) / 0.5\n"));
   EXPECT_NE(normalized, expected);
+  EXPECT_TRUE(contains(said,
+                       "data.normalize is mean 0.25, std 0.5, but none in the checkpoint's "
+                       "deck, which its weights were trained for"))
+      << said;
   const std::vector<float> both = outputs("x.h5", normalize, said);
   EXPECT_TRUE(contains(said, "taken as x / 255 and then normalised, as the deck says: (x - 0.25)"));
   for (std::size_t i = 0; i < both.size(); ++i) EXPECT_NEAR(both[i], normalized[i], 1e-5);

@@ -26,12 +26,6 @@ CommandResult stopped(const Lines& line) {
   return command.wait();
 }
 
-// The output in one line.
-std::string unwrapped(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
 TEST_F(RooflineFiles, OfManyBatchesFit80ColumnsAsTables) {
   const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
   const Lines line = {"roofline", deck,      "--machine",  machine,   "--repeats",

@@ -102,9 +102,19 @@ void expect_numbers(const io::Json& rows, const std::vector<std::string>& texts)
 }
 
 TEST_F(Studies, SayWhereTheyLookedForDecksAndFoundNone) {
-  const std::vector<std::string> brief = {
-      "study",     "crossover", "--quick",  "--kinds",       "dense",    "--widths", "16",
-      "--batches", "1,2",       "--spaces", "serial,serial", "--format", "json"};
+  const std::vector<std::string> brief = {"study",
+                                          "crossover",
+                                          "--quick",
+                                          "--kinds",
+                                          "dense",
+                                          "--widths",
+                                          "16",
+                                          "--batches",
+                                          "1,2",
+                                          "--machine",
+                                          source_folder() + "/inputs/machines/h100-sxm.json",
+                                          "--format",
+                                          "json"};
   const auto run = [&](const std::string& program, const std::vector<std::string>& more) {
     CommandOptions here;
     here.folder = folder.path();
@@ -128,7 +138,7 @@ TEST_F(Studies, SayWhereTheyLookedForDecksAndFoundNone) {
   ASSERT_EQ(installed.status, 0) << installed.err;
   EXPECT_FALSE(contains(installed.err, "no decks"));
   const io::Json rows = io::Json::parse(installed.out);
-  expect_numbers(rows, {"what", "pass"});
+  expect_numbers(rows, {"what", "pass", "at"});
   EXPECT_EQ(rows.back().at("what"), "mine");
 }
 
@@ -207,6 +217,7 @@ TEST_F(Studies, RefuseBoundsThatCannotBe) {
   expect_refused(study({"scaling", "--deck", deck, "--deck", deck}), "two decks are called deck");
   expect_refused(study({"crossover", "--kinds", "dens"}), "there is no layer dens");
   expect_refused(study({"crossover", "--spaces", "serial"}), "--spaces: must be two");
+  expect_refused(study({"crossover", "--spaces", "serial,serial"}), "is one space twice");
   expect_refused(study({"crossover", "--machine", folder / "none.json"}), "none.json");
   expect_refused(study({"scaling", "--threads", "1"}), "more than one thread");
   expect_refused(study({"scaling", "--deck", folder / "none.toml"}), "none.toml");

@@ -224,6 +224,16 @@ TEST(Ceilings, WhatNoCeilingExplainsHalfOfIsOverhead) {
   EXPECT_EQ(to_string(Bound::overhead), "overhead");
 }
 
+TEST(Ceilings, ABoundThatExplainsAboutHalfMayBeAnotherInTheNextRun) {
+  Work work;
+  work.flops = 1e6;  // 10 µs
+  for (const auto& [microseconds, near_half] :
+       {std::pair(18.0, false), {18.3, true}, {20.0, true}, {21.9, true}, {22.2, false}}) {
+    work.seconds = 1e-6 * microseconds;
+    EXPECT_EQ(ceilings().place(work).is_near_half, near_half) << microseconds;
+  }
+}
+
 // Through 64 KiB, and through 1 MiB.
 Json file_with_chains() {
   Json file = machine_file();
@@ -286,6 +296,20 @@ TEST(Ceilings, InputOfAnotherThreadExplainsTimeAndIsNoRoof) {
   EXPECT_EQ(c.place(work).bound, Bound::overhead);
   work.mostly_reads = true;
   EXPECT_DOUBLE_EQ(c.place(work).explained_seconds, c.place(work).ceiling_seconds);
+}
+
+TEST(Ceilings, TheLargestCeilingIsTheOneOfTheFractionWhateverExplainsMore) {
+  Work work;
+  work.bytes = work.working_set_bytes = 1024;
+  work.reuse_bytes = 65536;
+  work.mostly_reads = false;
+  work.flops = 2e3;  // 20 ns, and 17 ns of bandwidth, which are 34 with what the other thread wrote
+  work.seconds = 40e-9;
+  const Placement placement = ceilings(file_with_chains()).place(work);
+  EXPECT_EQ(placement.ceiling, Bound::compute);
+  EXPECT_DOUBLE_EQ(placement.fraction_of_ceiling, 0.5);
+  EXPECT_EQ(placement.bound, Bound::bandwidth);
+  EXPECT_GT(placement.explained_seconds, placement.ceiling_seconds);
 }
 
 TEST(Ceilings, AKernelOfOneThreadFindsWhatTheOtherThreadsOfTheStepWrote) {

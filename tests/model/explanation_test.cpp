@@ -108,6 +108,35 @@ TEST(Explanation, BandwidthFarBelowItsCeilingIsWhatOtherThreadsWrote) {
             "threads wrote");
 }
 
+TEST(Explanation, SaysWhatIsExplainedBeyondTheCeilings) {
+  BatchRoofline at = large_batch();
+  at.roofline.placement.explained_seconds += 10e-6;
+  EXPECT_EQ(
+      explain({at}, true)[0],
+      "the step's time is 100 % compute bound; what was measured of the machine explains 82 % "
+      "of it, its ceilings 72 %: they have each thread find its input in its own cache, where "
+      "some of it was written by another");
+}
+
+TEST(Explanation, NamesTheRatesOfTheBandwidthCeilings) {
+  BatchRoofline at = large_batch();
+  const auto has = [&](const std::string& rates) {
+    const auto sentences = explain({at}, true);
+    return std::find(sentences.begin(), sentences.end(),
+                     "a layer's ceiling of bandwidth is that of the caches or the memory that hold "
+                     "what the step touches: " +
+                         rates + " here") != sentences.end();
+  };
+  LayerRecord& first = at.roofline.records[0];
+  first.counts.bytes = 1e6;
+  first.placement.bandwidth_seconds = 1e-5;
+  EXPECT_TRUE(has("100.0 GB/s"));
+  LayerRecord& second = at.roofline.records[1];
+  second.counts.bytes = 1e6;
+  second.placement.bandwidth_seconds = 5e-6;
+  EXPECT_TRUE(has("100.0 to 200.0 GB/s"));
+}
+
 TEST(Explanation, WithoutTheDataSheetsQuantitiesNoBoundIsNamed) {
   BatchRoofline at = small_batch();
   for (LayerRecord& record : at.roofline.records) {

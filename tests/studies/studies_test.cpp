@@ -279,7 +279,7 @@ TEST_F(Studies, CrossoverAgainstAMachineFileUsesItsCeilings) {
   bounds.kinds = {"dense"};
   bounds.widths = {4, 1024};
   bounds.batches = {1, 2};
-  bounds.machine_name = "other.json";
+  bounds.machine_path = "other.json";
   bounds.machine_space = "cuda";
   const auto timing = [](double seconds) {
     return io::Json{{"min", seconds}, {"median", seconds}, {"max", seconds}, {"repeats", 7}};

@@ -1,0 +1,99 @@
+#include "studies/crossover_report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+// Curves made here, whose table and sentences are known.
+
+namespace ridgeline::studies {
+namespace {
+
+constexpr int kTurns = 9;
+
+CrossoverBounds against_a_file() {
+  CrossoverBounds bounds;
+  bounds.first = SpaceKind::openmp;
+  bounds.machine_file = io::Json{{"machine", {{"gpu_model", "GPU 9"}}}};
+  bounds.machine_path = "somewhere/gpu9.json";
+  bounds.machine_space = "cuda";
+  return bounds;
+}
+
+// A curve over widths on which the second is `at_best` and `expected` times as fast.
+SizeCurve curve(const std::string& what, const std::vector<double>& at_best,
+                const std::vector<double>& expected) {
+  SizeCurve curve{what, "forward", "width", {}};
+  double size = 1;
+  for (std::size_t i = 0; i < expected.size(); ++i, size *= 4) {
+    SizeMeasurement point;
+    point.size = size;
+    point.bytes = 1000 * size;
+    point.first = Timing{1e-3, 1e-3, 1e-3, kTurns, 1e-3, 1e-3};
+    point.second[kEager] = 1e-3 / at_best[i];
+    point.second[kExpected] = 1e-3 / expected[i];
+    point.ratios[kEager].assign(kTurns, at_best[i]);
+    point.ratios[kExpected].assign(kTurns, expected[i]);
+    curve.points.push_back(point);
+  }
+  return curve;
+}
+
+Study study_of(const std::vector<SizeCurve>& curves, const CrossoverBounds& bounds) {
+  const Comparison comparison = comparison_of(bounds);
+  Study study;
+  study.fit = {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}};
+  study.table = io::Table(columns_of(comparison));
+  add_rows(curves, comparison, study);
+  tell_answers(curves, comparison, study);
+  return study;
+}
+
+std::string printed(const Study& study) {
+  std::ostringstream out;
+  study.table.print(out, io::TableFormat::table, io::kUnlimitedWidth);
+  return out.str();
+}
+
+TEST(CrossoverReport, SaysWhereTheOtherMachineIsFasterAndWhatGrows) {
+  const std::vector<SizeCurve> curves = {
+      curve("dense", {4, 5, 6, 7}, {0.5, 1, 2, 4}),
+      curve("lstm", {4, 5, 6, 7}, {0.1, 0.2, 0.3, 0.4}),
+  };
+  const Study study = study_of(curves, against_a_file());
+  EXPECT_EQ(study.answers,
+            (std::vector<std::string>{
+                "at best (not measured): of 2 curves, the GPU 9 is faster at every size in 2",
+                "expected (not measured): of 2 curves, the GPU 9 is faster from some size on in 1 "
+                "and not even at the largest size in 1; at the smallest size it is slower in 2",
+                "expected (not measured): of 2 rows of a layer or deck, the GPU 9's advantage over "
+                "openmp grows with the bytes touched in 2"}));
+  // It is that of what is expected: the ceilings' advantage grows by less.
+  for (const io::Json& fit : study.fit.at("advantage")) {
+    EXPECT_EQ(fit.at("way"), "expected");
+    EXPECT_GT(fit.at("per_doubling_of_bytes").at("value"), 1.2);
+  }
+}
+
+TEST(CrossoverReport, MarksUncertainTimesAndKindsWithoutARecord) {
+  std::vector<SizeCurve> curves = {curve("gru", {4, 5, 6}, {0.5, 1, 2})};
+  EXPECT_EQ(printed(study_of(curves, against_a_file())).find_first_of("~?"), std::string::npos);
+  SizeMeasurement& last = curves[0].points.back();
+  last.first.high = 1.2e-3;
+  last.without_record = true;
+  const std::string table = printed(study_of(curves, against_a_file()));
+  EXPECT_NE(table.find("~1.00 ms"), std::string::npos) << table;
+  EXPECT_NE(table.find("?500 µs"), std::string::npos) << table;
+}
+
+TEST(CrossoverReport, NamesAMachineWithoutAModelByItsFile) {
+  CrossoverBounds bounds = against_a_file();
+  bounds.machine_file = io::Json{{"machine", {{"gpu_model", nullptr}}}};
+  EXPECT_EQ(comparison_of(bounds).second, "cuda of gpu9.json");
+  bounds.machine_file = io::Json::object();
+  EXPECT_EQ(comparison_of(bounds).second, "cuda of gpu9.json");
+}
+
+}  // namespace
+}  // namespace ridgeline::studies
