@@ -30,6 +30,13 @@ struct RooflineOptions {
 // A value that there is not: null to programs.
 io::Cell none() { return io::Cell::shown_as(std::nan(""), "-"); }
 
+// A view takes less than the timer's resolution, whose spread means nothing.
+io::Cell record_time(const Timing& seconds, const model::Placement& placement) {
+  return placement.ceiling_seconds > 0
+             ? time_cell(seconds)
+             : io::Cell::shown_as(seconds.median, show_seconds(seconds.median));
+}
+
 // What is divided by a time below the timer's resolution is none.
 io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : none(); }
 
@@ -52,8 +59,8 @@ void add_row(io::Table& table, const std::string& layer, const std::string& phas
                  io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
                  io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
                  counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
-                 time_cell(seconds), rate(placement.gflops), rate(placement.gbytes_per_second),
-                 work ? bound_cell(placement) : none(),
+                 record_time(seconds, placement), rate(placement.gflops),
+                 rate(placement.gbytes_per_second), work ? bound_cell(placement) : none(),
                  work ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
                       : none()});
 }
@@ -92,7 +99,7 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
   const auto add = [](const Timing& seconds, const model::Placement& placement,
                       std::vector<io::Cell>& row) {
     const bool work = placement.ceiling_seconds > 0;
-    row.push_back(time_cell(seconds));
+    row.push_back(record_time(seconds, placement));
     row.push_back(work ? bound_cell(placement) : io::Cell());
     row.push_back(work
                       ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
@@ -132,7 +139,7 @@ std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& b
   std::vector<std::string> names;
   for (const model::BatchRoofline& at : batches) {
     for (const model::LayerRecord& record : at.roofline.records) {
-      if (!record.seconds.is_wide()) continue;
+      if (!record.seconds.is_wide() || record.placement.ceiling_seconds == 0) continue;
       names.push_back(fmt::format(
           "{} {} at batch {} ({} to {})", record.part.layer, layers::to_string(record.part.phase),
           at.batch, show_seconds(record.seconds.low), show_seconds(record.seconds.high)));
