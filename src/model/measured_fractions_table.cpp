@@ -9,6 +9,7 @@ namespace ridgeline::model {
 const std::vector<FractionSource>& fraction_sources() {
   static const std::vector<FractionSource> sources = {
       {DeviceKind::cpu, "AMD EPYC, 2 threads", "docs/results/machines/x86-25-17-1_l1d32K_l2-1M_l3-32M_avx512_2t/2026-11-30"},
+      {DeviceKind::cpu, "AMD EPYC, 2 threads", "docs/results/machines/x86-26-2-1_l1d48K_l2-1M_l3-32M_avx512_2t/2026-11-30"},
       {DeviceKind::gpu, "NVIDIA H200", "docs/results/h200-16-cores"},
   };
   return sources;
@@ -16,40 +17,40 @@ const std::vector<FractionSource>& fraction_sources() {
 
 const std::vector<MeasuredFraction>& measured_fractions() {
   static const std::vector<MeasuredFraction> fractions = {
-      {DeviceKind::cpu, "", "", 0.2672, 3240},
-      {DeviceKind::cpu, "activation", "backward", 0.3397, 48},
-      {DeviceKind::cpu, "activation", "forward", 0.3972, 96},
-      {DeviceKind::cpu, "adam", "update", 0.2555, 24},
-      {DeviceKind::cpu, "adamw", "update", 0.2886, 24},
-      {DeviceKind::cpu, "attention", "backward", 0.4748, 48},
-      {DeviceKind::cpu, "attention", "forward", 0.5524, 96},
-      {DeviceKind::cpu, "batch_norm", "backward", 0.1701, 108},
-      {DeviceKind::cpu, "batch_norm", "forward", 0.2242, 216},
-      {DeviceKind::cpu, "binary_cross_entropy", "forward", 0.0644, 12},
-      {DeviceKind::cpu, "conv2d", "backward", 0.2519, 132},
-      {DeviceKind::cpu, "conv2d", "forward", 0.3002, 264},
-      {DeviceKind::cpu, "cross_entropy", "forward", 0.0528, 72},
-      {DeviceKind::cpu, "dense", "backward", 0.3268, 348},
-      {DeviceKind::cpu, "dense", "forward", 0.2947, 696},
-      {DeviceKind::cpu, "dropout", "backward", 0.0711, 12},
-      {DeviceKind::cpu, "dropout", "forward", 0.0713, 12},
-      {DeviceKind::cpu, "embedding", "backward", 0.0777, 24},
-      {DeviceKind::cpu, "embedding", "forward", 0.1220, 48},
-      {DeviceKind::cpu, "global_avg_pool", "backward", 0.1350, 12},
-      {DeviceKind::cpu, "global_avg_pool", "forward", 0.1580, 24},
-      {DeviceKind::cpu, "layer_norm", "backward", 0.1464, 108},
-      {DeviceKind::cpu, "layer_norm", "forward", 0.1901, 216},
-      {DeviceKind::cpu, "lstm", "backward", 0.4693, 12},
-      {DeviceKind::cpu, "lstm", "forward", 0.5271, 24},
-      {DeviceKind::cpu, "max_pool2d", "backward", 0.1046, 24},
-      {DeviceKind::cpu, "max_pool2d", "forward", 0.1350, 48},
-      {DeviceKind::cpu, "mse", "forward", 0.1096, 12},
-      {DeviceKind::cpu, "position_embedding", "backward", 0.1958, 12},
-      {DeviceKind::cpu, "position_embedding", "forward", 0.2432, 24},
-      {DeviceKind::cpu, "residual", "backward", 0.6433, 132},
-      {DeviceKind::cpu, "residual", "forward", 0.3091, 264},
-      {DeviceKind::cpu, "rmsprop", "update", 0.1884, 12},
-      {DeviceKind::cpu, "sgd", "update", 0.2174, 36},
+      {DeviceKind::cpu, "", "", 0.3241, 6480},
+      {DeviceKind::cpu, "activation", "backward", 0.5014, 96},
+      {DeviceKind::cpu, "activation", "forward", 0.5261, 192},
+      {DeviceKind::cpu, "adam", "update", 0.5768, 48},
+      {DeviceKind::cpu, "adamw", "update", 0.3711, 48},
+      {DeviceKind::cpu, "attention", "backward", 0.4947, 96},
+      {DeviceKind::cpu, "attention", "forward", 0.6034, 192},
+      {DeviceKind::cpu, "batch_norm", "backward", 0.2356, 216},
+      {DeviceKind::cpu, "batch_norm", "forward", 0.3089, 432},
+      {DeviceKind::cpu, "binary_cross_entropy", "forward", 0.0808, 24},
+      {DeviceKind::cpu, "conv2d", "backward", 0.2506, 264},
+      {DeviceKind::cpu, "conv2d", "forward", 0.3032, 528},
+      {DeviceKind::cpu, "cross_entropy", "forward", 0.0671, 144},
+      {DeviceKind::cpu, "dense", "backward", 0.3767, 696},
+      {DeviceKind::cpu, "dense", "forward", 0.3089, 1392},
+      {DeviceKind::cpu, "dropout", "backward", 0.0711, 24},
+      {DeviceKind::cpu, "dropout", "forward", 0.0713, 24},
+      {DeviceKind::cpu, "embedding", "backward", 0.1520, 48},
+      {DeviceKind::cpu, "embedding", "forward", 0.2271, 96},
+      {DeviceKind::cpu, "global_avg_pool", "backward", 0.1795, 24},
+      {DeviceKind::cpu, "global_avg_pool", "forward", 0.2041, 48},
+      {DeviceKind::cpu, "layer_norm", "backward", 0.2995, 216},
+      {DeviceKind::cpu, "layer_norm", "forward", 0.2782, 432},
+      {DeviceKind::cpu, "lstm", "backward", 0.6136, 24},
+      {DeviceKind::cpu, "lstm", "forward", 0.5301, 48},
+      {DeviceKind::cpu, "max_pool2d", "backward", 0.1194, 48},
+      {DeviceKind::cpu, "max_pool2d", "forward", 0.1660, 96},
+      {DeviceKind::cpu, "mse", "forward", 0.1106, 24},
+      {DeviceKind::cpu, "position_embedding", "backward", 0.2991, 24},
+      {DeviceKind::cpu, "position_embedding", "forward", 0.4679, 48},
+      {DeviceKind::cpu, "residual", "backward", 0.8043, 264},
+      {DeviceKind::cpu, "residual", "forward", 0.4782, 528},
+      {DeviceKind::cpu, "rmsprop", "update", 0.1974, 24},
+      {DeviceKind::cpu, "sgd", "update", 0.7999, 72},
       {DeviceKind::gpu, "", "", 0.4029, 270},
       {DeviceKind::gpu, "activation", "backward", 0.5165, 4},
       {DeviceKind::gpu, "activation", "forward", 0.5036, 8},
@@ -89,7 +90,7 @@ const std::vector<MeasuredFraction>& measured_fractions() {
 
 DispatchSeconds measured_dispatch(DeviceKind device) {
   if (device == DeviceKind::gpu) return {3.842e-06, 3.842e-06, 1.966e-08};
-  return {5.504e-07, 2.842e-08, 9.401e-08};
+  return {4.879e-07, 2.465e-08, 9.352e-08};
 }
 
 // clang-format on
