@@ -65,10 +65,10 @@ function(ridgeline_source_options)
   endforeach()
 endfunction()
 
-# Sources of one folder, several of which are compiled together: nvcc reads Kokkos's headers four times
+# Sources of one target, several of which are compiled together, in groups called NAME: nvcc reads Kokkos's headers four times
 # a source, which takes longer than most of what is in one, and a build with sanitizers is always made
 # from scratch. Their local names must differ.
-function(ridgeline_compile_together target)
+function(ridgeline_compile_together target name)
   if(NOT RIDGELINE_ENABLE_CUDA AND NOT RIDGELINE_SANITIZE)
     return()
   endif()
@@ -80,10 +80,8 @@ function(ridgeline_compile_together target)
     if(NOT kokkos OR own_options)
       continue()
     endif()
-    cmake_path(GET source PARENT_PATH folder)
-    cmake_path(GET folder FILENAME folder)
     math(EXPR group "${index} / 6")
     math(EXPR index "${index} + 1")
-    set_source_files_properties("${source}" PROPERTIES UNITY_GROUP "${folder}_${group}")
+    set_source_files_properties("${source}" PROPERTIES UNITY_GROUP "${name}_${group}")
   endforeach()
 endfunction()

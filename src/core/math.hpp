@@ -116,6 +116,26 @@ RIDGELINE_FUNCTION T exp(T x) {
 #endif
 }
 
+/// e^x for x up to a rounding error above 0; 0 where the result would be subnormal, which
+/// processors compute slowly.
+template <class T>
+RIDGELINE_FUNCTION T exp_nonpositive(T x) {
+#if defined(__CUDA_ARCH__)
+  return ::exp(x);
+#else
+  using F = detail::Format<T>;
+  using Signed = std::make_signed_t<typename F::Bits>;
+  constexpr bool kFloat = sizeof(T) == sizeof(float);
+  constexpr T kLeast = kFloat ? T(-87) : T(-708), kVanishes = kFloat ? T(-88) : T(-709);
+  const detail::Reduced<T> reduced(x < kLeast ? kVanishes : x);
+  const T e = detail::expm1_reduced<T>(reduced.r) + T(1);
+  // At kVanishes the exponent's bits are 0, and so is the power of two.
+  const Signed zero = detail::bits_as<Signed>(F::kRound) - F::kBias;
+  const Signed exponent = detail::bits_as<Signed>(reduced.shifted) - zero;
+  return e * detail::bits_as<T>(static_cast<typename F::Bits>(exponent) << F::kMantissa);
+#endif
+}
+
 /// tanh x = -m / (m + 2) of the magnitude, with m = e^(-2|x|) - 1, which loses nothing near zero.
 template <class T>
 RIDGELINE_FUNCTION T tanh(T x) {

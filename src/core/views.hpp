@@ -25,6 +25,14 @@ template <class Space, class T>
 using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
                             Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
+/// Returns the same memory as a matrix [rows, columns]; an empty matrix if there is no memory.
+template <class View>
+auto as_matrix(const View& view, std::size_t rows, std::size_t columns) {
+  using Result = Kokkos::View<typename View::value_type**, Kokkos::LayoutRight,
+                              typename View::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  return view.data() ? Result(view.data(), rows, columns) : Result();
+}
+
 /// Memory of the host that a device's copy engine reaches by itself; of a host space its own.
 template <class Space>
 struct PinnedMemory {

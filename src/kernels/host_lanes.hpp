@@ -3,33 +3,15 @@
 // What attention and normalisation do with whole vectors of the host's registers. GNU vector
 // extensions, no Kokkos; for the host_*.cpp files alone.
 
-#include <cstdint>
-#include <type_traits>
-
 #include "core/math.hpp"
 #include "kernels/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
 
-template <class T>
-using LaneInteger = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-/// Integers as wide as a Vector's scalars: masks, permutations, exponents.
-template <class T>
-using IntegerVector __attribute__((vector_size(kVectorBytes))) = LaneInteger<T>;
-
-/// A value in every lane.
-template <class T>
-Vector<T> fill(T value) {
-  return Vector<T>{} + value;
-}
-
-/// 0, 1, 2 … in the lanes.
-template <class T>
-IntegerVector<T> lane_numbers() {
-  IntegerVector<T> numbers;
-  for (int lane = 0; lane < kLanes<T>; ++lane) numbers[lane] = lane;
-  return numbers;
-}
+using ridgeline::host::fill;
+using ridgeline::host::IntegerVector;
+using ridgeline::host::lane_numbers;
+using ridgeline::host::LaneInteger;
 
 /// The sum of the lanes, by halves: a fixed order.
 template <class T>

@@ -5,7 +5,6 @@
 // alone.
 
 #include <cstddef>
-#include <type_traits>
 
 #include "kernels/activation.hpp"
 #include "kernels/host_tile.hpp"
@@ -64,16 +63,14 @@ inline void zero_line(int count, T* to) {
   }
 }
 
-template <class T>
-using Indices __attribute__((vector_size(kVectorBytes))) =
-    std::conditional_t<sizeof(T) == 4, int, long long>;
+using ridgeline::host::IntegerVector;
 
 /// A line of at most two vectors: the values [begin, end) of a source's, zeros around them. Written
 /// as whole vectors, so up to a vector too much.
 template <class T>
 struct ShortLine {
   int begin, count;
-  Indices<T> masks[2];
+  IntegerVector<T> masks[2];
 
   static bool fits(int line) { return line <= 2 * kLanes<T>; }
 
@@ -88,7 +85,7 @@ struct ShortLine {
   void copy(const T* from, T* to) const {
     for (int v = 0; v < count; ++v) {
       const Vector<T> value = load<T>(from - begin + v * kLanes<T>);
-      store<T>(to + v * kLanes<T>, (Vector<T>)((Indices<T>)value & masks[v]));
+      store<T>(to + v * kLanes<T>, (Vector<T>)((IntegerVector<T>)value & masks[v]));
       detail::keep_loop();
     }
   }
@@ -97,7 +94,7 @@ struct ShortLine {
 /// Every second value of two vectors, from the first or the second on.
 template <class T>
 inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first) {
-  Indices<T> at;
+  IntegerVector<T> at;
   for (int i = 0; i < kLanes<T>; ++i) at[i] = 2 * i + first;
   return shuffled(a, b, at);
 }
@@ -105,7 +102,7 @@ inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first)
 /// a and b in turn, from their `first` value on.
 template <class T>
 inline Vector<T> interleaved(const Vector<T>& a, const Vector<T>& b, int first) {
-  Indices<T> at;
+  IntegerVector<T> at;
   for (int i = 0; i < kLanes<T>; ++i) at[i] = first + i / 2 + i % 2 * kLanes<T>;
   return shuffled(a, b, at);
 }

@@ -5,22 +5,23 @@
 
 #include <cstddef>
 
+#include "core/host_vector.hpp"
+
 namespace ridgeline::kernels::host {
 
+using ridgeline::host::kLanes;
+using ridgeline::host::kVectorBytes;
+using ridgeline::host::load;
+using ridgeline::host::shuffled;
+using ridgeline::host::store;
+using ridgeline::host::Vector;
+
 #if defined(__AVX512F__)
-inline constexpr int kVectorBytes = 64;
 inline constexpr int kRows = 14;  // 14 × 2 accumulators of 32 registers
-#elif defined(__AVX__)
-inline constexpr int kVectorBytes = 32;
-inline constexpr int kRows = 6;  // 6 × 2 accumulators of 16 registers
 #else
-inline constexpr int kVectorBytes = 16;
-inline constexpr int kRows = 6;
+inline constexpr int kRows = 6;  // 6 × 2 accumulators of 16 registers
 #endif
 inline constexpr int kVectors = 2;
-
-template <class T>
-inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
 template <class T>
 inline constexpr int kColumns = kLanes<T>* kVectors;
 
@@ -29,30 +30,6 @@ constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 // Start of part `i` when `n` is cut into `parts` as evenly as can be.
 inline int part(int n, int parts, int i) {
   return static_cast<int>(static_cast<long long>(n) * i / parts);
-}
-
-template <class T>
-using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias)) = T;
-template <class T>
-const Vector<T>& load(const T* p) {
-  return *reinterpret_cast<const Vector<T>*>(p);
-}
-template <class T>
-void store(T* p, const Vector<T>& v) {
-  *reinterpret_cast<Vector<T>*>(p) = v;
-}
-
-/// Lane `at[i]` of the 2 L lanes of `a` and `b` in lane i.
-template <class Lanes, class Indices>
-Lanes shuffled(Lanes a, Lanes b, Indices at) {
-#if defined(__clang__)
-  constexpr int kCount = sizeof(Indices) / sizeof(at[0]);
-  Lanes lanes = a;
-  for (int i = 0; i < kCount; ++i) lanes[i] = at[i] < kCount ? a[at[i]] : b[at[i] - kCount];
-  return lanes;
-#else
-  return __builtin_shuffle(a, b, at);
-#endif
 }
 
 // tile[R][kColumns] = sum over k of a[i, k] · b[k, :], with a[i, k] at i · a_outer + k · a_k and a

@@ -58,8 +58,8 @@ void LayerNorm<Space, T>::forward(const Space& instance, Mode /*mode*/,
   const std::size_t rows = x.extent(0) * positions_;
   const bool kept = memory_.saved.size() > 0;
   kernels::layer_norm<Space, T>(
-      instance, forward_, Matrix<Space, const T>(x.data(), rows, features_), memory_.parameters[0],
-      memory_.parameters[1], epsilon_, Matrix<Space, T>(y.data(), rows, features_),
+      instance, forward_, as_matrix(x, rows, features_), memory_.parameters[0],
+      memory_.parameters[1], epsilon_, as_matrix(y, rows, features_),
       kept ? Vector<Space, T>(memory_.saved.data(), 2 * rows) : Vector<Space, T>());
 }
 
@@ -69,10 +69,9 @@ void LayerNorm<Space, T>::backward(const Space& instance, const Matrix<Space, co
                                    const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
   const std::size_t rows = x.extent(0) * positions_;
   kernels::layer_norm_gradient<Space, T>(
-      instance, backward_, Matrix<Space, const T>(x.data(), rows, features_), memory_.parameters[0],
-      Vector<Space, const T>(memory_.saved.data(), 2 * rows),
-      Matrix<Space, const T>(dy.data(), rows, features_),
-      Matrix<Space, T>(dx.data(), rows, features_), memory_.gradients[0], memory_.gradients[1],
+      instance, backward_, as_matrix(x, rows, features_), memory_.parameters[0],
+      Vector<Space, const T>(memory_.saved.data(), 2 * rows), as_matrix(dy, rows, features_),
+      as_matrix(dx, rows, features_), memory_.gradients[0], memory_.gradients[1],
       memory_.workspace);
 }
 

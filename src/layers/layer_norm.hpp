@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/layer_norm.hpp"
+#include "kernels/normalization/layer_norm.hpp"
 #include "layers/layer.hpp"
 
 namespace ridgeline::layers {
@@ -44,7 +44,7 @@ class LayerNorm : public Layer<Space, T> {
   const std::size_t features_, positions_;
   const double epsilon_;
   const std::string forward_;
-  const kernels::LayerNormLabels backward_;
+  const kernels::RowAndColumnLabels backward_;
 };
 
 }  // namespace ridgeline::layers

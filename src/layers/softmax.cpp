@@ -1,6 +1,6 @@
 #include "layers/softmax.hpp"
 
-#include "kernels/softmax.hpp"
+#include "kernels/softmax/softmax.hpp"
 
 namespace ridgeline::layers {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/views.hpp"
-#include "kernels/loss.hpp"
+#include "kernels/loss/loss.hpp"
 #include "kernels/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "layers/residual.hpp"

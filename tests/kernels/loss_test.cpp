@@ -1,4 +1,4 @@
-#include "kernels/loss.hpp"
+#include "kernels/loss/loss.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,16 +1,106 @@
-#include "kernels/loss.hpp"
+#include "kernels/loss/loss.hpp"
 
-#include "kernels/device_softmax.hpp"
-#include "kernels/host_softmax.hpp"
-#include "kernels/rows.hpp"
-#include "kernels/value_losses.hpp"
+#include <cmath>
+
+#include "core/math.hpp"
+#include "kernels/rows/rows.hpp"
 
 namespace ridgeline::kernels {
-namespace {
+namespace loss_kernels {
 
-constexpr int kLossTeam = 64;
+// loss = log Σ e^(z - max) - Σ q (z - max),  gradient = scale (softmax(z) - q).
+template <class Space, class T>
+struct CrossEntropy {
+  Matrix<Space, const T> z;
+  Vector<Space, const std::int32_t> labels;
+  Matrix<Space, T> gradient;  // or empty
+  Vector<Space, T> loss, correct;
+  T smoothing, scale;
 
-}  // namespace
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index();
+    const T n = static_cast<T>(row.size());
+    const std::uint32_t target = static_cast<std::uint32_t>(labels(r));
+    const T own = z(r, target);  // before the gradient overwrites it
+    const T maximum = row.largest([&](auto i) { return z(r, i); });
+    const bool is_first = own == maximum && row.sum([&](auto i) {
+      return static_cast<std::uint32_t>(i) < target && z(r, i) == maximum ? T(1) : T(0);
+    }) == T(0);
+    // Relative to the maximum: a mean of large logits would round what tells them apart.
+    T expected = own - maximum;
+    if (smoothing != T(0)) {
+      const T total = row.sum([&](auto i) { return z(r, i) - maximum; });
+      expected = (T(1) - smoothing) * expected + smoothing * total / n;
+    }
+    T sum;
+    if (gradient.size() > 0) {
+      sum = row.sum(
+          [&](auto i) { return gradient(r, i) = math::exp_nonpositive(z(r, i) - maximum); });
+      const T factor = scale / sum, uniform = scale * smoothing / n;
+      const T onehot = scale * (T(1) - smoothing);
+      row.each([&](auto i) {
+        const T g = gradient(r, i) * factor - uniform;
+        gradient(r, i) = static_cast<std::uint32_t>(i) == target ? g - onehot : g;
+      });
+    } else {
+      sum = row.sum([&](auto i) { return math::exp_nonpositive(z(r, i) - maximum); });
+    }
+    row.once([&] {
+      loss(r) = std::log(sum) - expected;
+      correct(r) = is_first ? T(1) : T(0);
+    });
+  }
+};
+
+// (y - t)².
+template <class T>
+struct SquaredError {
+  KOKKOS_FUNCTION static T loss(T y, T t) { return (y - t) * (y - t); }
+  KOKKOS_FUNCTION static T gradient(T y, T t) { return T(2) * (y - t); }
+};
+
+// -t log σ(z) - (1 - t) log(1 - σ(z)) of a logit z, as max(z, 0) - z t + log(1 + e^-|z|).
+template <class T>
+struct BinaryCrossEntropy {
+  KOKKOS_FUNCTION static T loss(T z, T t) {
+    const T positive = z > T(0) ? z : T(0);
+    return positive - z * t + math::log1p_of_fraction(math::exp(z > T(0) ? -z : z));
+  }
+  KOKKOS_FUNCTION static T gradient(T z, T t) { return math::sigmoid(z) - t; }
+};
+
+// The mean of a loss between values and targets over each row; `scale` is that of the gradient of
+// the mean over all elements.
+template <class Space, class T, class Loss>
+struct ValueLoss {
+  Matrix<Space, const T> y, targets;
+  Matrix<Space, T> gradient;  // or empty
+  Vector<Space, T> loss;
+  T scale;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index();
+    const T sum = row.sum([&](auto i) { return Loss::loss(y(r, i), targets(r, i)); });
+    if (gradient.size() > 0) {
+      row.each([&](auto i) { gradient(r, i) = scale * Loss::gradient(y(r, i), targets(r, i)); });
+    }
+    row.once([&] { loss(r) = sum / static_cast<T>(row.size()); });
+  }
+};
+
+template <class Loss, class Space, class T>
+void value_loss(const Space& instance, const std::string& label, double flops,
+                const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
+                const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss) {
+  const double size = double(y.size());
+  for_rows(
+      instance, label, y.extent(0), y.extent(1), {flops * size, 3 * sizeof(T) * size},
+      ValueLoss<Space, T, Loss>{y, targets, gradient, row_loss, T(1) / static_cast<T>(y.size())});
+}
+
+}  // namespace loss_kernels
 
 template <class Space, class T>
 void softmax_cross_entropy(const Space& instance, const std::string& label,
@@ -18,61 +108,20 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Vector<Space, const std::int32_t>& labels, double label_smoothing,
                            const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
                            const Vector<Space, T>& row_correct) {
-  const std::size_t rows = logits.extent(0), classes = logits.extent(1);
-  T* const slope = data_or_null(gradient);
-  const T scale = T(1) / static_cast<T>(rows), smoothing = static_cast<T>(label_smoothing);
-  if constexpr (kIsHost<Space>) {
-    const double size = double(logits.size());
-    for_rows(
-        instance, label, rows, classes, {20 * size, 2 * sizeof(T) * size}, [&](std::size_t row) {
-          const host::CrossEntropyRow<T> found = host::cross_entropy_row<T>(
-              classes, logits.data() + row * classes, static_cast<std::size_t>(labels.data()[row]),
-              smoothing, scale, slope ? slope + row * classes : nullptr);
-          row_loss.data()[row] = found.loss;
-          row_correct.data()[row] = found.correct ? T(1) : T(0);
-        });
-  } else {
-    using Kernel = DeviceCrossEntropy<Space, T, kLossTeam>;
-    Kernel::Rows::launch(instance, label, rows,
-                         Kernel{classes, logits.data(), labels.data(), smoothing, scale, slope,
-                                row_loss.data(), row_correct.data()});
-  }
+  const double size = double(logits.size());
+  const std::size_t rows = logits.extent(0);
+  for_rows(instance, label, rows, logits.extent(1), {20 * size, 2 * sizeof(T) * size},
+           loss_kernels::CrossEntropy<Space, T>{logits, labels, gradient, row_loss, row_correct,
+                                                static_cast<T>(label_smoothing),
+                                                T(1) / static_cast<T>(rows)});
 }
-
-namespace {
-
-template <class Space, class T, class Loss>
-void value_loss(const Space& instance, const std::string& label, double flops,
-                const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
-                const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                const Loss& function) {
-  const std::size_t rows = y.extent(0), columns = y.extent(1);
-  T* const slope = data_or_null(gradient);
-  if constexpr (kIsHost<Space>) {
-    const double size = double(y.size());
-    for_rows(instance, label, rows, columns, {flops * size, 3 * sizeof(T) * size},
-             [&](std::size_t row) {
-               const std::size_t at = row * columns;
-               row_loss.data()[row] = row_of_losses<T>(columns, y.data() + at, targets.data() + at,
-                                                       slope ? slope + at : nullptr, function);
-             });
-  } else {
-    using Kernel = DeviceValueLoss<Space, T, kLossTeam, Loss>;
-    Kernel::Rows::launch(
-        instance, label, rows,
-        Kernel{columns, y.data(), targets.data(), slope, row_loss.data(), function});
-    (void)flops;
-  }
-}
-
-}  // namespace
 
 template <class Space, class T>
 void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss) {
-  const SquaredError<T> function{T(1) / static_cast<T>(y.size())};
-  value_loss(instance, label, 4, y, targets, gradient, row_loss, function);
+  loss_kernels::value_loss<loss_kernels::SquaredError<T>>(instance, label, 4, y, targets, gradient,
+                                                          row_loss);
 }
 
 template <class Space, class T>
@@ -80,8 +129,8 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Matrix<Space, const T>& logits,
                           const Matrix<Space, const T>& targets, const Matrix<Space, T>& gradient,
                           const Vector<Space, T>& row_loss) {
-  const BinaryCrossEntropy<T> function{T(1) / static_cast<T>(logits.size())};
-  value_loss(instance, label, 60, logits, targets, gradient, row_loss, function);
+  loss_kernels::value_loss<loss_kernels::BinaryCrossEntropy<T>>(instance, label, 60, logits,
+                                                                targets, gradient, row_loss);
 }
 
 namespace {

@@ -1,0 +1,114 @@
+#pragma once
+
+// The vector registers of a host: the widest that the instruction set has, as GNU vector
+// extensions. Free of Kokkos, and compiled by nvcc's host pass too.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ridgeline::host {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;
+#endif
+
+/// Whether there are 32 vector registers and not 16.
+#if defined(__AVX512F__) || defined(__aarch64__) || defined(__powerpc64__) || defined(__riscv)
+inline constexpr bool kManyRegisters = true;
+#else
+inline constexpr bool kManyRegisters = false;
+#endif
+
+/// Scalars per register.
+template <class T>
+inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+// One specialisation per scalar, since nvcc does not deduce a vector type that depends on a
+// template parameter.
+template <class T>
+struct RegisterOf;
+template <>
+struct RegisterOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes), may_alias));
+  using Integer = std::int32_t;
+  typedef Integer integers __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct RegisterOf<double> {
+  typedef double type __attribute__((vector_size(kVectorBytes), may_alias));
+  using Integer = std::int64_t;
+  typedef Integer integers __attribute__((vector_size(kVectorBytes)));
+};
+
+/// A vector register; in memory aligned to its size.
+template <class T>
+using Register = typename RegisterOf<T>::type;
+/// An integer as wide as T, and a register of them: masks, permutations, exponents.
+template <class T>
+using LaneInteger = typename RegisterOf<T>::Integer;
+template <class T>
+using IntegerVector = typename RegisterOf<T>::integers;
+
+/// Returns a register whose lane i is lane `at[i]` of the 2 · kLanes lanes of `a` and `b`.
+template <class Lanes, class Indices>
+inline Lanes shuffled(Lanes a, Lanes b, Indices at) {
+#if defined(__clang__)
+  constexpr int kCount = sizeof(Indices) / sizeof(at[0]);
+  Lanes lanes = a;
+  for (int i = 0; i < kCount; ++i) lanes[i] = at[i] < kCount ? a[at[i]] : b[at[i] - kCount];
+  return lanes;
+#else
+  return __builtin_shuffle(a, b, at);
+#endif
+}
+
+/// Returns the lanes joined pairwise by halves of the register, in a fixed order: join(a, b) of two
+/// registers takes every lane.
+template <class T, class Join, int Half = kLanes<T> / 2>
+inline T join_lanes(const Register<T>& v, const Join& join) {
+  if constexpr (Half == 0) {
+    return v[0];
+  } else {
+    IntegerVector<T> upper;
+    for (int lane = 0; lane < kLanes<T>; ++lane) upper[lane] = (lane + Half) % kLanes<T>;
+    return join_lanes<T, Join, Half / 2>(join(v, shuffled(v, v, upper)), join);
+  }
+}
+
+#if !defined(__CUDACC__)
+
+/// A vector aligned like its scalars, as memory has it: an aligned access is no faster where the
+/// address is aligned.
+template <class T>
+using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias)) = T;
+
+template <class T>
+inline const Vector<T>& load(const T* p) {
+  return *reinterpret_cast<const Vector<T>*>(p);
+}
+template <class T>
+inline void store(T* p, const Vector<T>& v) {
+  *reinterpret_cast<Vector<T>*>(p) = v;
+}
+
+/// Returns a vector with `value` in every lane.
+template <class T>
+inline Vector<T> fill(T value) {
+  return Vector<T>{} + value;
+}
+
+/// Returns 0, 1, 2 … in the lanes.
+template <class T>
+inline IntegerVector<T> lane_numbers() {
+  IntegerVector<T> numbers;
+  for (int lane = 0; lane < kLanes<T>; ++lane) numbers[lane] = lane;
+  return numbers;
+}
+
+#endif
+
+}  // namespace ridgeline::host
