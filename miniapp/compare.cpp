@@ -104,22 +104,71 @@ std::vector<std::size_t> reading_order(const std::vector<Compared>& outcomes) {
   return order;
 }
 
+std::vector<std::string> parts_of(const std::string& words) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= words.size();) {
+    const std::size_t end = std::min(words.find(", ", begin), words.size());
+    parts.push_back(words.substr(begin, end - begin));
+    begin = end + 2;
+  }
+  return parts;
+}
+
+// What the rows are of, in words: what all have in common, and of each the rest.
+struct Things {
+  std::vector<std::string> common;
+
+  explicit Things(const std::vector<MatchedRecord>& records) {
+    if (records.empty()) return;
+    common = parts_of(model::in_words(records.front().thing));
+    for (const MatchedRecord& record : records) {
+      const std::vector<std::string> parts = parts_of(model::in_words(record.thing));
+      common.erase(std::remove_if(common.begin(), common.end(),
+                                  [&](const std::string& part) {
+                                    return std::find(parts.begin(), parts.end(), part) ==
+                                           parts.end();
+                                  }),
+                   common.end());
+    }
+  }
+  std::string rest(const MatchedRecord& record) const {
+    std::vector<std::string> parts = parts_of(model::in_words(record.thing));
+    parts.erase(std::remove_if(parts.begin(), parts.end(),
+                               [&](const std::string& part) {
+                                 return std::find(common.begin(), common.end(), part) !=
+                                        common.end();
+                               }),
+                parts.end());
+    return fmt::format("{}", fmt::join(parts, ", "));
+  }
+};
+
+std::string shown_rate(double value, const std::string& unit) {
+  return value < 1000 ? fmt::format("{:.4g} {}", value, unit)
+                      : fmt::format("{:.0f} {}", value, unit);
+}
+
 // For people a value has its unit, for programs a column of its own.
 void add_row(io::Table& table, const MatchedRecord& record, const Compared& outcome,
-             bool with_thing, bool for_people) {
+             const std::string& thing, bool with_thing, bool for_people) {
   std::vector<io::Cell> row;
-  if (with_thing) row.emplace_back(model::in_words(record.thing));
+  if (with_thing) row.emplace_back(thing);
   row.emplace_back(model::in_words(record.key));
   for (const double time : {outcome.before, outcome.after}) {
     const double value = shown_value(record, time);
-    row.push_back(io::Cell::shown_as(value, record.is_rate
-                                                ? fmt::format("{:.4g} {}", value, record.unit)
-                                                : show_seconds(value)));
+    row.push_back(io::Cell::shown_as(
+        value, record.is_rate ? shown_rate(value, record.unit) : show_seconds(value)));
   }
   if (!for_people) row.emplace_back(record.unit);
   row.emplace_back(outcome.ratio, "{:.3f}");
-  row.push_back(outcome.interval ? io::Cell(outcome.interval->low, "{:.3f}") : io::Cell());
-  row.push_back(outcome.interval ? io::Cell(outcome.interval->high, "{:.3f}") : io::Cell());
+  if (for_people) {
+    row.push_back(outcome.interval ? fmt::format("{:.3f} to {:.3f}", outcome.interval->low,
+                                                 outcome.interval->high)
+                                   : "");
+  } else {
+    row.push_back(outcome.interval ? io::Cell(outcome.interval->low, "{:.3f}") : io::Cell());
+    row.push_back(outcome.interval ? io::Cell(outcome.interval->high, "{:.3f}") : io::Cell());
+  }
   row.emplace_back(verdict_of(outcome));
   table.add_row(std::move(row));
 }
@@ -131,17 +180,24 @@ void print_table(const Comparison& comparison, io::TableFormat format) {
     return record.thing == records.front().thing;
   });
   const bool with_thing = !for_people || !one_thing;
-  if (!with_thing) print_wrapped(model::in_words(records.front().thing) + "\n\n");
+  const Things things(records);
+  if (for_people && !things.common.empty()) {
+    print_wrapped(fmt::format("{}\n\n", fmt::join(things.common, ", ")));
+  }
   std::vector<io::Column> columns;
   if (with_thing) columns.push_back({"of", "of", io::Align::left});
   columns.insert(columns.end(), {{"what", "what", io::Align::left, 0},
                                  {"before", "before", io::Align::right, 1},
                                  {"after", "after", io::Align::right, 2}});
   if (!for_people) columns.push_back({"unit", "unit"});
-  columns.insert(columns.end(), {{"ratio", "ratio", io::Align::right, 0},
-                                 {"from", "ratio_low", io::Align::right, 0},
-                                 {"to", "ratio_high", io::Align::right, 0},
-                                 {"differs", "differs", io::Align::left, 0}});
+  columns.push_back({"ratio", "ratio", io::Align::right, 0});
+  if (for_people) {
+    columns.push_back({"interval", "interval", io::Align::right, 3});
+  } else {
+    columns.push_back({"from", "ratio_low"});
+    columns.push_back({"to", "ratio_high"});
+  }
+  columns.push_back({"differs", "differs", io::Align::left, 0});
   io::Table table(columns);
   std::size_t rows = 0, left_out = 0;
   for (const std::size_t i : reading_order(comparison.outcomes)) {
@@ -151,13 +207,25 @@ void print_table(const Comparison& comparison, io::TableFormat format) {
       continue;
     }
     ++rows;
-    add_row(table, records[i], outcome, with_thing, for_people);
+    add_row(table, records[i], outcome,
+            for_people ? things.rest(records[i]) : model::in_words(records[i].thing), with_thing,
+            for_people);
   }
   print(table, format);
   if (left_out > 0) {
-    print(
-        fmt::format("... and {} more, of which none differs; --format csv lists all\n", left_out));
+    print(fmt::format("... and {} more, none of which is known to differ; --format csv lists all\n",
+                      left_out));
   }
+}
+
+std::string quantities(std::size_t count) {
+  return fmt::format("{} {}", count, count == 1 ? "quantity" : "quantities");
+}
+
+// Whether intervals are of the samples within one run.
+bool from_samples(const std::vector<Compared>& outcomes) {
+  return std::any_of(outcomes.begin(), outcomes.end(),
+                     [](const Compared& outcome) { return outcome.from_samples; });
 }
 
 // What was found, a sentence each.
@@ -173,25 +241,30 @@ std::vector<std::string> findings(const Comparison& comparison) {
   }
   if (judged == 0) {
     return {fmt::format(
-        "Whether any of {} quantities differs cannot be judged: there is one run without samples "
+        "Whether any of {} differs cannot be judged: there is one run without samples "
         "on either side, or the two sides have no runs in the same state of the machine.",
-        outcomes.size())};
+        quantities(outcomes.size()))};
   }
   const double percent = 100 * (comparison.options.smallest_effect - 1);
   std::vector<std::string> sentences;
   if (slower + faster == 0) {
-    sentences.push_back(
-        fmt::format("None of {} quantities differs by more than the noise and {:.0f} "
-                    "%.",
-                    judged, percent));
+    sentences.push_back(fmt::format("None of {} differs by more than the noise and {:.0f} %.",
+                                    quantities(judged), percent));
   } else {
-    sentences.push_back(fmt::format(
-        "Of {} quantities {} {} slower and {} {} faster, by more than the noise and {:.0f} %.",
-        judged, slower, slower == 1 ? "is" : "are", faster, faster == 1 ? "is" : "are", percent));
+    sentences.push_back(
+        fmt::format("Of {} {} {} slower and {} {} faster, by more than the noise and {:.0f} %.",
+                    quantities(judged), slower, slower == 1 ? "is" : "are", faster,
+                    faster == 1 ? "is" : "are", percent));
   }
   if (std::any_of(outcomes.begin(), outcomes.end(), [](const auto& each) { return each.paired; })) {
     sentences.push_back(
         "Runs are compared pair by pair, since those measured one after the other are alike.");
+  }
+  if (from_samples(outcomes)) {
+    sentences.push_back(
+        "There is one run on either side: the intervals are of repetitions within it, and how much "
+        "runs vary is in none of them.");
+    return sentences;
   }
   sentences.push_back(fmt::format(
       "All intervals hold their true ratio at once with {:.0f} % confidence; for half of the "
@@ -252,9 +325,7 @@ std::vector<std::string> notes_of(const Request& request, const Comparison& comp
         "near in all runs, so that each run is compared with those that were alike",
         thing, list));
   }
-  const bool single = std::any_of(comparison.outcomes.begin(), comparison.outcomes.end(),
-                                  [](const Compared& outcome) { return outcome.from_samples; });
-  if (single) {
+  if (from_samples(comparison.outcomes)) {
     notes.push_back(
         "one run on either side: how much runs vary is unknown and in no interval, and a "
         "difference may be one between any two runs; measure five of each, alternately");

@@ -23,9 +23,9 @@ std::string folder_of_decks() {
 }  // namespace
 
 void DeckChoice::add_to(CLI::App& study) {
-  study.add_option("--deck", decks,
-                   "Input deck (repeatable; default: inputs/*.toml, here or installed)");
-  study.add_flag("--no-decks", none, "Layers alone");
+  CLI::Option* chosen = study.add_option(
+      "--deck", decks, "Input deck (repeatable; default: inputs/*.toml, here or installed)");
+  study.add_flag("--no-decks", none, "Layers alone")->excludes(chosen);
   study.add_option("--set", sets, "Override a key of every deck: KEY=VALUE (repeatable)")
       ->type_name("KEY=VALUE")
       ->take_all();

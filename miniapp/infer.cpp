@@ -238,8 +238,9 @@ Status run(const InferOptions& options, const CommonOptions& common) {
   const SpaceKind space = resolve_space(options.deck.space);
   if (options.input.empty() != options.output.empty()) {
     throw RequestError(
-        "infer: --input and --output go together: outputs of the deck's own test set "
-        "are not written");
+        options.output.empty()
+            ? "infer: --input needs --output, the file that its outputs are written to"
+            : "infer: --output needs --input: outputs of the deck's own test set are not written");
   }
   if (!io::exists(options.checkpoint)) {
     throw RequestError(options.checkpoint + ": no such file; train writes one");
@@ -304,7 +305,8 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
       ->transform(integer(0, kMostSeed))
       ->needs(prompt)
       ->capture_default_str();
-  verb->footer("Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint fashion_mlp.h5");
+  verb->footer(
+      "Example:\n  ridgeline infer inputs/fashion_mlp.toml --checkpoint results/fashion_mlp.h5");
   verb->callback(
       [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });
 }

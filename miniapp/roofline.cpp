@@ -40,29 +40,39 @@ io::Cell record_time(const Timing& seconds, const model::Placement& placement) {
 // What is divided by a time below the timer's resolution is none.
 io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : none(); }
 
-std::string shown_fraction(const model::Placement& placement) {
-  return fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
-                     placement.above_roof ? " (!)" : "");
-}
-
 // "~" before a bound that another run may see otherwise.
 io::Cell bound_cell(const model::Placement& placement) {
   const std::string bound = model::to_string(placement.bound);
   return io::Cell::shown_as(bound, placement.is_near_half ? "~" + bound : bound);
 }
 
+// What the ceiling allows as a part of the time, marked if it is more than the time.
+io::Cell ceiling_cell(const model::Placement& placement) {
+  if (placement.ceiling_seconds == 0) return none();
+  return io::Cell::shown_as(placement.fraction_of_ceiling,
+                            fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
+                                        placement.above_roof ? " (!)" : ""));
+}
+
+// How much of the time is explained: all of it where it is shorter than expected.
+io::Cell explained_cell(const model::Placement& placement, const Timing& time) {
+  if (placement.ceiling_seconds == 0 || time.median == 0) return none();
+  if (placement.above_roof) return ceiling_cell(placement);
+  const double part = std::min(1.0, placement.explained_seconds / time.median);
+  return io::Cell::shown_as(part, fmt::format("{:.0f} %", 100 * part));
+}
+
 void add_row(io::Table& table, const std::string& layer, const std::string& phase,
              const layers::Counts& counts, const Timing& seconds,
              const model::Placement& placement) {
   const bool work = placement.ceiling_seconds > 0;
-  table.add_row({io::Cell(layer), io::Cell(phase),
-                 io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
-                 io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
-                 record_time(seconds, placement), rate(placement.gflops),
-                 rate(placement.gbytes_per_second), work ? bound_cell(placement) : none(),
-                 work ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
-                      : none()});
+  table.add_row(
+      {io::Cell(layer), io::Cell(phase), io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+       io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
+       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
+       record_time(seconds, placement), rate(placement.gflops), rate(placement.gbytes_per_second),
+       work ? bound_cell(placement) : none(), explained_cell(placement, seconds),
+       ceiling_cell(placement), work ? io::Cell(model::to_string(placement.ceiling)) : none()});
 }
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
@@ -75,7 +85,9 @@ void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
                    {"GFLOP/s", "gflops_per_second", io::Align::right, 2},
                    {"GB/s", "gbytes_per_second", io::Align::right, 5},
                    {"bound", "bound", io::Align::left, 0},
-                   {"of ceiling", "fraction_of_ceiling", io::Align::right, 0}});
+                   {"explains", "explained_fraction", io::Align::right, 0},
+                   {"of ceiling", "fraction_of_ceiling", io::Align::right, 3},
+                   {"ceiling", "largest_ceiling", io::Align::left, 6}});
   for (const model::LayerRecord& record : roofline.records) {
     add_row(table, record.part.layer, layers::to_string(record.part.phase), record.counts,
             record.seconds, record.placement);
@@ -88,12 +100,12 @@ void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
 void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
   std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
                                      {"phase", "phase", io::Align::left, 0}};
-  // Of a table that is too wide the fractions are left out first.
   for (const model::BatchRoofline& at : batches) {
     const std::string key = fmt::format("batch_{}_", at.batch);
     columns.push_back({fmt::format("batch {}", at.batch), key + "seconds", io::Align::right, 0});
     columns.push_back({"bound", key + "bound", io::Align::left, 0});
-    columns.push_back({"of it", key + "fraction_of_ceiling", io::Align::right, 1});
+    columns.push_back({"of it", key + "explained_fraction", io::Align::right, 0});
+    columns.push_back({"of ceiling", key + "fraction_of_ceiling", io::Align::right, 1});
   }
   io::Table table(columns);
   const auto add = [](const Timing& seconds, const model::Placement& placement,
@@ -101,9 +113,8 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
     const bool work = placement.ceiling_seconds > 0;
     row.push_back(record_time(seconds, placement));
     row.push_back(work ? bound_cell(placement) : io::Cell());
-    row.push_back(work
-                      ? io::Cell::shown_as(placement.fraction_of_ceiling, shown_fraction(placement))
-                      : io::Cell());
+    row.push_back(work ? explained_cell(placement, seconds) : io::Cell());
+    row.push_back(work ? ceiling_cell(placement) : io::Cell());
   };
   for (std::size_t i = 0; i < batches.front().roofline.records.size(); ++i) {
     const network::StepPart& part = batches.front().roofline.records[i].part;
@@ -259,10 +270,13 @@ void warn_of_exchange(const io::Json& machine_file, const std::string& name,
   const double then = exchange->get<double>(), now = disturbance.exchange_pulse.median;
   if (now < kOther * then && then < kOther * now) return;
   warn(fmt::format(
-      "one thread reads what another wrote in {}, and in {} when {} was measured: the "
-      "processors are {} each other now, and so are ceilings of data in other threads' "
-      "caches",
-      show_seconds(now), show_seconds(then), name, now > then ? "further from" : "nearer to"));
+      "what one thread wrote another reads in {}, and read in {} when {} was measured: the "
+      "hypervisor "
+      "has moved the processors {} each other, and {}; measure the machine again, or run again "
+      "later",
+      show_seconds(now), show_seconds(then), name, now > then ? "further from" : "nearer to",
+      now > then ? "layers may be called overhead that are not"
+                 : "layers may be faster than the ceilings of that file"));
 }
 
 template <class Space, class T>
@@ -399,7 +413,8 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
       app.add_subcommand("roofline", "Time every layer and place it under the machine's ceilings");
   auto options = std::make_shared<RooflineOptions>();
   options->deck.add_to(*verb);
-  verb->add_option("--machine", options->machine, "Machine file (measured first if absent)");
+  verb->add_option("--machine", options->machine,
+                   "Machine file (default: the machine is measured first)");
   verb->add_option("--batch", options->batches,
                    "Samples per step, or several such as 1,8,128 (default: the deck's batch)")
       ->delimiter(',')

@@ -256,7 +256,8 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
       ->add_option("--machine", *machine_file,
                    "A machine file that stands for the second space: at best, and as expected")
       ->excludes(two);
-  add_kinds(*study, bounds->kinds);
+  CLI::Option* kinds = add_kinds(*study, bounds->kinds);
+  study->add_flag("--no-layers", bounds->no_layers, "Decks alone")->excludes(kinds);
   study->add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")
       ->delimiter(',')
       ->transform(integer(1, 1 << 30));

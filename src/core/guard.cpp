@@ -94,6 +94,8 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
 
   std::optional<double> waiting, others, stolen, pressure;
   double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0, by_exchange = 0;
+  // Processor seconds in the windows with that alarm.
+  double waited = 0, taken_by_others = 0, taken_by_hypervisor = 0;
   for (const WatchedWindow& window : windows) {
     add(waiting, window.waiting);
     add(others, window.others);
@@ -115,6 +117,9 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
     by_waiting += waiting_alarm ? s : 0;
     by_others += others_alarm ? s : 0;
     by_steal += steal_alarm ? s : 0;
+    waited += waiting_alarm ? *window.waiting : 0;
+    taken_by_others += others_alarm ? *window.others : 0;
+    taken_by_hypervisor += steal_alarm ? *window.stolen : 0;
     by_slow += pulse_alarm ? s : 0;
     by_exchange += exchange_alarm ? s : 0;
     result.disturbed_seconds +=
@@ -135,18 +140,19 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   };
   if (tells(by_waiting)) {
     result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
-                                       100 * result.waiting_share.value_or(0)) +
+                                       100 * waited / (by_waiting * watched.threads)) +
                              in(by_waiting));
   }
   if (tells(by_others)) {
-    result.reasons.push_back(
-        formatted("other processes kept %.1f", result.other_processors.value_or(0)) +
-        formatted(" of %.0f processors busy", watched.machine_processors) + in(by_others));
+    result.reasons.push_back(formatted("other processes kept %.1f", taken_by_others / by_others) +
+                             formatted(" of %.0f processors busy", watched.machine_processors) +
+                             in(by_others));
   }
   if (tells(by_steal)) {
-    result.reasons.push_back(formatted("the hypervisor took %.1f %% of the processors' time",
-                                       100 * result.steal_share.value_or(0)) +
-                             in(by_steal));
+    result.reasons.push_back(
+        formatted("the hypervisor took %.1f %% of the processors' time",
+                  100 * taken_by_hypervisor / (by_steal * watched.processors)) +
+        in(by_steal));
   }
   if (tells(by_slow)) {
     result.reasons.push_back(

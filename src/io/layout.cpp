@@ -21,7 +21,9 @@ std::string wrapped_line(const std::string& line, std::size_t width, std::size_t
   std::string result;
   std::size_t used = 0, begin = 0;
   while (begin <= line.size()) {
-    const std::size_t end = std::min(line.find(' ', begin), line.size());
+    std::size_t end = std::min(line.find(' ', begin), line.size());
+    // A percent sign stays with its number.
+    if (line.compare(end, 2, " %") == 0) end = std::min(line.find(' ', end + 1), line.size());
     const std::string word = line.substr(begin, end - begin);
     if (begin > 0) {
       // An empty word is one of several spaces in a row.

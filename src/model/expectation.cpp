@@ -18,11 +18,13 @@ Expectation expect(const Ceilings& ceilings, DeviceKind device, const StepWork& 
     Work work = work_of(part.counts, part.launches);
     work.reuse_bytes = step.bytes;
     expectation.at_best += ceilings.place(work).ceiling_seconds;
-    const double ceiling = complete.place(work).ceiling_seconds;
-    if (ceiling == 0) continue;  // a view
-    const ExpectedFraction fraction = expected_fraction(device, part.kind, part.phase);
-    if (!fraction.of_kind) expectation.without_record.insert(part.kind);
-    expected += ceiling / fraction.value;
+    const Placement placement = complete.place(work);
+    if (placement.ceiling_seconds == 0) continue;  // a view
+    const MeasuredFraction& measured = measured_fraction(device, part.kind, part.phase);
+    if (*measured.kind == '\0') expectation.without_record.insert(part.kind);
+    expected +=
+        std::max(measured.fixed_seconds, placement.latency_seconds) +
+        std::max(placement.compute_seconds, placement.bandwidth_seconds) / measured.fraction;
   }
   if (enough) expectation.expected = expected;
   return expectation;

@@ -31,10 +31,11 @@ struct StepWork {
 /// Seconds of some parts, one after the other, on a machine that is not here.
 struct Expectation {
   double at_best = 0;  ///< the sum of the parts' ceilings, as far as the machine's file has them
-  /// The sum of ceilings, each divided by the fraction that such layers were measured to reach.
+  /// The sum over the parts of what such layers were measured to take (MeasuredFraction), of which
+  /// launching is at least this machine's own.
   /// Absent if the file has no peak or no bandwidth.
   std::optional<double> expected;
-  std::set<std::string> without_record;  ///< kinds whose fraction is that of all layers
+  std::set<std::string> without_record;  ///< kinds whose fit is that of all layers
 };
 
 /// Returns what the parts take. Where the file has no cost of dispatch, what is expected has the

@@ -45,32 +45,42 @@ std::string explained_sentence(const Roofline& roofline) {
   const std::string explained = percent(roofline.placement.explained_seconds / all);
   const std::string ceilings = percent(roofline.placement.ceiling_seconds / all);
   std::string text = fmt::format("what was measured of the machine explains {} of it", explained);
-  if (ceilings != explained) {
+  if (roofline.placement.explained_seconds > roofline.placement.ceiling_seconds &&
+      ceilings != explained) {
     text += fmt::format(
-        ", its ceilings {}: they have each thread find its input in its own cache, where some of "
-        "it "
-        "was written by another",
+        ", its ceilings alone {}: they have each thread find its input in its own cache, where "
+        "some "
+        "of it was written by another",
         ceilings);
   }
   return text;
 }
 
-/// Where the bandwidth of the layers' ceilings comes from.
+/// Where the bandwidth of the layers' ceilings comes from, and where the ridge is under it.
 std::string bandwidth_sentence(const Roofline& roofline) {
-  double least = 0, most = 0;
+  double least = 0, most = 0, peak = 0;
   for (const LayerRecord& record : roofline.records) {
-    if (!counts_for_something(record, roofline) || record.placement.bandwidth_seconds <= 0)
-      continue;
-    const double rate = 1e-9 * record.counts.bytes / record.placement.bandwidth_seconds;
+    const Placement& placement = record.placement;
+    if (!counts_for_something(record, roofline) || placement.bandwidth_seconds <= 0) continue;
+    const double rate = record.counts.bytes / placement.bandwidth_seconds;
     least = least == 0 ? rate : std::min(least, rate);
     most = std::max(most, rate);
+    if (placement.compute_seconds > 0) {
+      peak = std::max(peak, record.counts.flops / placement.compute_seconds);
+    }
   }
   if (most == 0) return "";
+  const auto range = [](double low, double high) {
+    const std::string first = fmt::format("{:.1f}", low), last = fmt::format("{:.1f}", high);
+    return first == last ? first : first + " to " + last;
+  };
   return fmt::format(
       "a layer's ceiling of bandwidth is that of the caches or the memory that hold what the step "
-      "touches: {} GB/s here",
-      most < 1.005 * least ? fmt::format("{:.1f}", most)
-                           : fmt::format("{:.1f} to {:.1f}", least, most));
+      "touches: {} GB/s here{}",
+      range(1e-9 * least, 1e-9 * most),
+      peak > 0
+          ? fmt::format(", so that its ridge is at {} FLOP/B", range(peak / most, peak / least))
+          : "");
 }
 
 /// "the step's time is 72 % overhead, 20 % bandwidth and 8 % compute bound".
@@ -109,7 +119,7 @@ std::string fraction_sentence(const Roofline& roofline) {
   const double most = best->placement.fraction_of_ceiling;
   if (most < kLeastExplained) {
     const auto shares = bound_shares(roofline);
-    return fmt::format("no layer reaches {:.0f} % of any ceiling{}",
+    return fmt::format("no layer that takes 1 % of the time reaches {:.0f} % of any ceiling{}",
                        5 * std::ceil(std::max(most, 1e-9) * 20 + 1e-9),
                        shares.count(Bound::bandwidth) > 0
                            ? ", and those bound by bandwidth read what other threads wrote"
@@ -132,8 +142,8 @@ std::string launch_sentence(const Roofline& roofline, const std::string& what) {
       io::show_seconds(*roofline.empty_seconds), percent(part),
       part >= kLeastExplained * overhead->second
           ? "launching them is what the overhead is"
-          : "most of the overhead is in the kernels themselves (short loops, padding, packing), "
-            "which no ceiling describes");
+          : "most of the overhead is in the kernels themselves (short loops, padding, packing, and "
+            "functions such as exp, which count as one operation), which no ceiling describes");
 }
 
 /// What the step uses, where that can be read.
@@ -152,7 +162,8 @@ std::vector<std::string> turning_points(const std::vector<BatchRoofline>& batche
     if (!counts_for_something(last[i], batches.back().roofline)) continue;
     std::size_t first = batches.size();
     while (first > 0 && i < batches[first - 1].roofline.records.size() &&
-           batches[first - 1].roofline.records[i].placement.bound == bound) {
+           batches[first - 1].roofline.records[i].placement.bound == bound &&
+           !batches[first - 1].roofline.records[i].placement.is_near_half) {
       --first;
     }
     if (first < batches.size()) from[first].push_back(name_of(last[i]));
@@ -183,7 +194,7 @@ std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool
     if (at->roofline.records.empty()) continue;
     add(*at, shares_sentence(at->roofline, what));
     add(*at, fraction_sentence(at->roofline));
-    add(*at, bandwidth_sentence(at->roofline));
+    if (at == told.back()) add(*at, bandwidth_sentence(at->roofline));
     add(*at, launch_sentence(at->roofline, what));
     add(*at, energy_sentence(at->roofline, what));
   }

@@ -8,15 +8,15 @@ DeviceKind device_of(const std::string& space) {
 
 std::string to_string(DeviceKind device) { return device == DeviceKind::gpu ? "gpu" : "cpu"; }
 
-ExpectedFraction expected_fraction(DeviceKind device, const std::string& kind,
-                                   layers::Phase phase) {
-  ExpectedFraction of_all{1, false};
+const MeasuredFraction& measured_fraction(DeviceKind device, const std::string& kind,
+                                          layers::Phase phase) {
+  const MeasuredFraction* of_all = nullptr;
   for (const MeasuredFraction& row : measured_fractions()) {
     if (row.device != device) continue;
-    if (*row.kind == '\0') of_all.value = row.fraction;
-    if (kind == row.kind && layers::to_string(phase) == row.phase) return {row.fraction, true};
+    if (*row.kind == '\0') of_all = &row;
+    if (kind == row.kind && layers::to_string(phase) == row.phase) return row;
   }
-  return of_all;
+  return *of_all;
 }
 
 std::string describe_sources(DeviceKind device) {

@@ -16,12 +16,13 @@ DeviceKind device_of(const std::string& space);
 /// "gpu", "cpu".
 std::string to_string(DeviceKind device);
 
-/// The median fraction of the ceiling that layers of a kind reached in a phase ("forward",
-/// "backward", "update"), over this many records. Kind and phase are empty for all together.
+/// What layers of a kind were measured to take in a phase ("forward", "backward", "update"):
+/// fixed_seconds + the larger ceiling of arithmetic and bandwidth / fraction, fitted to this many
+/// records. Kind and phase are empty for all together.
 struct MeasuredFraction {
   DeviceKind device;
   const char *kind, *phase;
-  double fraction;
+  double fixed_seconds, fraction;
   int records;
 };
 
@@ -31,20 +32,16 @@ struct FractionSource {
   const char *machine, *folder;
 };
 
-// The table is written by docs/results/measured_fractions.py from the rooflines in docs/results.
+// The table is written by docs/results/measured_fractions.py from the files in docs/results.
 const std::vector<MeasuredFraction>& measured_fractions();
 const std::vector<FractionSource>& fraction_sources();
 /// What a launch cost on those machines.
 DispatchSeconds measured_dispatch(DeviceKind device);
 
-/// A fraction of the ceiling to be expected.
-struct ExpectedFraction {
-  double value = 0;
-  bool of_kind = true;  ///< false: there is no record of such a layer, all layers' median stands in
-};
-
-/// Returns the fraction of the ceiling that a kind of layer is expected to reach in a phase.
-ExpectedFraction expected_fraction(DeviceKind device, const std::string& kind, layers::Phase phase);
+/// Returns the fit of a kind of layer in a phase; of a kind without a record that of all layers,
+/// whose `kind` is empty.
+const MeasuredFraction& measured_fraction(DeviceKind device, const std::string& kind,
+                                          layers::Phase phase);
 
 /// Returns the machines that a device's fractions come from: "NVIDIA H200 (docs/results/…)".
 std::string describe_sources(DeviceKind device);

@@ -147,7 +147,11 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
       throw RequestError("--widths and --batches: must be positive and increase");
     }
   }
-  const std::vector<LayerFamily> families = families_of(bounds.kinds);
+  const std::vector<LayerFamily> families =
+      bounds.no_layers ? std::vector<LayerFamily>() : families_of(bounds.kinds);
+  if (families.empty() && bounds.decks.empty()) {
+    throw RequestError("crossover: neither layers nor decks are left to compare");
+  }
   Study study{"crossover",
               "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
               "greater the GPU's advantage",
@@ -230,6 +234,11 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   }
   if (comparison.from_file) {
     note_what_is_missing(measuring.without_record(), measuring.absent(), bounds, comparison, study);
+  }
+  if (!curves.empty() && std::all_of(curves.begin(), curves.end(), [](const SizeCurve& curve) {
+        return curve.points.size() < 2;
+      })) {
+    study.notes.push_back("one size shows no crossover: give several --batches or --widths");
   }
   add_rows(curves, comparison, study);
   tell_answers(curves, comparison, study);

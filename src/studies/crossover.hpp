@@ -14,6 +14,7 @@ namespace ridgeline::studies {
 struct CrossoverBounds {
   SpaceKind first = SpaceKind::serial, second = SpaceKind::serial;  ///< does the second win?
   std::vector<std::string> kinds;                                   ///< of layers; empty: all
+  bool no_layers = false;                                           ///< decks alone
   std::vector<std::size_t> widths;                                  ///< empty: each family's own
   std::vector<std::size_t> batches;  ///< empty: 1 to 512 for layers, to 256 for decks
   std::vector<DeckCase> decks;

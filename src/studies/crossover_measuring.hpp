@@ -38,12 +38,11 @@ class CrossoverMeasuring {
         ceilings_.try_emplace(precision, *bounds.machine_file, bounds.machine_path,
                               bounds.machine_space, precision);
         const std::vector<std::string> absent = ceilings_.at(precision).absent();
-        const auto lacks = [&](const std::string& name) {
-          return std::find(absent.begin(), absent.end(), name) != absent.end();
-        };
-        if (lacks("bandwidth") && lacks("peak_gflops." + precision)) {
-          throw RequestError(bounds.machine_path + ": has neither a bandwidth nor a peak of " +
-                             precision + "; nothing bounds a time there");
+        for (const std::string& name : absent) {
+          if (name == "dispatch" || name == "cache bandwidth") continue;
+          throw RequestError(
+              fmt::format("{}: has no {}, and without it nothing can be said of the times there",
+                          bounds.machine_path, name));
         }
       }
     }
@@ -98,8 +97,7 @@ class CrossoverMeasuring {
       });
     });
     study_.points.push_back(about);
-    control_.tell(fmt::format("{} {}, {} {:g}: {:.2f} times", curve.what, curve.pass, curve.grows,
-                              size, median_of(measured.ratios[kEager])));
+    control_.tell(fmt::format("{} {}, {} {:g}", curve.what, curve.pass, curve.grows, size));
     curve.points.push_back(std::move(measured));
   }
 
@@ -145,6 +143,7 @@ class CrossoverMeasuring {
         model::expect(ceilings, model::device_of(bounds_.machine_space), parts(*on_a));
     without_record_.insert(expectation.without_record.begin(), expectation.without_record.end());
     measured.without_record = !expectation.without_record.empty();
+    about["kinds_without_record"] = expectation.without_record;
     const double moved = ceilings.transfer_seconds(on_a->bytes_to_space(), on_a->bytes_to_host());
     const std::vector<double> samples = measure_samples(a, options_, [&] { on_a->run(); });
     const Timing timing = summarize(samples);

@@ -24,16 +24,25 @@ constexpr const char* kNoRecord = "?";
 constexpr const char* kExpectedHow = "expected (not measured): ";
 
 // The interval of a crossover as people read it, without it in a table that is too wide.
-io::Cell shown_crossover(const Crossover& crossover) {
+io::Cell shown_crossover(const Crossover& crossover, const std::string& mark) {
   const auto number = [](double size) { return fmt::format("{:g}", size); };
   const model::Estimate& size = crossover.size;
-  if (!size.reached()) return no_number(shown(size, number));
-  const std::string value = crossover.kind == Crossover::Kind::always
-                                ? fmt::format("all, {:g} on", size.value)
-                                : number(size.value);
+  if (!size.reached())
+    return no_number(mark + shown(size, number), mark + shown_briefly(size, number));
+  const std::string value =
+      mark + (crossover.kind == Crossover::Kind::always ? fmt::format("all, {:g} on", size.value)
+                                                        : number(size.value));
   if (size.low == size.high) return io::Cell::shown_as(size.value, value);
   return io::Cell::shown_as(size.value,
                             fmt::format("{} ({:g} to {:g})", value, size.low, size.high), value);
+}
+
+bool is_expected(Mode mode) { return mode == kExpected || mode == kExpectedWithTransfers; }
+
+// Whether what is expected of it rests on the fit of all layers.
+bool is_without_record(const SizeCurve& curve) {
+  return std::any_of(curve.points.begin(), curve.points.end(),
+                     [](const SizeMeasurement& point) { return point.without_record; });
 }
 
 io::Json json_of(const Crossover& crossover) {
@@ -74,8 +83,10 @@ void add_crossovers(const SizeCurve* curve, const std::string& what, const std::
                                        {"pass", pass},
                                        {"grows", grows},
                                        {"way", kModeNames[mode]},
+                                       {"without_record", is_without_record(*curve)},
                                        {"size", json_of(crossover)}});
-    cells[static_cast<std::size_t>(mode)] = shown_crossover(crossover);
+    const bool marked = is_expected(Mode(mode)) && is_without_record(*curve);
+    cells[static_cast<std::size_t>(mode)] = shown_crossover(crossover, marked ? kNoRecord : "");
   }
   for (const Mode mode : shown_modes) row.push_back(cells[mode]);
 }
@@ -91,20 +102,29 @@ Mode mode_of_advantage(const Comparison& comparison) {
   return comparison.from_file ? kExpected : kEager;
 }
 
-// A row of the table: the curves of one layer or deck in one pass.
+// The cells that say what one size takes here and there.
+std::vector<io::Cell> times_of(const SizeCurve& curve, const SizeMeasurement& point) {
+  return {fmt::format("{} {:g}", curve.grows, point.size), io::time_cell(point.first),
+          seconds_cell(point.second[kEager]),
+          seconds_cell(point.second[kExpected], point.without_record ? kNoRecord : "")};
+}
+
+// A row of the table: the curves of one layer or deck in one pass. The largest batch stands for the
+// times, or every batch has a row.
 void add_row(const std::vector<const SizeCurve*>& curves, const std::string& what,
              const std::string& pass, const Comparison& comparison, Study& study) {
   std::vector<io::Cell> row = {what, pass};
   std::vector<double> bytes, ratios;
   if (comparison.from_file) {
-    // The largest batch stands for the times.
     const SizeCurve* curve = curves.back();
     if (curve->points.empty()) return;
-    const SizeMeasurement& last = curve->points.back();
-    row.push_back(fmt::format("{} {:g}", curve->grows, last.size));
-    row.push_back(io::time_cell(last.first));
-    row.push_back(seconds_cell(last.second[kEager]));
-    row.push_back(seconds_cell(last.second[kExpected], last.without_record ? kNoRecord : ""));
+    const bool is_deck = curves.size() == 1;
+    for (std::size_t i = 0; comparison.each_batch && is_deck && i + 1 < curve->points.size(); ++i) {
+      std::vector<io::Cell> smaller = row;
+      for (const io::Cell& cell : times_of(*curve, curve->points[i])) smaller.push_back(cell);
+      study.table.add_row(smaller);
+    }
+    for (const io::Cell& cell : times_of(*curve, curve->points.back())) row.push_back(cell);
   }
   for (const char* grows : {"width", "batch"}) {
     const SizeCurve* found = find_curve(curves, grows);
@@ -153,7 +173,8 @@ std::string outcomes(const std::vector<std::pair<std::string, int>>& counts) {
 // How many curves the second space wins from some size on, by one mode of comparing.
 void tell_crossovers(Mode mode, const Comparison& comparison, const std::string& how,
                      const std::vector<SizeCurve>& curves, Study& study) {
-  int total = 0, never = 0, always = 0, unclear = 0, slower = 0, faster = 0, smallest = 0;
+  int total = 0, never = 0, always = 0, unclear = 0, guessed = 0;
+  int slower = 0, faster = 0, smallest = 0;
   for (const io::Json& fit : study.fit["crossovers"]) {
     if (fit.at("way") != kModeNames[mode]) continue;
     ++total;
@@ -161,6 +182,7 @@ void tell_crossovers(Mode mode, const Comparison& comparison, const std::string&
     never += size.at("kind") == "never";
     always += size.at("kind") == "always" && size.at("reached") == true;
     unclear += size.at("kind") != "never" && size.at("reached") == false;
+    guessed += is_expected(mode) && fit.at("without_record") == true;
   }
   for (const SizeCurve& curve : curves) {
     if (curve.points.size() < 2 || curve.points.front().ratios[mode].empty()) continue;
@@ -171,10 +193,11 @@ void tell_crossovers(Mode mode, const Comparison& comparison, const std::string&
   }
   if (total == 0) return;
   std::string sentence = fmt::format(
-      "{}of {}, {} is faster {}", how, io::show_count(total, "curve"), comparison.second,
+      "{}of {}{}, {} is faster {}", how, io::show_count(total, "curve"),
+      guessed > 0 ? fmt::format(" ({} of them {})", guessed, kNoRecord) : "", comparison.second,
       outcomes({{"at every size", always},
                 {"from some size on", total - never - always - unclear},
-                {"not even at the largest size", never},
+                {"not at the largest size", never},
                 {"from a size that is too uncertain to state", unclear}}));
   if (faster < smallest) {
     sentence += "; at the smallest size it is " +
@@ -191,7 +214,8 @@ std::string name_of_machine(const CrossoverBounds& bounds) {
   const io::Json machine = bounds.machine_file->value("machine", io::Json::object());
   const bool gpu = model::device_of(bounds.machine_space) == model::DeviceKind::gpu;
   const auto model = machine.find(gpu ? "gpu_model" : "cpu_model");
-  if (model != machine.end() && model->is_string()) return "the " + model->get<std::string>();
+  if (model != machine.end() && model->is_string() && *model != "")
+    return "the " + model->get<std::string>();
   return bounds.machine_space + " of " +
          std::filesystem::path(bounds.machine_path).filename().string();
 }
@@ -205,7 +229,9 @@ Comparison comparison_of(const CrossoverBounds& bounds) {
   if (comparison.from_file) {
     comparison.second = name_of_machine(bounds);
     comparison.device = model::device_of(bounds.machine_space) == model::DeviceKind::gpu;
-    comparison.shown = {kEager, kExpected};
+    comparison.shown = {kEager, kExpected, kExpectedWithTransfers};
+    if (!comparison.device) comparison.shown.pop_back();
+    comparison.each_batch = bounds.decks.size() == 1;
     return comparison;
   }
   comparison.second = to_string(bounds.second);
@@ -219,26 +245,23 @@ std::vector<io::Column> columns_of(const Comparison& comparison) {
   std::vector<io::Column> columns = {{"layer or deck", "what", io::Align::left},
                                      {"pass", "pass", io::Align::left, 0}};
   if (comparison.from_file) {
-    // Of what does not fit the sizes from which on the other machine is expected to win stay
-    // longest.
-    columns.push_back({"at", "at", io::Align::left, 1});
-    columns.push_back({"measured here", "first_seconds", io::Align::right, 1});
-    columns.push_back({"there at best", "second_ceiling_seconds", io::Align::right, 2});
-    columns.push_back({"there expected", "second_expected_seconds", io::Align::right, 1});
+    columns.push_back({"at", "at", io::Align::left, 0});
+    columns.push_back({"here", "first_seconds", io::Align::right, 0});
+    columns.push_back({"at best", "second_ceiling_seconds", io::Align::right, 3});
+    columns.push_back({"expected", "second_expected_seconds", io::Align::right, 0});
   }
   for (const std::string grows : {"width", "batch"}) {
     for (const Mode mode : comparison.shown) {
       const std::string of_mode = mode == kEager ? "" : std::string(kModeNames[mode]) + "_";
-      const std::string title = mode == kWithTransfers ? "with transfers"
-                                : mode == kGraph       ? "as a graph"
-                                : mode == kExpected    ? grows + " expected from"
-                                : comparison.from_file ? grows + " at best from"
-                                                       : grows + " from";
-      const int rank = mode == kGraph                           ? 4
-                       : mode == kWithTransfers                 ? 3
-                       : mode == kExpected                      ? 0
-                       : mode == kEager && comparison.from_file ? 3
-                                                                : 1;
+      std::string title = grows + " from";
+      int rank = grows == "batch" ? 1 : 2;
+      if (mode == kWithTransfers || mode == kExpectedWithTransfers) {
+        title = "with transfers", rank = 5;
+      } else if (mode == kGraph) {
+        title = "as a graph", rank = 6;
+      } else if (mode == kEager && comparison.from_file) {
+        title = "at best", rank = 4;
+      }
       columns.push_back({title, grows + "_" + of_mode + "from", io::Align::right, rank});
     }
   }
@@ -281,14 +304,13 @@ void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& compar
     shrinks += growth.at("high").is_number() && growth.at("high").get<double>() < 1;
   }
   if (all == 0) return;
-  study.answers.push_back(fmt::format("{}of {} of a layer or deck, {}'s advantage over {}",
-                                      comparison.from_file ? kExpectedHow : "",
-                                      io::show_count(all, "row"), comparison.second,
-                                      comparison.first) +
-                          " " +
-                          outcomes({{"grows with the bytes touched", grows},
-                                    {"shrinks", shrinks},
-                                    {"may do either", all - grows - shrinks}}));
+  study.answers.push_back(
+      fmt::format("{}{}'s advantage over {} ", comparison.from_file ? kExpectedHow : "",
+                  comparison.second, comparison.from_file ? "this machine" : comparison.first) +
+      outcomes({{"grows with the bytes that an operation touches", grows},
+                {"shrinks", shrinks},
+                {"cannot be told to grow or to shrink", all - grows - shrinks}}) +
+      fmt::format(" of {} whose bytes grow fourfold or more", io::show_count(all, "row")));
 }
 
 void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
@@ -299,10 +321,10 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
   const model::DeviceKind device = model::device_of(bounds.machine_space);
   const std::string sources = model::describe_sources(device);
   study.notes.push_back(fmt::format(
-      "measured are the times on {} of this machine; those of {} are not: \"at best\" is the sum "
-      "of "
-      "what {} allow, \"expected\" divides each layer's by the fraction of the ceiling that such "
-      "layers reached on {}",
+      "\"here\" was measured, on {} of this machine. Nothing was measured on {}: \"at best\" is "
+      "the "
+      "sum of what {} allow, \"expected\" adds what such layers took beyond their ceilings on {}; "
+      "\"from\" is the size from which on it is faster",
       comparison.first, comparison.second,
       from_sheet ? "the figures of its data sheet" : "its measured ceilings", sources));
   study.settings["second_file"] = bounds.machine_path;
@@ -320,11 +342,11 @@ void note_what_is_missing(const std::set<std::string>& kinds_without_record,
   };
   if (!kinds_without_record.empty()) {
     study.notes.push_back(
-        fmt::format("{} before an expected time: no roofline of {} on a {} is recorded, and the "
-                    "median fraction "
-                    "of all layers is taken",
-                    kNoRecord, listed(kinds_without_record),
-                    model::to_string(model::device_of(bounds.machine_space))));
+        fmt::format("marked {}, what is expected of layers that were not recorded on a {}, as if "
+                    "they were like "
+                    "all others: {}",
+                    kNoRecord, model::to_string(model::device_of(bounds.machine_space)),
+                    listed(kinds_without_record)));
   }
   if (absent.erase("dispatch") > 0) {
     const model::DeviceKind device = model::device_of(bounds.machine_space);
@@ -335,14 +357,9 @@ void note_what_is_missing(const std::set<std::string>& kinds_without_record,
   }
   if (absent.erase("cache bandwidth") > 0) {
     study.notes.push_back(fmt::format(
-        "{} does not say how fast its caches are: memory's bandwidth stands for all, and what fits "
-        "into a cache may be faster than \"at best\"",
+        "{} does not say how fast its caches are: memory's bandwidth stands for them, so that what "
+        "fits into a cache may be faster there than both \"at best\" and \"expected\"",
         comparison.second));
-  }
-  if (!absent.empty()) {
-    study.notes.push_back(fmt::format(
-        "{} does not say {}: \"at best\" leaves it out, and where it is needed nothing is expected",
-        comparison.second, listed(absent)));
   }
 }
 

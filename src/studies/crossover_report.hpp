@@ -36,8 +36,9 @@ struct SizeCurve {
 struct Comparison {
   /// What the sentences call them: spaces or, where the second is not here, its machine's model.
   std::string first, second;
-  bool from_file = false;  ///< the second is a machine file: nothing is measured there
-  bool device = false;     ///< the second is a device, with transfers and graphs
+  bool from_file = false;   ///< the second is a machine file: nothing is measured there
+  bool device = false;      ///< the second is a device, with transfers and graphs
+  bool each_batch = false;  ///< a row for every batch of a deck, not for the largest alone
   std::vector<Mode> shown;
 };
 

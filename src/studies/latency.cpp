@@ -143,7 +143,7 @@ void add_to_table(const std::vector<Row>& rows, const std::string& space, bool o
                                       : "more than " + io::show_seconds(seconds),
                     !row.level.settled ? "beyond, where it still grows at the end of the sweep"
                     : !row.is_last()   ? "up to " + size
-                    : hierarchy.memory ? "beyond"
+                    : hierarchy.memory ? "from " + readable_bytes(row.level.from_bytes) + " on"
                                        : "up to the end of the sweep");
   }
   if (rows.empty()) return;

@@ -48,7 +48,7 @@ std::string shown(const model::Estimate& estimate, const std::function<std::stri
     }
     return low    ? "unclear (> " + show(estimate.low) + ")"
            : high ? "unclear (< " + show(estimate.high) + ")"
-                  : "unknown";
+                  : "unclear";
   }
   if (low && high) {
     return fmt::format("{} ({} to {})", show(estimate.value), show(estimate.low),
@@ -59,17 +59,26 @@ std::string shown(const model::Estimate& estimate, const std::function<std::stri
                                         : "");
 }
 
+std::string shown_briefly(const model::Estimate& estimate,
+                          const std::function<std::string(double)>& show) {
+  if (std::isfinite(estimate.value)) return show(estimate.value);
+  if (std::isinf(estimate.value) && estimate.value > 0) return "> " + show(estimate.low);
+  if (std::isinf(estimate.value)) return "< " + show(estimate.high);
+  return "unclear";
+}
+
 io::Cell estimate_cell(const model::Estimate& estimate,
                        const std::function<std::string(double)>& show) {
-  return io::Cell::shown_as(estimate.value, shown(estimate, show),
-                            std::isfinite(estimate.value) ? show(estimate.value) : "");
+  return io::Cell::shown_as(estimate.value, shown(estimate, show), shown_briefly(estimate, show));
 }
 
 io::Cell bytes_cell(double bytes) {
   return io::Cell::shown_as(bytes, machine::readable_bytes(bytes));
 }
 
-io::Cell no_number(const std::string& text) { return io::Cell::shown_as(std::nan(""), text); }
+io::Cell no_number(const std::string& text, const std::string& brief) {
+  return io::Cell::shown_as(std::nan(""), text, brief);
+}
 
 namespace {
 
@@ -84,6 +93,7 @@ std::string name_of_point(const io::Json& point) {
   std::string name;
   for (const auto& [key, value] : point.items()) {
     if (value.is_object()) break;
+    if (key == "grows") continue;  // which of the sizes before it grows
     if (value.is_string()) {
       name += (name.empty() ? "" : ", ") + value.get<std::string>();
     } else if (value.is_number_integer()) {

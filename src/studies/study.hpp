@@ -58,8 +58,13 @@ io::Cell estimate_cell(const model::Estimate& estimate,
                        const std::function<std::string(double)>& show);
 /// A cell of a size in bytes.
 io::Cell bytes_cell(double bytes);
-/// A cell that shows a text in place of a number that is not there.
-io::Cell no_number(const std::string& text);
+/// A cell that shows a text in place of a number that is not there, `brief` in a table that is too
+/// wide.
+io::Cell no_number(const std::string& text, const std::string& brief = "");
+/// What stands for an estimate that is not reached() in a table that is too wide: "> 64",
+/// "unclear".
+std::string shown_briefly(const model::Estimate& estimate,
+                          const std::function<std::string(double)>& show);
 /// Ends a study: sets `complete`, and adds one note that lists the timings among its points whose
 /// median stayed uncertain (Timing::is_wide()), the widest first.
 void finish(Study& study, const Control& control);

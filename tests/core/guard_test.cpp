@@ -52,11 +52,11 @@ TEST(Judge, EachKindOfDisturbanceHasItsReason) {
   };
   const Case cases[] = {
       {[](WatchedWindow& w) { w.waiting = 0.5; },
-       "the threads waited for a processor 7.7 % of the time (in 3 of 10 s)"},
+       "the threads waited for a processor 25.0 % of the time (in 3 of 10 s)"},
       {[](WatchedWindow& w) { w.others = 1; },
-       "other processes kept 0.3 of 4 processors busy (in 3 of 10 s)"},
+       "other processes kept 1.0 of 4 processors busy (in 3 of 10 s)"},
       {[](WatchedWindow& w) { w.stolen = 0.2; },
-       "the hypervisor took 3.1 % of the processors' time (in 3 of 10 s)"},
+       "the hypervisor took 10.0 % of the processors' time (in 3 of 10 s)"},
       {[](WatchedWindow& w) { w.pulse->arithmetic *= 2; },
        "a pulse of known work took up to 2.00 times as long as its fastest (in 3 of 10 s)"},
       {[](WatchedWindow& w) { w.pulse->stream *= 1.75; },

@@ -350,9 +350,9 @@ TEST_F(Environment, CeilingsOfProcessorsThatWereFurtherApartAreAWarning) {
   const CommandResult result = ridgeline({"roofline", deck, "--machine", folder / "machine.json",
                                           "--repeats", "3", "--space", host_space()});
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_TRUE(contains(result.err, "warning: one thread reads what another wrote in "))
+  EXPECT_TRUE(contains(result.err, "warning: what one thread wrote another reads in "))
       << result.err;
-  EXPECT_TRUE(contains(result.err, "the processors are nearer to each other now")) << result.err;
+  EXPECT_TRUE(contains(result.err, "has moved the processors nearer to each other")) << result.err;
 }
 
 TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {

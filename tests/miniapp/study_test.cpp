@@ -182,7 +182,7 @@ TEST_F(Studies, ALayerWithoutWorkHasNoRatesInTheRooflinesTable) {
   const CommandResult result = ridgeline(line + Lines{"--format", "json"});
   ASSERT_EQ(result.status, 0) << result.err;
   const io::Json rows = io::Json::parse(result.out);
-  expect_numbers(rows, {"layer", "phase", "bound"});
+  expect_numbers(rows, {"layer", "phase", "bound", "largest_ceiling"});
   EXPECT_EQ(rows.at(0).at("layer"), "flatten1");
   for (const char* key : {"flops_per_byte", "gflops_per_second", "bound", "fraction_of_ceiling"}) {
     EXPECT_TRUE(rows.at(0).at(key).is_null()) << key;
@@ -218,6 +218,8 @@ TEST_F(Studies, RefuseBoundsThatCannotBe) {
   expect_refused(study({"crossover", "--kinds", "dens"}), "there is no layer dens");
   expect_refused(study({"crossover", "--spaces", "serial"}), "--spaces: must be two");
   expect_refused(study({"crossover", "--spaces", "serial,serial"}), "is one space twice");
+  expect_refused(study({"crossover", "--deck", deck, "--no-decks"}), "--no-decks");
+  expect_refused(study({"crossover", "--no-layers", "--no-decks"}), "neither layers nor decks");
   expect_refused(study({"crossover", "--machine", folder / "none.json"}), "none.json");
   expect_refused(study({"scaling", "--threads", "1"}), "more than one thread");
   expect_refused(study({"scaling", "--deck", folder / "none.toml"}), "none.toml");

@@ -61,7 +61,7 @@ TEST(Explanation, SaysThatOverheadHoldsANetworkBackAndHowNearItsLayersCome) {
       (std::vector<std::string>{
           "the step's time is 100 % overhead bound; what was measured of the machine explains 14 "
           "% of it",
-          "no layer reaches 20 % of any ceiling",
+          "no layer that takes 1 % of the time reaches 20 % of any ceiling",
           "with kernels that do nothing the step takes 6.00 µs, 60 % of its time: launching "
           "them is what the overhead is"}));
 }
@@ -71,8 +71,8 @@ TEST(Explanation, SaysIfTheOverheadIsNotThatOfLaunching) {
   at.roofline.empty_seconds = 1e-6;
   EXPECT_EQ(explain({at}, false).back(),
             "with kernels that do nothing the inference takes 1.00 µs, 10 % of its time: most of "
-            "the overhead is in the kernels themselves (short loops, padding, packing), which no "
-            "ceiling describes");
+            "the overhead is in the kernels themselves (short loops, padding, packing, and "
+            "functions such as exp, which count as one operation), which no ceiling describes");
 }
 
 TEST(Explanation, NamesWhatTakesMostWhereCeilingsBind) {
@@ -93,7 +93,7 @@ TEST(Explanation, OfSeveralBatchesSaysFromWhichOneOnLayersAreBound) {
   const auto has = [&](const std::string& text) {
     return std::find(sentences.begin(), sentences.end(), text) != sentences.end();
   };
-  EXPECT_TRUE(has("at batch 1 no layer reaches 20 % of any ceiling"));
+  EXPECT_TRUE(has("at batch 1 no layer that takes 1 % of the time reaches 20 % of any ceiling"));
   EXPECT_TRUE(has("from batch 8 on fc1 forward is bound by arithmetic"));
   EXPECT_TRUE(has("from batch 64 on fc2 forward is bound by arithmetic"));
 }
@@ -104,7 +104,8 @@ TEST(Explanation, BandwidthFarBelowItsCeilingIsWhatOtherThreadsWrote) {
   record.placement.bound = Bound::bandwidth;
   at.roofline.placement.explained_seconds += 4e-6;
   EXPECT_EQ(explain({at}, true)[1],
-            "no layer reaches 20 % of any ceiling, and those bound by bandwidth read what other "
+            "no layer that takes 1 % of the time reaches 20 % of any ceiling, and those bound by "
+            "bandwidth read what other "
             "threads wrote");
 }
 
@@ -114,27 +115,49 @@ TEST(Explanation, SaysWhatIsExplainedBeyondTheCeilings) {
   EXPECT_EQ(
       explain({at}, true)[0],
       "the step's time is 100 % compute bound; what was measured of the machine explains 82 % "
-      "of it, its ceilings 72 %: they have each thread find its input in its own cache, where "
+      "of it, its ceilings alone 72 %: they have each thread find its input in its own cache, "
+      "where "
       "some of it was written by another");
 }
 
-TEST(Explanation, NamesTheRatesOfTheBandwidthCeilings) {
+TEST(Explanation, ThreadsAreNoReasonIfTheCeilingsExplainMore) {
+  BatchRoofline at = large_batch();
+  at.roofline.placement.explained_seconds -= 10e-6;  // a layer above its roof
+  EXPECT_EQ(
+      explain({at}, true)[0],
+      "the step's time is 100 % compute bound; what was measured of the machine explains 62 % "
+      "of it");
+}
+
+TEST(Explanation, NamesTheRatesOfTheBandwidthCeilingsAndTheirRidge) {
   BatchRoofline at = large_batch();
   const auto has = [&](const std::string& rates) {
     const auto sentences = explain({at}, true);
     return std::find(sentences.begin(), sentences.end(),
                      "a layer's ceiling of bandwidth is that of the caches or the memory that hold "
                      "what the step touches: " +
-                         rates + " here") != sentences.end();
+                         rates) != sentences.end();
   };
   LayerRecord& first = at.roofline.records[0];
   first.counts.bytes = 1e6;
   first.placement.bandwidth_seconds = 1e-5;
-  EXPECT_TRUE(has("100.0 GB/s"));
+  EXPECT_TRUE(has("100.0 GB/s here"));
   LayerRecord& second = at.roofline.records[1];
   second.counts.bytes = 1e6;
   second.placement.bandwidth_seconds = 5e-6;
-  EXPECT_TRUE(has("100.0 to 200.0 GB/s"));
+  second.counts.flops = 1e6;
+  second.placement.compute_seconds = 5e-6;
+  EXPECT_TRUE(has("100.0 to 200.0 GB/s here, so that its ridge is at 1.0 to 2.0 FLOP/B"));
+}
+
+TEST(Explanation, ABoundNearHalfIsNoTurningPoint) {
+  BatchRoofline between = large_batch();
+  between.batch = 8;
+  between.roofline.records[0].placement.is_near_half = true;
+  const auto sentences = explain({between, large_batch()}, true);
+  EXPECT_NE(std::find(sentences.begin(), sentences.end(),
+                      "from batch 64 on fc1 forward is bound by arithmetic"),
+            sentences.end());
 }
 
 TEST(Explanation, WithoutTheDataSheetsQuantitiesNoBoundIsNamed) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -62,13 +63,14 @@ TEST(CrossoverReport, SaysWhereTheOtherMachineIsFasterAndWhatGrows) {
       curve("lstm", {4, 5, 6, 7}, {0.1, 0.2, 0.3, 0.4}),
   };
   const Study study = study_of(curves, against_a_file());
-  EXPECT_EQ(study.answers,
-            (std::vector<std::string>{
-                "at best (not measured): of 2 curves, the GPU 9 is faster at every size in 2",
-                "expected (not measured): of 2 curves, the GPU 9 is faster from some size on in 1 "
-                "and not even at the largest size in 1; at the smallest size it is slower in 2",
-                "expected (not measured): of 2 rows of a layer or deck, the GPU 9's advantage over "
-                "openmp grows with the bytes touched in 2"}));
+  EXPECT_EQ(
+      study.answers,
+      (std::vector<std::string>{
+          "at best (not measured): of 2 curves, the GPU 9 is faster at every size in 2",
+          "expected (not measured): of 2 curves, the GPU 9 is faster from some size on in 1 "
+          "and not at the largest size in 1; at the smallest size it is slower in 2",
+          "expected (not measured): the GPU 9's advantage over this machine grows with the "
+          "bytes that an operation touches in 2 of 2 rows whose bytes grow fourfold or more"}));
   // It is that of what is expected: the ceilings' advantage grows by less.
   for (const io::Json& fit : study.fit.at("advantage")) {
     EXPECT_EQ(fit.at("way"), "expected");
@@ -85,11 +87,30 @@ TEST(CrossoverReport, MarksUncertainTimesAndKindsWithoutARecord) {
   const std::string table = printed(study_of(curves, against_a_file()));
   EXPECT_NE(table.find("~1.00 ms"), std::string::npos) << table;
   EXPECT_NE(table.find("?500 µs"), std::string::npos) << table;
+  EXPECT_NE(table.find("?16"), std::string::npos) << table;  // from which it is faster
+  EXPECT_NE(study_of(curves, against_a_file()).answers[1].find("of 1 curve (1 of them ?)"),
+            std::string::npos);
+}
+
+TEST(CrossoverReport, HasARowForEveryBatchOfASingleDeck) {
+  SizeCurve deck = curve("net", {4, 5, 6}, {0.5, 1, 2});
+  deck.pass = "inference";
+  deck.grows = "batch";
+  CrossoverBounds bounds = against_a_file();
+  const auto rows = [&] {
+    const std::string table = printed(study_of({deck}, bounds));
+    return std::count(table.begin(), table.end(), '\n') - 2;
+  };
+  EXPECT_EQ(rows(), 1);
+  bounds.decks.resize(1);
+  EXPECT_EQ(rows(), 3);
 }
 
 TEST(CrossoverReport, NamesAMachineWithoutAModelByItsFile) {
   CrossoverBounds bounds = against_a_file();
   bounds.machine_file = io::Json{{"machine", {{"gpu_model", nullptr}}}};
+  EXPECT_EQ(comparison_of(bounds).second, "cuda of gpu9.json");
+  bounds.machine_file = io::Json{{"machine", {{"gpu_model", ""}}}};
   EXPECT_EQ(comparison_of(bounds).second, "cuda of gpu9.json");
   bounds.machine_file = io::Json::object();
   EXPECT_EQ(comparison_of(bounds).second, "cuda of gpu9.json");

@@ -28,7 +28,7 @@ TEST(Shown, SaysAsMuchAsIsKnown) {
   EXPECT_EQ(shown({NAN, 4, 64}, plain), "unclear (4 to 64)");
   EXPECT_EQ(shown({NAN, 4, kInfinity}, plain), "unclear (> 4)");
   EXPECT_EQ(shown({NAN, -kInfinity, 64}, plain), "unclear (< 64)");
-  EXPECT_EQ(shown({NAN, NAN, NAN}, plain), "unknown");
+  EXPECT_EQ(shown({NAN, NAN, NAN}, plain), "unclear");
 }
 
 TEST(EstimateJson, HasNullForWhatIsNotKnown) {
