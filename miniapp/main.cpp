@@ -197,7 +197,9 @@ int run(std::vector<std::string> arguments) {
     }
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
-    return fail(Status::request_wrong, message + "; see ridgeline --help");
+    const CLI::App& verb = innermost(app);
+    return fail(Status::request_wrong, message + "; see ridgeline " +
+                                           (&verb == &app ? "" : path_of(verb) + " ") + "--help");
   }
   if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
   const Status status = action();

@@ -96,8 +96,9 @@ void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   print(table, format);
 }
 
-// One row per layer and phase, three columns per batch.
-void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
+// One row per layer and phase, four columns per batch, or three if it has to be narrow.
+void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format,
+                        bool narrow) {
   std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
                                      {"phase", "phase", io::Align::left, 0}};
   for (const model::BatchRoofline& at : batches) {
@@ -105,16 +106,16 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
     columns.push_back({fmt::format("batch {}", at.batch), key + "seconds", io::Align::right, 0});
     columns.push_back({"bound", key + "bound", io::Align::left, 0});
     columns.push_back({"of it", key + "explained_fraction", io::Align::right, 0});
-    columns.push_back({"of ceiling", key + "fraction_of_ceiling", io::Align::right, 1});
+    if (!narrow) columns.push_back({"of ceiling", key + "fraction_of_ceiling"});
   }
   io::Table table(columns);
-  const auto add = [](const Timing& seconds, const model::Placement& placement,
-                      std::vector<io::Cell>& row) {
+  const auto add = [narrow](const Timing& seconds, const model::Placement& placement,
+                            std::vector<io::Cell>& row) {
     const bool work = placement.ceiling_seconds > 0;
     row.push_back(record_time(seconds, placement));
     row.push_back(work ? bound_cell(placement) : io::Cell());
     row.push_back(work ? explained_cell(placement, seconds) : io::Cell());
-    row.push_back(work ? ceiling_cell(placement) : io::Cell());
+    if (!narrow) row.push_back(work ? ceiling_cell(placement) : io::Cell());
   };
   for (std::size_t i = 0; i < batches.front().roofline.records.size(); ++i) {
     const network::StepPart& part = batches.front().roofline.records[i].part;
@@ -141,7 +142,7 @@ void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFo
     if (first > 0) print("\n");
     print_some_batches({batches.begin() + static_cast<std::ptrdiff_t>(first),
                         batches.begin() + static_cast<std::ptrdiff_t>(last)},
-                       format);
+                       format, narrow);
   }
 }
 

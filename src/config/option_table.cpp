@@ -46,7 +46,11 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
         std::remove_if(given.begin(), given.end(),
                        [&](const std::string& name) { return state.asked.count(name) > 0; }),
         given.end());
-    const std::string near = nearest(key, given);
+    std::string near = nearest(key, given);
+    // "out_channels" for "channels".
+    for (const std::string& name : given) {
+      if (near.empty() && name.find(key) != std::string::npos) near = name;
+    }
     if (!near.empty()) {
       table.fail(near, fmt::format("unknown key \"{}\" in {}, did you mean \"{}\"?", near,
                                    table.label(), key));

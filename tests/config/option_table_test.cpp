@@ -123,6 +123,12 @@ TEST(OptionTable, AMissingKeyIsReportedAtTheTable) {
             "deck.toml:10: network.layer.fc1.stride is missing; it must be an integer from 1 to 9");
 }
 
+TEST(OptionTable, AMissingKeyWithAnotherPrefixIsReportedAsUnknown) {
+  EXPECT_EQ(error_of([] { layer_with("out_channels = 16\n").integer("channels", 1, 9); }),
+            "deck.toml:14: unknown key \"out_channels\" in [[network.layer]] \"fc1\", did you mean "
+            "\"channels\"?");
+}
+
 TEST(OptionTable, AWrongChoiceSuggestsTheNearest) {
   const OptionTable table = layer_with("a = 'reluu'\n");
   EXPECT_EQ(error_of([&] {

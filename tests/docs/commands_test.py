@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RIDGELINE = os.environ.get("RIDGELINE")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "jobs/README.md"]
 SCRIPTS = {name: ROOT / name for name in ("jobs/workstation.sh", "jobs/gpu_characterise.sh",
-                                          "jobs/state_dict.py", "tests/run.sh")}
+                                          "jobs/state_dict.py", "docs/results/measured_fractions.py",
+                                          "tests/run.sh")}
 
 # What begins a command, and may follow `cd x &&` or variables.
 PROGRAMS = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\./)?(?:\S*bin/ridgeline|ridgeline|ridgeline/jobs/\S+|jobs/\S+|tests/\S+"
