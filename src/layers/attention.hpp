@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/attention.hpp"
+#include "kernels/attention/attention.hpp"
 #include "layers/layer.hpp"
 
 namespace ridgeline::layers {

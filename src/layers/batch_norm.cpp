@@ -35,11 +35,9 @@ std::vector<ParameterPlan> BatchNormPlan::parameters() const {
 
 std::size_t BatchNormPlan::saved(std::size_t /*batch*/) const { return 2 * channels; }
 
-std::size_t BatchNormPlan::workspace(const Target& target, std::size_t batch, bool training) const {
-  if (!training) return 0;
-  return target.scalar_bytes == sizeof(float)
-             ? kernels::batch_norm_workspace<float>(target.on_device, shape(batch))
-             : kernels::batch_norm_workspace<double>(target.on_device, shape(batch));
+std::size_t BatchNormPlan::workspace(const Target& /*target*/, std::size_t batch,
+                                     bool training) const {
+  return training ? kernels::batch_norm_workspace(shape(batch)) : 0;
 }
 
 Counts BatchNormPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
@@ -102,7 +100,7 @@ void BatchNorm<Space, T>::backward(const Space& instance, const Matrix<Space, co
   args.shape = {x.extent(0) * sample_.outer, sample_.channels, sample_.inner};
   args.x = Vector<Space, const T>(x.data(), x.size());
   args.dy = Vector<Space, const T>(dy.data(), dy.size());
-  args.dx = Vector<Space, T>(dx.data(), dx.size());
+  if (dx.data()) args.dx = Vector<Space, T>(dx.data(), dx.size());
   args.weight = memory_.parameters[0];
   args.mean = saved(0);
   args.inverse_deviation = saved(1);

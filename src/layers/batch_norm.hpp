@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/batch_norm.hpp"
+#include "kernels/normalization/batch_norm.hpp"
 #include "layers/layer.hpp"
 
 namespace ridgeline::layers {
@@ -8,8 +8,8 @@ namespace ridgeline::layers {
 // y = (x - mean) / sqrt(variance + epsilon) · weight + bias, on the channels of an image [C, H, W]
 // (statistics over batch, H and W) and on the last dimension otherwise (over all the others).
 // Training normalises with the batch's mean and biased variance and moves the running statistics
-// towards its mean and unbiased variance; inference uses the running ones. Formulas: kernels/
-// batch_norm.hpp.
+// towards its mean and unbiased variance; inference uses the running ones. Formulas:
+// kernels/normalization/batch_norm.hpp.
 
 /// Batch normalisation.
 class BatchNormPlan : public LayerPlan {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/convolution.hpp"
+#include "kernels/convolution/convolution.hpp"
 #include "layers/layer.hpp"
 
 namespace ridgeline::layers {

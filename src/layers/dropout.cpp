@@ -1,7 +1,7 @@
 #include "layers/dropout.hpp"
 
-#include "kernels/dropout.hpp"
-#include "kernels/elementwise.hpp"
+#include "kernels/dropout/dropout.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 
 namespace ridgeline::layers {
 

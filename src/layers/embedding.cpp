@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/embedding.hpp"
+#include "kernels/embedding/embedding.hpp"
 
 namespace ridgeline::layers {
 

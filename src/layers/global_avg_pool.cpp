@@ -1,6 +1,6 @@
 #include "layers/global_avg_pool.hpp"
 
-#include "kernels/pool.hpp"
+#include "kernels/pooling/pooling.hpp"
 
 namespace ridgeline::layers {
 

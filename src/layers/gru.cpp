@@ -1,6 +1,6 @@
 #include "layers/gru.hpp"
 
-#include "kernels/gru_cells.hpp"
+#include "kernels/recurrence/gru_cells.hpp"
 
 namespace ridgeline::layers {
 

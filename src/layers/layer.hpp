@@ -9,7 +9,7 @@
 #include "config/option_table.hpp"
 #include "core/shape.hpp"
 #include "core/views.hpp"
-#include "kernels/gemm.hpp"
+#include "kernels/gemm/gemm.hpp"
 
 namespace ridgeline::layers {
 

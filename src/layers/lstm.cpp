@@ -1,6 +1,6 @@
 #include "layers/lstm.hpp"
 
-#include "kernels/lstm_cells.hpp"
+#include "kernels/recurrence/lstm_cells.hpp"
 
 namespace ridgeline::layers {
 

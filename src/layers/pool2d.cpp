@@ -1,6 +1,6 @@
 #include "layers/pool2d.hpp"
 
-#include "kernels/pool.hpp"
+#include "kernels/pooling/pooling.hpp"
 
 namespace ridgeline::layers {
 namespace {

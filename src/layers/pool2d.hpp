@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/pool_shape.hpp"
+#include "kernels/pooling/shape.hpp"
 #include "layers/layer.hpp"
 
 namespace ridgeline::layers {

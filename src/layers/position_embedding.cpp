@@ -1,7 +1,7 @@
 #include "layers/position_embedding.hpp"
 
-#include "kernels/elementwise.hpp"
-#include "kernels/position_embedding.hpp"
+#include "kernels/elementwise/elementwise.hpp"
+#include "kernels/embedding/position_embedding.hpp"
 
 namespace ridgeline::layers {
 

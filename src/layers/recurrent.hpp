@@ -1,13 +1,13 @@
 #pragma once
 
-#include "kernels/recurrence.hpp"
+#include "kernels/recurrence/recurrence.hpp"
 #include "layers/layer.hpp"
 
 namespace ridgeline::layers {
 
 // What lstm and gru share: a product with all inputs, P = X W_ihᵀ + b_ih, a loop over the steps of
-// a cell (kernels/recurrence.hpp), and backward, where that loop gives the gradients dP and dQ of P
-// and of Q = H W_hhᵀ + b_hh,
+// a cell (kernels/recurrence/recurrence.hpp), and backward, where that loop gives the gradients dP
+// and dQ of P and of Q = H W_hhᵀ + b_hh,
 //   dX = dP W_ih,  dW_ih = dPᵀ X,  dW_hh = dQᵀ H,  db_ih, db_hh = sums of dP, dQ over rows
 // H [rows, units] are the hidden values before each step, rows is batch · length, W_ih [gates ·
 // units, features], W_hh [gates · units, units].

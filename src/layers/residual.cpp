@@ -1,6 +1,6 @@
 #include "layers/residual.hpp"
 
-#include "kernels/elementwise.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 
 namespace ridgeline::layers {
 

@@ -8,7 +8,7 @@
 #include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "core/views.hpp"
-#include "kernels/device_team.hpp"
+#include "kernels/tiles/device_team.hpp"
 
 namespace ridgeline::machine::detail {
 

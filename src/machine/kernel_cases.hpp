@@ -4,7 +4,7 @@
 #include <variant>
 #include <vector>
 
-#include "kernels/convolution_shape.hpp"
+#include "kernels/convolution/shape.hpp"
 
 // The canonical shapes of the kernel ladder. None is that of a deck in inputs/, so that what a
 // prediction learns from them is never the answer itself; a test compares. Needs no Kokkos.

@@ -7,12 +7,12 @@
 #include "core/random.hpp"
 #include "core/timing.hpp"
 #include "core/views.hpp"
-#include "kernels/attention.hpp"
-#include "kernels/convolution.hpp"
-#include "kernels/gemm.hpp"
-#include "kernels/gru_cells.hpp"
-#include "kernels/lstm_cells.hpp"
-#include "kernels/recurrence.hpp"
+#include "kernels/attention/attention.hpp"
+#include "kernels/convolution/convolution.hpp"
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/recurrence/gru_cells.hpp"
+#include "kernels/recurrence/lstm_cells.hpp"
+#include "kernels/recurrence/recurrence.hpp"
 
 namespace ridgeline::machine {
 namespace detail {

@@ -11,8 +11,8 @@
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
 #include "io/units.hpp"
-#include "kernels/health.hpp"
-#include "kernels/optimizer.hpp"
+#include "kernels/optimizer/health.hpp"
+#include "kernels/optimizer/optimizer.hpp"
 
 namespace ridgeline::network {
 namespace {

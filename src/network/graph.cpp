@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/activation.hpp"
+#include "kernels/elementwise/activation.hpp"
 #include "layers/residual.hpp"
 
 namespace ridgeline::network {

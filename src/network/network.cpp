@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "core/random.hpp"
-#include "kernels/elementwise.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 
 namespace ridgeline::network {
 namespace {

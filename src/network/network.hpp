@@ -8,7 +8,7 @@
 
 #include "core/views.hpp"
 #include "kernels/loss/loss.hpp"
-#include "kernels/optimizer.hpp"
+#include "kernels/optimizer/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "layers/residual.hpp"
 #include "network/arena.hpp"

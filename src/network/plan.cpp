@@ -6,7 +6,7 @@
 
 #include "core/views.hpp"
 #include "io/units.hpp"
-#include "kernels/optimizer.hpp"
+#include "kernels/optimizer/optimizer.hpp"
 #include "network/arena.hpp"
 
 namespace ridgeline::network {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "io/json.hpp"
-#include "kernels/gemm.hpp"
+#include "kernels/gemm/gemm.hpp"
 #include "layers/layer.hpp"
 #include "network/plan.hpp"
 

@@ -1,4 +1,4 @@
-#include "kernels/activation.hpp"
+#include "kernels/elementwise/activation.hpp"
 
 #include <gtest/gtest.h>
 

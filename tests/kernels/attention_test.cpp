@@ -1,10 +1,10 @@
-#include "kernels/attention.hpp"
+#include "kernels/attention/attention.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "kernels/device_attention_gradient.hpp"
+#include "kernels/attention/device/gradient.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 

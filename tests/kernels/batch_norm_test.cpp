@@ -1,8 +1,9 @@
-#include "kernels/batch_norm.hpp"
+#include "kernels/normalization/batch_norm.hpp"
 
 #include <gtest/gtest.h>
 
-#include "kernels/device_batch_norm.hpp"
+#include <cmath>
+
 #include "support/batch_norm.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
@@ -18,21 +19,19 @@ using ridgeline::testing::random_values;
 using ridgeline::testing::relative_error;
 using Values = std::vector<double>;
 
-class BatchNormTeams : public ridgeline::testing::Computing {};
+class BatchNormKernel : public ridgeline::testing::Computing {};
 
-#if defined(KOKKOS_ENABLE_OPENMP)
-using Space = Kokkos::OpenMP;
-
-// The device's kernels on teams of OpenMP threads: indices, barriers and edges.
-template <class T, int Channels, int Threads>
-void check_teams() {
+// Features, images, one value per channel, and rows of less than a vector.
+template <class Space, class T>
+void check_space() {
   const double tolerance = sizeof(T) == 4 ? 4e-6 : 1e-12;
-  using Kernels = DeviceBatchNorm<Space, T, Channels, Threads>;
   const Space instance;
-  ASSERT_GE(instance.concurrency(), Channels * Threads);
   const BatchNormLabels labels("test/batch_norm");
-  const ChannelShape shapes[] = {{5, 3, 1}, {7, 2, 49}, {33, 5, 40}, {1, 1, 7}, {301, 6, 1}};
+  const ChannelShape shapes[] = {{5, 3, 1}, {7, 2, 49},  {33, 5, 40},
+                                 {1, 1, 7}, {301, 6, 1}, {1000, 70, 1}};
   for (const ChannelShape& shape : shapes) {
+    SCOPED_TRACE(::testing::Message()
+                 << shape.outer << "x" << shape.channels << "x" << shape.inner);
     const BatchNormDefinition definition{shape.outer, shape.channels, shape.inner};
     const std::size_t c = shape.channels;
     const auto x = random_values<T>(shape.size(), 1), dy = random_values<T>(shape.size(), 2);
@@ -46,7 +45,7 @@ void check_teams() {
     const auto y = poisoned<T>(instance, shape.size()), dx = poisoned<T>(instance, shape.size());
     const auto mean = poisoned<T>(instance, c), inverse = poisoned<T>(instance, c);
     const auto dw = poisoned<T>(instance, c), db = poisoned<T>(instance, c);
-    const auto workspace = poisoned<T>(instance, 2 * Kernels::cut(shape).groups * c);
+    const auto workspace = poisoned<T>(instance, batch_norm_workspace(shape));
 
     BatchNormArguments<Space, T> args;
     args.shape = shape;
@@ -66,11 +65,11 @@ void check_teams() {
     const auto output = [&](const Values& m, const Values& v) {
       return definition.output(definition.normalised(wide(x), m, v), wide(weight), wide(bias));
     };
-    Kernels::inference(instance, labels, args);
+    batch_norm_inference(instance, labels, args);
     instance.fence();
     EXPECT_LT(relative_error(on_host(instance, y), output(wide(running), wide(running_var))),
               tolerance);
-    Kernels::training(instance, labels, args, workspace.data());
+    batch_norm_training<Space, T>(instance, labels, args, workspace);
     instance.fence();
     Values expected_mean, variance;
     definition.statistics(wide(x), expected_mean, variance);
@@ -91,11 +90,11 @@ void check_teams() {
     back.inverse_deviation = inverse;
     back.weight_gradient = dw;
     back.bias_gradient = db;
-    Kernels::backward(instance, labels, back, workspace.data());
+    batch_norm_backward<Space, T>(instance, labels, back, workspace);
     instance.fence();
     EXPECT_TRUE(std::isnan(on_host(instance, dx).front()));  // not asked for
     back.dx = dx;
-    Kernels::backward(instance, labels, back, workspace.data());
+    batch_norm_backward<Space, T>(instance, labels, back, workspace);
     instance.fence();
     Values weight_gradient, bias_gradient, input_gradient;
     definition.gradients(wide(x), wide(dy), wide(weight), weight_gradient, bias_gradient,
@@ -106,15 +105,54 @@ void check_teams() {
   }
 }
 
-TEST_F(BatchNormTeams, OfEveryFormMatchTheDefinition) {
-  check_teams<float, 1, 1>();
-  check_teams<float, 1, 2>();
-  check_teams<float, 2, 1>();
-  check_teams<double, 2, 2>();
-  check_teams<float, 1, 4>();
-  check_teams<double, 4, 1>();
+TEST_F(BatchNormKernel, MatchesTheDefinition) {
+#define RIDGELINE_CHECK(Space, T) check_space<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
 }
-#endif
+
+// Values that differ little from a large mean keep their digits.
+template <class Space, class T>
+void check_offset() {
+  const Space instance;
+  const double offset = sizeof(T) == 4 ? 1e3 : 1e8;
+  for (const ChannelShape& shape : {ChannelShape{64, 3, 1}, ChannelShape{9, 3, 64}}) {
+    std::vector<T> x(shape.size());
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = T(offset + double(i * 7 % 16));
+    const BatchNormDefinition definition{shape.outer, shape.channels, shape.inner};
+    Values expected_mean, variance;
+    definition.statistics(Values(x.begin(), x.end()), expected_mean, variance);
+    const auto x_view = on_space(instance, x);
+    const auto ones = on_space(instance, std::vector<T>(3, T(1)));
+    const auto zeros = on_space(instance, std::vector<T>(3, T(0)));
+    const auto y = poisoned<T>(instance, shape.size());
+    const auto mean = poisoned<T>(instance, 3), inverse = poisoned<T>(instance, 3);
+    const auto workspace = poisoned<T>(instance, batch_norm_workspace(shape));
+    BatchNormArguments<Space, T> args;
+    args.shape = shape;
+    args.x = x_view;
+    args.y = y;
+    args.weight = ones;
+    args.bias = zeros;
+    args.running_mean = zeros;
+    args.running_var = ones;
+    args.mean = mean;
+    args.inverse_deviation = inverse;
+    args.momentum = 0;
+    args.epsilon = 0;
+    batch_norm_training<Space, T>(instance, BatchNormLabels("test/batch_norm"), args, workspace);
+    instance.fence();
+    for (const std::size_t c : {0u, 1u, 2u}) {
+      EXPECT_NEAR(double(on_host(instance, inverse)[c]), 1 / std::sqrt(variance[c]), 1e-4) << c;
+    }
+  }
+}
+
+TEST_F(BatchNormKernel, OfALargeMeanKeepsTheDigitsOfTheDeviations) {
+#define RIDGELINE_CHECK(Space, T) check_offset<Space, T>();
+  RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
+#undef RIDGELINE_CHECK
+}
 
 }  // namespace
 }  // namespace ridgeline::kernels

@@ -1,9 +1,9 @@
-#include "kernels/convolution.hpp"
+#include "kernels/convolution/convolution.hpp"
 
 #include <gtest/gtest.h>
 
-#include "kernels/device_convolution.hpp"
-#include "kernels/host_convolution.hpp"
+#include "kernels/convolution/device/convolution.hpp"
+#include "kernels/convolution/host/convolution.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 

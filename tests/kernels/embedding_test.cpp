@@ -1,8 +1,8 @@
-#include "kernels/embedding.hpp"
+#include "kernels/embedding/embedding.hpp"
 
 #include <gtest/gtest.h>
 
-#include "kernels/device_embedding.hpp"
+#include "kernels/embedding/device/embedding.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 

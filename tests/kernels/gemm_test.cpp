@@ -1,4 +1,4 @@
-#include "kernels/gemm.hpp"
+#include "kernels/gemm/gemm.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <tuple>
 
-#include "kernels/device_gemm.hpp"
-#include "kernels/host_gemm.hpp"
+#include "kernels/gemm/device/gemm.hpp"
+#include "kernels/gemm/host/gemm.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 

@@ -1,9 +1,9 @@
-#include "kernels/pool.hpp"
+#include "kernels/pooling/pooling.hpp"
 
 #include <gtest/gtest.h>
 
 #include "core/launch.hpp"
-#include "kernels/device_pool.hpp"
+#include "kernels/pooling/device/pooling.hpp"
 #include "support/matrices.hpp"
 #include "support/pool.hpp"
 #include "support/runtime.hpp"

@@ -1,12 +1,12 @@
-#include "kernels/recurrence.hpp"
+#include "kernels/recurrence/recurrence.hpp"
 
 #include <gtest/gtest.h>
 
 #include <type_traits>
 
-#include "kernels/device_recurrence.hpp"
-#include "kernels/gru_cells.hpp"
-#include "kernels/lstm_cells.hpp"
+#include "kernels/recurrence/device/recurrence.hpp"
+#include "kernels/recurrence/gru_cells.hpp"
+#include "kernels/recurrence/lstm_cells.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 

@@ -6,6 +6,7 @@
 
 // The functors over rows are the subject, so that they run on teams too.
 #include "kernels/loss/loss.cpp"
+#include "kernels/normalization/batch_norm.cpp"
 #include "kernels/normalization/layer_norm.cpp"
 #include "kernels/softmax/softmax.cpp"
 #include "support/matrices.hpp"
@@ -169,6 +170,66 @@ void check_layer_norm(const Teams& teams, std::size_t rows, std::size_t n) {
   if (n > 2) expect_near(dx_team, dx, 10);  // of two columns it is small differences
 }
 
+// The kernels of images: planes, and what combines them.
+template <class T>
+void check_batch_norm(const Teams& teams, std::size_t outer, std::size_t channels,
+                      std::size_t inner) {
+  using namespace batch_norm_kernels;
+  const Space instance;
+  const std::size_t planes = outer * channels;
+  const auto x = on_space(instance, random_values<T>(planes * inner, 1));
+  const auto dy = on_space(instance, random_values<T>(planes * inner, 2));
+  const auto weight = on_space(instance, random_values<T>(channels, 3));
+  const auto bias = on_space(instance, random_values<T>(channels, 4));
+  // y, dx, mean, 1 / deviation, running mean and variance, gradients of weight and bias.
+  const auto run_all = [&](const auto& run) {
+    std::vector<Buffer<Space, T>> results;
+    for (const std::size_t size : {planes * inner, planes * inner}) {
+      results.push_back(poisoned<T>(instance, size));
+    }
+    for (int i = 0; i < 6; ++i) {
+      results.push_back(on_space(instance, random_values<T>(channels, 5)));
+    }
+    const auto workspace = poisoned<T>(instance, 2 * planes);
+    const Matrix<Space, T> first(workspace.data(), channels, outer);
+    const Matrix<Space, T> second(workspace.data() + planes, channels, outer);
+    BatchNormArguments<Space, T> args;
+    args.shape = {outer, channels, inner};
+    args.mean = results[2];
+    args.inverse_deviation = results[3];
+    args.running_mean = results[4];
+    args.running_var = results[5];
+    args.momentum = 0.1;
+    args.epsilon = 1e-5;
+    run(planes, inner, PlaneStatistics<Space, T>{matrix(x, planes), first, second});
+    run(channels, outer,
+        CombineStatistics<Space, T>{first, second, Statistics<Space, T>(args), T(inner)});
+    run(planes, inner,
+        NormalizePlane<Space, T>{
+            matrix(x, planes),
+            matrix(results[0], planes),
+            {vector(weight), vector(bias), vector(results[2]), vector(results[3]), {}, T(0)}});
+    const InputGradient<Space, T> of{vector(weight),     vector(results[2]), vector(results[3]),
+                                     vector(results[6]), vector(results[7]), T(outer * inner)};
+    run(planes, inner,
+        PlaneGradients<Space, T>{matrix(x, planes), matrix(dy, planes), vector(results[2]), first,
+                                 second});
+    run(channels, outer, CombineGradients<Space, T>{first, second, of});
+    run(planes, inner,
+        PlaneInputGradient<Space, T>{matrix(x, planes), matrix(dy, planes),
+                                     matrix(results[1], planes), of});
+    return results;
+  };
+  const auto host =
+      run_all([](auto rows, auto size, const auto& body) { run_on_host(rows, size, body); });
+  const auto team = run_all(
+      [&](auto rows, auto size, const auto& body) { run_on_teams(teams, rows, size, body); });
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_near(team[i], host[i], 10);
+  }
+}
+
 template <class T>
 void check_all() {
   ASSERT_GE(Space().concurrency(), 4);
@@ -185,6 +246,7 @@ void check_all() {
         check_value_loss<T, loss_kernels::SquaredError<T>>(teams, rows, n);
         check_value_loss<T, loss_kernels::BinaryCrossEntropy<T>>(teams, rows, n);
         check_layer_norm<T>(teams, rows, n);
+        if (n > 2) check_batch_norm<T>(teams, rows, 3, n);
       }
     }
   }

@@ -7,7 +7,7 @@
 #include "core/launch.hpp"
 #include "core/random.hpp"
 #include "io/scratch.hpp"
-#include "kernels/device_dropout.hpp"
+#include "kernels/dropout/device/dropout.hpp"
 #include "layers/harness.hpp"
 #include "support/tally.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "io/hdf5.hpp"
 #include "io/scratch.hpp"
-#include "kernels/health.hpp"
+#include "kernels/optimizer/health.hpp"
 #include "network/checkpoint.hpp"
 #include "network/networks.hpp"
 #include "network/runs.hpp"

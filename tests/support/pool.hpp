@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/pool_shape.hpp"
+#include "kernels/pooling/shape.hpp"
 
 namespace ridgeline::testing {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/views.hpp"
-#include "kernels/health.hpp"
+#include "kernels/optimizer/health.hpp"
 
 namespace ridgeline::kernels {
 

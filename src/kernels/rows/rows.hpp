@@ -174,4 +174,19 @@ void for_rows_and_columns(const Space& instance, const RowAndColumnLabels& label
   }
 }
 
+/// Does nothing to a row.
+struct NoRow {
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row&) const {}
+};
+
+/// Runs columns.store(i, Σ_r columns.terms_of(r)(i)) for every column.
+template <int Count, class Space, class T, class Columns>
+void for_columns(const Space& instance, const RowAndColumnLabels& labels, std::size_t rows,
+                 std::size_t size, const Cost& cost, const Vector<Space, T>& workspace,
+                 const Columns& columns) {
+  for_rows_and_columns<Count>(instance, labels, rows, size, cost, workspace, columns, NoRow(),
+                              false);
+}
+
 }  // namespace ridgeline::kernels

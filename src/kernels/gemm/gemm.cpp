@@ -1,0 +1,171 @@
+#include "kernels/gemm/gemm.hpp"
+
+#include <KokkosBlas3_gemm.hpp>
+
+#include "kernels/elementwise/elementwise.hpp"
+#include "kernels/gemm/device/gemm.hpp"
+#include "kernels/gemm/host/gemm.hpp"
+
+namespace ridgeline::kernels {
+namespace {
+
+template <class T>
+host::GemmPlan host_plan(const GemmShape& shape) {
+  return host::plan_gemm<T>(static_cast<int>(shape.m), static_cast<int>(shape.n),
+                            static_cast<int>(shape.k), !shape.transpose_a, shape.transpose_b,
+                            shape.factor, shape.row_sums);
+}
+
+template <class Space, class T>
+GemmShape shape_of(const GemmArguments<Space, T>& args) {
+  return {args.c.extent(0),
+          args.c.extent(1),
+          args.a.extent(args.transpose_a ? 0 : 1),
+          args.transpose_a,
+          args.transpose_b,
+          args.kept.data() != nullptr,
+          args.row_sums.data() != nullptr};
+}
+
+template <class Space, class T>
+void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArguments<Space, T>& args,
+               const Vector<Space, T>& workspace) {
+  const GemmShape shape = shape_of(args);
+  const std::ptrdiff_t m = shape.m, n = shape.n, k = shape.k;
+  host::Gemm<T> product;
+  product.plan = host_plan<T>(shape);
+  host::Operand<T> a{args.a.data(), shape.transpose_a ? 1 : k, shape.transpose_a ? m : 1,
+                     args.kept.data(), args.derivative};
+  host::Operand<T> b{args.b.data(), shape.transpose_b ? k : 1, shape.transpose_b ? 1 : n};
+  const bool exchanged = product.plan.exchanged;
+  product.rows = exchanged ? b : a;
+  product.columns = exchanged ? a : b;
+  product.c = args.c.data();
+  product.c_row_stride = exchanged ? 1 : n;
+  product.c_column_stride = exchanged ? n : 1;
+  product.bias = args.bias.data();
+  product.pre_activation = args.pre_activation.data();
+  product.row_sums = args.row_sums.data();
+  product.activation = args.activation;
+  product.packed_rows = workspace.data();
+  product.packed_columns =
+      workspace.data() + aligned_size<T>(host::packed_rows_size<T>(product.plan));
+  const double bytes = double(sizeof(T)) * (double(m) * k + double(k) * n + double(m) * n);
+  const double packed =
+      double(sizeof(T)) * 2 *
+      (host::packed_rows_size<T>(product.plan) + host::packed_columns_size<T>(product.plan));
+  const int packed_before = args.same_a ? product.row_pack_blocks() : 0;
+  const int pack_blocks = product.pack_blocks() - packed_before;
+  if (pack_blocks > 0) {
+    for_blocks(instance, labels.pack, pack_blocks, {0, packed},
+               [&](int block) { product.pack(packed_before + block); });
+  }
+  // A thread's fused multiply-adds are twice as fast as the arithmetic that Cost is about.
+  for_blocks(instance, labels.product, product.product_blocks(), {1.0 * m * n * k, bytes},
+             [&product](int block) { product.multiply(block); });
+}
+
+template <Activation F, class T>
+struct AddBiasAndActivate {
+  std::size_t columns;
+  const T* bias;
+  T* c;
+  T* pre_activation;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    T z = c[i];
+    if (bias) z += bias[i % columns];
+    if (pre_activation) pre_activation[i] = z;
+    c[i] = activate<F>(z);
+  }
+};
+
+template <Activation F, class Space, class T>
+void add_bias_and_activate(const Space& instance, const std::string& label, std::size_t size,
+                           std::size_t columns, const T* bias, T* c, T* pre_activation) {
+  for_elements(instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size},
+               AddBiasAndActivate<F, T>{columns, bias, c, pre_activation});
+}
+
+// Sums of `count` numbers of a matrix that lie `inner` apart, the beginnings `outer`.
+template <class T>
+struct SumRows {
+  const T* from;
+  T* to;
+  std::size_t count, outer, inner;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    T sum = T(0);
+    for (std::size_t j = 0; j < count; ++j) sum += from[i * outer + j * inner];
+    to[i] = sum;
+  }
+};
+
+// KokkosBlas::gemm with what our own kernels fuse as kernels of its own around it.
+template <class Space, class T>
+void library_gemm(const Space& instance, const GemmLabels& labels,
+                  const GemmArguments<Space, T>& args, const Vector<Space, T>& workspace) {
+  const GemmShape shape = shape_of(args);
+  const double scalar = sizeof(T);
+  Matrix<Space, const T> a = args.a;
+  if (shape.factor) {
+    multiply_by_derivative<Space, T>(instance, labels.prepare, args.derivative, shape.m * shape.k,
+                                     args.kept.data(), args.a.data(), workspace.data());
+    a = Matrix<Space, const T>(workspace.data(), args.a.extent(0), args.a.extent(1));
+  }
+  if (shape.row_sums) {
+    const std::size_t m = shape.m, k = shape.k;
+    const std::size_t outer = shape.transpose_a ? 1 : k, inner = shape.transpose_a ? m : 1;
+    for_elements(instance, labels.sums, m, {double(m) * k, scalar * m * k},
+                 SumRows<T>{a.data(), args.row_sums.data(), k, outer, inner});
+  }
+  ++launch_count.parallel;
+  // The library's kernels cannot be emptied: without them its launches are left out too.
+  if (!kIsHost<Space> || !EmptyLaunches::any()) {
+    Kokkos::Profiling::pushRegion(labels.product);
+    KokkosBlas::gemm(shape.transpose_a ? "T" : "N", shape.transpose_b ? "T" : "N", T(1), a, args.b,
+                     T(0), args.c);
+    Kokkos::Profiling::popRegion();
+  }
+  const T* bias = args.bias.data();
+  if (bias || args.pre_activation.data() || args.activation != Activation::identity) {
+    const std::size_t size = shape.m * shape.n, n = shape.n;
+    T* c = args.c.data();
+    T* pre = args.pre_activation.data();
+    with_activation(args.activation, [&](auto f) {
+      add_bias_and_activate<f()>(instance, labels.finish, size, n, bias, c, pre);
+    });
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape) {
+  if (backend == GemmBackend::kokkos_kernels) return shape.factor ? shape.m * shape.k : 0;
+  if (on_device) return device_gemm_workspace(shape);
+  // Rows and then columns, each from an alignment on.
+  return host::packed_size<T>(static_cast<int>(shape.m), static_cast<int>(shape.n),
+                              static_cast<int>(shape.k), !shape.transpose_a, shape.transpose_b,
+                              shape.factor, shape.row_sums) +
+         aligned_size<T>(1);
+}
+
+template <class Space, class T>
+void gemm(const Space& instance, const GemmLabels& labels, GemmBackend backend,
+          const GemmArguments<Space, T>& arguments, const Vector<Space, T>& workspace) {
+  if (backend == GemmBackend::kokkos_kernels) {
+    library_gemm(instance, labels, arguments, workspace);
+  } else if constexpr (kIsHost<Space>) {
+    host_gemm(instance, labels, arguments, workspace);
+  } else {
+    device_gemm(instance, labels, arguments, shape_of(arguments), workspace);
+  }
+}
+
+template std::size_t gemm_workspace<float>(bool, GemmBackend, const GemmShape&);
+template std::size_t gemm_workspace<double>(bool, GemmBackend, const GemmShape&);
+#define RIDGELINE_GEMM(Space, T)                                             \
+  template void gemm<Space, T>(const Space&, const GemmLabels&, GemmBackend, \
+                               const GemmArguments<Space, T>&, const Vector<Space, T>&);
+RIDGELINE_FOR_SPACES(RIDGELINE_GEMM)
+
+}  // namespace ridgeline::kernels

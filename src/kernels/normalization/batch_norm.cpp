@@ -1,0 +1,366 @@
+#include "kernels/normalization/batch_norm.hpp"
+
+#include <cmath>
+
+namespace ridgeline::kernels {
+namespace batch_norm_kernels {
+
+// What training makes of a channel's mean and sum of squared deviations from it.
+template <class Space, class T>
+struct Statistics {
+  Vector<Space, T> mean, inverse_deviation, running_mean, running_var;
+  double momentum, epsilon, count;
+
+  explicit Statistics(const BatchNormArguments<Space, T>& args)
+      : mean(args.mean),
+        inverse_deviation(args.inverse_deviation),
+        running_mean(args.running_mean),
+        running_var(args.running_var),
+        momentum(args.momentum),
+        epsilon(args.epsilon),
+        count(double(args.shape.outer) * double(args.shape.inner)) {}
+
+  KOKKOS_FUNCTION void store(std::size_t c, double center, double squares) const {
+    squares = squares < 0 ? 0 : squares;  // NaN stays
+    mean(c) = static_cast<T>(center);
+    inverse_deviation(c) = static_cast<T>(1 / std::sqrt(squares / count + epsilon));
+    // One value has no unbiased variance; its biased one, 0, is taken.
+    const double unbiased = squares / (count > 1 ? count - 1 : 1);
+    // A batch that overflowed leaves no trace: its step may be left out, and training goes on.
+    if (!std::isfinite(static_cast<T>(center)) || !std::isfinite(static_cast<T>(unbiased))) return;
+    running_mean(c) = static_cast<T>((1 - momentum) * running_mean(c) + momentum * center);
+    running_var(c) = static_cast<T>((1 - momentum) * running_var(c) + momentum * unbiased);
+  }
+};
+
+// y = (x - mean) · scale + shift of a channel.
+template <class Space, class T>
+struct Normalize {
+  Vector<Space, const T> weight, bias, mean, inverse_deviation, variance;  // one of the last two
+  T epsilon;
+
+  KOKKOS_FUNCTION T center(std::size_t c) const { return mean(c); }
+  KOKKOS_FUNCTION T scale(std::size_t c) const {
+    const T inverse = inverse_deviation.size() > 0 ? inverse_deviation(c)
+                                                   : T(1) / std::sqrt(variance(c) + epsilon);
+    return inverse * weight(c);
+  }
+};
+
+// dx = (dy - ((x - mean) · slope + level)) · scale of a channel.
+template <class Space, class T>
+struct InputGradient {
+  Vector<Space, const T> weight, mean, inverse_deviation;
+  Vector<Space, T> weight_gradient, bias_gradient;
+  T count;
+
+  KOKKOS_FUNCTION T level(std::size_t c) const { return bias_gradient(c) / count; }
+  KOKKOS_FUNCTION T slope(std::size_t c) const {
+    return inverse_deviation(c) * weight_gradient(c) / count;
+  }
+  KOKKOS_FUNCTION T scale(std::size_t c) const { return inverse_deviation(c) * weight(c); }
+};
+
+// Images: a row is one plane, number n · channels + c. Partial results of the planes lie side by
+// side for each channel, so that combining them is a pass over rows too.
+
+template <class Space, class T>
+struct PlaneStatistics {
+  Matrix<Space, const T> x;
+  Matrix<Space, T> means, squares;  // [channels, outer]
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& plane) const {
+    const std::size_t p = plane.index(), channels = means.extent(0);
+    const T n = static_cast<T>(plane.size()), pivot = x(p, 0);
+    const T mean = pivot + plane.sum([&](auto i) { return x(p, i) - pivot; }) / n;
+    const T sum = plane.sum([&](auto i) { return (x(p, i) - mean) * (x(p, i) - mean); });
+    plane.once([&] {
+      means(p % channels, p / channels) = mean;
+      squares(p % channels, p / channels) = sum;
+    });
+  }
+};
+
+// The mean of the planes' means; and the sum of squared deviations is theirs and that of their
+// means (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
+template <class Space, class T>
+struct CombineStatistics {
+  Matrix<Space, T> means, squares;
+  Statistics<Space, T> statistics;
+  T inner;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& channel) const {
+    const std::size_t c = channel.index();
+    const T planes = static_cast<T>(channel.size()), pivot = means(c, 0);
+    const T mean = pivot + channel.sum([&](auto n) { return means(c, n) - pivot; }) / planes;
+    const auto sums = channel.sum([&](auto n) {
+      const T deviation = means(c, n) - mean;
+      return terms(squares(c, n), deviation * deviation);
+    });
+    channel.once([&] { statistics.store(c, mean, double(sums[0]) + double(inner) * sums[1]); });
+  }
+};
+
+template <class Space, class T>
+struct PlaneGradients {
+  Matrix<Space, const T> x, dy;
+  Vector<Space, const T> mean;
+  Matrix<Space, T> sums, products;  // [channels, outer]
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& plane) const {
+    const std::size_t p = plane.index(), channels = sums.extent(0), c = p % channels;
+    const T center = mean(c);
+    const auto both = plane.sum([&](auto i) {
+      const T g = dy(p, i);
+      return terms(g, g * (x(p, i) - center));
+    });
+    plane.once([&] {
+      sums(c, p / channels) = both[0];
+      products(c, p / channels) = both[1];
+    });
+  }
+};
+
+template <class Space, class T>
+struct CombineGradients {
+  Matrix<Space, T> sums, products;
+  InputGradient<Space, T> of;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& channel) const {
+    const std::size_t c = channel.index();
+    const auto both = channel.sum([&](auto n) { return terms(sums(c, n), products(c, n)); });
+    channel.once([&] {
+      of.bias_gradient(c) = both[0];
+      of.weight_gradient(c) = both[1] * of.inverse_deviation(c);
+    });
+  }
+};
+
+template <class Space, class T>
+struct NormalizePlane {
+  Matrix<Space, const T> x;
+  Matrix<Space, T> y;
+  Normalize<Space, T> of;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& plane) const {
+    const std::size_t p = plane.index(), c = p % of.weight.extent(0);
+    const T center = of.center(c), scale = of.scale(c), shift = of.bias(c);
+    plane.each([&](auto i) { y(p, i) = (x(p, i) - center) * scale + shift; });
+  }
+};
+
+template <class Space, class T>
+struct PlaneInputGradient {
+  Matrix<Space, const T> x, dy;
+  Matrix<Space, T> dx;
+  InputGradient<Space, T> of;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& plane) const {
+    const std::size_t p = plane.index(), c = p % of.weight.extent(0);
+    const T center = of.mean(c), level = of.level(c), slope = of.slope(c), scale = of.scale(c);
+    plane.each(
+        [&](auto i) { dx(p, i) = (dy(p, i) - ((x(p, i) - center) * slope + level)) * scale; });
+  }
+};
+
+// Features: a channel is one column.
+
+template <class Space, class T>
+struct ColumnMeans {
+  Matrix<Space, const T> x;
+  Vector<Space, T> mean;
+
+  KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
+    return [=](auto c) { return terms(x(r, c) - x(0, c)); };
+  }
+  KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 1>& sums) const {
+    mean(c) = x(0, c) + sums[0] / static_cast<T>(x.extent(0));
+  }
+};
+
+template <class Space, class T>
+struct ColumnStatistics {
+  Matrix<Space, const T> x;
+  Statistics<Space, T> statistics;
+
+  KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
+    return [=](auto c) {
+      const T deviation = x(r, c) - statistics.mean(c);
+      return terms(deviation, deviation * deviation);
+    };
+  }
+  KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const {
+    const double left = double(sums[0]) / statistics.count;  // of rounding the mean
+    statistics.store(c, double(statistics.mean(c)) + left,
+                     double(sums[1]) - left * left * statistics.count);
+  }
+};
+
+template <class Space, class T>
+struct ColumnGradients {
+  Matrix<Space, const T> x, dy;
+  InputGradient<Space, T> of;
+
+  KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
+    return [=](auto c) { return terms(dy(r, c), dy(r, c) * (x(r, c) - of.mean(c))); };
+  }
+  KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const {
+    of.bias_gradient(c) = sums[0];
+    of.weight_gradient(c) = sums[1] * of.inverse_deviation(c);
+  }
+};
+
+template <class Space, class T>
+struct NormalizeFeatures {
+  Matrix<Space, const T> x;
+  Matrix<Space, T> y;
+  Normalize<Space, T> of;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index();
+    row.each([&](auto c) { y(r, c) = (x(r, c) - of.center(c)) * of.scale(c) + of.bias(c); });
+  }
+};
+
+template <class Space, class T>
+struct FeatureInputGradient {
+  Matrix<Space, const T> x, dy;
+  Matrix<Space, T> dx;
+  InputGradient<Space, T> of;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index();
+    row.each([&](auto c) {
+      dx(r, c) = (dy(r, c) - ((x(r, c) - of.mean(c)) * of.slope(c) + of.level(c))) * of.scale(c);
+    });
+  }
+};
+
+// The memory as rows: planes of images, or samples of features.
+template <class Memory>
+auto rows_of(const ChannelShape& shape, const Memory& memory) {
+  return shape.inner > 1 ? as_matrix(memory, shape.outer * shape.channels, shape.inner)
+                         : as_matrix(memory, shape.outer, shape.channels);
+}
+
+// The two halves of the workspace of images, [channels, outer] each.
+template <class Space, class T>
+Matrix<Space, T> partials(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
+  return Matrix<Space, T>(workspace.data() + std::size_t(half) * shape.outer * shape.channels,
+                          shape.channels, shape.outer);
+}
+
+template <class Space, class T>
+void normalize(const Space& instance, const std::string& label,
+               const BatchNormArguments<Space, T>& args, const Normalize<Space, T>& of) {
+  const ChannelShape& shape = args.shape;
+  const double size = double(shape.size());
+  const Cost cost = {3 * size, 2 * sizeof(T) * size};
+  const auto x = rows_of(shape, args.x);
+  const auto y = rows_of(shape, args.y);
+  if (shape.inner > 1) {
+    for_rows(instance, label, x.extent(0), x.extent(1), cost, NormalizePlane<Space, T>{x, y, of});
+  } else {
+    for_rows(instance, label, x.extent(0), x.extent(1), cost,
+             NormalizeFeatures<Space, T>{x, y, of});
+  }
+}
+
+}  // namespace batch_norm_kernels
+
+template <class Space, class T>
+void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
+                         const BatchNormArguments<Space, T>& args,
+                         const Vector<Space, T>& workspace) {
+  using namespace batch_norm_kernels;
+  const ChannelShape& shape = args.shape;
+  const double size = double(shape.size());
+  const Cost cost = {6 * size, sizeof(T) * size};
+  const auto x = rows_of(shape, args.x);
+  const Statistics<Space, T> statistics(args);
+  if (shape.inner > 1) {
+    const auto means = partials<Space>(shape, workspace, 0),
+               squares = partials<Space>(shape, workspace, 1);
+    for_rows(instance, labels.sums.rows, x.extent(0), x.extent(1), cost,
+             PlaneStatistics<Space, T>{x, means, squares});
+    const double planes = double(shape.outer) * double(shape.channels);
+    for_rows(instance, labels.sums.combine, shape.channels, shape.outer,
+             {6 * planes, 2 * sizeof(T) * planes},
+             CombineStatistics<Space, T>{means, squares, statistics, static_cast<T>(shape.inner)});
+  } else {
+    for_columns<1>(instance, labels.mean, shape.outer, shape.channels, cost, workspace,
+                   ColumnMeans<Space, T>{x, args.mean});
+    for_columns<2>(instance, labels.sums, shape.outer, shape.channels, cost, workspace,
+                   ColumnStatistics<Space, T>{x, statistics});
+  }
+  normalize(
+      instance, labels.apply, args,
+      Normalize<Space, T>{args.weight, args.bias, args.mean, args.inverse_deviation, {}, T(0)});
+}
+
+template <class Space, class T>
+void batch_norm_inference(const Space& instance, const BatchNormLabels& labels,
+                          const BatchNormArguments<Space, T>& args) {
+  batch_norm_kernels::normalize(
+      instance, labels.apply, args,
+      batch_norm_kernels::Normalize<Space, T>{args.weight,
+                                              args.bias,
+                                              args.running_mean,
+                                              {},
+                                              args.running_var,
+                                              static_cast<T>(args.epsilon)});
+}
+
+template <class Space, class T>
+void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
+                         const BatchNormGradients<Space, T>& args,
+                         const Vector<Space, T>& workspace) {
+  using namespace batch_norm_kernels;
+  const ChannelShape& shape = args.shape;
+  const double size = double(shape.size());
+  const Cost sums = {4 * size, 2 * sizeof(T) * size}, apply = {4 * size, 3 * sizeof(T) * size};
+  const auto x = rows_of(shape, args.x), dy = rows_of(shape, args.dy);
+  const auto dx = rows_of(shape, args.dx);
+  const InputGradient<Space, T> of{
+      args.weight,          args.mean,          args.inverse_deviation,
+      args.weight_gradient, args.bias_gradient, static_cast<T>(shape.outer * shape.inner)};
+  if (shape.inner > 1) {
+    const auto first = partials<Space>(shape, workspace, 0),
+               second = partials<Space>(shape, workspace, 1);
+    for_rows(instance, labels.sums.rows, x.extent(0), x.extent(1), sums,
+             PlaneGradients<Space, T>{x, dy, args.mean, first, second});
+    const double planes = double(shape.outer) * double(shape.channels);
+    for_rows(instance, labels.sums.combine, shape.channels, shape.outer,
+             {2 * planes, 2 * sizeof(T) * planes}, CombineGradients<Space, T>{first, second, of});
+    if (dx.size() == 0) return;
+    for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
+             PlaneInputGradient<Space, T>{x, dy, dx, of});
+  } else {
+    for_columns<2>(instance, labels.sums, shape.outer, shape.channels, sums, workspace,
+                   ColumnGradients<Space, T>{x, dy, of});
+    if (dx.size() == 0) return;
+    for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
+             FeatureInputGradient<Space, T>{x, dy, dx, of});
+  }
+}
+
+#define RIDGELINE_BATCH_NORM(Space, T)                                               \
+  template void batch_norm_training<Space, T>(const Space&, const BatchNormLabels&,  \
+                                              const BatchNormArguments<Space, T>&,   \
+                                              const Vector<Space, T>&);              \
+  template void batch_norm_inference<Space, T>(const Space&, const BatchNormLabels&, \
+                                               const BatchNormArguments<Space, T>&); \
+  template void batch_norm_backward<Space, T>(const Space&, const BatchNormLabels&,  \
+                                              const BatchNormGradients<Space, T>&,   \
+                                              const Vector<Space, T>&);
+RIDGELINE_FOR_SPACES(RIDGELINE_BATCH_NORM)
+
+}  // namespace ridgeline::kernels

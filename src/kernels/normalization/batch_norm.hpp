@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/views.hpp"
+#include "kernels/rows/rows.hpp"
+
+namespace ridgeline::kernels {
+
+// Batch normalisation over x as [outer, channels, inner], with N = outer · inner values per
+// channel:
+//
+//   training   y = (x - mean) / √(variance + ε) · weight + bias, with the batch's mean and biased
+//              variance, which also move the running ones:
+//              running = (1 - momentum) running + momentum (mean, unbiased variance)
+//   inference  the same with the running statistics
+//   backward   x̂ = (x - mean) / √(variance + ε)
+//              dbias = Σ dy,  dweight = Σ dy x̂
+//              dx = weight / √(variance + ε) · (dy - dbias / N - x̂ · dweight / N)
+//
+// Deviations are taken from a mean of the values at hand, never as the difference of two large
+// sums. Sums have a fixed order that depends on the shape alone.
+
+/// Memory whose channels share something: [outer, channels, inner], row-major. An image is [batch,
+/// channels, height · width]; features are channels with an `inner` of 1.
+struct ChannelShape {
+  std::size_t outer, channels, inner;
+
+  std::size_t size() const { return outer * channels * inner; }
+};
+
+/// Names of the kernels of a phase.
+struct BatchNormLabels {
+  explicit BatchNormLabels(const std::string& label)
+      : apply(label), sums(label + "/sums"), mean(label + "/mean") {}
+  std::string apply;
+  RowAndColumnLabels sums, mean;
+};
+
+/// A forward pass. x and y have shape.size() values, everything else [channels]; y does not alias
+/// x.
+template <class Space, class T>
+struct BatchNormArguments {
+  ChannelShape shape;
+  Vector<Space, const T> x;
+  Vector<Space, T> y;
+  Vector<Space, const T> weight, bias;
+  Vector<Space, T> running_mean, running_var;  ///< updated by training, read by inference
+  Vector<Space, T> mean, inverse_deviation;    ///< written by training, for the backward pass
+  double momentum, epsilon;
+};
+
+/// A backward pass; dx may be empty, and does not alias x or dy.
+template <class Space, class T>
+struct BatchNormGradients {
+  ChannelShape shape;
+  Vector<Space, const T> x, dy;
+  Vector<Space, T> dx;
+  Vector<Space, const T> weight, mean, inverse_deviation;
+  Vector<Space, T> weight_gradient, bias_gradient;
+};
+
+/// Returns the scalars of workspace for training, forward or backward.
+inline std::size_t batch_norm_workspace(const ChannelShape& shape) {
+  return shape.inner > 1 ? 2 * shape.outer * shape.channels
+                         : column_workspace<2>(shape.outer, shape.channels);
+}
+
+template <class Space, class T>
+void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
+                         const BatchNormArguments<Space, T>& arguments,
+                         const Vector<Space, T>& workspace);
+
+template <class Space, class T>
+void batch_norm_inference(const Space& instance, const BatchNormLabels& labels,
+                          const BatchNormArguments<Space, T>& arguments);
+
+template <class Space, class T>
+void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
+                         const BatchNormGradients<Space, T>& arguments,
+                         const Vector<Space, T>& workspace);
+
+}  // namespace ridgeline::kernels

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/deck.hpp"
+#include "core/function.hpp"
+#include "core/views.hpp"
+#include "kernels/optimizer/health.hpp"
+
+namespace ridgeline::kernels {
+
+// One update of all parameters in one kernel; formulas, names and defaults are PyTorch's.
+//   sgd      g += λ p;  v = μ v + g;  p -= η (nesterov ? g + μ v : v)
+//   adam     g += λ p;  m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;
+//            p -= η / (1 - β₁ᵗ) · m / (sqrt(v) / sqrt(1 - β₂ᵗ) + ε)
+//   adamw    p -= η λ p, then as adam without λ (Loshchilov and Hutter, ICLR 2019)
+//   rmsprop  g += λ p;  v = α v + (1 - α) g²;  b = μ b + g / (sqrt(v) + ε);  p -= η b
+
+/// PyTorch's names of the state that one parameter has, in the order of OptimizerArguments::state.
+std::vector<std::string> state_names(const config::Optimizer& options);
+inline constexpr std::size_t kMostStates = 2;
+
+/// Elementary operations of one update of one parameter.
+double update_flops(const config::Optimizer& options);
+
+/// What changes from step to step, as numbers on the space.
+enum StepNumber {
+  kRate,           ///< the learning rate η
+  kCorrection,     ///< adam: η / (1 - β₁ᵗ)
+  kRootScale,      ///< adam: 1 / sqrt(1 - β₂ᵗ)
+  kGradientScale,  ///< what every gradient is multiplied with: 1, or less where its norm is clipped
+  kApply,          ///< 1, or 0 where nothing is updated
+  kStepNumbers
+};
+
+/// The numbers of step `step`, counted from 0, at this rate, except kGradientScale and kApply.
+RIDGELINE_FUNCTION void set_step_numbers(const config::Optimizer& options, double rate,
+                                         std::int64_t step, double* numbers) {
+  numbers[kRate] = rate;
+  const double t = static_cast<double>(step + 1);
+  numbers[kCorrection] = rate / (1.0 - std::pow(options.beta1, t));
+  numbers[kRootScale] = 1.0 / std::sqrt(1.0 - std::pow(options.beta2, t));
+}
+
+template <class Space, class T>
+struct OptimizerArguments {
+  Vector<Space, T> parameters;          ///< [n]
+  Vector<Space, const T> gradients;     ///< [n]
+  Vector<Space, T> state[kMostStates];  ///< [n] each, as many as state_names has
+  Vector<Space, const double> numbers;  ///< [kStepNumbers]
+};
+
+/// Updates nothing if numbers[kApply] is 0. `clipped` is whether gradients are to be multiplied by
+/// kGradientScale.
+template <class Space, class T>
+void update(const Space& instance, const std::string& label, const config::Optimizer& options,
+            bool clipped, const OptimizerArguments<Space, T>& arguments);
+
+/// Scalars of double that clip_scale needs for n gradients.
+std::size_t clip_partials(std::size_t n);
+
+/// numbers[kGradientScale] = min(1, most / (‖g‖ + 1e-6)), the norm that of all gradients together
+/// (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone. A norm that is not
+/// finite is noted in `health` unless that is empty. Labels: `label` and `label_scale`.
+template <class Space, class T>
+void clip_scale(const Space& instance, const std::string& label, const std::string& label_scale,
+                double most, const Vector<Space, const T>& gradients,
+                const Vector<Space, double>& partials, const Vector<Space, double>& numbers,
+                const HealthView<Space>& health);
+
+}  // namespace ridgeline::kernels
