@@ -222,10 +222,11 @@ std::string quantities(std::size_t count) {
   return fmt::format("{} {}", count, count == 1 ? "quantity" : "quantities");
 }
 
-// Whether intervals are of the samples within one run.
-bool from_samples(const std::vector<Compared>& outcomes) {
-  return std::any_of(outcomes.begin(), outcomes.end(),
-                     [](const Compared& outcome) { return outcome.from_samples; });
+// Of how many quantities the interval is of the samples within one run on either side.
+std::size_t from_samples(const std::vector<Compared>& outcomes) {
+  return std::size_t(std::count_if(outcomes.begin(), outcomes.end(), [](const Compared& outcome) {
+    return outcome.interval && outcome.from_samples;
+  }));
 }
 
 // What was found, a sentence each.
@@ -260,11 +261,13 @@ std::vector<std::string> findings(const Comparison& comparison) {
     sentences.push_back(
         "Runs are compared pair by pair, since those measured one after the other are alike.");
   }
-  if (from_samples(outcomes)) {
+  if (const std::size_t single = from_samples(outcomes); single > 0) {
     sentences.push_back(
-        "There is one run on either side: the intervals are of repetitions within it, and how much "
-        "runs vary is in none of them.");
-    return sentences;
+        fmt::format("Of {} there is one run on either side: the intervals are of repetitions "
+                    "within it, and how "
+                    "much runs vary is in none of them.",
+                    quantities(single)));
+    if (single == judged) return sentences;
   }
   sentences.push_back(fmt::format(
       "All intervals hold their true ratio at once with {:.0f} % confidence; for half of the "
@@ -325,10 +328,10 @@ std::vector<std::string> notes_of(const Request& request, const Comparison& comp
         "near in all runs, so that each run is compared with those that were alike",
         thing, list));
   }
-  if (from_samples(comparison.outcomes)) {
+  if (from_samples(comparison.outcomes) > 0) {
     notes.push_back(
-        "one run on either side: how much runs vary is unknown and in no interval, and a "
-        "difference may be one between any two runs; measure five of each, alternately");
+        "with one run on either side a difference may be one between any two runs; measure five of "
+        "each, alternately");
   }
   return notes;
 }

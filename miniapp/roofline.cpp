@@ -30,11 +30,12 @@ struct RooflineOptions {
 // A value that there is not: null to programs.
 io::Cell none() { return io::Cell::shown_as(std::nan(""), "-"); }
 
+bool is_view(const layers::Counts& counts) { return counts.flops == 0 && counts.bytes == 0; }
+
 // A view takes less than the timer's resolution, whose spread means nothing.
-io::Cell record_time(const Timing& seconds, const model::Placement& placement) {
-  return placement.ceiling_seconds > 0
-             ? time_cell(seconds)
-             : io::Cell::shown_as(seconds.median, show_seconds(seconds.median));
+io::Cell record_time(const Timing& seconds, bool is_view) {
+  return is_view ? io::Cell::shown_as(seconds.median, show_seconds(seconds.median))
+                 : time_cell(seconds);
 }
 
 // What is divided by a time below the timer's resolution is none.
@@ -54,25 +55,26 @@ io::Cell ceiling_cell(const model::Placement& placement) {
                                         placement.above_roof ? " (!)" : ""));
 }
 
-// How much of the time is explained: all of it where it is shorter than expected.
+// How much of the time is explained, at most all of it; marked if it is above the roof.
 io::Cell explained_cell(const model::Placement& placement, const Timing& time) {
   if (placement.ceiling_seconds == 0 || time.median == 0) return none();
-  if (placement.above_roof) return ceiling_cell(placement);
   const double part = std::min(1.0, placement.explained_seconds / time.median);
-  return io::Cell::shown_as(part, fmt::format("{:.0f} %", 100 * part));
+  return io::Cell::shown_as(
+      part, fmt::format("{:.0f} %{}", 100 * part, placement.above_roof ? " (!)" : ""));
 }
 
 void add_row(io::Table& table, const std::string& layer, const std::string& phase,
              const layers::Counts& counts, const Timing& seconds,
              const model::Placement& placement) {
   const bool work = placement.ceiling_seconds > 0;
-  table.add_row(
-      {io::Cell(layer), io::Cell(phase), io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
-       io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
-       record_time(seconds, placement), rate(placement.gflops), rate(placement.gbytes_per_second),
-       work ? bound_cell(placement) : none(), explained_cell(placement, seconds),
-       ceiling_cell(placement), work ? io::Cell(model::to_string(placement.ceiling)) : none()});
+  table.add_row({io::Cell(layer), io::Cell(phase),
+                 io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+                 io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
+                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
+                 record_time(seconds, is_view(counts)), rate(placement.gflops),
+                 rate(placement.gbytes_per_second), work ? bound_cell(placement) : none(),
+                 explained_cell(placement, seconds), ceiling_cell(placement),
+                 work ? io::Cell(model::to_string(placement.ceiling)) : none()});
 }
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
@@ -109,10 +111,10 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
     if (!narrow) columns.push_back({"of ceiling", key + "fraction_of_ceiling"});
   }
   io::Table table(columns);
-  const auto add = [narrow](const Timing& seconds, const model::Placement& placement,
-                            std::vector<io::Cell>& row) {
+  const auto add = [narrow](const layers::Counts& counts, const Timing& seconds,
+                            const model::Placement& placement, std::vector<io::Cell>& row) {
     const bool work = placement.ceiling_seconds > 0;
-    row.push_back(record_time(seconds, placement));
+    row.push_back(record_time(seconds, is_view(counts)));
     row.push_back(work ? bound_cell(placement) : io::Cell());
     row.push_back(work ? explained_cell(placement, seconds) : io::Cell());
     if (!narrow) row.push_back(work ? ceiling_cell(placement) : io::Cell());
@@ -121,13 +123,14 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
     const network::StepPart& part = batches.front().roofline.records[i].part;
     std::vector<io::Cell> row = {part.layer, layers::to_string(part.phase)};
     for (const model::BatchRoofline& at : batches) {
-      add(at.roofline.records[i].seconds, at.roofline.records[i].placement, row);
+      const model::LayerRecord& record = at.roofline.records[i];
+      add(record.counts, record.seconds, record.placement, row);
     }
     table.add_row(row);
   }
   std::vector<io::Cell> total = {"total", "end to end"};
   for (const model::BatchRoofline& at : batches) {
-    add(at.roofline.total, at.roofline.placement, total);
+    add(at.roofline.counts, at.roofline.total, at.roofline.placement, total);
   }
   table.add_row(total);
   print(table, format);
@@ -151,7 +154,7 @@ std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& b
   std::vector<std::string> names;
   for (const model::BatchRoofline& at : batches) {
     for (const model::LayerRecord& record : at.roofline.records) {
-      if (!record.seconds.is_wide() || record.placement.ceiling_seconds == 0) continue;
+      if (!record.seconds.is_wide() || is_view(record.counts)) continue;
       names.push_back(fmt::format(
           "{} {} at batch {} ({} to {})", record.part.layer, layers::to_string(record.part.phase),
           at.batch, show_seconds(record.seconds.low), show_seconds(record.seconds.high)));
@@ -272,9 +275,9 @@ void warn_of_exchange(const io::Json& machine_file, const std::string& name,
   if (now < kOther * then && then < kOther * now) return;
   warn(fmt::format(
       "what one thread wrote another reads in {}, and read in {} when {} was measured: the "
-      "hypervisor "
-      "has moved the processors {} each other, and {}; measure the machine again, or run again "
-      "later",
+      "processors are {} each other now, as after a hypervisor moved them, and {}; measure the "
+      "machine "
+      "again, or run again later",
       show_seconds(now), show_seconds(then), name, now > then ? "further from" : "nearer to",
       now > then ? "layers may be called overhead that are not"
                  : "layers may be faster than the ceilings of that file"));

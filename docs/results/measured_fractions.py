@@ -82,12 +82,12 @@ def bandwidth_at(space, working_set):
     return 1e9 * max(interpolated(math.log(working_set), points) for points in curves.values())
 
 
-def ceilings_of(record, space):
+def ceilings_of(record, space, precision):
     """Seconds of arithmetic or bandwidth, the larger, and of launching; early files have only their maximum."""
     if "compute_seconds" in record:
         return max(record["compute_seconds"], record["bandwidth_seconds"]), record["latency_seconds"]
     kernel, _, barrier = costs_of(space["dispatch"])
-    work = record["flops"] / (1e9 * space["peak_gflops"]["float32"])
+    work = record["flops"] / (1e9 * space["peak_gflops"][precision])
     if record["bytes"] > 0:
         work = max(work, record["bytes"] / bandwidth_at(space, record["working_set_bytes"]))
     return work, record["dispatches"] * kernel + record.get("barriers", 0) * barrier
@@ -103,29 +103,21 @@ def roofline_records(files, machine):
                 if record["ceiling_seconds"] > 0:
                     where = path.name, part.get("batch"), record["layer"], record["kind"], record["phase"]
                     turns[where].append((record["seconds"]["median"],
-                                         *ceilings_of(record, machine["spaces"][roofline["space"]])))
+                                         *ceilings_of(record, machine["spaces"][roofline["space"]],
+                                                      roofline["precision"])))
     for (name, _, _, kind, phase), each in turns.items():
         yield kind, phase, Record(*(statistics.median(values) for values in zip(*each)), name.split("-")[0])
 
 
 def crossover_records(study, space):
-    """The same of the layers of a crossover; its backward pass is what both take less forward."""
-    forward = {}
+    """The same of the layers of a crossover, forward. Forward and backward together have one point, and what of its
+    bytes are the backward pass's it does not say."""
     peak = 1e9 * space["peak_gflops"]["float32"]
     for point in study["points"]:
-        if point["precision"] != "float32" or "width" not in point:
-            continue  # a deck
-        seconds = point["eager"]["second_seconds"]["median"]
-        work = max(point["flops"] / peak,
-                   point["working_set_bytes"] / bandwidth_at(space, point["working_set_bytes"]))
-        size = point["what"], point["grows"], point["width"], point["batch"]
-        if point["pass"] == "forward":
-            forward[size] = seconds, work
-            yield point["what"], "forward", Record(seconds, work, 0.0)
-        elif size in forward:
-            before = forward[size]
-            if seconds > before[0] and work > before[1]:
-                yield point["what"], "backward", Record(seconds - before[0], work - before[1], 0.0)
+        if point["precision"] == "float32" and "width" in point and point["pass"] == "forward":
+            work = max(point["flops"] / peak,
+                       point["working_set_bytes"] / bandwidth_at(space, point["working_set_bytes"]))
+            yield point["what"], "forward", Record(point["eager"]["second_seconds"]["median"], work, 0.0)
 
 
 def collect():
@@ -148,7 +140,8 @@ def collect():
         for path in sorted(folder.glob("crossover*.json")):
             study = read(path)
             space = study["settings"]["second"]
-            if DEVICES.get(space) == "gpu" and space in spaces:
+            is_measured = study["settings"].get("second_is_measured", True)
+            if DEVICES.get(space) == "gpu" and space in spaces and is_measured:
                 for kind, phase, record in crossover_records(study, machine["spaces"][space]):
                     records["gpu", kind, phase].append(record)
         for space in sorted(spaces):
@@ -160,27 +153,32 @@ def grid(low, high):
     return [low + (high - low) * i / 24 for i in range(25)]
 
 
+def expected_seconds(fixed, fraction, record):
+    """What model/expectation.cpp computes: launching costs at least its ceiling."""
+    return max(fixed, record.latency) + record.work / fraction
+
+
 def fit(records, likely=None):
     """(fixed seconds, fraction) that minimise the sum of |log(expected / measured)|, on a grid that is refined twice.
-    Of fits that are as good, that whose fraction is nearest to the `likely` one."""
-    points = [(record.work, record.seconds) for record in records]
+    A fraction that is e times the `likely` one costs as much as a tenth of one record: few records say little."""
+    points = [(record.work, record.latency, 1 / record.seconds) for record in records]
     # No less than launching, and no more than the shortest of them takes.
-    most = min(record.seconds for record in records)
-    least = min(most, max(1e-9, statistics.median(record.latency for record in records)))
-    fixed, fraction = (math.log(least), math.log(max(most, 1.001 * least))), (math.log(1e-3), 0.0)
+    most = math.log(min(record.seconds for record in records))
+    least = min(most, math.log(max(1e-9, min(record.latency for record in records))))
+    fixed, fraction = (least, most), (math.log(1e-3), 0.0)
     best = None
     for _ in range(3):
         for log_fraction in grid(*fraction):
             f = math.exp(log_fraction)
             penalty = 0.1 * abs(log_fraction - math.log(likely)) if likely else 0.0
-            scaled = [(work / f / seconds, 1 / seconds) for work, seconds in points]
             for log_fixed in grid(*fixed):
                 a = math.exp(log_fixed)
-                loss = penalty + sum(abs(math.log(a * inverse + work)) for work, inverse in scaled)
+                loss = penalty + sum(abs(math.log((max(a, latency) + work / f) * inverse))
+                                     for work, latency, inverse in points)
                 if best is None or loss < best[0]:
                     best = loss, log_fixed, log_fraction
         steps = [(high - low) / 12 for low, high in (fixed, fraction)]
-        fixed = max(math.log(least), best[1] - steps[0]), best[1] + steps[0]
+        fixed = max(least, best[1] - steps[0]), min(most, best[1] + steps[0])
         fraction = best[2] - steps[1], min(0.0, best[2] + steps[1])
     return math.exp(best[1]), math.exp(best[2])
 
@@ -226,7 +224,7 @@ def evaluate():
 
     def expected(fits, key, record):
         fixed, fraction, _ = fits.get(key, fits["", ""])
-        return max(fixed, record.latency) + record.work / fraction
+        return expected_seconds(fixed, fraction, record)
 
     for device in ("cpu", "gpu"):
         fits = fits_of(records, device)

@@ -646,7 +646,10 @@ def draw_crossover(study):
             axes.tick_params(labelsize=SMALL, left=False, bottom=False)
             axes.set_xlabel(label if i + COLUMNS >= len(group) else "", fontsize=8)
         share_limits(group)
-    first, second = study["settings"]["first"], study["settings"]["second"]
+    settings = study["settings"]
+    first, second = settings["first"], settings.get("second_model") or settings["second"]
+    if settings.get("second_is_measured") is False:
+        second += " (at best, not measured)"
     figure.supylabel(f"time on {first} / on {second}", fontsize=9)
     return figure
 

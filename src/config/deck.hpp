@@ -172,8 +172,8 @@ class Deck {
   /// 64, but 128 in …"; nothing where only `epochs`, `stop_after_steps`, `on_nonfinite`, paths, the
   /// title, [checkpoint], [run] and [verify] differ.
   std::optional<std::string> difference_that_forbids_resume(const Deck& checkpoint_deck) const;
-  /// Where this deck gives a network other inputs than the checkpoint's did, in the same words;
-  /// nullopt if it does not.
+  /// Returns where this deck prepares a network's inputs otherwise than the checkpoint's did, in
+  /// the same words; nullopt if it does not.
   std::optional<std::string> difference_in_inputs(const Deck& checkpoint_deck) const;
 
  private:

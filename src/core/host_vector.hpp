@@ -16,7 +16,7 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
-/// Whether there are 32 vector registers and not 16.
+/// True if there are 32 vector registers, false if there are 16.
 #if defined(__AVX512F__) || defined(__aarch64__) || defined(__powerpc64__) || defined(__riscv)
 inline constexpr bool kManyRegisters = true;
 #else

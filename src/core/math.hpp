@@ -116,8 +116,8 @@ RIDGELINE_FUNCTION T exp(T x) {
 #endif
 }
 
-/// e^x for x up to a rounding error above 0; 0 where the result would be subnormal, which
-/// processors compute slowly.
+/// Returns e^x for x up to a rounding error above 0; 0 below -87 (float32) or -708, where the
+/// result is subnormal or nearly so, and slow to compute with.
 template <class T>
 RIDGELINE_FUNCTION T exp_nonpositive(T x) {
 #if defined(__CUDA_ARCH__)

@@ -25,6 +25,11 @@ template <class Space, class T>
 using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
                             Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
+/// A functor that is a template on this, and not on the space, is one type for both spaces of a
+/// host: it is compiled once, and both give the same bits.
+template <class Space>
+using MemoryOf = typename Space::memory_space;
+
 /// Returns the same memory as a matrix [rows, columns]; an empty matrix if there is no memory.
 template <class View>
 auto as_matrix(const View& view, std::size_t rows, std::size_t columns) {

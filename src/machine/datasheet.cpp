@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -29,16 +28,24 @@ const DatasheetKey* find_key(const std::string& name) {
   return nullptr;
 }
 
-// Whether a part begins with what is meant as a key: letters, digits, _ and - before a =, with
-// spaces around them.
+std::string trimmed(std::string text) {
+  text.erase(0, text.find_first_not_of(' '));
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+std::vector<std::string> known_keys() {
+  std::vector<std::string> names;
+  for (const DatasheetKey& key : datasheet_keys()) names.push_back(key.name);
+  return names;
+}
+
+// Whether a part begins with a key, or with what is near to one; all else is text.
 bool has_key(const std::string& part) {
   const std::size_t end = part.find('=');
   if (end == std::string::npos) return false;
-  const std::string key = part.substr(0, end);
-  return key.find_first_not_of(' ') != std::string::npos &&
-         std::all_of(key.begin(), key.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == ' ';
-         });
+  const std::string key = trimmed(part.substr(0, end));
+  return find_key(key) != nullptr || !nearest(key, known_keys()).empty();
 }
 
 // The parts of "KEY=VALUE,KEY=VALUE", a comma within a text left where it is.
@@ -102,14 +109,10 @@ class Sheet {
  private:
   void add(const std::string& part) {
     const std::size_t equals = part.find('=');
-    std::string name = part.substr(0, equals);
-    name.erase(0, name.find_first_not_of(' '));
-    name.erase(name.find_last_not_of(' ') + 1);
+    const std::string name = trimmed(part.substr(0, equals));
     const DatasheetKey* key = find_key(name);
     if (!key || equals == std::string::npos) {
-      std::vector<std::string> known;
-      for (const DatasheetKey& each : datasheet_keys()) known.push_back(each.name);
-      const std::string near = nearest(name, known);
+      const std::string near = nearest(name, known_keys());
       throw RequestError(
           kOption +
           (key ? name + " has no value"

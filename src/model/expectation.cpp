@@ -21,7 +21,8 @@ Expectation expect(const Ceilings& ceilings, DeviceKind device, const StepWork& 
     const Placement placement = complete.place(work);
     if (placement.ceiling_seconds == 0) continue;  // a view
     const MeasuredFraction& measured = measured_fraction(device, part.kind, part.phase);
-    if (*measured.kind == '\0') expectation.without_record.insert(part.kind);
+    if (*measured.kind == '\0')
+      expectation.without_record.insert(part.kind + " " + layers::to_string(part.phase));
     expected +=
         std::max(measured.fixed_seconds, placement.latency_seconds) +
         std::max(placement.compute_seconds, placement.bandwidth_seconds) / measured.fraction;

@@ -35,7 +35,8 @@ struct Expectation {
   /// launching is at least this machine's own.
   /// Absent if the file has no peak or no bandwidth.
   std::optional<double> expected;
-  std::set<std::string> without_record;  ///< kinds whose fit is that of all layers
+  /// Kinds and phases ("gru backward") whose fit is that of all layers.
+  std::set<std::string> without_record;
 };
 
 /// Returns what the parts take. Where the file has no cost of dispatch, what is expected has the

@@ -58,7 +58,7 @@ std::string explained_sentence(const Roofline& roofline) {
 
 /// Where the bandwidth of the layers' ceilings comes from, and where the ridge is under it.
 std::string bandwidth_sentence(const Roofline& roofline) {
-  double least = 0, most = 0, peak = 0;
+  double least = 0, most = 0, lowest_ridge = 0, highest_ridge = 0;
   for (const LayerRecord& record : roofline.records) {
     const Placement& placement = record.placement;
     if (!counts_for_something(record, roofline) || placement.bandwidth_seconds <= 0) continue;
@@ -66,7 +66,9 @@ std::string bandwidth_sentence(const Roofline& roofline) {
     least = least == 0 ? rate : std::min(least, rate);
     most = std::max(most, rate);
     if (placement.compute_seconds > 0) {
-      peak = std::max(peak, record.counts.flops / placement.compute_seconds);
+      const double ridge = record.counts.flops / placement.compute_seconds / rate;
+      lowest_ridge = lowest_ridge == 0 ? ridge : std::min(lowest_ridge, ridge);
+      highest_ridge = std::max(highest_ridge, ridge);
     }
   }
   if (most == 0) return "";
@@ -78,8 +80,8 @@ std::string bandwidth_sentence(const Roofline& roofline) {
       "a layer's ceiling of bandwidth is that of the caches or the memory that hold what the step "
       "touches: {} GB/s here{}",
       range(1e-9 * least, 1e-9 * most),
-      peak > 0
-          ? fmt::format(", so that its ridge is at {} FLOP/B", range(peak / most, peak / least))
+      highest_ridge > 0
+          ? fmt::format(", so that its ridge is at {} FLOP/B", range(lowest_ridge, highest_ridge))
           : "");
 }
 
@@ -118,12 +120,15 @@ std::string fraction_sentence(const Roofline& roofline) {
   if (!best || longest->placement.ceiling == Bound::unknown) return "";
   const double most = best->placement.fraction_of_ceiling;
   if (most < kLeastExplained) {
-    const auto shares = bound_shares(roofline);
-    return fmt::format("no layer that takes 1 % of the time reaches {:.0f} % of any ceiling{}",
-                       5 * std::ceil(std::max(most, 1e-9) * 20 + 1e-9),
-                       shares.count(Bound::bandwidth) > 0
-                           ? ", and those bound by bandwidth read what other threads wrote"
-                           : "");
+    const bool handed_on = std::any_of(roofline.records.begin(), roofline.records.end(),
+                                       [&](const LayerRecord& record) {
+                                         return counts_for_something(record, roofline) &&
+                                                record.placement.bound == Bound::bandwidth;
+                                       });
+    return fmt::format(
+        "no layer that takes 1 % of the time reaches {:.0f} % of any ceiling{}",
+        5 * std::ceil(std::max(most, 1e-9) * 20 + 1e-9),
+        handed_on ? ", and those bound by bandwidth read what other threads wrote" : "");
   }
   const double share = longest->seconds.median / roofline.sum_of_records;
   return fmt::format("{} takes most, {}, at {} of its {} ceiling", name_of(*longest),

@@ -30,7 +30,8 @@ const std::vector<std::string> kResults = {"loads_per_repeat", "passes_per_launc
 const std::vector<std::string> kAskedFor = {"work_seconds"};
 
 // Settings of a study that decide what a point is. The others are what it sweeps over.
-const std::vector<std::string> kDecidingSettings = {"first", "second", "iterations"};
+const std::vector<std::string> kDecidingSettings = {"first", "second", "second_model",
+                                                    "second_is_measured", "iterations"};
 
 bool is_among(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -237,7 +238,7 @@ void add_roofline(ResultRun run, const Json& from, const Json& result,
   Records records(runs.back());
   for (const Json& record : from.at("records")) {
     // A view does nothing, and its time is that of reading the clock.
-    if (record.value("ceiling_seconds", 1.0) == 0) continue;
+    if (record.value("flops", 1.0) == 0 && record.value("bytes", 1.0) == 0) continue;
     records.add({{"layer", record.at("layer")}, {"phase", record.at("phase")}},
                 run_time_of(record.at("seconds")));
   }
@@ -291,6 +292,11 @@ void add_study(ResultRun& run, const Json& result) {
   run.thing["study"] = study;
   const Json settings = result.value("settings", Json::object());
   for (const std::string& name : kDecidingSettings) add_if_there(run.thing, settings, name.c_str());
+  // Early files: "cuda of inputs/machines/h100-sxm.json".
+  if (run.thing.contains("second") && run.thing["second"].is_string()) {
+    const std::string second = run.thing["second"].get<std::string>();
+    run.thing["second"] = second.substr(0, second.find(" of "));
+  }
   for (const auto& [name, value] : settings.items()) {
     run.origin["study " + study + ": settings." + name] = value;
   }

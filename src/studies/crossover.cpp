@@ -137,9 +137,47 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
   curves.push_back(std::move(by_width));
   curves.push_back(std::move(by_batch));
 }
+// What the machine file lacks for a precision, but for what can be done without; empty if nothing.
+std::string lacking(const CrossoverBounds& bounds, const std::string& precision) {
+  const model::Ceilings ceilings(*bounds.machine_file, bounds.machine_path, bounds.machine_space,
+                                 precision);
+  for (const std::string& name : ceilings.absent()) {
+    if (name != "dispatch" && name != "cache bandwidth") return name;
+  }
+  return "";
+}
+
+// Leaves out, with a note, decks of a precision of which the machine file has no peak. Throws
+// RequestError if nothing is left.
+CrossoverBounds possible(CrossoverBounds bounds, std::vector<std::string>& notes) {
+  if (!bounds.machine_file) return bounds;
+  const std::string layers = bounds.no_layers ? "" : lacking(bounds, "float32");
+  std::string last = layers;
+  std::vector<DeckCase> decks;
+  for (const DeckCase& deck : bounds.decks) {
+    const std::string lacks = lacking(bounds, config::to_string(deck.precision));
+    if (lacks.empty()) {
+      decks.push_back(deck);
+    } else {
+      last = lacks;
+      notes.push_back(
+          fmt::format("leaving out {}: {} has no {}", deck.name, bounds.machine_path, lacks));
+    }
+  }
+  bounds.decks = decks;
+  if (!layers.empty() || (bounds.no_layers && decks.empty() && !last.empty())) {
+    throw RequestError(
+        fmt::format("{}: has no {}, and without it nothing can be said of the times there",
+                    bounds.machine_path, last));
+  }
+  return bounds;
+}
+
 }  // namespace
 
-Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
+Study study_crossover(const CrossoverBounds& requested, const Control& control) {
+  std::vector<std::string> left_out;
+  const CrossoverBounds bounds = possible(requested, left_out);
   const Comparison comparison = comparison_of(bounds);
   for (const auto* list : {&bounds.widths, &bounds.batches}) {
     if (std::adjacent_find(list->begin(), list->end(), std::greater_equal<>()) != list->end() ||
@@ -157,6 +195,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
               "greater the GPU's advantage",
               {{"first", to_string(bounds.first)},
                {"second", comparison.from_file ? bounds.machine_space : to_string(bounds.second)},
+               {"second_model", comparison.from_file ? io::Json(comparison.second) : io::Json()},
                {"layers", shapes_of(families)}},
               io::Json::array(),
               {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}},
@@ -171,6 +210,7 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
                           " stands for the wide machine and " + comparison.first +
                           " for the quick one, and nothing is transferred");
   }
+  study.notes.insert(study.notes.end(), left_out.begin(), left_out.end());
   note_binding(study.notes);
   std::vector<std::size_t> layer_batches = bounds.batches, deck_batches = bounds.batches;
   if (bounds.batches.empty()) {
@@ -235,9 +275,9 @@ Study study_crossover(const CrossoverBounds& bounds, const Control& control) {
   if (comparison.from_file) {
     note_what_is_missing(measuring.without_record(), measuring.absent(), bounds, comparison, study);
   }
-  if (!curves.empty() && std::all_of(curves.begin(), curves.end(), [](const SizeCurve& curve) {
-        return curve.points.size() < 2;
-      })) {
+  if (!control.should_stop() && !curves.empty() &&
+      std::all_of(curves.begin(), curves.end(),
+                  [](const SizeCurve& curve) { return curve.points.size() < 2; })) {
     study.notes.push_back("one size shows no crossover: give several --batches or --widths");
   }
   add_rows(curves, comparison, study);

@@ -19,8 +19,8 @@ struct CrossoverBounds {
   std::vector<std::size_t> batches;  ///< empty: 1 to 512 for layers, to 256 for decks
   std::vector<DeckCase> decks;
   /// A `ridgeline-machine` file that stands for the second space: nothing is measured there. Its
-  /// times are what its ceilings allow at best, and what is expected by the fractions of the
-  /// ceilings that layers reached on such devices (model/measured_fractions.hpp).
+  /// times are what its ceilings allow at best, and with what such layers took beyond the ceilings
+  /// of such devices (model/measured_fractions.hpp).
   std::optional<io::Json> machine_file;
   std::string machine_path, machine_space;
 };

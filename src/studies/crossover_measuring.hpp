@@ -32,18 +32,12 @@ class CrossoverMeasuring {
     options_.clock = Clock::host;
     options_.stopped = control.stopped;
     if (bounds.machine_file) {
-      std::set<std::string> precisions = {"float32"};
+      std::set<std::string> precisions;
+      if (!bounds.no_layers) precisions.insert("float32");
       for (const DeckCase& deck : bounds.decks) precisions.insert(to_string(deck.precision));
       for (const std::string& precision : precisions) {
         ceilings_.try_emplace(precision, *bounds.machine_file, bounds.machine_path,
                               bounds.machine_space, precision);
-        const std::vector<std::string> absent = ceilings_.at(precision).absent();
-        for (const std::string& name : absent) {
-          if (name == "dispatch" || name == "cache bandwidth") continue;
-          throw RequestError(
-              fmt::format("{}: has no {}, and without it nothing can be said of the times there",
-                          bounds.machine_path, name));
-        }
       }
     }
     end_ = host_seconds() + (control.quick ? 22 : 150);
@@ -55,7 +49,7 @@ class CrossoverMeasuring {
     curve_end_ = now + std::max(0.0, end_ - now) / static_cast<double>(curves_left_--);
   }
   std::size_t left_out() const { return left_out_; }
-  /// Kinds of layers whose fraction of the ceiling was never measured on such a device.
+  /// Kinds of layers and phases that were never recorded on such a device.
   const std::set<std::string>& without_record() const { return without_record_; }
   /// Quantities that the machine file lacks.
   std::set<std::string> absent() const {

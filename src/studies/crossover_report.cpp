@@ -18,7 +18,7 @@ namespace {
 using model::Crossover;
 using model::SizePoint;
 
-// Before an expected time that has the median fraction of all layers for a kind without a record.
+// Before what is expected by the fit of all layers, for a kind without a record.
 constexpr const char* kNoRecord = "?";
 // How a sentence on expected times begins.
 constexpr const char* kExpectedHow = "expected (not measured): ";
@@ -96,8 +96,8 @@ io::Cell seconds_cell(double seconds, const char* mark = "") {
   return seconds > 0 ? io::Cell::shown_as(seconds, mark + io::show_seconds(seconds)) : io::Cell();
 }
 
-// The advantage is that of the expected times where there are any: ceilings alone know no launches,
-// or kernels that small arrays do not fill.
+// The advantage is that of the expected times where there are any: ceilings alone contain no
+// launches, and no kernels that small arrays do not fill.
 Mode mode_of_advantage(const Comparison& comparison) {
   return comparison.from_file ? kExpected : kEager;
 }
@@ -256,11 +256,11 @@ std::vector<io::Column> columns_of(const Comparison& comparison) {
       std::string title = grows + " from";
       int rank = grows == "batch" ? 1 : 2;
       if (mode == kWithTransfers || mode == kExpectedWithTransfers) {
-        title = "with transfers", rank = 5;
+        title = grows + " with transfers", rank = 5;
       } else if (mode == kGraph) {
-        title = "as a graph", rank = 6;
+        title = grows + " as a graph", rank = 6;
       } else if (mode == kEager && comparison.from_file) {
-        title = "at best", rank = 4;
+        title = grows + " at best from", rank = 4;
       }
       columns.push_back({title, grows + "_" + of_mode + "from", io::Align::right, rank});
     }
@@ -309,7 +309,7 @@ void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& compar
                   comparison.second, comparison.from_file ? "this machine" : comparison.first) +
       outcomes({{"grows with the bytes that an operation touches", grows},
                 {"shrinks", shrinks},
-                {"cannot be told to grow or to shrink", all - grows - shrinks}}) +
+                {"is undetermined", all - grows - shrinks}}) +
       fmt::format(" of {} whose bytes grow fourfold or more", io::show_count(all, "row")));
 }
 
@@ -320,13 +320,14 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
   const bool from_sheet = measured != file.end() && *measured == false;
   const model::DeviceKind device = model::device_of(bounds.machine_space);
   const std::string sources = model::describe_sources(device);
-  study.notes.push_back(fmt::format(
-      "\"here\" was measured, on {} of this machine. Nothing was measured on {}: \"at best\" is "
-      "the "
-      "sum of what {} allow, \"expected\" adds what such layers took beyond their ceilings on {}; "
-      "\"from\" is the size from which on it is faster",
-      comparison.first, comparison.second,
-      from_sheet ? "the figures of its data sheet" : "its measured ceilings", sources));
+  study.notes.push_back(
+      fmt::format("\"here\" was measured, on {} of this machine. For this study nothing ran on {}: "
+                  "\"at best\" is "
+                  "the sum of what {} allow, \"expected\" adds what such layers took beyond their "
+                  "ceilings on {}; "
+                  "\"from\" is the size from which on it is faster",
+                  comparison.first, comparison.second,
+                  from_sheet ? "the figures of its data sheet" : "its measured ceilings", sources));
   study.settings["second_file"] = bounds.machine_path;
   study.settings["second_is_measured"] = false;
   study.settings["second_machine"] = file.value("machine", io::Json());
@@ -351,13 +352,13 @@ void note_what_is_missing(const std::set<std::string>& kinds_without_record,
   if (absent.erase("dispatch") > 0) {
     const model::DeviceKind device = model::device_of(bounds.machine_space);
     study.notes.push_back(fmt::format(
-        "{} does not say what a launch costs: \"at best\" has none, \"expected\" the {} of {}",
+        "the file of {} has no cost of a launch: \"at best\" has none, \"expected\" the {} of {}",
         comparison.second, io::show_seconds(model::measured_dispatch(device).kernel),
         model::describe_sources(device)));
   }
   if (absent.erase("cache bandwidth") > 0) {
     study.notes.push_back(fmt::format(
-        "{} does not say how fast its caches are: memory's bandwidth stands for them, so that what "
+        "the file of {} has no bandwidth of caches: memory's stands for them, so that what "
         "fits into a cache may be faster there than both \"at best\" and \"expected\"",
         comparison.second));
   }

@@ -22,7 +22,7 @@ struct SizeMeasurement {
   std::array<double, kModes> second{};  ///< seconds on the second space; 0: not known
   /// Ratios first / second, turn by turn; empty if a mode was not compared.
   std::array<std::vector<double>, kModes> ratios;
-  /// Whether what is expected takes the median fraction of all layers for one of its kinds.
+  /// Whether what is expected takes the fit of all layers for one of its kinds.
   bool without_record = false;
 };
 

@@ -4,11 +4,18 @@
 
 #include <cmath>
 
-// The functors over rows are the subject, so that they run on teams too.
+#include "core/spaces.hpp"
+
+// The functors over rows are the subject, so that they run on teams too; the kernels of the library
+// are not to be instantiated here again.
+#pragma push_macro("RIDGELINE_FOR_SPACES")
+#undef RIDGELINE_FOR_SPACES
+#define RIDGELINE_FOR_SPACES(instantiate)
 #include "kernels/loss/loss.cpp"
 #include "kernels/normalization/batch_norm.cpp"
 #include "kernels/normalization/layer_norm.cpp"
 #include "kernels/softmax/softmax.cpp"
+#pragma pop_macro("RIDGELINE_FOR_SPACES")
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 

@@ -115,7 +115,7 @@ TEST_F(Compare, AFileWithItselfHasRatiosOfOne) {
   const CommandResult result = compare(same, same, {"--fail-above", "1.05"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_TRUE(contains(result.out, "None of 5 quantities differs"));
-  EXPECT_TRUE(contains(result.err, "note: one run on either side"));
+  EXPECT_TRUE(contains(result.err, "note: with one run on either side"));
   for (const auto& [name, record] : records(same, same)) {
     EXPECT_EQ(record.at("ratio"), 1.0) << name;
     EXPECT_EQ(record.at("differs"), false) << name;

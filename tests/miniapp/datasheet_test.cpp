@@ -55,6 +55,9 @@ TEST_F(Datasheets, DescribeTheirMachineAndNotThisOne) {
   EXPECT_EQ(cpu.at("bandwidth")[1].at("working_set_bytes"), 2e6);
   EXPECT_DOUBLE_EQ(cpu.at("dispatch").at("empty_kernel").at("min").get<double>(), 3e-6);
   EXPECT_EQ(io::Json::parse(sheet(kGpu + ", bandwidth=1").out).at("datasheet").at("bandwidth"), 1);
+  EXPECT_EQ(io::Json::parse(sheet("name=A,kind=gpu,peak32=1,source=Table 2, TDP = 700 W").out)
+                .at("source"),
+            "Table 2, TDP = 700 W");
   EXPECT_EQ(io::Json::parse(sheet(kGpu + ",space=hip").out).at("spaces").count("hip"), 1u);
 }
 
@@ -163,7 +166,7 @@ TEST_F(DatasheetsRead, AreComparedInACrossoverAtBestAndAsExpected) {
   for (const char* batch : {"inference      batch 1", "inference      batch 4"}) {
     EXPECT_TRUE(contains(result.out, batch)) << result.out;
   }
-  EXPECT_TRUE(contains(result.err, "does not say what a launch costs"));
+  EXPECT_TRUE(contains(result.err, "has no cost of a launch"));
   EXPECT_TRUE(contains(result.err, "\"here\" was measured, on "));
   const io::Json json = io::read_json(file, "ridgeline-study");
   EXPECT_TRUE(contains(unwrapped(result.out), "the AMD Instinct MI300X is faster")) << result.out;
@@ -176,6 +179,24 @@ TEST_F(DatasheetsRead, AreComparedInACrossoverAtBestAndAsExpected) {
     const io::Json& eager = point.at("eager");
     EXPECT_GT(eager.at("second_expected_seconds"), eager.at("second_ceiling_seconds"));
   }
+}
+
+TEST_F(DatasheetsRead, LeaveOutDecksOfAPrecisionThatTheyLack) {
+  const std::string file = folder / "sheet.json";
+  ASSERT_EQ(ridgeline({"machine", "--output", file, "--from-datasheet",
+                       "name=A,kind=gpu,source=x,peak32=1e4,bandwidth=1000"})
+                .status,
+            0);
+  const Lines line = {"study", "crossover", "--quick", "--no-layers", "--batches",
+                      "1,2",   "--deck",    deck,      "--machine",   file};
+  EXPECT_EQ(ridgeline(line).status, 0);
+  expect_refused(ridgeline(line + Lines{"--set", "network.precision='float64'"}),
+                 "sheet.json: has no peak_gflops.float64");
+  const CommandResult layers =
+      ridgeline({"study", "crossover", "--quick", "--kinds", "dense", "--widths", "8", "--batches",
+                 "1,2", "--deck", deck, "--set", "network.precision='float64'", "--machine", file});
+  EXPECT_EQ(layers.status, 0) << layers.err;
+  EXPECT_TRUE(contains(layers.err, "leaving out deck: ")) << layers.err;
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ TEST(Expectation, IsAFixedPartAndTheCeilingOverItsFraction) {
   ASSERT_TRUE(both.expected);
   EXPECT_DOUBLE_EQ(*both.expected,
                    1e-5 + 1e-3 / dense.fraction + any.fixed_seconds + 1e-2 / any.fraction);
-  EXPECT_EQ(both.without_record, (std::set<std::string>{"sorting"}));
+  EXPECT_EQ(both.without_record, (std::set<std::string>{"sorting forward"}));
 }
 
 // As the fractions, which are of layers in steps.
@@ -144,6 +144,7 @@ Ceilings h200() {
 TEST(Expectation, OfStepsOnTheH200IsNearerThanItsCeilings) {
   const Ceilings ceilings = h200();
   std::vector<double> expected_errors, ceiling_errors;
+  int nearer = 0;
   const std::string folder = testing::source_folder() + kH200 + "roofline";
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const Json roofline = io::read_json(entry.path().string(), "ridgeline-roofline");
@@ -161,8 +162,11 @@ TEST(Expectation, OfStepsOnTheH200IsNearerThanItsCeilings) {
     expected_errors.push_back(error_of(*found.expected, measured));
     ceiling_errors.push_back(error_of(found.at_best, measured));
     EXPECT_LT(expected_errors.back(), std::log(2.5)) << entry.path();
+    // All but those that are launches alone.
+    nearer += expected_errors.back() < ceiling_errors.back();
   }
   ASSERT_EQ(expected_errors.size(), 16u);
+  EXPECT_GE(nearer, 14);
   EXPECT_LT(median_of(expected_errors), std::log(1.3));
   EXPECT_GT(median_of(ceiling_errors), std::log(2.5));
 }

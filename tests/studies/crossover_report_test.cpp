@@ -92,6 +92,53 @@ TEST(CrossoverReport, MarksUncertainTimesAndKindsWithoutARecord) {
             std::string::npos);
 }
 
+TEST(CrossoverReport, TellsApartWhatIsUncertainAndWhatNeverIs) {
+  SizeCurve uncertain = curve("dense", {4, 4, 4}, {0.9, 1.1, 2});
+  // Now faster, now slower at every size but the last.
+  for (std::size_t i : {0u, 1u}) {
+    for (int turn = 0; turn < kTurns; ++turn) {
+      uncertain.points[i].ratios[kExpected][std::size_t(turn)] = turn % 2 ? 0.5 : 2;
+    }
+  }
+  const Study study =
+      study_of({uncertain, curve("lstm", {4, 4, 4}, {0.1, 0.1, 0.1})}, against_a_file());
+  EXPECT_NE(study.answers[1].find("is faster not at the largest size in 1 and from a size that is "
+                                  "too uncertain to state in 1"),
+            std::string::npos)
+      << study.answers[1];
+  EXPECT_NE(printed(study).find("not reached (> 16)"), std::string::npos) << printed(study);
+  EXPECT_NE(printed(study).find("unclear"), std::string::npos) << printed(study);
+}
+
+TEST(CrossoverReport, SaysNothingOfAStudyThatWasStoppedAtOnce) {
+  const Study study = study_of({SizeCurve{"dense", "forward", "width", {}}}, against_a_file());
+  EXPECT_TRUE(study.answers.empty());
+  EXPECT_TRUE(study.table.empty());
+}
+
+TEST(CrossoverReport, NotesWhatWasNotMeasuredAndWhatIsMissing) {
+  CrossoverBounds bounds = against_a_file();
+  (*bounds.machine_file)["measured"] = false;
+  (*bounds.machine_file)["source"] = "its sheet";
+  const Comparison comparison = comparison_of(bounds);
+  Study study;
+  note_what_is_measured(bounds, comparison, study);
+  note_what_is_missing({"gru backward"}, {"dispatch", "cache bandwidth"}, bounds, comparison,
+                       study);
+  ASSERT_EQ(study.notes.size(), 4u);
+  EXPECT_NE(
+      study.notes[0].find("nothing ran on the GPU 9: \"at best\" is the sum of what the figures "
+                          "of its data sheet allow"),
+      std::string::npos)
+      << study.notes[0];
+  EXPECT_NE(study.notes[1].find("marked ?"), std::string::npos);
+  EXPECT_NE(study.notes[1].find("gru backward"), std::string::npos);
+  EXPECT_NE(study.notes[2].find("has no cost of a launch"), std::string::npos);
+  EXPECT_NE(study.notes[3].find("has no bandwidth of caches"), std::string::npos);
+  EXPECT_EQ(study.settings.at("second_file"), "somewhere/gpu9.json");
+  EXPECT_EQ(study.settings.at("second_source"), "its sheet");
+}
+
 TEST(CrossoverReport, HasARowForEveryBatchOfASingleDeck) {
   SizeCurve deck = curve("net", {4, 5, 6}, {0.5, 1, 2});
   deck.pass = "inference";

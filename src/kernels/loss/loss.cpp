@@ -9,12 +9,12 @@ namespace ridgeline::kernels {
 namespace loss_kernels {
 
 // loss = log Σ e^(z - max) - Σ q (z - max),  gradient = scale (softmax(z) - q).
-template <class Space, class T>
+template <class Memory, class T>
 struct CrossEntropy {
-  Matrix<Space, const T> z;
-  Vector<Space, const std::int32_t> labels;
-  Matrix<Space, T> gradient;  // or empty
-  Vector<Space, T> loss, correct;
+  Matrix<Memory, const T> z;
+  Vector<Memory, const std::int32_t> labels;
+  Matrix<Memory, T> gradient;  // or empty
+  Vector<Memory, T> loss, correct;
   T smoothing, scale;
 
   template <class Row>
@@ -72,11 +72,11 @@ struct BinaryCrossEntropy {
 
 // The mean of a loss between values and targets over each row; `scale` is that of the gradient of
 // the mean over all elements.
-template <class Space, class T, class Loss>
+template <class Memory, class T, class Loss>
 struct ValueLoss {
-  Matrix<Space, const T> y, targets;
-  Matrix<Space, T> gradient;  // or empty
-  Vector<Space, T> loss;
+  Matrix<Memory, const T> y, targets;
+  Matrix<Memory, T> gradient;  // or empty
+  Vector<Memory, T> loss;
   T scale;
 
   template <class Row>
@@ -95,9 +95,9 @@ void value_loss(const Space& instance, const std::string& label, double flops,
                 const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                 const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss) {
   const double size = double(y.size());
-  for_rows(
-      instance, label, y.extent(0), y.extent(1), {flops * size, 3 * sizeof(T) * size},
-      ValueLoss<Space, T, Loss>{y, targets, gradient, row_loss, T(1) / static_cast<T>(y.size())});
+  for_rows(instance, label, y.extent(0), y.extent(1), {flops * size, 3 * sizeof(T) * size},
+           ValueLoss<MemoryOf<Space>, T, Loss>{y, targets, gradient, row_loss,
+                                               T(1) / static_cast<T>(y.size())});
 }
 
 }  // namespace loss_kernels
@@ -111,9 +111,9 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
   const double size = double(logits.size());
   const std::size_t rows = logits.extent(0);
   for_rows(instance, label, rows, logits.extent(1), {20 * size, 2 * sizeof(T) * size},
-           loss_kernels::CrossEntropy<Space, T>{logits, labels, gradient, row_loss, row_correct,
-                                                static_cast<T>(label_smoothing),
-                                                T(1) / static_cast<T>(rows)});
+           loss_kernels::CrossEntropy<MemoryOf<Space>, T>{
+               logits, labels, gradient, row_loss, row_correct, static_cast<T>(label_smoothing),
+               T(1) / static_cast<T>(rows)});
 }
 
 template <class Space, class T>

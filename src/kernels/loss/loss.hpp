@@ -11,7 +11,7 @@ namespace ridgeline::kernels {
 // Losses over a batch, with their gradients fused in. Means are over the rows (cross-entropy) or
 // over all elements (mse), as PyTorch's default reduction has it.
 
-/// What a batch adds up to, in a View of doubles: kept on the space until somebody asks.
+/// What a batch adds up to, in a View of doubles: read back on demand.
 enum LossSum { kLossTotal, kCorrect, kSamples, kLossSums };
 
 /// Softmax with cross-entropy of logits z [rows, classes] and labels [rows], with smoothing s of

@@ -2,16 +2,19 @@
 
 #include <cmath>
 
+#include "kernels/rows/rows.hpp"
+
 namespace ridgeline::kernels {
 namespace batch_norm_kernels {
 
 // What training makes of a channel's mean and sum of squared deviations from it.
-template <class Space, class T>
+template <class Memory, class T>
 struct Statistics {
-  Vector<Space, T> mean, inverse_deviation, running_mean, running_var;
+  Vector<Memory, T> mean, inverse_deviation, running_mean, running_var;
   double momentum, epsilon, count;
 
-  explicit Statistics(const BatchNormArguments<Space, T>& args)
+  template <class Arguments>
+  explicit Statistics(const Arguments& args)
       : mean(args.mean),
         inverse_deviation(args.inverse_deviation),
         running_mean(args.running_mean),
@@ -34,9 +37,9 @@ struct Statistics {
 };
 
 // y = (x - mean) · scale + shift of a channel.
-template <class Space, class T>
+template <class Memory, class T>
 struct Normalize {
-  Vector<Space, const T> weight, bias, mean, inverse_deviation, variance;  // one of the last two
+  Vector<Memory, const T> weight, bias, mean, inverse_deviation, variance;  // one of the last two
   T epsilon;
 
   KOKKOS_FUNCTION T center(std::size_t c) const { return mean(c); }
@@ -48,10 +51,10 @@ struct Normalize {
 };
 
 // dx = (dy - ((x - mean) · slope + level)) · scale of a channel.
-template <class Space, class T>
+template <class Memory, class T>
 struct InputGradient {
-  Vector<Space, const T> weight, mean, inverse_deviation;
-  Vector<Space, T> weight_gradient, bias_gradient;
+  Vector<Memory, const T> weight, mean, inverse_deviation;
+  Vector<Memory, T> weight_gradient, bias_gradient;
   T count;
 
   KOKKOS_FUNCTION T level(std::size_t c) const { return bias_gradient(c) / count; }
@@ -64,10 +67,10 @@ struct InputGradient {
 // Images: a row is one plane, number n · channels + c. Partial results of the planes lie side by
 // side for each channel, so that combining them is a pass over rows too.
 
-template <class Space, class T>
+template <class Memory, class T>
 struct PlaneStatistics {
-  Matrix<Space, const T> x;
-  Matrix<Space, T> means, squares;  // [channels, outer]
+  Matrix<Memory, const T> x;
+  Matrix<Memory, T> means, squares;  // [channels, outer]
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& plane) const {
@@ -84,10 +87,10 @@ struct PlaneStatistics {
 
 // The mean of the planes' means; and the sum of squared deviations is theirs and that of their
 // means (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
-template <class Space, class T>
+template <class Memory, class T>
 struct CombineStatistics {
-  Matrix<Space, T> means, squares;
-  Statistics<Space, T> statistics;
+  Matrix<Memory, T> means, squares;
+  Statistics<Memory, T> statistics;
   T inner;
 
   template <class Row>
@@ -103,11 +106,11 @@ struct CombineStatistics {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct PlaneGradients {
-  Matrix<Space, const T> x, dy;
-  Vector<Space, const T> mean;
-  Matrix<Space, T> sums, products;  // [channels, outer]
+  Matrix<Memory, const T> x, dy;
+  Vector<Memory, const T> mean;
+  Matrix<Memory, T> sums, products;  // [channels, outer]
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& plane) const {
@@ -124,10 +127,10 @@ struct PlaneGradients {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct CombineGradients {
-  Matrix<Space, T> sums, products;
-  InputGradient<Space, T> of;
+  Matrix<Memory, T> sums, products;
+  InputGradient<Memory, T> of;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& channel) const {
@@ -140,11 +143,11 @@ struct CombineGradients {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct NormalizePlane {
-  Matrix<Space, const T> x;
-  Matrix<Space, T> y;
-  Normalize<Space, T> of;
+  Matrix<Memory, const T> x;
+  Matrix<Memory, T> y;
+  Normalize<Memory, T> of;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& plane) const {
@@ -154,11 +157,11 @@ struct NormalizePlane {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct PlaneInputGradient {
-  Matrix<Space, const T> x, dy;
-  Matrix<Space, T> dx;
-  InputGradient<Space, T> of;
+  Matrix<Memory, const T> x, dy;
+  Matrix<Memory, T> dx;
+  InputGradient<Memory, T> of;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& plane) const {
@@ -171,10 +174,10 @@ struct PlaneInputGradient {
 
 // Features: a channel is one column.
 
-template <class Space, class T>
+template <class Memory, class T>
 struct ColumnMeans {
-  Matrix<Space, const T> x;
-  Vector<Space, T> mean;
+  Matrix<Memory, const T> x;
+  Vector<Memory, T> mean;
 
   KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
     return [=](auto c) { return terms(x(r, c) - x(0, c)); };
@@ -184,10 +187,10 @@ struct ColumnMeans {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct ColumnStatistics {
-  Matrix<Space, const T> x;
-  Statistics<Space, T> statistics;
+  Matrix<Memory, const T> x;
+  Statistics<Memory, T> statistics;
 
   KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
     return [=](auto c) {
@@ -202,10 +205,10 @@ struct ColumnStatistics {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct ColumnGradients {
-  Matrix<Space, const T> x, dy;
-  InputGradient<Space, T> of;
+  Matrix<Memory, const T> x, dy;
+  InputGradient<Memory, T> of;
 
   KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
     return [=](auto c) { return terms(dy(r, c), dy(r, c) * (x(r, c) - of.mean(c))); };
@@ -216,11 +219,11 @@ struct ColumnGradients {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct NormalizeFeatures {
-  Matrix<Space, const T> x;
-  Matrix<Space, T> y;
-  Normalize<Space, T> of;
+  Matrix<Memory, const T> x;
+  Matrix<Memory, T> y;
+  Normalize<Memory, T> of;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
@@ -229,11 +232,11 @@ struct NormalizeFeatures {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct FeatureInputGradient {
-  Matrix<Space, const T> x, dy;
-  Matrix<Space, T> dx;
-  InputGradient<Space, T> of;
+  Matrix<Memory, const T> x, dy;
+  Matrix<Memory, T> dx;
+  InputGradient<Memory, T> of;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
@@ -260,17 +263,18 @@ Matrix<Space, T> partials(const ChannelShape& shape, const Vector<Space, T>& wor
 
 template <class Space, class T>
 void normalize(const Space& instance, const std::string& label,
-               const BatchNormArguments<Space, T>& args, const Normalize<Space, T>& of) {
+               const BatchNormArguments<Space, T>& args, const Normalize<MemoryOf<Space>, T>& of) {
   const ChannelShape& shape = args.shape;
   const double size = double(shape.size());
   const Cost cost = {3 * size, 2 * sizeof(T) * size};
   const auto x = rows_of(shape, args.x);
   const auto y = rows_of(shape, args.y);
   if (shape.inner > 1) {
-    for_rows(instance, label, x.extent(0), x.extent(1), cost, NormalizePlane<Space, T>{x, y, of});
+    for_rows(instance, label, x.extent(0), x.extent(1), cost,
+             NormalizePlane<MemoryOf<Space>, T>{x, y, of});
   } else {
     for_rows(instance, label, x.extent(0), x.extent(1), cost,
-             NormalizeFeatures<Space, T>{x, y, of});
+             NormalizeFeatures<MemoryOf<Space>, T>{x, y, of});
   }
 }
 
@@ -285,25 +289,26 @@ void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
   const double size = double(shape.size());
   const Cost cost = {6 * size, sizeof(T) * size};
   const auto x = rows_of(shape, args.x);
-  const Statistics<Space, T> statistics(args);
+  const Statistics<MemoryOf<Space>, T> statistics(args);
   if (shape.inner > 1) {
     const auto means = partials<Space>(shape, workspace, 0),
                squares = partials<Space>(shape, workspace, 1);
     for_rows(instance, labels.sums.rows, x.extent(0), x.extent(1), cost,
-             PlaneStatistics<Space, T>{x, means, squares});
+             PlaneStatistics<MemoryOf<Space>, T>{x, means, squares});
     const double planes = double(shape.outer) * double(shape.channels);
     for_rows(instance, labels.sums.combine, shape.channels, shape.outer,
              {6 * planes, 2 * sizeof(T) * planes},
-             CombineStatistics<Space, T>{means, squares, statistics, static_cast<T>(shape.inner)});
+             CombineStatistics<MemoryOf<Space>, T>{means, squares, statistics,
+                                                   static_cast<T>(shape.inner)});
   } else {
     for_columns<1>(instance, labels.mean, shape.outer, shape.channels, cost, workspace,
-                   ColumnMeans<Space, T>{x, args.mean});
+                   ColumnMeans<MemoryOf<Space>, T>{x, args.mean});
     for_columns<2>(instance, labels.sums, shape.outer, shape.channels, cost, workspace,
-                   ColumnStatistics<Space, T>{x, statistics});
+                   ColumnStatistics<MemoryOf<Space>, T>{x, statistics});
   }
-  normalize(
-      instance, labels.apply, args,
-      Normalize<Space, T>{args.weight, args.bias, args.mean, args.inverse_deviation, {}, T(0)});
+  normalize(instance, labels.apply, args,
+            Normalize<MemoryOf<Space>, T>{
+                args.weight, args.bias, args.mean, args.inverse_deviation, {}, T(0)});
 }
 
 template <class Space, class T>
@@ -311,12 +316,12 @@ void batch_norm_inference(const Space& instance, const BatchNormLabels& labels,
                           const BatchNormArguments<Space, T>& args) {
   batch_norm_kernels::normalize(
       instance, labels.apply, args,
-      batch_norm_kernels::Normalize<Space, T>{args.weight,
-                                              args.bias,
-                                              args.running_mean,
-                                              {},
-                                              args.running_var,
-                                              static_cast<T>(args.epsilon)});
+      batch_norm_kernels::Normalize<MemoryOf<Space>, T>{args.weight,
+                                                        args.bias,
+                                                        args.running_mean,
+                                                        {},
+                                                        args.running_var,
+                                                        static_cast<T>(args.epsilon)});
 }
 
 template <class Space, class T>
@@ -329,26 +334,27 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
   const Cost sums = {4 * size, 2 * sizeof(T) * size}, apply = {4 * size, 3 * sizeof(T) * size};
   const auto x = rows_of(shape, args.x), dy = rows_of(shape, args.dy);
   const auto dx = rows_of(shape, args.dx);
-  const InputGradient<Space, T> of{
+  const InputGradient<MemoryOf<Space>, T> of{
       args.weight,          args.mean,          args.inverse_deviation,
       args.weight_gradient, args.bias_gradient, static_cast<T>(shape.outer * shape.inner)};
   if (shape.inner > 1) {
     const auto first = partials<Space>(shape, workspace, 0),
                second = partials<Space>(shape, workspace, 1);
     for_rows(instance, labels.sums.rows, x.extent(0), x.extent(1), sums,
-             PlaneGradients<Space, T>{x, dy, args.mean, first, second});
+             PlaneGradients<MemoryOf<Space>, T>{x, dy, args.mean, first, second});
     const double planes = double(shape.outer) * double(shape.channels);
     for_rows(instance, labels.sums.combine, shape.channels, shape.outer,
-             {2 * planes, 2 * sizeof(T) * planes}, CombineGradients<Space, T>{first, second, of});
+             {2 * planes, 2 * sizeof(T) * planes},
+             CombineGradients<MemoryOf<Space>, T>{first, second, of});
     if (dx.size() == 0) return;
     for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
-             PlaneInputGradient<Space, T>{x, dy, dx, of});
+             PlaneInputGradient<MemoryOf<Space>, T>{x, dy, dx, of});
   } else {
     for_columns<2>(instance, labels.sums, shape.outer, shape.channels, sums, workspace,
-                   ColumnGradients<Space, T>{x, dy, of});
+                   ColumnGradients<MemoryOf<Space>, T>{x, dy, of});
     if (dx.size() == 0) return;
     for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
-             FeatureInputGradient<Space, T>{x, dy, dx, of});
+             FeatureInputGradient<MemoryOf<Space>, T>{x, dy, dx, of});
   }
 }
 

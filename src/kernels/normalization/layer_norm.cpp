@@ -2,15 +2,17 @@
 
 #include <cmath>
 
+#include "kernels/rows/rows.hpp"
+
 namespace ridgeline::kernels {
 namespace layer_norm_kernels {
 
-template <class Space, class T>
+template <class Memory, class T>
 struct Normalize {
-  Matrix<Space, const T> x;
-  Vector<Space, const T> weight, bias;
-  Matrix<Space, T> y;
-  Vector<Space, T> statistics;  // [rows, 2], or empty
+  Matrix<Memory, const T> x;
+  Vector<Memory, const T> weight, bias;
+  Matrix<Memory, T> y;
+  Vector<Memory, T> statistics;  // [rows, 2], or empty
   T epsilon;
 
   template <class Row>
@@ -31,12 +33,12 @@ struct Normalize {
 };
 
 // dx = inverse · (g - mean(g) - x̂ · mean(g x̂)) with x̂ = (x - mean) · inverse and g = dy · weight.
-template <class Space, class T>
+template <class Memory, class T>
 struct InputGradient {
-  Matrix<Space, const T> x;
-  Vector<Space, const T> weight, statistics;
-  Matrix<Space, const T> dy;
-  Matrix<Space, T> dx;  // or empty
+  Matrix<Memory, const T> x;
+  Vector<Memory, const T> weight, statistics;
+  Matrix<Memory, const T> dy;
+  Matrix<Memory, T> dx;  // or empty
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
@@ -57,11 +59,11 @@ struct InputGradient {
 };
 
 // dweight = Σ_rows dy x̂,  dbias = Σ_rows dy.
-template <class Space, class T>
+template <class Memory, class T>
 struct ParameterGradients {
-  Matrix<Space, const T> x, dy;
-  Vector<Space, const T> statistics;
-  Vector<Space, T> weight_gradient, bias_gradient;
+  Matrix<Memory, const T> x, dy;
+  Vector<Memory, const T> statistics;
+  Vector<Memory, T> weight_gradient, bias_gradient;
 
   KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
     const T mean = statistics(2 * r), inverse = statistics(2 * r + 1);
@@ -81,8 +83,8 @@ void layer_norm(const Space& instance, const std::string& label, const Matrix<Sp
                 double epsilon, const Matrix<Space, T>& y, const Vector<Space, T>& statistics) {
   const double size = double(x.size());
   for_rows(instance, label, x.extent(0), x.extent(1), {8 * size, 2 * sizeof(T) * size},
-           layer_norm_kernels::Normalize<Space, T>{x, weight, bias, y, statistics,
-                                                   static_cast<T>(epsilon)});
+           layer_norm_kernels::Normalize<MemoryOf<Space>, T>{x, weight, bias, y, statistics,
+                                                             static_cast<T>(epsilon)});
 }
 
 template <class Space, class T>
@@ -94,9 +96,10 @@ void layer_norm_gradient(const Space& instance, const RowAndColumnLabels& labels
   const double size = double(x.size());
   for_rows_and_columns<2>(
       instance, labels, x.extent(0), x.extent(1), {18 * size, 3 * sizeof(T) * size}, workspace,
-      layer_norm_kernels::ParameterGradients<Space, T>{x, dy, statistics, weight_gradient,
-                                                       bias_gradient},
-      layer_norm_kernels::InputGradient<Space, T>{x, weight, statistics, dy, dx}, dx.size() > 0);
+      layer_norm_kernels::ParameterGradients<MemoryOf<Space>, T>{x, dy, statistics, weight_gradient,
+                                                                 bias_gradient},
+      layer_norm_kernels::InputGradient<MemoryOf<Space>, T>{x, weight, statistics, dy, dx},
+      dx.size() > 0);
 }
 
 #define RIDGELINE_LAYER_NORM(Space, T)                                                             \

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/views.hpp"
-#include "kernels/rows/rows.hpp"
+#include "kernels/rows/columns.hpp"
 
 namespace ridgeline::kernels {
 

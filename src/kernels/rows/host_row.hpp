@@ -15,7 +15,13 @@
 
 // Before a loop over lanes: its iterations are independent, and it is to be vectorised, not
 // unrolled.
+#if defined(__CUDACC__)
+#define RIDGELINE_LANES
+#elif defined(__clang__)
+#define RIDGELINE_LANES _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
+#else
 #define RIDGELINE_LANES _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
+#endif
 
 namespace ridgeline::kernels::host {
 

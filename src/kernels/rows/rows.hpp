@@ -11,30 +11,47 @@
 
 #include "core/launch.hpp"
 #include "core/views.hpp"
+#include "kernels/rows/columns.hpp"
 #include "kernels/rows/device_row.hpp"
 #include "kernels/rows/host_row.hpp"
 #include "kernels/rows/terms.hpp"
 
 #if defined(__CUDACC__)
+#pragma nv_diagnostic push
 #pragma nv_diag_suppress 20011, 20014  // only rows of a host call functions that only a host has
 #endif
 
 namespace ridgeline::kernels {
+
+/// Element i of Count arrays that are `stride` apart.
+template <class T, int Count>
+struct PartialSums {
+  const T* data;
+  std::size_t stride;
+  RIDGELINE_FUNCTION Terms<T, Count> operator()(std::size_t i) const {
+    Terms<T, Count> one;
+    for (int s = 0; s < Count; ++s) one[s] = data[s * stride + i];
+    return one;
+  }
+};
+
 namespace host {
 
 // `flatten` makes one function of all that a row does, and the copy of the body belongs to that
 // function, so that no store can change it. Without either, loops over lanes are not vectorised,
-// and short rows take up to six times as long.
+// and short rows take up to six times as long. `noinline`: every caller gets the same bits.
 template <class Body>
-[[gnu::flatten]] inline void run_rows(const Body& body, std::size_t begin, std::size_t end,
-                                      std::size_t size) {
+[[gnu::flatten, gnu::noinline]] inline void run_rows(const Body& body, std::size_t begin,
+                                                     std::size_t end, std::size_t size) {
   const Body own = body;
   for (std::size_t r = begin; r < end; ++r) own(Row(r, size));
 }
 template <int Count, class T, class Columns, class Body>
-[[gnu::flatten]] inline void run_rows_and_columns(const Columns& columns, const Body& body,
-                                                  std::size_t begin, std::size_t end,
-                                                  std::size_t size, T* sums, std::size_t stride) {
+[[gnu::flatten, gnu::noinline]] inline void run_rows_and_columns(const Columns& columns,
+                                                                 const Body& body,
+                                                                 std::size_t begin, std::size_t end,
+                                                                 std::size_t size, T* sums,
+                                                                 std::size_t stride) {
   const Columns own_columns = columns;
   const Body own_body = body;
   std::fill_n(sums, Count * stride, T(0));
@@ -42,6 +59,23 @@ template <int Count, class T, class Columns, class Body>
     const auto of_row = own_columns.terms_of(r);
     add_columns<T, Count>(size, of_row, sums, stride);
     own_body(Row(r, size));
+  }
+}
+
+// Adds up what the blocks have for columns [first, first + Chunk), in order.
+template <int Count, std::size_t Chunk, class T, class Columns>
+[[gnu::flatten, gnu::noinline]] inline void combine_columns(const Columns& columns,
+                                                            std::size_t first, std::size_t size,
+                                                            std::size_t blocks, const T* partial,
+                                                            std::size_t stride) {
+  const std::size_t n = std::min(Chunk, size - first);
+  T total[Count * Chunk] = {};
+  for (std::size_t block = 0; block < blocks; ++block) {
+    const T* from = partial + block * Count * stride + first;
+    add_columns<T, Count>(n, PartialSums<T, Count>{from, stride}, total, Chunk);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    columns.store(first + i, PartialSums<T, Count>{total, Chunk}(i));
   }
 }
 
@@ -69,29 +103,6 @@ void for_rows(const Space& instance, const std::string& label, std::size_t rows,
     }
   }
 }
-
-/// Returns the number of blocks of rows that sums over rows are made of. It depends on the number
-/// of rows alone, so that the order of a sum does too.
-inline std::size_t row_blocks(std::size_t rows) {
-  return std::clamp<std::size_t>(rows / 16, 1, 64);
-}
-/// Returns the scalars of workspace of for_rows_and_columns with Count sums per column.
-template <int Count>
-std::size_t column_workspace(std::size_t rows, std::size_t size) {
-  return Count * row_blocks(rows) * aligned_size<float>(size);
-}
-
-/// Element i of Count arrays that are `stride` apart.
-template <class T, int Count>
-struct PartialSums {
-  const T* data;
-  std::size_t stride;
-  RIDGELINE_FUNCTION Terms<T, Count> operator()(std::size_t i) const {
-    Terms<T, Count> one;
-    for (int s = 0; s < Count; ++s) one[s] = data[s * stride + i];
-    return one;
-  }
-};
 
 namespace device {
 
@@ -127,13 +138,6 @@ struct CombineBlocks {
 
 }  // namespace device
 
-/// Names of the kernels of for_rows_and_columns.
-struct RowAndColumnLabels {
-  explicit RowAndColumnLabels(const std::string& label)
-      : rows(label), columns(label + "/columns"), combine(label + "/combine") {}
-  std::string rows, columns, combine;
-};
-
 /// Runs body(row) for every row, and columns.store(i, Σ_r columns.terms_of(r)(i)) for every column.
 /// A host takes each row through both while it is in cache; a device runs separate kernels, and not
 /// the one over rows unless `run_rows`. `workspace` holds column_workspace<Count>() scalars.
@@ -151,19 +155,11 @@ void for_rows_and_columns(const Space& instance, const RowAndColumnLabels& label
     });
     constexpr std::size_t kChunk = 256;
     const double sums = double(Count) * double(blocks * size);
-    for_blocks(
-        instance, labels.combine, static_cast<int>((size + kChunk - 1) / kChunk),
-        {sums, sums * sizeof(T)}, [&](int chunk) {
-          const std::size_t first = chunk * kChunk, n = std::min(kChunk, size - first);
-          T total[Count * kChunk] = {};
-          for (std::size_t block = 0; block < blocks; ++block) {
-            const T* from = partial + block * Count * stride + first;
-            host::add_columns<T, Count>(n, PartialSums<T, Count>{from, stride}, total, kChunk);
-          }
-          for (std::size_t i = 0; i < n; ++i) {
-            columns.store(first + i, PartialSums<T, Count>{total, kChunk}(i));
-          }
-        });
+    for_blocks(instance, labels.combine, static_cast<int>((size + kChunk - 1) / kChunk),
+               {sums, sums * sizeof(T)}, [&](int chunk) {
+                 host::combine_columns<Count, kChunk>(columns, chunk * kChunk, size, blocks,
+                                                      partial, stride);
+               });
   } else {
     launch_elements(
         instance, labels.columns, blocks * size,
@@ -190,3 +186,7 @@ void for_columns(const Space& instance, const RowAndColumnLabels& labels, std::s
 }
 
 }  // namespace ridgeline::kernels
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif

@@ -6,10 +6,10 @@
 namespace ridgeline::kernels {
 namespace softmax_kernels {
 
-template <class Space, class T>
+template <class Memory, class T>
 struct Softmax {
-  Matrix<Space, const T> x;
-  Matrix<Space, T> y;
+  Matrix<Memory, const T> x;
+  Matrix<Memory, T> y;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
@@ -22,10 +22,10 @@ struct Softmax {
   }
 };
 
-template <class Space, class T>
+template <class Memory, class T>
 struct Gradient {
-  Matrix<Space, const T> y, dy;
-  Matrix<Space, T> dx;
+  Matrix<Memory, const T> y, dy;
+  Matrix<Memory, T> dx;
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
@@ -42,7 +42,7 @@ void softmax(const Space& instance, const std::string& label, const Matrix<Space
              const Matrix<Space, T>& y) {
   const double size = double(x.size());
   for_rows(instance, label, x.extent(0), x.extent(1), {20 * size, 2 * sizeof(T) * size},
-           softmax_kernels::Softmax<Space, T>{x, y});
+           softmax_kernels::Softmax<MemoryOf<Space>, T>{x, y});
 }
 
 template <class Space, class T>
@@ -51,7 +51,7 @@ void softmax_gradient(const Space& instance, const std::string& label,
                       const Matrix<Space, T>& dx) {
   const double size = double(y.size());
   for_rows(instance, label, y.extent(0), y.extent(1), {4 * size, 3 * sizeof(T) * size},
-           softmax_kernels::Gradient<Space, T>{y, dy, dx});
+           softmax_kernels::Gradient<MemoryOf<Space>, T>{y, dy, dx});
 }
 
 #define RIDGELINE_SOFTMAX(Space, T)                                                                \

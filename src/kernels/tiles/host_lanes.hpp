@@ -1,7 +1,7 @@
 #pragma once
 
-// What attention and normalisation do with whole vectors of the host's registers. GNU vector
-// extensions, no Kokkos; for the host_*.cpp files alone.
+// What attention and products do with whole vectors of the host's registers. GNU vector extensions,
+// no Kokkos; for the sources in host/ alone.
 
 #include "core/math.hpp"
 #include "kernels/tiles/host_tile.hpp"
@@ -12,17 +12,6 @@ using ridgeline::host::fill;
 using ridgeline::host::IntegerVector;
 using ridgeline::host::lane_numbers;
 using ridgeline::host::LaneInteger;
-
-/// The sum of the lanes, by halves: a fixed order.
-template <class T>
-T sum_of_lanes(Vector<T> v) {
-  T parts[kLanes<T>];
-  store<T>(parts, v);
-  for (int half = kLanes<T> / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) parts[lane] += parts[lane + half];
-  }
-  return parts[0];
-}
 
 /// The larger of two values, lane by lane; `b` where either is NaN.
 template <class T>

@@ -1,8 +1,8 @@
 #pragma once
 
 // Short lines of an image, copied in few moves: rows of 7 or 28 values are what convolutions have
-// most, and loops with a remainder, or memcpy, cost more than the moves. For the host_*.cpp files
-// alone.
+// most, and loops with a remainder, or memcpy, cost more than the moves. For the sources in
+// host/ alone.
 
 #include <cstddef>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // A tile of registers, which the host's products, convolutions, recurrences and attention are made
-// of. GNU vector extensions, no Kokkos; for the host_*.cpp files alone.
+// of. GNU vector extensions, no Kokkos; for the sources in host/ alone.
 
 #include <cstddef>
 
