@@ -38,6 +38,20 @@ auto as_matrix(const View& view, std::size_t rows, std::size_t columns) {
   return view.data() ? Result(view.data(), rows, columns) : Result();
 }
 
+/// Returns the first `size` scalars of the same memory as a vector; an empty vector if there is no
+/// memory.
+template <class View>
+auto as_vector(const View& view, std::size_t size) {
+  using Result = Kokkos::View<typename View::value_type*, Kokkos::LayoutRight,
+                              typename View::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  return view.data() ? Result(view.data(), size) : Result();
+}
+/// Returns all of it.
+template <class View>
+auto as_vector(const View& view) {
+  return as_vector(view, view.size());
+}
+
 /// Memory of the host that a device's copy engine reaches by itself; of a host space its own.
 template <class Space>
 struct PinnedMemory {

@@ -38,7 +38,7 @@ template <class Space, class T>
 void ActivationLayer<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                         const Matrix<Space, const T>& x,
                                         const Matrix<Space, T>& y) {
-  kernels::activate<Space, T>(instance, forward_, function_, x.size(), x.data(), y.data());
+  kernels::activate<Space, T>(instance, forward_, function_, as_vector(x), as_vector(y));
 }
 
 template <class Space, class T>
@@ -47,9 +47,9 @@ void ActivationLayer<Space, T>::backward(const Space& instance, const Matrix<Spa
                                          const Matrix<Space, const T>& dy,
                                          const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
-  const T* kept = kernels::derivative_needs_input(function_) ? x.data() : y.data();
-  kernels::multiply_by_derivative<Space, T>(instance, backward_, function_, x.size(), kept,
-                                            dy.data(), dx.data());
+  kernels::multiply_by_derivative<Space, T>(
+      instance, backward_, function_, as_vector(kernels::derivative_needs_input(function_) ? x : y),
+      as_vector(dy), as_vector(dx));
 }
 
 #define RIDGELINE_ACTIVATION(Space, T) template class ActivationLayer<Space, T>;

@@ -133,8 +133,9 @@ void Dense<Space, T>::backward(const Space& instance, const Matrix<Space, const 
   product.a = Matrix<Space, const T>(dy.data(), rows, out_);
   if (makes_dz_) {
     const std::size_t size = dz_size(rows, out_);
-    kernels::multiply_by_derivative<Space, T>(instance, derivative_, activation_, rows * out_,
-                                              memory_.saved.data(), dy.data(), workspace.data());
+    kernels::multiply_by_derivative<Space, T>(instance, derivative_, activation_,
+                                              as_vector(memory_.saved, dy.size()), as_vector(dy),
+                                              as_vector(workspace, dy.size()));
     product.a = Matrix<Space, const T>(workspace.data(), rows, out_);
     workspace = Vector<Space, T>(workspace.data() + size, workspace.size() - size);
   } else if (activation_ != Activation::identity) {

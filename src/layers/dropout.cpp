@@ -42,7 +42,7 @@ void Dropout<Space, T>::forward(const Space& instance, Mode mode, const Matrix<S
   if (mode == Mode::training) {
     apply(instance, forward_, x, y);
   } else if (x.data() != y.data()) {  // the same in a network that only infers
-    kernels::copy(instance, forward_, x.size(), x.data(), y.data());
+    kernels::copy<Space, T>(instance, forward_, as_vector(x), as_vector(y));
   }
 }
 

@@ -52,7 +52,7 @@ void PositionEmbedding<Space, T>::backward(const Space& instance, const Matrix<S
                                            const Matrix<Space, T>& dx) {
   const std::size_t batch = x.extent(0);
   if (dx.data() && dx.data() != dy.data()) {
-    kernels::copy(instance, input_gradient_, batch * size_, dy.data(), dx.data());
+    kernels::copy<Space, T>(instance, input_gradient_, as_vector(dy), as_vector(dx));
   }
   kernels::sum_over_batch(instance, weight_gradient_, batch, size_, dy.data(),
                           memory_.gradients[0].data());

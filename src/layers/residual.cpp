@@ -34,9 +34,10 @@ ResidualSum<Space, T>::ResidualSum(const ResidualPlan& plan, const Target&)
 template <class Space, class T>
 void ResidualSum<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                     const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  T* kept = data_or_null(memory_.saved);
-  kernels::add_and_activate<Space, T>(instance, forward_, activation_, x.size(), x.data(),
-                                      shortcut_.data(), kept, y.data());
+  const bool keeps = memory_.saved.size() > 0;
+  kernels::add_and_activate<Space, T>(
+      instance, forward_, activation_, as_vector(x), as_vector(shortcut_),
+      keeps ? as_vector(memory_.saved, x.size()) : Vector<Space, T>(), as_vector(y));
 }
 
 template <class Space, class T>
@@ -44,9 +45,10 @@ void ResidualSum<Space, T>::backward(const Space& instance, const Matrix<Space, 
                                      const Matrix<Space, const T>& y,
                                      const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
   if (!dx.data() || activation_ == Activation::identity) return;
-  const T* kept = kernels::derivative_needs_input(activation_) ? memory_.saved.data() : y.data();
-  kernels::multiply_by_derivative<Space, T>(instance, backward_, activation_, y.size(), kept,
-                                            dy.data(), dx.data());
+  Vector<Space, const T> kept = as_vector(y);
+  if (kernels::derivative_needs_input(activation_)) kept = as_vector(memory_.saved, y.size());
+  kernels::multiply_by_derivative<Space, T>(instance, backward_, activation_, kept, as_vector(dy),
+                                            as_vector(dx));
 }
 
 #define RIDGELINE_RESIDUAL(Space, T) template class ResidualSum<Space, T>;

@@ -178,9 +178,9 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
     for (const BackwardStep::Join& join : step.joins) {
       begin(observer, ++part);
       const Gradient sum = gradient(join.sum, rows);
-      kernels::add<Space, T>(instance_, join_labels_[join.residual], sum.size(),
-                             gradient(join.a, rows).data(), gradient(join.b, rows).data(),
-                             sum.data());
+      kernels::add<Space, T>(instance_, join_labels_[join.residual],
+                             as_vector(gradient(join.a, rows)), as_vector(gradient(join.b, rows)),
+                             as_vector(sum));
       end(observer, part);
     }
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 
 #include "core/views.hpp"
@@ -8,30 +7,33 @@
 
 namespace ridgeline::kernels {
 
-// One pass over arrays of `size` scalars. What is written may be one of what is read.
+// One pass over vectors of one length. What is written may be one of those that are read.
 
-/// y = x.
+/// Computes y = x.
 template <class Space, class T>
-void copy(const Space& instance, const std::string& label, std::size_t size, const T* x, T* y);
+void copy(const Space& instance, const std::string& label, const Vector<Space, const T>& x,
+          const Vector<Space, T>& y);
 
-/// sum = a + b.
+/// Computes sum = a + b.
 template <class Space, class T>
-void add(const Space& instance, const std::string& label, std::size_t size, const T* a, const T* b,
-         T* sum);
+void add(const Space& instance, const std::string& label, const Vector<Space, const T>& a,
+         const Vector<Space, const T>& b, const Vector<Space, T>& sum);
 
-/// y = f(x).
+/// Computes y = f(x).
 template <class Space, class T>
-void activate(const Space& instance, const std::string& label, Activation f, std::size_t size,
-              const T* x, T* y);
+void activate(const Space& instance, const std::string& label, Activation f,
+              const Vector<Space, const T>& x, const Vector<Space, T>& y);
 
-/// y = f(a + b); keeps a + b in `kept` unless that is null.
+/// Computes y = f(a + b); stores a + b in `kept` unless that is empty.
 template <class Space, class T>
 void add_and_activate(const Space& instance, const std::string& label, Activation f,
-                      std::size_t size, const T* a, const T* b, T* kept, T* y);
+                      const Vector<Space, const T>& a, const Vector<Space, const T>& b,
+                      const Vector<Space, T>& kept, const Vector<Space, T>& y);
 
-/// dx = dy f'(z), from what `derivative_needs_input` says is kept of z or y = f(z).
+/// Computes dx = dy f'(z), from z or y = f(z), whichever `derivative_needs_input` says is kept.
 template <class Space, class T>
 void multiply_by_derivative(const Space& instance, const std::string& label, Activation f,
-                            std::size_t size, const T* kept, const T* dy, T* dx);
+                            const Vector<Space, const T>& kept, const Vector<Space, const T>& dy,
+                            const Vector<Space, T>& dx);
 
 }  // namespace ridgeline::kernels

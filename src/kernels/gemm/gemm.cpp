@@ -107,8 +107,9 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
   const double scalar = sizeof(T);
   Matrix<Space, const T> a = args.a;
   if (shape.factor) {
-    multiply_by_derivative<Space, T>(instance, labels.prepare, args.derivative, shape.m * shape.k,
-                                     args.kept.data(), args.a.data(), workspace.data());
+    multiply_by_derivative<Space, T>(instance, labels.prepare, args.derivative,
+                                     as_vector(args.kept), as_vector(args.a),
+                                     as_vector(workspace, args.a.size()));
     a = Matrix<Space, const T>(workspace.data(), args.a.extent(0), args.a.extent(1));
   }
   if (shape.row_sums) {
