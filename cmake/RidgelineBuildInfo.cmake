@@ -13,7 +13,12 @@ if(RIDGELINE_ISA)
     execute_process(COMMAND "${RIDGELINE_HOST_CXX}" -march=native -Q --help=target
       OUTPUT_VARIABLE help ERROR_QUIET)
     if(help MATCHES "\n *-march=[ \t]+([^ \t\n]+)")
-      set(RIDGELINE_ISA_NAME "native (${CMAKE_MATCH_1})")
+      set(RIDGELINE_ISA_NAME "${CMAKE_MATCH_1}")
+      # A processor that the compiler does not know yet has the name of an older one.
+      if(help MATCHES "\n *-mavx512f[ \t]+\\[enabled\\]" AND RIDGELINE_ISA_NAME MATCHES "znver[123]")
+        string(APPEND RIDGELINE_ISA_NAME " with AVX-512")
+      endif()
+      set(RIDGELINE_ISA_NAME "native (${RIDGELINE_ISA_NAME})")
     endif()
   endif()
 else()

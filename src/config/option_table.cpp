@@ -139,10 +139,10 @@ bool Range::contains(double value) const {
 
 std::string Range::description() const {
   const std::string low = std::isfinite(minimum)
-                              ? fmt::format(minimum_allowed ? "{}" : "above {}", minimum)
+                              ? (minimum_allowed ? "" : "above ") + fmt::format("{}", minimum)
                               : std::string();
   const std::string high = std::isfinite(maximum)
-                               ? fmt::format(maximum_allowed ? "{}" : "below {}", maximum)
+                               ? (maximum_allowed ? "" : "below ") + fmt::format("{}", maximum)
                                : std::string();
   if (low.empty() && high.empty()) return "a finite number";
   if (high.empty()) return minimum_allowed ? "a number of at least " + low : "a number " + low;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,17 @@ inline void initialize_kokkos(int threads, const std::vector<std::string>& flags
   int count = static_cast<int>(pointers.size());
   pointers.push_back(nullptr);
   Kokkos::initialize(count, pointers.data());
+}
+
+/// Returns an instance of Serial that lasts until Kokkos is finalized: since Kokkos 4 making one
+/// allocates. First called before there are several threads.
+inline const Kokkos::Serial& serial_instance() {
+  static std::optional<Kokkos::Serial> instance;
+  if (!instance) {
+    instance.emplace();
+    Kokkos::push_finalize_hook([] { instance.reset(); });
+  }
+  return *instance;
 }
 
 }  // namespace ridgeline::bridge

@@ -12,6 +12,7 @@
 #endif
 
 #include "core/function.hpp"
+#include "core/kokkos_bridge.hpp"
 #include "core/spaces.hpp"
 
 namespace ridgeline {
@@ -142,7 +143,7 @@ void for_blocks(const Space& instance, const std::string& label, int blocks, con
   ++(single ? launch_count.single : launch_count.parallel);
   const auto launch = [&](const auto& functor) {
     if (single) {
-      detail::launch_blocks(Kokkos::Serial(), label, blocks, functor);
+      detail::launch_blocks(bridge::serial_instance(), label, blocks, functor);
     } else {
       detail::launch_blocks(instance, label, blocks, functor);
     }

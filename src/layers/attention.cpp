@@ -11,11 +11,11 @@ using kernels::GemmShape;
 namespace {
 
 // Where the pieces of a buffer begin, in scalars; every one is aligned.
-struct Pieces {
+struct MemoryPieces {
   const std::size_t unit;  // scalars of an alignment
   std::size_t end = 0;
 
-  explicit Pieces(std::size_t scalar_bytes) : unit(kAlignment / scalar_bytes) {}
+  explicit MemoryPieces(std::size_t scalar_bytes) : unit(kAlignment / scalar_bytes) {}
   std::size_t take(std::size_t size) {
     const std::size_t begin = end;
     end += (size + unit - 1) / unit * unit;
@@ -28,7 +28,7 @@ struct Activations {
   std::size_t qkv, output, log_sum, end;
 
   Activations(std::size_t scalar_bytes, const AttentionShape& shape, bool training) {
-    Pieces pieces(scalar_bytes);
+    MemoryPieces pieces(scalar_bytes);
     qkv = pieces.take(shape.rows() * 3 * shape.width());
     output = pieces.take(shape.rows() * shape.width());
     log_sum = pieces.take(training ? shape.rows() * shape.heads : 0);
@@ -41,7 +41,7 @@ struct Between {
   std::size_t activations, output_gradient, qkv_gradient, kernel;
 
   Between(std::size_t scalar_bytes, const AttentionShape& shape, bool training) {
-    Pieces pieces(scalar_bytes);
+    MemoryPieces pieces(scalar_bytes);
     activations = pieces.take(training ? 0 : Activations(scalar_bytes, shape, false).end);
     output_gradient = pieces.take(training ? shape.rows() * shape.width() : 0);
     qkv_gradient = pieces.take(training ? shape.rows() * 3 * shape.width() : 0);
@@ -52,12 +52,12 @@ struct Between {
 }  // namespace
 
 AttentionPlan::AttentionPlan(std::string layer_name, const Shape& input_shape,
-                             std::size_t number_of_heads, bool only_the_past)
+                             std::size_t number_of_heads, bool is_causal)
     : LayerPlan("attention", std::move(layer_name), input_shape, input_shape),
       length(input_shape[0]),
       width(input_shape[1]),
       heads(number_of_heads),
-      causal(only_the_past) {}
+      causal(is_causal) {}
 
 std::unique_ptr<LayerPlan> AttentionPlan::read(const config::OptionTable& options,
                                                const std::string& layer_name,

@@ -117,8 +117,8 @@ Counts Conv2dPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_byt
     counts.matrix_flops = (input_gradient ? 2 : 1) * product;
     counts.flops =
         counts.matrix_flops + (bias ? outputs : 0) + kernels::backward_flops(activation) * outputs;
-    // An activation's own reading of the output is not compulsory: METHOD counts it for dense
-    // alone.
+    // Reading the output again for the activation is not compulsory: it is counted for dense alone
+    // (docs/layers.md).
     scalars = (input_gradient ? 2 : 1) * (inputs + weights) + biases + outputs;
   }
   counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;

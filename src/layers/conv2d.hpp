@@ -5,13 +5,14 @@
 
 namespace ridgeline::layers {
 
+// clang-format off
 // Y = f(X ⋆ W + b), a convolution of images [channels, height, width] in groups of channels.
-//   forward   Z[k, p, q] = b[k] + Σ_{c, r, s} W[k, c, r, s] X[c, p·stride + r·dilation - padding,
-//   …]
+//   forward   Z[k, p, q] = b[k] + Σ_{c, r, s} W[k, c, r, s] X[c, p·stride + r·dilation - padding, …]
 //             Y = f(Z); c runs over the channels of k's group, X is zero outside
 //   backward  dZ = dY ∘ f'(Z),  dX = the transposed convolution of dZ with W,
 //             dW[k, c, r, s] = Σ dZ[k, p, q] X[c, p·stride + r·dilation - padding, …],  db = Σ dZ
 // Bias, activation and derivative are fused into the convolutions.
+// clang-format on
 
 /// A two-dimensional convolution.
 class Conv2dPlan : public LayerPlan {

@@ -55,8 +55,8 @@ struct Advantage {
 /// Bytes have to grow by this factor before anything is said of how an advantage grows with them.
 inline constexpr double kLeastGrowth = 4;
 
-/// Fits log ratio = p + q log bytes, which a few disturbed points do not change. Returns nothing if
-/// there are fewer than three points, or where the bytes hardly grow.
+/// Fits log ratio = p + q log bytes, which a few disturbed points do not change. Returns nullopt if
+/// there are fewer than three points, or if the bytes grow by less than kLeastGrowth.
 std::optional<Advantage> fit_advantage(const std::vector<double>& bytes,
                                        const std::vector<double>& ratios);
 

@@ -56,9 +56,12 @@ std::size_t straight_points(const std::vector<double>& bytes, const std::vector<
     const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(n));
     const auto fit = fit_launch_cost(x, y);
     if (!fit) continue;
-    std::vector<double> off;
-    for (std::size_t i = 0; i < n; ++i) off.push_back(std::abs(std::log(y[i] / fit->at(x[i]))));
-    if (std::max({off[n - 1], off[n - 2], off[n - 3]}) < 0.3 && median_of(off) < 0.1) return n;
+    std::vector<double> deviations;
+    for (std::size_t i = 0; i < n; ++i)
+      deviations.push_back(std::abs(std::log(y[i] / fit->at(x[i]))));
+    if (std::max({deviations[n - 1], deviations[n - 2], deviations[n - 3]}) < 0.3 &&
+        median_of(deviations) < 0.1)
+      return n;
   }
   return 0;
 }

@@ -44,13 +44,15 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance, const layers::LayerPla
          random_pattern<T>(0, -0.5, static_cast<std::uint32_t>(tokens))) {
   const bool training = pass == Pass::both;
   // A view's output is its input.
-  y_ = plan.is_view(training)
-           ? x_
-           : Twin<Space, T>(instance, plan.name + "/y", batch * out_, random_pattern<T>(1, -0.5));
+  y_ = plan.is_view(training) ? x_
+                              : MirroredBuffer<Space, T>(instance, plan.name + "/y", batch * out_,
+                                                         random_pattern<T>(1, -0.5));
   if (training) {
-    dy_ = Twin<Space, T>(instance, plan.name + "/dy", batch * out_, random_pattern<T>(2, -0.5));
+    dy_ = MirroredBuffer<Space, T>(instance, plan.name + "/dy", batch * out_,
+                                   random_pattern<T>(2, -0.5));
     if (tokens == 0) {
-      dx_ = Twin<Space, T>(instance, plan.name + "/dx", batch * in_, random_pattern<T>(3, -0.5));
+      dx_ = MirroredBuffer<Space, T>(instance, plan.name + "/dx", batch * in_,
+                                     random_pattern<T>(3, -0.5));
     }
   }
   const layers::Target target = layers::target_of<Space, T>(instance, kernels::GemmBackend::native);
@@ -64,8 +66,8 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance, const layers::LayerPla
     const std::size_t size = size_of(parameter.shape);
     // Positive, as variances are; small, so that products stay in range.
     const double scale = 1 / std::sqrt(static_cast<double>(std::max<std::size_t>(in_, 1)));
-    const Twin<Space, T> values(instance, plan.name + "/" + parameter.name, size,
-                                random_pattern<T>(which++, 0.5, 0, scale));
+    const MirroredBuffer<Space, T> values(instance, plan.name + "/" + parameter.name, size,
+                                          random_pattern<T>(which++, 0.5, 0, scale));
     parameters_.push_back(values.buffer());
     gradients_.push_back(allocate<T>(instance, plan.name + "/" + parameter.name + "/gradient",
                                      training && parameter.trained ? size : 0));
@@ -79,8 +81,8 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance, const layers::LayerPla
   layer_ = layers::make_layer<Space, T>(plan, target);
   layer_->bind(memory);
   if (auto* sum = dynamic_cast<layers::ResidualSum<Space, T>*>(layer_.get())) {
-    shortcut_ =
-        Twin<Space, T>(instance, plan.name + "/shortcut", batch * in_, random_pattern<T>(4, -0.5));
+    shortcut_ = MirroredBuffer<Space, T>(instance, plan.name + "/shortcut", batch * in_,
+                                         random_pattern<T>(4, -0.5));
     sum->set_shortcut(Matrix<Space, const T>(shortcut_.data(), batch, in_));
   }
   instance.fence();

@@ -7,7 +7,7 @@
 #include "core/launch.hpp"
 #include "layers/layer.hpp"
 #include "layers/residual.hpp"
-#include "model/twin.hpp"
+#include "model/mirrored_buffer.hpp"
 
 namespace ridgeline::model {
 
@@ -48,7 +48,7 @@ class LayerRunner {
   const Space instance_;
   const Pass pass_;
   const std::size_t batch_, in_, out_;
-  Twin<Space, T> x_, y_, dy_, dx_, shortcut_;
+  MirroredBuffer<Space, T> x_, y_, dy_, dx_, shortcut_;
   std::vector<Buffer<Space, T>> parameters_, gradients_;
   Buffer<Space, T> saved_, workspace_;
   Buffer<Space, std::int64_t> step_;

@@ -19,13 +19,13 @@ constexpr double kDisturbed = 0.1;  // of log cost
 // Standard deviation of the noise in y: of how far a point lies off the line between its
 // neighbours, by the median, which the few points at the edges of levels do not move.
 double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
-  std::vector<double> off;
+  std::vector<double> deviations;
   for (std::size_t i = 1; i + 1 < y.size(); ++i) {
     const double w = (x[i] - x[i - 1]) / (x[i + 1] - x[i - 1]);
     const double error = y[i] - (1 - w) * y[i - 1] - w * y[i + 1];
-    off.push_back(std::abs(error) / std::sqrt(1 + w * w + (1 - w) * (1 - w)));
+    deviations.push_back(std::abs(error) / std::sqrt(1 + w * w + (1 - w) * (1 - w)));
   }
-  return std::max(kLeastNoise, 1.4826 * median_of(off));
+  return std::max(kLeastNoise, 1.4826 * median_of(deviations));
 }
 
 // A straight line through some points, and the sum of squares that they lie off it.

@@ -25,15 +25,15 @@ StepRunner<Space, T>::StepRunner(const Space& instance,
               random_pattern<T>(0, 0, static_cast<std::uint32_t>(plan->token_limit()))) {
   network_.write_parameters(network::initial_parameters<T>(*plan, 1));
   if (!training) {
-    outputs_ = Twin<Space, T>(instance, "network/outputs", batch * plan->output_size(),
-                              random_pattern<T>(1, 0));
+    outputs_ = MirroredBuffer<Space, T>(instance, "network/outputs", batch * plan->output_size(),
+                                        random_pattern<T>(1, 0));
   } else if (plan->has_labels()) {
-    labels_ = Twin<Space, std::int32_t>(
+    labels_ = MirroredBuffer<Space, std::int32_t>(
         instance, "network/labels", batch * plan->loss_rows(),
         random_pattern<std::int32_t>(2, 0, static_cast<std::uint32_t>(plan->loss_columns())));
   } else {
-    targets_ = Twin<Space, T>(instance, "network/targets", batch * plan->output_size(),
-                              random_pattern<T>(1, 0));
+    targets_ = MirroredBuffer<Space, T>(instance, "network/targets", batch * plan->output_size(),
+                                        random_pattern<T>(1, 0));
   }
   batch_.inputs = Matrix<Space, const T>(inputs_.data(), batch, plan->input_size());
   batch_.labels = Vector<Space, const std::int32_t>(labels_.data(), labels_.size());

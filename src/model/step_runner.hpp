@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "model/twin.hpp"
+#include "model/mirrored_buffer.hpp"
 #include "network/network.hpp"
 
 namespace ridgeline::model {
@@ -30,8 +30,8 @@ class StepRunner {
  private:
   const bool training_;
   network::Network<Space, T> network_;
-  Twin<Space, T> inputs_, targets_, outputs_;
-  Twin<Space, std::int32_t> labels_;
+  MirroredBuffer<Space, T> inputs_, targets_, outputs_;
+  MirroredBuffer<Space, std::int32_t> labels_;
   network::Batch<Space, T> batch_;
   const T* result_ = nullptr;  // of the last inference, on the space
 };

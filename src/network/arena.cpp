@@ -13,7 +13,7 @@ namespace ridgeline::network {
 
 namespace {
 
-/// Memory as gaps between what is alive, for tenants that come and go in the order of time.
+/// Memory as gaps between what is alive, for allocations that come and go in the order of time.
 class Gaps {
  public:
   /// Takes `size` scalars from the smallest gap that holds them, or from the end.
@@ -74,32 +74,34 @@ class Gaps {
   std::set<std::pair<std::size_t, std::size_t>> by_size_;  // size, beginning
 };
 
-Placement place_by_time(const std::vector<Tenant>& tenants, std::size_t alignment) {
-  std::vector<std::size_t> by_begin(tenants.size());
+Placement place_by_time(const std::vector<Allocation>& allocations, std::size_t alignment) {
+  std::vector<std::size_t> by_begin(allocations.size());
   std::iota(by_begin.begin(), by_begin.end(), std::size_t{0});
   std::vector<std::size_t> by_end = by_begin;
-  const auto rounded = [&](std::size_t tenant) {
-    return (tenants[tenant].size + alignment - 1) / alignment * alignment;
+  const auto rounded = [&](std::size_t allocation) {
+    return (allocations[allocation].size + alignment - 1) / alignment * alignment;
   };
   std::stable_sort(by_begin.begin(), by_begin.end(), [&](std::size_t a, std::size_t b) {
-    return tenants[a].first < tenants[b].first;
+    return allocations[a].first < allocations[b].first;
   });
-  std::stable_sort(by_end.begin(), by_end.end(),
-                   [&](std::size_t a, std::size_t b) { return tenants[a].last < tenants[b].last; });
+  std::stable_sort(by_end.begin(), by_end.end(), [&](std::size_t a, std::size_t b) {
+    return allocations[a].last < allocations[b].last;
+  });
   Placement placement;
-  placement.offsets.assign(tenants.size(), 0);
+  placement.offsets.assign(allocations.size(), 0);
   Gaps gaps;
   auto ending = by_end.begin();
   for (const std::size_t mine : by_begin) {
-    for (; ending != by_end.end() && tenants[*ending].last < tenants[mine].first; ++ending) {
+    for (; ending != by_end.end() && allocations[*ending].last < allocations[mine].first;
+         ++ending) {
       // One that is never alive, last before first, takes nothing and gives nothing back.
-      const Tenant& over = tenants[*ending];
+      const Allocation& over = allocations[*ending];
       if (over.size > 0 && over.first <= over.last) {
         gaps.give_back(placement.offsets[*ending], rounded(*ending));
       }
     }
-    const Tenant& tenant = tenants[mine];
-    if (tenant.size > 0 && tenant.first <= tenant.last) {
+    const Allocation& allocation = allocations[mine];
+    if (allocation.size > 0 && allocation.first <= allocation.last) {
       placement.offsets[mine] = gaps.take(rounded(mine));
     }
   }
@@ -109,29 +111,30 @@ Placement place_by_time(const std::vector<Tenant>& tenants, std::size_t alignmen
 
 }  // namespace
 
-Placement place(const std::vector<Tenant>& tenants, std::size_t alignment) {
+Placement place(const std::vector<Allocation>& allocations, std::size_t alignment) {
   constexpr std::size_t kMostBySize = 4096;
-  if (tenants.size() > kMostBySize) return place_by_time(tenants, alignment);
-  std::vector<std::size_t> order(tenants.size());
+  if (allocations.size() > kMostBySize) return place_by_time(allocations, alignment);
+  std::vector<std::size_t> order(allocations.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return tenants[a].size > tenants[b].size; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return allocations[a].size > allocations[b].size;
+  });
   Placement placement;
-  placement.offsets.assign(tenants.size(), 0);
+  placement.offsets.assign(allocations.size(), 0);
   std::vector<std::size_t> placed;  // by where they begin
   for (const std::size_t mine : order) {
-    const Tenant& tenant = tenants[mine];
+    const Allocation& allocation = allocations[mine];
     std::size_t at = 0;
     for (const std::size_t other : placed) {
-      const Tenant& neighbour = tenants[other];
-      if (neighbour.last < tenant.first || tenant.last < neighbour.first) continue;
+      const Allocation& neighbour = allocations[other];
+      if (neighbour.last < allocation.first || allocation.last < neighbour.first) continue;
       const std::size_t begin = placement.offsets[other];
-      if (at + tenant.size <= begin) break;  // fits before it
+      if (at + allocation.size <= begin) break;  // fits before it
       const std::size_t end = begin + neighbour.size;
       at = std::max(at, (end + alignment - 1) / alignment * alignment);
     }
     placement.offsets[mine] = at;
-    placement.size = std::max(placement.size, at + tenant.size);
+    placement.size = std::max(placement.size, at + allocation.size);
     placed.insert(std::upper_bound(placed.begin(), placed.end(), at,
                                    [&](std::size_t offset, std::size_t other) {
                                      return offset < placement.offsets[other];
@@ -148,10 +151,10 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
   const std::size_t count = graph.layers.size();
   // Forward of layer i is moment i, then comes the loss, then the backward passes in their order.
   const std::size_t loss = count, end = loss + 1 + graph.backward.size();
-  std::vector<Tenant> tenants;
+  std::vector<Allocation> allocations;
   const auto add = [&](std::size_t size, std::size_t first, std::size_t last) {
-    tenants.push_back({aligned_size<T>(size), first, last});
-    return tenants.size() - 1;
+    allocations.push_back({aligned_size<T>(size), first, last});
+    return allocations.size() - 1;
   };
 
   ArenaPlan arena;
@@ -160,8 +163,8 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
     const layers::LayerPlan& layer = *graph.layers[i];
     const Operands& from = graph.operands[i];
     for (const std::size_t at : {from.input, from.shortcut}) {
-      const std::size_t tenant = at == kNetworkInput || at == kNone ? kNone : output_of[at];
-      if (tenant != kNone) tenants[tenant].last = i;
+      const std::size_t allocation = at == kNetworkInput || at == kNone ? kNone : output_of[at];
+      if (allocation != kNone) allocations[allocation].last = i;
     }
     if (layer.is_view(training)) {
       output_of[i] = from.input == kNetworkInput ? kNone : output_of[from.input];
@@ -171,7 +174,7 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
     saved_of[i] = add(training ? layer.saved(batch) : 0, i, i);
     arena.workspace_size = std::max(arena.workspace_size, layer.workspace(target, batch, training));
   }
-  if (output_of.back() != kNone) tenants[output_of.back()].last = loss;
+  if (output_of.back() != kNone) allocations[output_of.back()].last = loss;
   const std::size_t row_loss = add(batch * plan.loss_rows(), loss, loss);
   const std::size_t row_correct = add(batch * plan.loss_rows(), loss, loss);
 
@@ -181,9 +184,9 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
       gradient_of.push_back(add(batch * size, end, loss));  // not written yet
     }
     const auto touch = [&](std::size_t gradient, std::size_t moment) {
-      Tenant& tenant = tenants[gradient_of[gradient]];
-      tenant.first = std::min(tenant.first, moment);
-      tenant.last = std::max(tenant.last, moment);
+      Allocation& allocation = allocations[gradient_of[gradient]];
+      allocation.first = std::min(allocation.first, moment);
+      allocation.last = std::max(allocation.last, moment);
     };
     touch(0, loss);
     for (std::size_t k = 0; k < graph.backward.size(); ++k) {
@@ -193,10 +196,11 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
       const std::size_t input = graph.operands[step.layer].input;
       // A backward pass may read its layer's input and output.
       for (const std::size_t at : {input, step.layer}) {
-        const std::size_t tenant = at == kNetworkInput ? kNone : output_of[at];
-        if (tenant != kNone) tenants[tenant].last = std::max(tenants[tenant].last, moment);
+        const std::size_t allocation = at == kNetworkInput ? kNone : output_of[at];
+        if (allocation != kNone)
+          allocations[allocation].last = std::max(allocations[allocation].last, moment);
       }
-      Tenant& saved = tenants[saved_of[step.layer]];
+      Allocation& saved = allocations[saved_of[step.layer]];
       saved.last = std::max(saved.last, moment);
       touch(step.dy, moment);
       if (step.dx != kNone) touch(step.dx, moment);
@@ -207,13 +211,14 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
   }
   const std::size_t workspace = add(arena.workspace_size, 0, end);
 
-  const Placement placement = place(tenants, kAlignment / sizeof(T));
+  const Placement placement = place(allocations, kAlignment / sizeof(T));
   for (std::size_t i = 0; i < count; ++i) {
     arena.outputs.push_back(output_of[i] == kNone ? kNetworkInput
                                                   : placement.offsets[output_of[i]]);
     arena.saved.push_back(placement.offsets[saved_of[i]]);
   }
-  for (const std::size_t tenant : gradient_of) arena.gradients.push_back(placement.offsets[tenant]);
+  for (const std::size_t allocation : gradient_of)
+    arena.gradients.push_back(placement.offsets[allocation]);
   arena.row_loss = placement.offsets[row_loss];
   arena.row_correct = placement.offsets[row_correct];
   arena.workspace = placement.offsets[workspace];

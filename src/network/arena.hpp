@@ -7,14 +7,14 @@
 
 namespace ridgeline::network {
 
-/// Something in an arena, and the moments over which it must keep its values.
-struct Tenant {
+/// Something in an arena, and the lifetime over which it must keep its values.
+struct Allocation {
   std::size_t size;         ///< scalars
-  std::size_t first, last;  ///< moments, both included
+  std::size_t first, last;  ///< steps of its lifetime, both included
 };
 
-/// Where each tenant begins, so that none that are alive together overlap, and the scalars that all
-/// of them need. Each begins at a multiple of `alignment` scalars. Large ones are placed first,
+/// Where each allocation begins, so that none that are alive together overlap, and the scalars that
+/// all of them need. Each begins at a multiple of `alignment` scalars. Large ones are placed first,
 /// each as low as it fits: not the least memory there is, which is hard to find, but near it. The
 /// time for that grows with the square of their number, so many are placed in the order of time,
 /// each into the smallest gap that holds it.
@@ -22,7 +22,7 @@ struct Placement {
   std::vector<std::size_t> offsets;
   std::size_t size = 0;
 };
-Placement place(const std::vector<Tenant>& tenants, std::size_t alignment);
+Placement place(const std::vector<Allocation>& allocations, std::size_t alignment);
 
 /// Scalars of an arena, and where its parts begin.
 struct ArenaPlan {

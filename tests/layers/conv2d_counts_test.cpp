@@ -7,7 +7,7 @@
 #include "support/tally.hpp"
 
 // The counts of conv2d against plain loops that do the work and count each operation and each
-// scalar moved. A tap on padding multiplies a zero, as METHOD counts it.
+// scalar moved. A tap on padding counts: it multiplies a zero.
 
 namespace ridgeline::layers {
 namespace {

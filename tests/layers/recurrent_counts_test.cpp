@@ -138,7 +138,7 @@ struct Counted {
         ih = ih + dp[row * gates * units + k];
         if (!same) hh = hh + dq[row * gates * units + k];
       }
-      b_ih.read(k), b_hh.read(k);  // METHOD.md: each parameter is read once
+      b_ih.read(k), b_hh.read(k);  // each parameter is read once
       db_ih.write(k, ih);
       db_hh.write(k, same ? ih : hh);
       for (std::size_t i = 0; i < features; ++i) {
@@ -233,7 +233,7 @@ TEST(RecurrentCounts, BackwardEqualsAPlainLoopAlsoOfAFirstLayer) {
 }
 
 TEST(RecurrentCounts, MatrixFlopsAndBytesAreThoseOfTheMethod) {
-  // METHOD.md's table written out for B = 32, T = 64, n = 100, h = 128.
+  // The table of docs/layers.md written out for B = 32, T = 64, n = 100, h = 128.
   const double B = 32, T = 64, n = 100, h = 128;
   for (const bool lstm : {true, false}) {
     const double g = lstm ? 4 : 3;

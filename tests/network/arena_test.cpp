@@ -13,38 +13,40 @@ namespace {
 using testing::deck_of;
 using testing::plan_of;
 
-bool alive_together(const Tenant& a, const Tenant& b) {
+bool alive_together(const Allocation& a, const Allocation& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
-// Places `count` tenants of different sizes and times, some of no size or never alive, and checks
-// that none that are alive together overlap. `most` is how much more than the busiest moment's may
-// be taken.
+// Places `count` allocations of different sizes and times, some of no size or never alive, and
+// checks that none that are alive together overlap. `most` is how much more than the busiest
+// moment's may be taken.
 void check_placement(std::size_t count, std::size_t moments, double most) {
-  std::vector<Tenant> tenants;
+  std::vector<Allocation> allocations;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t first = i * 7 % moments;
-    tenants.push_back({32 * (1 + i * 13 % 11), first, first + i % 9});
+    allocations.push_back({32 * (1 + i * 13 % 11), first, first + i % 9});
   }
-  tenants.push_back({0, 3, 5});
-  tenants.push_back({64, moments + 20, 2});
-  const Placement placement = place(tenants, 32);
+  allocations.push_back({0, 3, 5});
+  allocations.push_back({64, moments + 20, 2});
+  const Placement placement = place(allocations, 32);
   std::size_t all = 0;
-  for (std::size_t i = 0; i < tenants.size(); ++i) {
-    all += tenants[i].size;
+  for (std::size_t i = 0; i < allocations.size(); ++i) {
+    all += allocations[i].size;
     ASSERT_EQ(placement.offsets[i] % 32, 0u);
-    ASSERT_LE(placement.offsets[i] + tenants[i].size, placement.size);
+    ASSERT_LE(placement.offsets[i] + allocations[i].size, placement.size);
     for (std::size_t j = 0; j < i; ++j) {
-      if (!alive_together(tenants[i], tenants[j]) || tenants[j].size == 0) continue;
+      if (!alive_together(allocations[i], allocations[j]) || allocations[j].size == 0) continue;
       const std::size_t a = placement.offsets[i], b = placement.offsets[j];
-      ASSERT_TRUE(a + tenants[i].size <= b || b + tenants[j].size <= a) << i << " and " << j;
+      ASSERT_TRUE(a + allocations[i].size <= b || b + allocations[j].size <= a)
+          << i << " and " << j;
     }
   }
   // No moment needs less, and little more than the busiest moment's is taken.
   std::size_t busiest = 0;
   for (std::size_t moment = 0; moment < moments + 9; ++moment) {
     std::size_t sum = 0;
-    for (const Tenant& t : tenants) sum += t.first <= moment && moment <= t.last ? t.size : 0;
+    for (const Allocation& t : allocations)
+      sum += t.first <= moment && moment <= t.last ? t.size : 0;
     busiest = std::max(busiest, sum);
   }
   EXPECT_GE(placement.size, busiest);

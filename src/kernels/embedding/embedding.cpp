@@ -89,9 +89,9 @@ void embedding_gradient(const Space& instance, const std::string& label,
       for (std::size_t i = 0; i < positions; ++i) {
         const std::size_t v = row_of_token(token[i], vocabulary);
         if (parts.part_of(v) != part) continue;
-        const T* __restrict slope = from + i * features;
+        const T* __restrict gradient = from + i * features;
         T* __restrict sum = to + v * features;
-        for (std::size_t f = 0; f < features; ++f) sum[f] += slope[f];
+        for (std::size_t f = 0; f < features; ++f) sum[f] += gradient[f];
       }
     });
   } else {

@@ -14,17 +14,18 @@
 namespace ridgeline::kernels {
 
 // What the device's products and convolutions have in common: C[row, column] = Σ_k A[row, k] ·
-// B[column, k] by teams, a tile of C each. A `Problem` says how many tiles there are and what a
-// team's are (`Work`), a Work how an element of A and B is fetched and where one of C goes.
+// B[column, k], one tile of C per team. A `Problem` states the number of tiles and the `Work` of
+// each; a Work states how elements of A and B are fetched and where those of C are stored.
 //
-//   Problem   teams(): tiles;  total, total_sums: scalars of C and of row sums;
-//             work(tile, begin, end): the Work of a tile for k in [begin, end); depth(): of k
-//   Work      a, b: operands;  m0, n0: the tile's first row and column;
+//   Problem   tiles(tile_m, tile_n): how many there are of that size;  depth(): of k;
+//             total, total_sums: scalars of C and of row sums;
+//             work(tile, tile_m, tile_n, k_end): the Work of a tile, for k below k_end
+//   Work      a, b: operands;  m0, n0: the tile's first row and column;  k_end: where its k ends;
 //             channel(row, column): whose bias C has there;
 //             row_position(row), column_position(column): their sum is C's place, < 0 outside;
 //             sum_position(row): the place of the row's sum of A, < 0 where it is not wanted
 //   operand   k_contiguous: fours run along k, else along rows (of B: columns);
-//             outer: rows;  four(outer, k, values): four values from there, zeros beyond the edges
+//             outer: rows;  load4(outer, k, values): four values from there, zeros beyond the edges
 
 /// Division by a number known at launch through a multiplication, for n below 2^31; after Granlund
 /// and Montgomery, "Division by invariant integers using multiplication" (PLDI 1994).
@@ -131,9 +132,9 @@ struct TileKernel {
       if (kItems % kTeam == 0 || item < kItems) {
         // Neighbouring threads read neighbouring fours along the contiguous dimension.
         if (from.k_contiguous) {
-          from.four(outer0 + item / (kTileK / 4), k0 + item % (kTileK / 4) * 4, registers[load]);
+          from.load4(outer0 + item / (kTileK / 4), k0 + item % (kTileK / 4) * 4, registers[load]);
         } else {
-          from.four(outer0 + item % (Outer / 4) * 4, k0 + item / (Outer / 4), registers[load]);
+          from.load4(outer0 + item % (Outer / 4) * 4, k0 + item / (Outer / 4), registers[load]);
         }
       }
     }

@@ -323,11 +323,10 @@ struct DeviceTile {
 /// small ones give more teams.
 template <class T, class Body>
 void with_device_tile(const AttentionShape& shape, const Body& body) {
-  constexpr std::size_t kTeamsToFill = 96;  // of the order of a device's multiprocessors
   const bool narrow = shape.features <= 32;
   if constexpr (sizeof(T) == sizeof(float)) {
     const std::size_t teams = (shape.length + 63) / 64 * shape.batch * shape.heads;
-    if (teams >= kTeamsToFill)
+    if (teams >= std::size_t(kTeamsToFill))
       return narrow ? body(DeviceTile<64, 32>()) : body(DeviceTile<64, 64>());
   }
   return narrow ? body(DeviceTile<32, 32>()) : body(DeviceTile<32, 64>());

@@ -45,9 +45,9 @@ struct DeviceAttentionGradient
   }
 
   // The tile's probabilities P and score gradients dS = P ∘ (dP - delta), in registers.
-  KOKKOS_FUNCTION void slopes(const Member& team, const Place& p, int q0, int k0, T* operands,
-                              T (&probability)[kRows][kColumns],
-                              T (&slope)[kRows][kColumns]) const {
+  KOKKOS_FUNCTION void score_gradients(const Member& team, const Place& p, int q0, int k0,
+                                       T* operands, T (&probability)[kRows][kColumns],
+                                       T (&score_gradient)[kRows][kColumns]) const {
     const std::size_t width = p.output_stride;
     const int queries = Base::at_most_tile(this->length - q0);
     const int keys = Base::at_most_tile(this->length - k0);
@@ -55,7 +55,7 @@ struct DeviceAttentionGradient
     this->dots(team, p, head + q0 * p.qkv_stride, p.qkv_stride, queries,
                head + k0 * p.qkv_stride + width, p.qkv_stride, keys, operands, probability);
     this->dots(team, p, output_gradient + p.in_output + q0 * width, width, queries,
-               head + k0 * p.qkv_stride + 2 * width, p.qkv_stride, keys, operands, slope);
+               head + k0 * p.qkv_stride + 2 * width, p.qkv_stride, keys, operands, score_gradient);
     for (int i = 0; i < kRows; ++i) {
       const int query = q0 + p.row + i * ThreadRows;
       const bool real = query < this->length;
@@ -64,7 +64,7 @@ struct DeviceAttentionGradient
       for (int j = 0; j < kColumns; ++j) {
         const bool seen = real && this->sees(query, k0 + p.column + j * ThreadColumns);
         probability[i][j] = seen ? math::exp(this->scale * probability[i][j] - log) : T(0);
-        slope[i][j] = probability[i][j] * (slope[i][j] - mean);
+        score_gradient[i][j] = probability[i][j] * (score_gradient[i][j] - mean);
       }
     }
   }
@@ -91,12 +91,12 @@ struct DeviceAttentionGradient
     // A causal tile of keys is seen from its own queries on.
     for (int q0 = this->causal ? p.first : 0; q0 < this->length; q0 += Tile) {
       const int queries = Base::at_most_tile(this->length - q0);
-      T probability[kRows][kColumns], slope[kRows][kColumns];
-      slopes(team, p, q0, p.first, operands, probability, slope);
+      T probability[kRows][kColumns], score_gradient[kRows][kColumns];
+      score_gradients(team, p, q0, p.first, operands, probability, score_gradient);
       put(team, p, probability, scores);
       this->template add_product<true>(team, p, scores, output_gradient + p.in_output + q0 * width,
                                        width, queries, operands, values_sum);
-      put(team, p, slope, scores);
+      put(team, p, score_gradient, scores);
       this->template add_product<true>(team, p, scores, this->qkv + p.in_qkv + q0 * p.qkv_stride,
                                        p.qkv_stride, queries, operands, keys_sum);
     }
@@ -116,9 +116,9 @@ struct DeviceAttentionGradient
     }
     const int seen = this->keys_seen(p.first);
     for (int k0 = 0; k0 < seen; k0 += Tile) {
-      T probability[kRows][kColumns], slope[kRows][kColumns];
-      slopes(team, p, p.first, k0, operands, probability, slope);
-      put(team, p, slope, scores);
+      T probability[kRows][kColumns], score_gradient[kRows][kColumns];
+      score_gradients(team, p, p.first, k0, operands, probability, score_gradient);
+      put(team, p, score_gradient, scores);
       this->template add_product<false>(
           team, p, scores, this->qkv + p.in_qkv + p.output_stride + k0 * p.qkv_stride, p.qkv_stride,
           Base::at_most_tile(this->length - k0), operands, sum);

@@ -13,16 +13,16 @@ void softmax_gradient_tile(T* scores, T* gradient, int first_key, const Seen& se
     const int first_hidden =
         causal ? std::max(0, first_query + v * kLanes<T> + 1 - first_key) : keys;
     T* score = scores + v * kLanes<T>;
-    T* slope = gradient + v * kLanes<T>;
+    T* score_gradient = gradient + v * kLanes<T>;
     for (int k = 0; k < keys; ++k) {
       Vector<T> p = exp_nonpositive<T>(load<T>(score) - log);
       if (k >= first_hidden) {
         p = hidden_lanes<T>(first_key + k, first_query, v) ? Vector<T>{} : p;
       }
       store<T>(score, p);
-      store<T>(slope, p * (load<T>(slope) - mean));
+      store<T>(score_gradient, p * (load<T>(score_gradient) - mean));
       score += kColumns<T>;
-      slope += kColumns<T>;
+      score_gradient += kColumns<T>;
     }
   }
 }
@@ -80,7 +80,7 @@ void Attention<T>::backward(int block, T* scratch) const {
   const std::size_t all = packed_size<T>(length, features);
   const std::size_t panel = std::size_t(length) * kColumns<T>;
   const std::size_t group = packed_size<T>(kColumns<T>, features);
-  Pieces<T> pieces{scratch};
+  ScratchPieces<T> pieces{scratch};
   T* keys = pieces.take(all);
   T* values = pieces.take(all);
   T* keys_gradient = pieces.take(all);
@@ -89,8 +89,8 @@ void Attention<T>::backward(int block, T* scratch) const {
   T* queries_transposed = pieces.take(group);
   T* queries_gradient = pieces.take(group);
   T* outputs = pieces.take(group);
-  T* slopes = pieces.take(group);
-  T* slopes_transposed = pieces.take(group);
+  T* gradients = pieces.take(group);
+  T* gradients_transposed = pieces.take(group);
   T* scores = pieces.take(most_keys * kColumns<T>);
   T* scores_gradient = pieces.take(most_keys * kColumns<T>);
 
@@ -105,12 +105,13 @@ void Attention<T>::backward(int block, T* scratch) const {
     const std::size_t in_output = head.in_output + first * head.width;
     pack_rows(q + first * head.stride, head.stride, count, features, head.scale, queries,
               kColumns<T>);
-    pack_rows(output_gradient + in_output, head.width, count, features, T(1), slopes, kColumns<T>);
+    pack_rows(output_gradient + in_output, head.width, count, features, T(1), gradients,
+              kColumns<T>);
     pack_rows(kept_output + in_output, head.width, count, features, T(1), outputs, kColumns<T>);
     transpose_rows(queries, features, queries_transposed);
-    transpose_rows(slopes, features, slopes_transposed);
+    transpose_rows(gradients, features, gradients_transposed);
     T delta[kColumns<T>], log[kColumns<T>] = {};
-    row_dots(outputs, slopes, features, delta);
+    row_dots(outputs, gradients, features, delta);
     std::copy_n(kept_log_sum + head.in_log_sum + first, count, log);
 
     for (int k0 = 0; k0 < seen_keys; k0 += most_keys) {
@@ -118,9 +119,9 @@ void Attention<T>::backward(int block, T* scratch) const {
       const Seen seen = keys_seen<T>(causal, k0, tile, first);
       const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(k0) * kColumns<T>;
       score_tile(seen, features, keys + at, panel, queries_transposed, scores);
-      score_tile(seen, features, values + at, panel, slopes_transposed, scores_gradient);
+      score_tile(seen, features, values + at, panel, gradients_transposed, scores_gradient);
       softmax_gradient_tile(scores, scores_gradient, k0, seen, causal, first, log, delta);
-      key_product(seen, count, features, scores, slopes, values_gradient + at, panel);
+      key_product(seen, count, features, scores, gradients, values_gradient + at, panel);
       key_product(seen, count, features, scores_gradient, queries, keys_gradient + at, panel);
       query_product(seen, count, features, scores_gradient, keys + at, panel, queries_gradient,
                     k0 > 0);

@@ -97,7 +97,7 @@ void Attention<T>::forward(int block, T* scratch) const {
   const T* q = qkv + head.in_qkv;
   const T* k = q + head.width;
   const T* v = k + head.width;
-  Pieces<T> pieces{scratch};
+  ScratchPieces<T> pieces{scratch};
   T* rows = pieces.take(group_size);
   T* keys = pieces.take(packed_size<T>(most_keys, features));
   T* values = pieces.take(packed_size<T>(most_keys, features));

@@ -232,7 +232,7 @@ struct AttentionHead {
 
 // Hands out pieces of scratch memory.
 template <class T>
-struct Pieces {
+struct ScratchPieces {
   T* next;
   T* take(std::size_t size) {
     T* piece = next;

@@ -28,8 +28,8 @@ struct GatherAxis {
         taps(tap_count) {}
 };
 
-/// Images as an operand whose rows are pixels and whose k are channels × taps, or the other way
-/// round (`pixels_along_k`). Fours run along the pixels.
+/// Images as an operand whose rows are pixels and whose k are channels × taps, or the opposite
+/// (`k_contiguous`). Groups of four values lie along the pixels.
 template <class T>
 struct ImageOperand {
   const T* data;  ///< the group's first channel of the first image
@@ -41,7 +41,7 @@ struct ImageOperand {
   int pixels, depth;
   bool k_contiguous;  ///< pixels along k
 
-  KOKKOS_FUNCTION void four(int outer, int k, T (&values)[4]) const {
+  KOKKOS_FUNCTION void load4(int outer, int k, T (&values)[4]) const {
     int pixel = k_contiguous ? k : outer;
     const int channel_tap = k_contiguous ? outer : k;
     if (pixel >= pixels || channel_tap >= depth) return;
@@ -108,7 +108,7 @@ struct PartWeights {
   int first, step_h, step_w;  ///< of the part's taps among all
   bool k_contiguous;
 
-  KOKKOS_FUNCTION void four(int row, int at_k, T (&values)[4]) const {
+  KOKKOS_FUNCTION void load4(int row, int at_k, T (&values)[4]) const {
     if (at_k >= k) return;
     const int filter = taps.quotient(at_k), tap = at_k - filter * taps.divisor;
     const int tap_h = taps_w.quotient(tap), tap_w = tap - tap_h * taps_w.divisor;

@@ -14,12 +14,13 @@ namespace ridgeline::kernels::host {
 // register tiles read them in place and nothing is expanded or packed. How work is cut depends on
 // the shape alone, and so do the results. Pure C++ (GNU vector extensions).
 
+// clang-format off
 /// What forward and input gradient are: every output is a sum over source channels and taps.
-///   forward          y[f, i]  = act(Σ_{c, tap} w[f, c, tap] · x[c, i · stride + tap · dilation -
-///   padding] + b[f]) input gradient   dx[c, i] = Σ_{f, tap} w[f, c, tap] · dz[f, (i + padding -
-///   tap · dilation) / stride]
+///   forward          y[f, i]  = act(Σ_{c, tap} w[f, c, tap] · x[c, i · stride + tap · dilation - padding] + b[f])
+///   input gradient   dx[c, i] = Σ_{f, tap} w[f, c, tap] · dz[f, (i + padding - tap · dilation) / stride]
 /// where the quotient is whole. With a stride the outputs fall into stride² parts, each with the
 /// taps whose quotient is whole there: a part is a correlation with stride 1.
+// clang-format on
 struct CorrelationPlan {
   ConvolutionShape shape;
   bool transposed;  ///< the input gradient

@@ -36,7 +36,7 @@ struct MatrixOperand {
     aligned = stride % 4 == 0 && aligns(data) && (!kept || aligns(kept));
   }
 
-  KOKKOS_FUNCTION void four(int row, int at_k, T (&values)[4]) const {
+  KOKKOS_FUNCTION void load4(int row, int at_k, T (&values)[4]) const {
     if (row >= outer || at_k >= k) return;
     const int left = k_contiguous ? k - at_k : outer - row;
     const std::size_t at = k_contiguous ? static_cast<std::size_t>(row) * stride + at_k

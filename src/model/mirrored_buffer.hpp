@@ -23,40 +23,40 @@ std::vector<T> random_pattern(std::uint64_t which, double low, std::uint32_t lim
   return pattern;
 }
 
-/// An array on a space and, where that is a device, its twin in pinned memory of the host.
+/// An array on a space and, where that is a device, a mirror of it in pinned memory of the host.
 template <class Space, class T>
-class Twin {
+class MirroredBuffer {
  public:
-  Twin() = default;
+  MirroredBuffer() = default;
   /// Element i is `pattern[i % pattern.size()]`, first touched by the threads that compute.
-  Twin(const Space& instance, const std::string& label, std::size_t size,
-       const std::vector<T>& pattern)
-      : there_(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size) {
+  MirroredBuffer(const Space& instance, const std::string& label, std::size_t size,
+                 const std::vector<T>& pattern)
+      : device_(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), size) {
     const T* values = pattern.data();
     const std::size_t period = pattern.size();
     if constexpr (kIsHost<Space>) {
-      T* data = there_.data();
+      T* data = device_.data();
       for_elements(instance, label + "/fill", size, {0, double(size * sizeof(T))},
                    [=](std::size_t i) { data[i] = values[i % period]; });
       instance.fence();
     } else {
-      here_ = PinnedBuffer<Space, T>(
+      host_ = PinnedBuffer<Space, T>(
           Kokkos::view_alloc(Kokkos::WithoutInitializing, label + "/host"), size);
-      for (std::size_t i = 0; i < size; ++i) here_(i) = values[i % period];
+      for (std::size_t i = 0; i < size; ++i) host_(i) = values[i % period];
       to_space(instance);
       instance.fence();
     }
   }
 
-  std::size_t size() const { return there_.size(); }
-  T* data() const { return there_.data(); }
-  const Buffer<Space, T>& buffer() const { return there_; }
+  std::size_t size() const { return device_.size(); }
+  T* data() const { return device_.data(); }
+  const Buffer<Space, T>& buffer() const { return device_; }
   double bytes() const { return static_cast<double>(size() * sizeof(T)); }
 
   /// Copies to the device; nothing on a host, whose memory it is. Does not wait.
   void to_space(const Space& instance) const {
     if constexpr (!kIsHost<Space>) {
-      if (size() > 0) Kokkos::deep_copy(instance, there_, here_);
+      if (size() > 0) Kokkos::deep_copy(instance, device_, host_);
     } else {
       (void)instance;
     }
@@ -64,15 +64,15 @@ class Twin {
   /// Copies as many elements from `from` on the device into the host's twin; the same rules.
   void to_host(const Space& instance, const T* from) const {
     if constexpr (!kIsHost<Space>) {
-      if (size() > 0) Kokkos::deep_copy(instance, here_, Vector<Space, const T>(from, size()));
+      if (size() > 0) Kokkos::deep_copy(instance, host_, Vector<Space, const T>(from, size()));
     } else {
       (void)instance, (void)from;
     }
   }
 
  private:
-  Buffer<Space, T> there_;
-  PinnedBuffer<Space, T> here_;
+  Buffer<Space, T> device_;
+  PinnedBuffer<Space, T> host_;
 };
 
 }  // namespace ridgeline::model
