@@ -1,11 +1,11 @@
-# Finds hwloc, whose Debian package has no configuration file of CMake's. Defines Hwloc::hwloc and
-# Hwloc_VERSION, the version of its interface: 2.8 of release 2.8.x.
+# Finds hwloc, whose Debian package has no CMake configuration file. Defines Hwloc::hwloc and
+# Hwloc_VERSION, its API version: 2.8 for release 2.8.x.
 
 find_path(Hwloc_INCLUDE_DIR hwloc.h)
 find_library(Hwloc_LIBRARY hwloc)
 mark_as_advanced(Hwloc_INCLUDE_DIR Hwloc_LIBRARY)
 
-# HWLOC_API_VERSION is 0x00020800 of release 2.8.
+# HWLOC_API_VERSION is 0x00020800 in release 2.8.
 unset(Hwloc_VERSION)
 if(Hwloc_INCLUDE_DIR)
   file(STRINGS "${Hwloc_INCLUDE_DIR}/hwloc.h" line REGEX "^#define HWLOC_API_VERSION 0x")

@@ -1,4 +1,4 @@
-# Finds xxHash, whose Debian package has no configuration file of its own. Defines xxHash::xxhash.
+# Finds xxHash, whose Debian package has no CMake configuration file. Defines xxHash::xxhash.
 
 find_path(xxHash_INCLUDE_DIR xxhash.h)
 find_library(xxHash_LIBRARY xxhash)

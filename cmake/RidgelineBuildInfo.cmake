@@ -1,11 +1,11 @@
-# src/core/build_info.hpp's strings: what is known now is written into a template, and the git
-# commit is filled in at every build, by WriteBuildInfo.cmake.
+# Sets the strings of src/core/build_info.hpp in a template; WriteBuildInfo.cmake inserts the git
+# commit at every build.
 
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
 string(STRIP "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}" RIDGELINE_FLAGS)
 set(RIDGELINE_COMPILER "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
 
-# -march=native says little by itself: the compiler knows what it stands for.
+# The architecture that -march=native selects is queried from the compiler.
 set(RIDGELINE_ISA_NAME "${RIDGELINE_ISA}")
 if(RIDGELINE_ISA)
   string(APPEND RIDGELINE_FLAGS " -march=${RIDGELINE_ISA}")
@@ -31,7 +31,7 @@ if(RIDGELINE_ENABLE_CUDA)
   if(nvcc MATCHES "release [0-9.]+, V([0-9.]+)")
     string(APPEND RIDGELINE_COMPILER ", nvcc ${CMAKE_MATCH_1}")
   endif()
-  # As Kokkos has it, in every installation: AMPERE80, HOPPER90 …
+  # Kokkos's name, defined in every installation: AMPERE80, HOPPER90 …
   set(RIDGELINE_CUDA_ARCH_NAME "${Kokkos_ARCH}")
   list(FILTER RIDGELINE_CUDA_ARCH_NAME INCLUDE REGEX
     "^(VOLTA|TURING|AMPERE|ADA|HOPPER|BLACKWELL)[0-9]+$")
@@ -50,4 +50,4 @@ add_custom_target(ridgeline_build_info
   COMMAND "${CMAKE_COMMAND}" "-DSOURCE_DIR=${PROJECT_SOURCE_DIR}"
     "-DBUILD_INFO=${RIDGELINE_BUILD_INFO}" -P "${CMAKE_CURRENT_LIST_DIR}/WriteBuildInfo.cmake"
   BYPRODUCTS "${RIDGELINE_BUILD_INFO}"
-  COMMENT "Asking git for the commit" VERBATIM)
+  COMMENT "Determining the git commit" VERBATIM)

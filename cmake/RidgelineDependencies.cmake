@@ -2,7 +2,7 @@
 
 set(CMAKE_CXX_STANDARD 17 CACHE STRING "C++ standard: 17, or 20 for Kokkos 5")
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
-set(CMAKE_CXX_EXTENSIONS OFF)  # nvcc_wrapper knows no GNU standards
+set(CMAKE_CXX_EXTENSIONS OFF)  # nvcc_wrapper does not support GNU standards
 
 find_package(Kokkos CONFIG REQUIRED)
 find_package(KokkosKernels CONFIG REQUIRED)

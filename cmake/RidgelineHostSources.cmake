@@ -1,41 +1,41 @@
-# In a CUDA build, sources that do without Kokkos are compiled by the host compiler: nvcc takes
-# several times as long, does not compile toml++, and knows no vector extensions. Which they are is
-# read off their includes, so that nobody keeps a list.
+# In a CUDA build, sources that do not use Kokkos are compiled by the host compiler: nvcc takes
+# several times as long, does not compile toml++, and does not support vector extensions. These
+# sources are determined from their includes, so that no list needs maintenance.
 
-# Sets RESULT to whether FILE includes a header of Kokkos, itself or through headers of ours.
+# Sets RESULT to whether FILE includes a Kokkos header, directly or through headers of Ridgeline.
 function(ridgeline_includes_kokkos file result)
-  get_property(answer GLOBAL PROPERTY "ridgeline_kokkos_in_${file}")
-  if("${answer}" STREQUAL "")
-    set(answer FALSE)
-    set_property(GLOBAL PROPERTY "ridgeline_kokkos_in_${file}" FALSE)  # ends a circle of includes
+  get_property(uses_kokkos GLOBAL PROPERTY "ridgeline_kokkos_in_${file}")
+  if("${uses_kokkos}" STREQUAL "")
+    set(uses_kokkos FALSE)
+    set_property(GLOBAL PROPERTY "ridgeline_kokkos_in_${file}" FALSE)  # ends cyclic includes
     file(STRINGS "${file}" includes REGEX "^[ \t]*#[ \t]*include")
     if(includes MATCHES "<Kokkos")
-      set(answer TRUE)
+      set(uses_kokkos TRUE)
     endif()
     cmake_path(GET file PARENT_PATH folder)
     foreach(include IN LISTS includes)
-      if(answer)
+      if(uses_kokkos)
         break()
       elseif(include MATCHES "\"([^\"]+)\"")
         foreach(root "${folder}" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
           cmake_path(ABSOLUTE_PATH CMAKE_MATCH_1 BASE_DIRECTORY "${root}" NORMALIZE
             OUTPUT_VARIABLE header)
           if(EXISTS "${header}")
-            ridgeline_includes_kokkos("${header}" answer)
+            ridgeline_includes_kokkos("${header}" uses_kokkos)
             break()
           endif()
         endforeach()
       endif()
     endforeach()
-    set_property(GLOBAL PROPERTY "ridgeline_kokkos_in_${file}" ${answer})
+    set_property(GLOBAL PROPERTY "ridgeline_kokkos_in_${file}" ${uses_kokkos})
     if(RIDGELINE_ENABLE_CUDA)
       set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
     endif()
   endif()
-  set(${result} ${answer} PARENT_SCOPE)
+  set(${result} ${uses_kokkos} PARENT_SCOPE)
 endfunction()
 
-# What single sources need besides ridgeline_compile_options().
+# Sets options of individual sources, in addition to ridgeline_compile_options().
 function(ridgeline_source_options)
   foreach(source IN LISTS ARGN)
     if(NOT source MATCHES "\\.cpp$")
@@ -48,16 +48,16 @@ function(ridgeline_source_options)
         set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS --host-only)
       endif()
     endif()
-    # GCC 12 takes the undefined operands of its own AVX-512 intrinsics for variables that are read before
-    # they are set (GCC's bug 105593): 370 warnings about Eigen's products.
+    # GCC 12 reports the undefined operands of its AVX-512 intrinsics as uninitialised variables
+    # (GCC bug 105593): 370 warnings in Eigen's products.
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
       file(STRINGS "${source}" eigen REGEX "^#include <Eigen/" LIMIT_COUNT 1)
       if(eigen)
         set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS -Wno-maybe-uninitialized)
       endif()
     endif()
-    # It checks the CPU before anything else runs, so any CPU must be able to run it. The last
-    # -march= counts.
+    # This source checks the CPU before any other code runs, so it must run on any CPU. The last
+    # -march= takes effect.
     if(source MATCHES "/isa_baseline\\.cpp$" AND RIDGELINE_ISA
        AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
       set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS -march=x86-64)
@@ -65,9 +65,9 @@ function(ridgeline_source_options)
   endforeach()
 endfunction()
 
-# Sources of one target, several of which are compiled together, in groups called NAME: nvcc reads Kokkos's headers four times
-# a source, which takes longer than most of what is in one, and a build with sanitizers is always made
-# from scratch. Their local names must differ.
+# Compiles sources of one target together, in groups named NAME: nvcc parses Kokkos's headers four
+# times per source, which takes longer than the rest of most sources, and a build with sanitizers
+# always starts from scratch. Local names of the sources must differ.
 function(ridgeline_compile_together target name)
   if(NOT RIDGELINE_ENABLE_CUDA AND NOT RIDGELINE_SANITIZE)
     return()

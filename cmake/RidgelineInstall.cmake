@@ -1,4 +1,4 @@
-# What `cmake --install` puts into a prefix, which may be moved afterwards:
+# Contents of a prefix of `cmake --install`, which is relocatable:
 #   bin/ridgeline
 #   lib/, include/ridgeline/, lib/cmake/ridgeline/   the package that find_package(ridgeline) finds
 #   lib/ridgeline/kokkos/                            the Kokkos that was built here, if it was
@@ -14,8 +14,9 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/"
 install(EXPORT ridgeline NAMESPACE ridgeline:: FILE ridgelineTargets.cmake
   DESTINATION "${package_dir}")
 
-# The library needs the very Kokkos that it was built with: another one has other types in it. One that
-# was built here goes along, in a folder of its own, where it replaces no other Kokkos of the prefix.
+# The library requires the Kokkos that it was built with, since types differ between builds. A
+# Kokkos built here is installed too, in a separate folder, so that it does not replace another
+# Kokkos in the prefix.
 set(ridgeline_kokkos_dir "${Kokkos_DIR}")
 set(ridgeline_kokkos_kernels_dir "${KokkosKernels_DIR}")
 if(RIDGELINE_KOKKOS_PREFIX)
@@ -26,7 +27,7 @@ if(RIDGELINE_KOKKOS_PREFIX)
     cmake_path(RELATIVE_PATH ${variable} BASE_DIRECTORY "${RIDGELINE_KOKKOS_PREFIX}")
     set(${variable} "${kokkos}/${${variable}}")
   endforeach()
-  # Two of its package's files name the folder that it was built in.
+  # Two files of its package contain the path of the build folder.
   configure_file("${CMAKE_CURRENT_LIST_DIR}/RelocateKokkos.cmake.in"
     "${PROJECT_BINARY_DIR}/RelocateKokkos.cmake" @ONLY)
   install(SCRIPT "${PROJECT_BINARY_DIR}/RelocateKokkos.cmake")
@@ -51,7 +52,7 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5" PATTERN "*.json" PATTERN "README.md")
-# The job that installs what a build needs stays in the clone.
+# The job that installs build dependencies is not installed.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/jobs" DESTINATION "${share}" USE_SOURCE_PERMISSIONS
   FILES_MATCHING PATTERN "*.sh" PATTERN "*.slurm" PATTERN "*.py" PATTERN "README.md"
   PATTERN "dependencies.sh" EXCLUDE PATTERN "__pycache__" EXCLUDE)

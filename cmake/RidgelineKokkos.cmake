@@ -1,4 +1,4 @@
-# Chooses Kokkos and Kokkos Kernels: an installed pair that has the devices asked for, or else
+# Chooses Kokkos and Kokkos Kernels: an installed pair with the requested devices, or else
 # upstream's release, or else Debian's source package, built here. Sets
 #   Kokkos_DIR, KokkosKernels_DIR    for find_package() after project()
 #   RIDGELINE_KOKKOS_ORIGIN          in words, for `ridgeline info`
@@ -11,8 +11,8 @@ include(KokkosUpstream)
 include(KokkosDebian)
 include(KokkosBuild)
 
-# The host compiler that the user, or else CMake itself, would choose. In a CUDA build
-# CMAKE_CXX_COMPILER is the wrapper from the second configure on, so it is remembered here.
+# Host compiler chosen by the user or else by CMake. In a CUDA build CMAKE_CXX_COMPILER is the
+# wrapper from the second configuration on, so the host compiler is cached here.
 if(NOT RIDGELINE_HOST_CXX)
   if(CMAKE_CXX_COMPILER AND NOT CMAKE_CXX_COMPILER MATCHES "nvcc_wrapper")
     set(candidates "${CMAKE_CXX_COMPILER}")
@@ -63,13 +63,13 @@ function(ridgeline_choose_kokkos)
     message(STATUS "Kokkos, ${source}: ${reason}")
   endforeach()
   message(FATAL_ERROR "No Kokkos with the devices ${ridgeline_devices} was found or could be "
-    "built; the lines above say why. Point Kokkos_ROOT and KokkosKernels_ROOT at an installed "
+    "built; see the lines above. Point Kokkos_ROOT and KokkosKernels_ROOT at an installed "
     "one, or put the archives of ${RIDGELINE_UPSTREAM_VERSION} into "
     "${RIDGELINE_DEPS_DIR}/downloads.")
 endfunction()
 
-# What the choice depends on; as long as none of it changes, a later configure keeps the choice.
-# A Kokkos_DIR other than the one chosen then is the user's wish.
+# Inputs of the choice: as long as they do not change, a later configuration keeps it. A Kokkos_DIR
+# that differs from the chosen one was set by the user.
 string(CONCAT ridgeline_kokkos_request
   "${RIDGELINE_KOKKOS}|${ridgeline_devices}|${RIDGELINE_HOST_CXX}|${RIDGELINE_CUDA_ARCH}|"
   "${RIDGELINE_DEPS_DIR}|${Kokkos_ROOT}|${KokkosKernels_ROOT}|${CMAKE_PREFIX_PATH}|"

@@ -1,5 +1,4 @@
-# Every option a user may set, in one place. Read before project(), so nothing here may need a
-# compiler.
+# All user options. Included before project(), so they must not need a compiler.
 
 option(RIDGELINE_ENABLE_OPENMP "Build the OpenMP execution space" ON)
 option(RIDGELINE_ENABLE_CUDA "Build the CUDA execution space" OFF)
@@ -12,9 +11,9 @@ set(RIDGELINE_CUDA_ARCH "" CACHE STRING
 set(RIDGELINE_KOKKOS "auto" CACHE STRING
   "Where Kokkos comes from: auto (tried in this order), installed, upstream, debian")
 set_property(CACHE RIDGELINE_KOKKOS PROPERTY STRINGS auto installed upstream debian)
-# Outside the presets' build folders: cleaning a preset must not rebuild Kokkos.
+# Outside the presets' build folders, so that cleaning a preset does not rebuild Kokkos.
 set(RIDGELINE_DEPS_DIR "${CMAKE_CURRENT_SOURCE_DIR}/build/deps" CACHE PATH
-  "Where a Kokkos that is not installed is built, once a configuration")
+  "Where a Kokkos that is not installed is built, once per configuration")
 
 option(RIDGELINE_BUILD_TESTS "Build the tests" ON)
 option(RIDGELINE_PRECOMPILED_HEADER "Precompile Kokkos's header (never in a CUDA build)" ON)

@@ -1,8 +1,9 @@
-# cmake -DSOURCE_DIR=… -DBUILD_INFO=… -P: writes BUILD_INFO from BUILD_INFO.in with the git commit of
-# now, and leaves it alone where that is what it says, so that nothing is recompiled.
+# cmake -DSOURCE_DIR=… -DBUILD_INFO=… -P: writes BUILD_INFO from BUILD_INFO.in with the current git
+# commit. An up-to-date file is not touched, so that nothing is recompiled.
 
 set(RIDGELINE_GIT_COMMIT "unknown")
-# Asked for here, because an archive unpacked inside somebody's repository is not that repository.
+# Checked here, because an archive unpacked inside another repository is not part of that
+# repository.
 if(EXISTS "${SOURCE_DIR}/.git")
   execute_process(
     COMMAND git describe --always --dirty --abbrev=12 --exclude=*

@@ -36,7 +36,7 @@ std::string resolved(const std::string& path, const std::string& folder) {
   return folder.back() == '/' ? folder + path : folder + "/" + path;
 }
 
-/// A path that names a file.
+/// Returns a path from the deck, which must be a valid file name.
 std::string plain_path(const OptionTable& table, const std::string& key, const std::string& path) {
   if (path.empty()) table.fail(key, table.path(key) + " must not be empty");
   if (has_control_character(path)) {
@@ -45,13 +45,13 @@ std::string plain_path(const OptionTable& table, const std::string& key, const s
   return path;
 }
 
-/// A path of the deck against the deck's folder.
+/// Returns a path of the deck, resolved against the deck's folder.
 std::string checked_path(const OptionTable& table, const std::string& path,
                          const std::string& folder) {
   return resolved(plain_path(table, "path", path), folder);
 }
 
-/// Whether a section of two documents holds other values.
+/// Returns whether a section differs between two documents.
 bool differs(const toml::table& a, const toml::table& b, const char* section) {
   const toml::table* const first = a[section].as_table();
   const toml::table* const second = b[section].as_table();
@@ -179,7 +179,7 @@ ScheduleOptions read_schedule(const OptionTable& table) {
   return schedule;
 }
 
-/// Accuracy is of classes alone.
+/// Accuracy is defined only for classes.
 void require_metric_of_loss(const OptionTable& table, Metric metric, Loss loss) {
   if (metric != Metric::test_accuracy || loss == Loss::cross_entropy) return;
   table.fail("metric", table.path("metric") +
@@ -263,7 +263,7 @@ RunOptions read_run(const std::optional<OptionTable>& table) {
 VerifyOptions read_verify(const OptionTable& table, Loss loss) {
   VerifyOptions verify;
   verify.table = table;
-  // Known even where something before them is wrong: see refuse_misplaced().
+  // Marks them as known even if an earlier key is invalid: see refuse_misplaced().
   for (const char* bound : {"at_least", "at_most"}) table.has(bound);
   verify.metric = table.choice<Metric>(
       "metric", {{"test_accuracy", Metric::test_accuracy}, {"test_loss", Metric::test_loss}});
@@ -277,9 +277,9 @@ VerifyOptions read_verify(const OptionTable& table, Loss loss) {
   return verify;
 }
 
-/// Calls `read` for a section, an empty one if the deck has none, for the keys that it asks for.
+/// Calls `read` for a section, or an empty one, to collect the keys that it requests.
 template <class Read>
-void ask_keys(const OptionTable& root, const char* section, const Read& read) {
+void request_keys(const OptionTable& root, const char* section, const Read& read) {
   static const toml::table kEmpty;
   auto state = std::make_shared<OptionTable::State>();
   state->document = root.state()->document;
@@ -288,37 +288,39 @@ void ask_keys(const OptionTable& root, const char* section, const Read& read) {
   state->path = {section};
   try {
     read(OptionTable(state));
-  } catch (const RequestError&) {  // what is wrong there is for later
+  } catch (const RequestError&) {  // reported later
   }
 }
 
-/// Marks every key of every section as asked for in the document.
-void ask_all_keys(const OptionTable& root) {
-  ask_keys(root, "data", [](const OptionTable& table) { read_data(table, {}); });
-  ask_keys(root, "network", read_network);
-  ask_keys(root, "train", read_train);
-  ask_keys(root, "checkpoint", [](const OptionTable& table) { read_checkpoint(table, "deck"); });
-  ask_keys(root, "run", read_run);
-  ask_keys(root, "verify",
-           [](const OptionTable& table) { read_verify(table, Loss::cross_entropy); });
+/// Marks every key of every section as requested in the document.
+void request_all_keys(const OptionTable& root) {
+  request_keys(root, "data", [](const OptionTable& table) { read_data(table, {}); });
+  request_keys(root, "network", read_network);
+  request_keys(root, "train", read_train);
+  request_keys(root, "checkpoint",
+               [](const OptionTable& table) { read_checkpoint(table, "deck"); });
+  request_keys(root, "run", read_run);
+  request_keys(root, "verify",
+               [](const OptionTable& table) { read_verify(table, Loss::cross_entropy); });
 }
 
-/// Throws for a key of a section that stands outside all of them, as after `--set epochs=2`.
+/// Throws if a key of a section is at the top level, as after `--set epochs=2`.
 void refuse_misplaced(const OptionTable& root) {
-  const std::vector<std::string> sections(root.state()->asked.begin(), root.state()->asked.end());
+  const std::vector<std::string> sections(root.state()->requested.begin(),
+                                          root.state()->requested.end());
   const auto leaf = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
   for (const std::string& key : root.keys()) {
-    if (root.state()->asked.count(key) != 0) continue;
-    ask_all_keys(root);
+    if (root.state()->requested.count(key) != 0) continue;
+    request_all_keys(root);
     std::vector<std::string> leaves;
-    for (const std::string& path : root.state()->document->asked) leaves.push_back(leaf(path));
+    for (const std::string& path : root.state()->document->requested) leaves.push_back(leaf(path));
     std::string meant = key;
     if (std::find(leaves.begin(), leaves.end(), key) == leaves.end()) {
       if (!nearest(key, sections).empty()) continue;
       meant = nearest(key, leaves);
     }
     std::string paths;
-    for (const std::string& path : root.state()->document->asked) {
+    for (const std::string& path : root.state()->document->requested) {
       if (leaf(path) == meant) paths += (paths.empty() ? "\"" : " or \"") + path + "\"";
     }
     if (!paths.empty()) {
@@ -327,7 +329,7 @@ void refuse_misplaced(const OptionTable& root) {
   }
 }
 
-/// Checks that no section can make alone.
+/// Checks that involve several sections.
 void check_together(const Deck& deck) {
   const DataOptions& data = deck.data;
   const bool values = data.target_is_input;
@@ -336,7 +338,7 @@ void check_together(const Deck& deck) {
     if (values) {
       deck.train.table.fail("loss", loss +
                                         " needs class labels, which data.target = \"input\" "
-                                        "does not give; use \"mse\"");
+                                        "does not provide; use \"mse\"");
     }
   } else if (data.kind == DataKind::text) {
     deck.train.table.fail("loss", loss +

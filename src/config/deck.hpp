@@ -20,7 +20,7 @@ enum class ScheduleKind { constant, step, cosine };
 enum class OnNonfinite { stop, skip };
 enum class Metric { test_accuracy, test_loss, train_loss };
 
-/// The deck's spelling of each.
+/// Return the spelling in the deck.
 const char* to_string(DataKind kind);
 const char* to_string(Precision precision);
 const char* to_string(Gemm gemm);
@@ -30,7 +30,7 @@ const char* to_string(OptimizerKind kind);
 const char* to_string(ScheduleKind kind);
 const char* to_string(Metric metric);
 
-/// Inputs become (value - mean) / standard_deviation.
+/// Normalises inputs to (value - mean) / standard_deviation.
 struct Normalization {
   double mean = 0.0;
   double standard_deviation = 1.0;
@@ -48,12 +48,12 @@ struct Augmentation {
 struct DataOptions {
   DataKind kind = DataKind::synthetic;
   std::string path;                ///< idx, hdf5: resolved against the deck's folder
-  std::vector<std::string> paths;  ///< text: the same, at least one
-  std::int64_t length = 0;         ///< text: characters of a sample
-  double validation = 0.0;         ///< text: the share of each file that is the test set
+  std::vector<std::string> paths;  ///< text: as `path`, at least one
+  std::int64_t length = 0;         ///< text: characters per sample
+  double validation = 0.0;         ///< text: fraction of each file in the test set
   bool shuffle = true;
   bool target_is_input = false;              ///< target = "input": an autoencoder
-  Precision precision = Precision::float32;  ///< of the network, which values must fit
+  Precision precision = Precision::float32;  ///< of the network; values must be representable in it
   bool targets_are_probabilities = false;    ///< loss = "binary_cross_entropy": all in [0, 1]
   std::optional<Normalization> normalize;
   Augmentation augment;
@@ -61,10 +61,10 @@ struct DataOptions {
   std::int64_t classes = 0;  ///< synthetic
   std::int64_t samples = 0;  ///< synthetic: of the training set
   std::uint64_t seed = 1;    ///< synthetic
-  OptionTable table;         ///< for errors that name the deck's line
+  OptionTable table;         ///< for the line numbers of errors
 };
 
-/// [network]; the layers read their own tables.
+/// [network]; each layer reads its own table.
 struct NetworkOptions {
   Precision precision = Precision::float32;
   Gemm gemm = Gemm::native;
@@ -79,17 +79,17 @@ struct Optimizer {
   double learning_rate = 0.0;
   double momentum = 0.0;      ///< sgd, rmsprop
   bool nesterov = false;      ///< sgd
-  double weight_decay = 0.0;  ///< adamw: decoupled from the gradient; else added to it
-  double beta1 = 0.9;         ///< adam, adamw: of the mean of gradients
-  double beta2 = 0.999;       ///< adam, adamw: of the mean of their squares
-  double alpha = 0.99;        ///< rmsprop: the same
+  double weight_decay = 0.0;  ///< adamw: decoupled from the gradient; otherwise added to it
+  double beta1 = 0.9;         ///< adam, adamw: decay of the mean gradient
+  double beta2 = 0.999;       ///< adam, adamw: decay of the mean squared gradient
+  double alpha = 0.99;        ///< rmsprop: decay of the mean squared gradient
   double epsilon = 1e-8;      ///< adam, adamw, rmsprop: added to the root of that mean
 };
 
-/// train.schedule: constant and cosine by step, over the whole run; step by epoch.
+/// train.schedule: constant and cosine change per step, over the whole run; step changes per epoch.
 struct ScheduleOptions {
   ScheduleKind kind = ScheduleKind::constant;
-  std::int64_t every = 1;   ///< step: epochs from one multiplication by `factor` to the next
+  std::int64_t every = 1;   ///< step: epochs between multiplications by `factor`
   double factor = 1.0;      ///< step
   double final_rate = 0.0;  ///< cosine: `final`, the learning rate at the end
   std::int64_t warmup_steps = 0;
@@ -108,72 +108,73 @@ struct TrainOptions {
   Loss loss = Loss::cross_entropy;
   double label_smoothing = 0.0;  ///< cross_entropy
   std::uint64_t seed = 1;
-  std::uint64_t shuffle_seed = 1;                ///< the seed unless given
-  std::optional<std::int64_t> stop_after_steps;  ///< of this run, resumed or not
-  OnNonfinite on_nonfinite = OnNonfinite::stop;  ///< loss or gradients that are not finite
+  std::uint64_t shuffle_seed = 1;                ///< `seed` unless given
+  std::optional<std::int64_t> stop_after_steps;  ///< steps of this run, resumed or not
+  OnNonfinite on_nonfinite = OnNonfinite::stop;  ///< if the loss or a gradient is not finite
   Optimizer optimizer;
   ScheduleOptions schedule;
-  std::optional<double> clip_norm;  ///< the largest norm of all gradients together
+  std::optional<double> clip_norm;  ///< maximum norm of all gradients together
   std::optional<EarlyStop> early_stop;
   OptionTable table;
 };
 
-/// [checkpoint]; a frequency of 0 is off. The end of a run writes one whatever these say.
+/// [checkpoint]; an interval of 0 disables it. A checkpoint is always written at the end of a run.
 struct CheckpointOptions {
   std::string path;  ///< as in the deck: relative to --output
   std::int64_t every_epochs = 1;
   std::int64_t every_steps = 0;
-  std::optional<std::int64_t> keep;  ///< how many are kept, each numbered by its step; else one
-  OptionTable table;                 ///< without keys where the deck has no [checkpoint]
+  std::optional<std::int64_t> keep;  ///< number of checkpoints kept, numbered by step; else one
+  OptionTable table;                 ///< without keys if the deck has no [checkpoint]
 };
 
-/// [run]: what belongs to one run, and not to what is trained.
+/// [run]: options of one run that do not affect the training.
 struct RunOptions {
-  std::optional<double> stop_after;  ///< seconds from the start of the process to a checkpoint
+  std::optional<double> stop_after;  ///< seconds from process start to a final checkpoint
 };
 
-/// [verify]: one of the bounds is set.
+/// [verify]: exactly one of the bounds is set.
 struct VerifyOptions {
-  OptionTable table;  ///< for messages with a place
+  OptionTable table;  ///< for the line numbers of errors
   Metric metric = Metric::test_accuracy;
   std::optional<double> at_least;
   std::optional<double> at_most;
 };
 
-/// What an input deck asks for, checked, but for the layers' own keys.
+/// A validated input deck, except the keys of the layers.
 class Deck {
  public:
-  /// Reads a deck and puts the values of --set ("train.epochs=2") and --seed over it. Throws
+  /// Reads a deck and applies the overrides of --set ("train.epochs=2") and --seed. Throws
   /// RequestError "FILE:LINE: …".
   static Deck load(const std::string& path, const std::vector<std::string>& sets = {},
                    std::optional<std::uint64_t> seed = {});
 
-  /// The same from a deck's text. `name` stands for it in messages and, without folder and ending,
-  /// names the checkpoint; a relative data path is relative to `folder`, empty for the current one.
+  /// Parses the text of a deck; otherwise as load(). `name` is used in messages and, without folder
+  /// and extension, names the checkpoint; a relative data path is relative to `folder`, empty for
+  /// the current one.
   static Deck parse(const std::string& text, const std::string& name,
                     const std::string& folder = {}, const std::vector<std::string>& sets = {},
                     std::optional<std::uint64_t> seed = {});
 
-  std::string name;   ///< file name as it was given
-  std::string title;  ///< the deck's stem where it has none
+  std::string name;   ///< file name as given
+  std::string title;  ///< the deck's stem if it has no title
   DataOptions data;
   NetworkOptions network;
   TrainOptions train;
   CheckpointOptions checkpoint;
   RunOptions run;
   std::optional<VerifyOptions> verify;
-  /// Whether --set or --seed gave [data], [network] or [train] other values than the file has.
+  /// Whether --set or --seed changed values of [data], [network] or [train].
   bool trains_otherwise = false;
 
-  /// The deck as it ran, as TOML: the original text where nothing was overridden.
+  /// Returns the deck with overrides, as TOML: the original text if there were none.
   const std::string& text() const { return text_; }
 
-  /// Why a run of `checkpoint_deck` cannot be resumed with this deck, "FILE:LINE: train.batch is
-  /// 64, but 128 in …"; nothing where only `epochs`, `stop_after_steps`, `on_nonfinite`, paths, the
-  /// title, [checkpoint], [run] and [verify] differ.
+  /// Returns the reason why a run of `checkpoint_deck` cannot be resumed with this deck,
+  /// "FILE:LINE: train.batch is 64, but 128 in …"; nullopt if only `epochs`, `stop_after_steps`,
+  /// `on_nonfinite`, paths, the title, [checkpoint], [run] and [verify] differ.
   std::optional<std::string> difference_that_forbids_resume(const Deck& checkpoint_deck) const;
-  /// Returns where this deck prepares a network's inputs otherwise than the checkpoint's did, in
-  /// the same words; nullopt if it does not.
+  /// Returns the difference in the preprocessing of inputs from the checkpoint's deck, in the same
+  /// format; nullopt if there is none.
   std::optional<std::string> difference_in_inputs(const Deck& checkpoint_deck) const;
 
  private:

@@ -13,27 +13,26 @@
 namespace ridgeline::config {
 namespace {
 
-/// Limits keys in keys, and lists and tables in each other: toml++ destroys, copies and prints
-/// documents recursively.
+/// Limits the nesting of keys, lists and tables: toml++ destroys, copies and prints documents
+/// recursively.
 constexpr std::size_t kDeepest = 32;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-/// toml++ describes some errors over several lines; ours are one.
+/// toml++ describes some errors in several lines; messages of Ridgeline are one line.
 std::string one_line(std::string_view text) {
   std::string line(text);
   std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
 }
 
-/// What is wrong with a TOML text, and where.
+/// A fault in a TOML text and its position.
 struct Fault {
   std::size_t at;
   std::string reason;
 };
 
-/// Walks over TOML text outside strings and comments, for what toml++ must not be given: deep
-/// nesting, and characters beyond ASCII, some of which lead its version 3.3 into undefined
-/// behaviour.
+/// Scans TOML text outside strings and comments for input that toml++ must not parse: deep nesting,
+/// and non-ASCII characters, some of which cause undefined behaviour in version 3.3.
 class Outline {
  public:
   explicit Outline(std::string_view text) : text_(text) {}
@@ -58,7 +57,7 @@ class Outline {
       } else if (c == '.') {
         ++dots_;
       } else if (static_cast<unsigned char>(c) >= 0x80) {
-        return Fault{at_, "a character beyond ASCII that is in no text and no comment"};
+        return Fault{at_, "a non-ASCII character outside texts and comments"};
       }
       if (dots_ > kDeepest || brackets_ > kDeepest) {
         return Fault{
@@ -69,8 +68,8 @@ class Outline {
   }
 
  private:
-  /// Moves to the last character of a string that begins here, of one line or, in three quotes, of
-  /// several; the parser reports one that does not end.
+  /// Moves to the last character of the string that begins here, single-line or, in three quotes,
+  /// multi-line; the parser reports an unterminated string.
   void skip_string(char quote) {
     const bool is_long = text_.compare(at_, 3, std::string(3, quote)) == 0;
     at_ += is_long ? 3 : 1;
@@ -81,7 +80,7 @@ class Outline {
       } else if (is_long ? text_.compare(at_, 3, std::string(3, quote)) == 0
                          : text_[at_] == quote || text_[at_] == '\n') {
         if (!is_long) return;
-        // A string may end in one or two quotes of its own before the three that close it.
+        // A string may end with one or two quotes before the three closing ones.
         for (at_ += 2; at_ + 1 < text_.size() && text_[at_ + 1] == quote && own < 2; ++at_) ++own;
         return;
       }
@@ -120,12 +119,12 @@ std::vector<std::string> split_key(const std::string& key, const std::string& sp
   return segments;
 }
 
-/// Holds one key, "value", with no place in a file.
+/// Returns a table with one key, "value", without a source position.
 toml::table parse_value(const std::string& text) {
   if (!Outline(text).fault()) {
     try {
       toml::table parsed = toml::parse("value = " + text);
-      // A copy forgets lines, which would be those of this text and not of the deck.
+      // A copy has no line numbers, which would refer to this text and not to the deck.
       if (parsed.size() == 1 && parsed.contains("value")) return toml::table(parsed);
     } catch (const toml::parse_error&) {
     } catch (const TomlAssertion&) {
@@ -146,7 +145,7 @@ bool holds_tables(const toml::array& array) {
                      [](const auto& node) { return node.is_table(); });
 }
 
-/// A scalar or a list of scalars.
+/// Returns the canonical text of a scalar or a list of scalars.
 std::string canonical(const toml::node& node) {
   if (const auto* array = node.as_array()) {
     std::vector<std::string> elements;
@@ -226,7 +225,7 @@ std::optional<std::size_t> find_element(const toml::array& array, const std::str
 void override_value(Document& document, const std::string& key, const std::string& value,
                     const std::string& spelled) {
   const std::vector<std::string> names = split_key(key, spelled);
-  std::vector<std::string> path = names;  // with indices, where names mean elements of arrays
+  std::vector<std::string> path = names;  // names of array elements replaced by indices
   const auto fail = [&](std::size_t depth, const std::string& reason) {
     std::string prefix;
     for (std::size_t i = 0; i < depth; ++i) prefix += (i == 0 ? "" : ".") + names[i];

@@ -5,12 +5,12 @@
 
 namespace ridgeline::config {
 
-/// What a duration must be, for messages.
+/// Description of a duration, for messages.
 inline constexpr const char* kDurationDescription =
     "a duration such as \"23h50m\", \"1d12h\" or \"90s\"";
 
-/// Returns the seconds of a duration `[Nd][Nh][Nm][Ns]`, each N decimal; nullopt for anything else,
-/// for 0, and for more than a hundred years.
+/// Returns the seconds of a duration `[Nd][Nh][Nm][Ns]`, each N decimal; nullopt for any other
+/// text, for 0, and for more than a hundred years.
 std::optional<double> parse_duration(const std::string& text);
 
 }  // namespace ridgeline::config

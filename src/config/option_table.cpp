@@ -24,27 +24,27 @@ std::string quoted(const std::vector<std::string>& words) {
   return joined(marked);
 }
 
-/// The node under `key`, marked as asked for; null where it is missing.
+/// Returns the node under `key` and marks the key as requested; null if it is missing.
 const toml::node* find(OptionTable::State& state, const std::string& key) {
-  state.asked.insert(key);
+  state.requested.insert(key);
   if (state.document != nullptr) {
     std::string path;
     for (const std::string& segment : state.path) path += segment + ".";
-    state.document->asked.insert(path + key);
+    state.document->requested.insert(path + key);
   }
   return state.table == nullptr ? nullptr : state.table->get(key);
 }
 
-/// The node under `key`; throws where it is missing.
+/// Returns the node under `key`; throws if it is missing.
 const toml::node& require(const OptionTable& table, OptionTable::State& state,
                           const std::string& key, const std::string& description) {
   const toml::node* node = find(state, key);
   if (node == nullptr) {
-    // A key that is spelled wrong is both missing and unknown; the second says more.
+    // A misspelled key is both missing and unknown; the latter message is more specific.
     std::vector<std::string> given = table.keys();
     given.erase(
         std::remove_if(given.begin(), given.end(),
-                       [&](const std::string& name) { return state.asked.count(name) > 0; }),
+                       [&](const std::string& name) { return state.requested.count(name) > 0; }),
         given.end());
     std::string near = nearest(key, given);
     // "out_channels" for "channels".
@@ -94,7 +94,7 @@ OptionTable child(const OptionTable::State& parent, const toml::table& table,
   return OptionTable(std::move(state));
 }
 
-/// The override that put a value at `path`, or a table around it, or made the table for a value.
+/// Returns the override that set `path` or an enclosing table, or that created the table.
 const Document::Override* find_override(const Document& document,
                                         const std::vector<std::string>& path) {
   const Document::Override* found = nullptr;
@@ -108,7 +108,7 @@ const Document::Override* find_override(const Document& document,
   return found;
 }
 
-/// What TOML writes in the brackets of a table's header: the keys without the elements of arrays.
+/// Returns the text in the brackets of a TOML table header: the keys without array indices.
 std::string header_of(const OptionTable::State& state, const std::string& key) {
   std::string header;
   const toml::node* node = state.document ? &state.document->root : nullptr;
@@ -121,7 +121,7 @@ std::string header_of(const OptionTable::State& state, const std::string& key) {
   return header + key;
 }
 
-/// The name of element `index` of an array of tables, or its number.
+/// Returns the name of element `index` of an array of tables, or its number.
 std::string element_name(const toml::table* element, const std::string& index) {
   if (element != nullptr) {
     const auto name = (*element)["name"].value<std::string>();
@@ -369,9 +369,9 @@ std::string OptionTable::label() const {
 }
 
 void OptionTable::finish() const {
-  const std::vector<std::string> known(state_->asked.begin(), state_->asked.end());
+  const std::vector<std::string> known(state_->requested.begin(), state_->requested.end());
   for (const std::string& key : keys()) {
-    if (state_->asked.count(key) != 0) continue;
+    if (state_->requested.count(key) != 0) continue;
     const std::string near = nearest(key, known);
     fail(key, fmt::format("unknown key \"{}\" in {}{} (known: {})", key, label(),
                           near.empty() ? "" : ", did you mean \"" + near + "\"?", joined(known)));
@@ -397,7 +397,7 @@ std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::
       inner = inner.substr(segments[1].size() + 1);
     }
     const toml::table* next = node == nullptr ? nullptr : node->as_table();
-    // An element that is not there is reported at the list that lacks it.
+    // A missing element is reported at the line of the list.
     if (next == nullptr) return {found, remaining};
     found = child(state, *next, segments);
     remaining = inner;
@@ -422,7 +422,7 @@ std::vector<std::string> layer_names(const std::vector<OptionTable>& siblings) {
       layer.fail(key, "a layer's name must not hold control characters, unlike \"" + name + "\"");
     }
     if (name == "shortcut" || name == "loss" || name == "optimizer") {
-      layer.fail(key, fmt::format("\"{}\" is a reserved name; call the layer otherwise", name));
+      layer.fail(key, fmt::format("\"{}\" is a reserved name; choose another", name));
     }
     if (!taken.insert(name).second) {
       layer.fail(key,

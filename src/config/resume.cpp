@@ -9,10 +9,11 @@
 namespace ridgeline::config {
 namespace {
 
-/// What a resumed run must share with the checkpoint's, by path. Paths of layers hold indices.
+/// Returns the values that a resumed run must share with the checkpoint's, by path. Paths of layers
+/// contain indices.
 std::map<std::string, std::string> identity_of(const Deck& deck) {
   std::map<std::string, std::string> values;
-  const auto real = [](double value) { return fmt::format("{}", value); };  // exact, and short
+  const auto real = [](double value) { return fmt::format("{}", value); };  // shortest exact text
   const DataOptions& data = deck.data;
   values["data.kind"] = to_string(data.kind);
   values["data.shuffle"] = data.shuffle ? "true" : "false";
@@ -70,7 +71,7 @@ std::map<std::string, std::string> identity_of(const Deck& deck) {
   return values;
 }
 
-/// The section of a path of identity_of, and what is left of the path.
+/// Returns the section of a path of identity_of, and the remainder of the path.
 std::pair<OptionTable, std::string> section_of(const Deck& deck, const std::string& path) {
   const std::size_t dot = path.find('.');
   const std::string section = path.substr(0, dot);
@@ -80,15 +81,15 @@ std::pair<OptionTable, std::string> section_of(const Deck& deck, const std::stri
   return {deck.train.table, keys};
 }
 
-/// Sorts tables from the outside in, and `kind` before the keys that it decides about.
+/// Sort key: outer tables first, and `kind` before the keys that depend on it.
 std::tuple<std::string, bool, std::string> order_of(const std::string& path) {
   const std::size_t dot = path.rfind('.');
   const std::string key = path.substr(dot + 1);
   return {path.substr(0, dot), key != "kind", key};
 }
 
-/// Where two decks first differ among the paths that are `compared`: "FILE:LINE: PATH is MINE, but
-/// OTHER in the checkpoint's deck".
+/// Returns the first difference of two decks among the paths that are `compared`: "FILE:LINE: PATH
+/// is MINE, but OTHER in the checkpoint's deck".
 template <class Compared>
 std::optional<std::string> first_difference(const Deck& deck, const Deck& checkpoint_deck,
                                             const Compared& compared) {

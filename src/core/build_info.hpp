@@ -2,17 +2,17 @@
 
 namespace ridgeline {
 
-/// What this binary was built from, and how; every result carries it.
+/// Provenance of this binary; written to every result.
 struct BuildInfo {
   const char* version;
-  /// "unknown" outside a git checkout; ends in "-dirty" where tracked files had been changed.
+  /// "unknown" outside a git checkout; ends in "-dirty" if tracked files were modified.
   const char* git_commit;
   const char* compiler;
   const char* flags;
   const char* build_type;
-  /// What -march= was given, and what that stands for.
+  /// The argument of -march= and the architecture that it selects.
   const char* isa;
-  /// Kokkos's name of the GPU architecture, such as AMPERE80; empty without CUDA.
+  /// Kokkos's name for the GPU architecture, such as AMPERE80; empty without CUDA.
   const char* cuda_arch;
   const char* kokkos_version;
   /// "installed", or the release or source package that was built for Ridgeline.

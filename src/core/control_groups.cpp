@@ -6,7 +6,7 @@
 namespace ridgeline {
 namespace {
 
-/// The path of this process's group and the version of its hierarchy, from lines such as
+/// Path of this process's group and version of its hierarchy, from lines such as
 /// "4:memory:/slurm/job_7" (version 1) and "0::/system.slice/job" (version 2).
 struct Group {
   std::string path;
@@ -26,7 +26,7 @@ std::vector<Group> own_groups(const std::string& controller, const std::string& 
   return groups;
 }
 
-/// Where a hierarchy is mounted: its folder, and the group that this folder shows.
+/// A mount of a hierarchy: its folder, and the group at the root of that folder.
 struct Mount {
   std::string folder, group;
 };
@@ -58,7 +58,7 @@ std::vector<ControlGroup> control_groups(const std::string& controller, const st
   std::vector<ControlGroup> groups;
   for (const Group& group : own_groups(controller, root)) {
     for (const Mount& mount : mounts_of(controller, root, group.is_version2)) {
-      // In a container the mount may show an inner group as its top.
+      // In a container the root of the mount may be an inner group.
       const std::string top = mount.group == "/" ? "" : mount.group;
       std::string path = group.path + "/";
       if (path.compare(0, top.size() + 1, top + "/") == 0) path.erase(0, top.size());

@@ -39,7 +39,7 @@ std::unique_ptr<DeviceEnergy> DeviceEnergy::open(const std::string& device,
     problem = "GPU not readable: no " + library;
     return nullptr;
   }
-  // nvml.h: a function returns 0 if it succeeded, and a device is a pointer.
+  // From nvml.h: functions return 0 on success, and a device is a pointer.
   int (*init)() = nullptr;
   int (*by_address)(const char*, void**) = nullptr;
   if (!find(energy->library_, "nvmlInit_v2", init) ||
@@ -49,7 +49,7 @@ std::unique_ptr<DeviceEnergy> DeviceEnergy::open(const std::string& device,
     return nullptr;
   }
   if (init() != 0) {
-    problem = "GPU not readable: " + library + " does not start";
+    problem = "GPU not readable: " + library + " cannot be initialised";
     return nullptr;
   }
   find(energy->library_, "nvmlShutdown", energy->shutdown_);

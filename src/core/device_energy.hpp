@@ -6,22 +6,23 @@
 
 namespace ridgeline {
 
-/// Returns the PCI bus address of the GPU that this process computes on, as NVML takes it
+/// Returns the PCI bus address of the GPU that this process computes on, in NVML's format
 /// ("0000:1b:00.0"); empty in a build without CUDA, or without a GPU.
 std::string computing_device();
 
-/// The energy counter of one GPU, by NVML, the driver's library. It is loaded while the program
-/// runs, so that nothing depends on it where there is no GPU.
+/// Energy counter of one GPU, read through NVML. The library is loaded at run time, so that
+/// programs do not depend on it on machines without a GPU.
 class DeviceEnergy {
  public:
-  /// Returns null, and why, if there is no library, no such GPU, or it has no counter.
+  /// Opens the counter. Returns null and sets `problem` if there is no library or no such GPU, or
+  /// if the GPU has no counter.
   static std::unique_ptr<DeviceEnergy> open(const std::string& device, const std::string& library,
                                             std::string& problem);
   ~DeviceEnergy();
   DeviceEnergy(const DeviceEnergy&) = delete;
   DeviceEnergy& operator=(const DeviceEnergy&) = delete;
 
-  /// Returns the joules since the driver was loaded.
+  /// Returns the energy since the driver was loaded, in joules.
   std::optional<double> joules() const;
 
  private:

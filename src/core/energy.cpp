@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The first line of a file of /sys; `error` gets errno.
+// Returns the first line of a file in /sys; sets `error` to errno.
 std::optional<std::string> line_of_file(const std::string& path, int& error) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
@@ -39,7 +39,7 @@ std::optional<std::uint64_t> number_of_file(const std::string& path, int& error)
   return std::strtoull(line->c_str(), nullptr, 10);
 }
 
-// "intel-rapl:0", as AMD's processors have it too, and none of its parts, "intel-rapl:0:1".
+// Accepts "intel-rapl:0", the name on AMD processors too, but not its subdomains, "intel-rapl:0:1".
 bool is_whole_domain(const std::string& name) {
   const std::string prefix = "intel-rapl:";
   if (name.compare(0, prefix.size(), prefix) != 0 || name.size() == prefix.size()) return false;
@@ -72,7 +72,7 @@ void EnergyMeter::find_packages(const std::string& root) {
   std::sort(domains.begin(), domains.end());
   for (const std::string& domain : domains) {
     int error = 0;
-    // "psys" counts the packages again, with what is around them.
+    // "psys" includes the packages and the rest of the platform.
     const std::string name = line_of_file(domain + "/name", error).value_or("");
     if (name.compare(0, 7, "package") != 0) continue;
     Package package;
@@ -125,7 +125,7 @@ void EnergyMeter::update() {
       failed_ = true;
       return;
     }
-    // From its largest value a counter goes on at zero.
+    // The counter wraps to zero after its largest value.
     const std::uint64_t used =
         *now >= package.last ? *now - package.last : package.range - package.last + *now;
     joules_ += 1e-6 * static_cast<double>(used);

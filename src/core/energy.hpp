@@ -10,20 +10,20 @@
 
 namespace ridgeline {
 
-/// Where energy is read.
+/// Sources of energy readings.
 struct EnergyPlaces {
-  std::string root = "/";  ///< precedes sys/class/powercap; a recorded tree for tests
-  std::string device;      ///< PCI bus address of a GPU that counts too; empty: none
-  std::string library = "libnvidia-ml.so.1";  ///< that reads the GPU's
+  std::string root = "/";  ///< prefix of sys/class/powercap; a recorded tree in tests
+  std::string device;      ///< PCI bus address of a GPU to include; empty: none
+  std::string library = "libnvidia-ml.so.1";  ///< NVML, for the GPU
 };
 
-/// Reads the energy that the processors' packages use, all processes together, from RAPL's counters
-/// (Linux's powercap), and that of a GPU from NVML, which is loaded only then. Energy that was read
-/// in part would mislead: if a package's counter is there and cannot be read, or a GPU was named
-/// and its counter cannot, nothing is read. A machine without RAPL counters gives the GPU's alone.
+/// Reads the energy of the processor packages, all processes together, from RAPL counters (Linux
+/// powercap), and that of a GPU from NVML, which is loaded only if needed. A partial sum would
+/// mislead: if the counter of a package or of the named GPU exists and cannot be read, no energy is
+/// reported. Without RAPL counters only the GPU is read.
 ///
-/// A counter of RAPL begins anew at some hundred kilojoules, after ten minutes at the earliest:
-/// update() must be called more often than that.
+/// RAPL counters wrap at some hundred kilojoules, after ten minutes at the earliest: update() must
+/// be called more often than that.
 class EnergyMeter {
  public:
   explicit EnergyMeter(const EnergyPlaces& places = {});
@@ -31,21 +31,21 @@ class EnergyMeter {
   /// Returns the sources that can be read: "package-0", "GPU 0000:1b:00.0".
   const std::vector<std::string>& sources() const { return sources_; }
 
-  /// Whether there is a source, and none that cannot be read.
+  /// Returns whether there is a source and every source can be read.
   bool available() const { return !sources_.empty() && problem_.empty(); }
 
-  /// Returns the sources in one line, then why another is not readable: "package-0, package-1",
-  /// "none", "not readable: permission denied (…/energy_uj)".
+  /// Returns the sources in one line, then the reason if one cannot be read: "package-0,
+  /// package-1", "none", "not readable: permission denied (…/energy_uj)".
   std::string description() const;
 
-  /// Begins at zero.
+  /// Resets the energy to zero.
   void start();
 
-  /// Adds what was used since the last call.
+  /// Adds the energy used since the last call.
   void update();
 
-  /// Returns the joules from start() until now; nullopt unless it is available(), or if a counter
-  /// failed in the meantime.
+  /// Returns the energy since start() in joules; nullopt unless available(), or if a counter failed
+  /// since then.
   std::optional<double> joules();
 
  private:
@@ -62,7 +62,7 @@ class EnergyMeter {
   std::vector<std::string> sources_;
   std::string problem_;
   double joules_ = 0;
-  bool failed_ = true;  // until it is started
+  bool failed_ = true;  // until start()
 };
 
 }  // namespace ridgeline

@@ -7,7 +7,7 @@
 
 namespace ridgeline {
 
-/// Exit statuses of the command, also carried by every error.
+/// Exit statuses of the command, stored in every error.
 enum class Status {
   done = 0,
   run_failed = 1,     ///< the run failed: disk full, diverged, device lost
@@ -15,9 +15,9 @@ enum class Status {
   stopped = 75,       ///< stopped by a signal after writing a checkpoint
 };
 
-/// What every failure in Ridgeline is thrown as; `what()` is one printable line, whatever names are
-/// in it, without a trailing stop or newline, `FILE:LINE: what is wrong, and what would be right`
-/// where there is a place to name.
+/// Base class of all exceptions that Ridgeline throws. `what()` is one printable line without a
+/// trailing stop or newline; unprintable characters in names are escaped. If the error has a
+/// location, the line is `FILE:LINE: what is wrong, and what would be right`.
 class Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& message)

@@ -16,20 +16,20 @@ namespace {
 
 Guard* watching = nullptr;
 
-/// A shorter one, at the end, is not judged.
+/// Seconds; a shorter window at the end is discarded.
 constexpr double kShortestWindow = 0.3;
-/// Pulses with what they drive out of the caches take one part in so many of the time.
+/// Pulses, including the reload of evicted cache lines, take at most 1 / kPulsePeriods of the time.
 constexpr double kPulsePeriods = 100;
 
-// An alarm, by window. The counters of /proc/stat advance in ticks of 10 ms.
-constexpr double kMostWaiting = 0.02;        ///< of the threads' time, and
+// Alarm thresholds per window. The counters of /proc/stat advance in ticks of 10 ms.
+constexpr double kMostWaiting = 0.02;        ///< of the threads' time, plus
 constexpr double kWakingUp = 2e-3;           ///< seconds
 constexpr double kMostStolen = 0.01;         ///< of the processors' time
-constexpr double kMostOthers = 0.1;          ///< processors, and
+constexpr double kMostOthers = 0.1;          ///< processors, plus
 constexpr double kMostOthersShare = 0.01;    ///< of the machine's processors
 constexpr double kTickError = 0.03;          ///< seconds
 constexpr std::size_t kFewestPulses = 3;     ///< of a window, for a median
-constexpr double kSlowPulse = 1.5;           ///< against the fastest window
+constexpr double kSlowPulse = 1.5;           ///< relative to the fastest window
 constexpr double kMostDisturbedShare = 0.1;  ///< of the time
 
 std::vector<int> pool_threads(int count) {
@@ -77,7 +77,7 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   for (const WatchedWindow& window : windows) {
     result.seconds += window.seconds;
     if (!window.exchange.empty()) {
-      // A window begins where the one before ended.
+      // A window begins at the end of the previous one.
       if (exchange.empty()) exchange.push_back(window.exchange.front());
       exchange.push_back(window.exchange.back());
     }
@@ -94,7 +94,7 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
 
   std::optional<double> waiting, others, stolen, pressure;
   double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0, by_exchange = 0;
-  // Processor seconds in the windows with that alarm.
+  // Processor seconds in the windows with the respective alarm.
   double waited = 0, taken_by_others = 0, taken_by_hypervisor = 0;
   for (const WatchedWindow& window : windows) {
     add(waiting, window.waiting);
@@ -132,38 +132,38 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   if (pressure) result.pressure_share = *pressure / seconds;
   if (result.disturbed_seconds <= kMostDisturbedShare * seconds) return result;
 
-  // What was seen in a few windows is not what disturbed most of them.
+  // Only the causes of most of the disturbed windows are reported.
   const double most = std::max({by_waiting, by_others, by_steal, by_slow, by_exchange});
-  const auto tells = [&](double part) { return part > 0 && part >= most / 2; };
+  const auto is_frequent = [&](double part) { return part > 0 && part >= most / 2; };
   const auto in = [&](double part) {
     return formatted(" (in %.0f", std::ceil(part)) + formatted(" of %.0f s)", std::ceil(seconds));
   };
-  if (tells(by_waiting)) {
+  if (is_frequent(by_waiting)) {
     result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
                                        100 * waited / (by_waiting * watched.threads)) +
                              in(by_waiting));
   }
-  if (tells(by_others)) {
+  if (is_frequent(by_others)) {
     result.reasons.push_back(formatted("other processes kept %.1f", taken_by_others / by_others) +
                              formatted(" of %.0f processors busy", watched.machine_processors) +
                              in(by_others));
   }
-  if (tells(by_steal)) {
+  if (is_frequent(by_steal)) {
     result.reasons.push_back(
         formatted("the hypervisor took %.1f %% of the processors' time",
                   100 * taken_by_hypervisor / (by_steal * watched.processors)) +
         in(by_steal));
   }
-  if (tells(by_slow)) {
+  if (is_frequent(by_slow)) {
     result.reasons.push_back(
         formatted("a pulse of known work took up to %.2f times as long as its fastest",
                   std::max(result.arithmetic_pulse.max / fastest_arithmetic,
                            result.stream_pulse.max / fastest_stream)) +
         in(by_slow));
   }
-  if (tells(by_exchange)) {
+  if (is_frequent(by_exchange)) {
     result.reasons.push_back(
-        formatted("one thread read what another wrote up to %.2f times as slowly as at best",
+        formatted("reading data of another thread took up to %.2f times as long as at best",
                   result.exchange_pulse.max / fastest_exchange) +
         in(by_exchange));
   }
@@ -184,8 +184,8 @@ Guard::Guard(int threads)
   if (processors_.empty()) processors_ = ProcessorMask::of_this_thread().processors();
   constexpr int kFirstPulses = 20;
   for (int i = 0; i < kFirstPulses; ++i) make_pulse();
-  // One right after another they find warm caches and awake threads: those that follow are compared
-  // among themselves.
+  // Consecutive pulses have warm caches and running threads, unlike the later ones, which are
+  // compared with each other.
   pulses_.clear();
   exchange_ = pulse_.exchange();
   begin_ = window_begin_ = read_system_load(threads_, processors_);
@@ -209,7 +209,7 @@ WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& aft
   const double children = after.children_cpu - before.children_cpu;
   window.waiting = difference(after.waiting, before.waiting);
   if (window.waiting) {
-    // Our own other threads (that load batches and write checkpoints) run on these processors too.
+    // Threads of this process that load batches and write checkpoints use these processors too.
     const double own_others = own - (after.thread_cpu - before.thread_cpu);
     window.waiting = std::max(0.0, *window.waiting - std::max(0.0, own_others));
   }
@@ -223,7 +223,7 @@ WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& aft
 void Guard::end_window() {
   const SystemLoad now = read_system_load(threads_, processors_);
   WatchedWindow window = window_from(window_begin_, now);
-  // One window's end is the next one's beginning.
+  // The end of a window is the beginning of the next.
   const double at_begin = std::exchange(exchange_, pulse_.exchange());
   if (exchange_ > 0) window.exchange = {at_begin, exchange_};
   if (pulses_.size() >= kFewestPulses) window.pulse = median_of_pulses(pulses_);

@@ -12,62 +12,62 @@
 
 namespace ridgeline {
 
-/// What disturbed a measurement, as far as the process can notice. Shares and processors are means
-/// over the time that was watched.
+/// Disturbances of a measurement that this process can detect. Shares and processor counts are
+/// means over the observed time.
 struct Disturbance {
-  double seconds = 0;            ///< watched
-  double disturbed_seconds = 0;  ///< of them in windows (about a second each) with an alarm
-  /// One sentence for each kind of disturbance; empty if the measurement was quiet.
+  double seconds = 0;            ///< observed time
+  double disturbed_seconds = 0;  ///< of it in windows (about a second each) with an alarm
+  /// One sentence per kind of disturbance; empty if the measurement was undisturbed.
   std::vector<std::string> reasons;
 
-  /// Of the threads' time, ready to run while something else than this process ran there.
+  /// Share of the threads' time in which they were ready to run and another process ran.
   std::optional<double> waiting_share;
-  std::optional<double> other_processors;  ///< processors that other processes kept busy
-  std::optional<double> steal_share;       ///< of the processors' time, taken by the hypervisor
-  std::optional<double> pressure_share;    ///< of the time, some thread waited for a processor
+  std::optional<double> other_processors;  ///< processors kept busy by other processes
+  std::optional<double> steal_share;       ///< of the processors' time, stolen by the hypervisor
+  std::optional<double> pressure_share;  ///< of the time, with some thread waiting for a processor
   std::optional<double> pressure_avg10_before, pressure_avg10_after;  ///< percent
-  std::optional<double> load_average;                                 ///< over a minute, at the end
+  std::optional<double> load_average;  ///< one-minute average, at the end
   long involuntary_switches = 0;
-  Timing arithmetic_pulse, stream_pulse;  ///< of Pulse
-  Timing exchange_pulse;                  ///< Pulse::exchange(); without repeats for one thread
-  double pulse_cost = 0;                  ///< share of the time that pulses took
+  Timing arithmetic_pulse, stream_pulse;  ///< of Pulse::run()
+  Timing exchange_pulse;                  ///< of Pulse::exchange(); no repeats with one thread
+  double pulse_cost = 0;                  ///< share of the time spent in pulses
   std::optional<double> slowest_clock_hertz, fastest_clock_hertz;
 
   bool alarm() const { return !reasons.empty(); }
 };
 
-/// About a second of watching: times in seconds, and the medians of its pulses.
+/// About a second of observation: times in seconds, and medians of the pulses.
 struct WatchedWindow {
   double seconds = 0;
   std::optional<double> waiting;   ///< the threads were ready to run, and another process ran
-  std::optional<double> others;    ///< that other processes kept processors of the machine busy
-  std::optional<double> stolen;    ///< of the watched processors
-  std::optional<double> pressure;  ///< some thread of the machine waited
+  std::optional<double> others;    ///< processor time of other processes on the machine
+  std::optional<double> stolen;    ///< stolen from the observed processors
+  std::optional<double> pressure;  ///< with some thread of the machine waiting
   std::optional<Pulse::Seconds> pulse;
-  std::vector<double> exchange = {};  ///< Pulse::exchange() at its beginning and its end
+  std::vector<double> exchange = {};  ///< Pulse::exchange() at beginning and end
 };
 
-/// What is watched.
+/// Threads and processors under observation.
 struct Watched {
-  int threads = 1;             ///< of this process
-  int processors = 1;          ///< that these may use
+  int threads = 1;             ///< observed threads of this process
+  int processors = 1;          ///< that these threads may use
   int machine_processors = 1;  ///< of the whole machine
 };
 
-/// Judges windows. One has an alarm if the threads waited for over 2 % of their time, others kept
-/// over a tenth of a processor (and a hundredth of the machine) busy, the hypervisor took over 1 %,
-/// or pulses or exchanges took 1.5 times as long as in the fastest window. The measurement is
-/// disturbed if windows with an alarm make up over a tenth of the time.
+/// Evaluates windows. A window has an alarm if the threads waited for over 2 % of their time, other
+/// processes used over a tenth of a processor (and a hundredth of the machine), the hypervisor
+/// stole over 1 %, or pulses or exchanges took 1.5 times as long as in the fastest window. The
+/// measurement is disturbed if windows with an alarm make up over a tenth of the time.
 Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched);
 
-/// Watches for disturbances from its construction to `report`: by pulses of known work, of which
-/// watch_for_disturbance() makes one now and then, and by what the kernel counts; see judge(). At
-/// most one at a time. It belongs to the thread that measures, with a Runtime running.
+/// Detects disturbances from construction to `report`, by pulses of known work, which
+/// watch_for_disturbance() runs at intervals, and by kernel counters; see judge(). At most one may
+/// exist. It is used by the measuring thread, while a Runtime exists.
 class Guard {
  public:
-  /// Watches the first `threads` of OpenMP's pool: those that compute, or drive a device.
+  /// Observes the first `threads` threads of OpenMP's pool, which compute or launch on a device.
   explicit Guard(int threads);
-  /// Watches those that compute on a space.
+  /// Observes the threads that compute on a space.
   explicit Guard(SpaceKind space);
   ~Guard();
   Guard(const Guard&) = delete;
@@ -75,30 +75,29 @@ class Guard {
 
   static Guard* current();
 
-  /// Ends the window if it is long enough, makes a pulse if one is due, and then calls `rewarm` to
-  /// bring back what these drove out of the caches, if `body_seconds`, what the measured work
-  /// takes, are so few that it would notice. All together take at most about a hundredth of the
-  /// time.
+  /// Ends the window if it is long enough and runs a pulse if one is due. Then calls `rewarm` to
+  /// reload the evicted cache lines if the measured work is so short (`body_seconds`) that cold
+  /// caches would affect it. The overhead is at most about a hundredth of the time.
   template <class Rewarm>
   void watch(double body_seconds, const Rewarm& rewarm) {
     const double now = host_seconds();
     const bool ends = now - window_begin_.at >= kWindowSeconds;
     if (!ends && now < due_) return;
     if (ends) end_window();
-    // Between long pieces of work there are few occasions, and a window needs several.
+    // Long work leaves few opportunities for pulses, and a window needs several.
     const int pulses = now < due_ ? 0 : body_seconds < kLongBody ? 1 : 3;
     for (int i = 0; i < pulses; ++i) make_pulse();
-    if (body_seconds < kNoticesColdCache) rewarm();
+    if (body_seconds < kColdCacheBody) rewarm();
     count_cost(now);
   }
 
-  /// Returns what was noticed until now; watching goes on.
+  /// Returns the disturbances detected so far; observation continues.
   Disturbance report();
 
  private:
   static constexpr double kWindowSeconds = 1;
-  /// Seconds: to bring 128 KiB back into a core's cache takes about 10 µs.
-  static constexpr double kNoticesColdCache = 2e-3;
+  /// Seconds: reloading 128 KiB into a core's cache takes about 10 µs.
+  static constexpr double kColdCacheBody = 2e-3;
   static constexpr double kLongBody = 0.1;  ///< seconds
 
   void make_pulse();
@@ -112,13 +111,13 @@ class Guard {
   SystemLoad begin_, window_begin_;
   std::optional<double> pressure_before_;
   std::vector<WatchedWindow> windows_;
-  std::vector<Pulse::Seconds> pulses_;  // of the window that is open
-  double exchange_ = 0;                 // at its beginning
+  std::vector<Pulse::Seconds> pulses_;  // of the current window
+  double exchange_ = 0;                 // at the beginning of the window
   double due_ = 0, pulse_seconds_ = 0;
   std::optional<double> slowest_clock_, fastest_clock_;
 };
 
-/// What every loop that measures calls between two samples: Guard::watch(), if there is one.
+/// Calls Guard::watch() if a Guard exists; to be called between two samples of a measurement.
 template <class Rewarm>
 void watch_for_disturbance(double body_seconds, const Rewarm& rewarm) {
   if (Guard* const guard = Guard::current()) guard->watch(body_seconds, rewarm);

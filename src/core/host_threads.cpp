@@ -35,7 +35,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-/// The value of an environment variable without spaces around it; nullopt if it is not set.
+/// Returns the trimmed value of an environment variable; nullopt if it is not set.
 std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::nullopt : std::optional<std::string>(trimmed(value));
@@ -46,8 +46,8 @@ std::optional<std::string> variable(const char* name) {
                      ": must be " + right);
 }
 
-/// Returns a number of digits alone, at most the largest int: libgomp's own default limit is 2^32 -
-/// 1. Returns nullopt for any other text, and for a number that libgomp does not take either.
+/// Returns a number that consists of digits only, clamped to the largest int: libgomp's default
+/// limit is 2^32 - 1. Returns nullopt for any other text and for a number that libgomp rejects too.
 std::optional<int> number_of(const std::string& text) {
   if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) return {};
   errno = 0;
@@ -57,7 +57,7 @@ std::optional<int> number_of(const std::string& text) {
   return static_cast<int>(std::min<unsigned long long>(number, kMost));
 }
 
-/// The parts of a list "4,2", without spaces around them.
+/// Returns the trimmed elements of a list "4,2".
 std::vector<std::string> parts_of(const std::string& list) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= list.size();) {
@@ -90,7 +90,7 @@ void check_words(const char* name, std::initializer_list<const char*> words, boo
   }
 }
 
-/// The threads of a variable, of whose list the first number counts; nullopt if it is not set.
+/// Returns the number of threads in a variable, the first of a list; nullopt if it is not set.
 std::optional<int> threads_of(const char* name) {
   const auto value = variable(name);
   if (!value) return {};
@@ -101,7 +101,7 @@ std::optional<int> threads_of(const char* name) {
   return number_of(parts_of(*value).front());
 }
 
-/// "OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true": those of the variables that are set.
+/// Returns those of the variables that are set, "OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true".
 std::string settings(std::initializer_list<const char*> names) {
   std::string text;
   for (const char* name : names) {
@@ -126,7 +126,7 @@ std::string shown_number(double value) {
   return text;
 }
 
-/// Counts the threads that are siblings on one core, if each thread has a core of its own.
+/// Counts the threads that share a core, if each thread is bound to one core.
 void count_siblings(const Topology& topology, HostThreads& threads) {
   if (!threads.bound) return;
   std::map<int, int> on_core;
@@ -140,8 +140,8 @@ void count_siblings(const Topology& topology, HostThreads& threads) {
   }
 }
 
-/// The processors that this process may use: its mask, or what OpenMP, which may have bound this
-/// thread before main, made places of.
+/// Returns the processors that this process may use: its mask and OpenMP's places, since OpenMP may
+/// have bound this thread before main.
 std::vector<int> allowed_processors() {
   ProcessorMask all = ProcessorMask::of_this_thread();
 #if defined(_OPENMP)
@@ -165,8 +165,8 @@ std::vector<int> without(const std::vector<int>& all, const std::vector<int>& le
 }
 
 #if defined(_OPENMP)
-/// Returns the bytes of stack of OpenMP's threads that a variable asks for, "512", which are KiB,
-/// or "4 M"; nullopt for a text that is no size, which OpenMP ignores with a warning of its own.
+/// Returns the stack size in bytes that a variable sets for OpenMP's threads, "512" (KiB) or "4 M";
+/// nullopt for an invalid size, which OpenMP ignores with a warning.
 std::optional<std::size_t> stack_bytes(const char* name) {
   const auto value = variable(name);
   if (!value || value->empty()) return {};
@@ -183,7 +183,7 @@ std::optional<std::size_t> stack_bytes(const char* name) {
   return static_cast<std::size_t>(*number) << (10 * unit);
 }
 
-/// Throws RequestError if so many threads cannot be started, for which OpenMP ends the process.
+/// Throws RequestError if so many threads cannot be started; OpenMP would end the process.
 void require_threads(int count) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -213,7 +213,7 @@ void require_threads(int count) {
                      (sizes.empty() ? "; see ulimit -u" : "; the environment has " + sizes));
 }
 
-/// Threads that a parallel region of `requested` gets.
+/// Returns the number of threads of a parallel region that requests `requested`.
 int team_of(int requested) {
   int found = 0;
 #pragma omp parallel num_threads(requested)
@@ -257,12 +257,12 @@ bool bind_each(const std::vector<std::vector<int>>& processors) {
   return std::find(bound.begin(), bound.end(), 0) == bound.end();
 }
 
-/// Lets every thread run on every processor of the process.
+/// Allows every thread to run on every processor of the process.
 void unpin(const HostThreads& threads) {
   bind_each(std::vector<std::vector<int>>(static_cast<std::size_t>(threads.count), threads.cpus));
 }
 
-/// Records where the kernel lets each thread run.
+/// Records the affinity mask of each thread.
 void record_masks(HostThreads& threads) {
   threads.placed.clear();
   for (const std::vector<int>& mask : masks_of_threads(threads.count)) {
@@ -271,7 +271,7 @@ void record_masks(HostThreads& threads) {
 }
 
 #if defined(_OPENMP)
-/// Keeps what libgomp did before main, and says what that is.
+/// Keeps and records the binding that libgomp set before main.
 void keep_environment(HostThreads& threads) {
   threads.bound = true;
   threads.bind = "environment";
@@ -288,7 +288,7 @@ void leave_unbound(const std::string& why, HostThreads& threads) {
   record_masks(threads);
 }
 
-/// Pins one thread to each processor; threads beyond the list begin it again.
+/// Pins one thread per processor, round robin if there are more threads.
 void pin(const std::vector<int>& processors, const std::string& bind, HostThreads& threads) {
   std::vector<std::vector<int>> masks;
   for (std::size_t i = 0; i < static_cast<std::size_t>(threads.count); ++i) {
@@ -304,8 +304,8 @@ void pin(const std::vector<int>& processors, const std::string& bind, HostThread
   record_masks(threads);
 }
 
-/// Pins to processors that no thread of another process is pinned to and runs on. Of two processes
-/// that do so at the same time the later one sees the other's threads afterwards, and moves.
+/// Pins to processors on which no pinned thread of another process runs. If two processes do this
+/// at the same time, the later one detects the other's threads afterwards and moves.
 void pin_to_free(const Topology& topology, Binding::Kind kind, HostThreads& threads) {
   const bool automatic = kind == Binding::Kind::automatic;
   const std::string bind = kind == Binding::Kind::compact ? "compact" : "spread";
@@ -365,7 +365,7 @@ void bind_threads(const Binding& binding, const Topology& topology, HostThreads&
     return;
   }
   if (threads.cpus.empty()) {
-    return leave_unbound("the kernel does not say which processors there are", threads);
+    return leave_unbound("the kernel does not report the processors", threads);
   }
   if (threads.share_processors()) {
     return leave_unbound("more threads than processors", threads);
@@ -400,7 +400,7 @@ void check_thread_environment() {
   const bool unbound = variable("OMP_PROC_BIND") && omp_get_proc_bind() == omp_proc_bind_false;
   if (places && !unbound && omp_get_num_places() == 0) {
     refuse("OMP_PLACES", *places,
-           "places that OpenMP knows, such as cores, with processors that this process may use");
+           "places that OpenMP accepts, such as cores, with processors that this process may use");
   }
 #endif
 }
@@ -408,8 +408,8 @@ void check_thread_environment() {
 void check_binding(const Binding& binding) {
 #if defined(_OPENMP)
   if (binding.kind != Binding::Kind::automatic && omp_get_proc_bind() != omp_proc_bind_false) {
-    // OpenMP pinned this thread before main, and what it might use before is not known any more.
-    // The kernel leaves what the control group allows of all processors.
+    // OpenMP pinned this thread before main, so its original mask is lost. The kernel restricts a
+    // mask of all processors to those of the control group.
     std::vector<int> all(static_cast<std::size_t>(processor_count()));
     std::iota(all.begin(), all.end(), 0);
     ProcessorMask(all).bind_this_thread();
@@ -452,13 +452,13 @@ int allowed_threads(int requested, std::vector<std::string>& warnings) {
 #if defined(_OPENMP)
   require_threads(std::min(requested, omp_get_thread_limit()));
   const int allowed = team_of(requested);
-  // From here on the number is fixed: Kokkos has memory for each thread.
+  // The number must not change from here on: Kokkos allocates memory for each thread.
   omp_set_dynamic(0);
   if (allowed < requested) {
     const std::string limits =
         settings({"OMP_THREAD_LIMIT", "OMP_DYNAMIC", "OMP_MAX_ACTIVE_LEVELS"});
     warnings.push_back(shown_threads(allowed) + " instead of " + std::to_string(requested) + ": " +
-                       (limits.empty() ? "OpenMP gives no more" : limits));
+                       (limits.empty() ? "OpenMP provides no more" : limits));
   }
   return allowed;
 #else
@@ -482,14 +482,14 @@ HostThreads place_threads(int count, const Binding& binding) {
     threads.warnings.push_back(
         shown_threads(count) + " on " + shown_processors(threads.cpus.size()) + " (" +
         processor_list(threads.cpus) + ")" + (why.empty() ? "" : ", with ") + why +
-        ": they take time from each other, and nothing measured so " + "holds for the machine");
+        ": they compete for processors, so measurements do not represent the machine");
   }
   count_siblings(topology, threads);
   const auto quota = cgroup_processor_quota();
   if (quota && *quota < count) {
     threads.warnings.push_back("the control group allows the time of " + shown_number(*quota) +
                                " processors to " + shown_threads(count) +
-                               ": the kernel stops them in every period");
+                               ": the kernel throttles them in every period");
   }
   return threads;
 }

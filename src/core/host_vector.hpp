@@ -1,7 +1,7 @@
 #pragma once
 
-// The vector registers of a host: the widest that the instruction set has, as GNU vector
-// extensions. Free of Kokkos, and compiled by nvcc's host pass too.
+// Host vector registers, the widest of the instruction set, as GNU vector extensions. Does not use
+// Kokkos; nvcc's host pass compiles it too.
 
 #include <cstddef>
 #include <cstdint>
@@ -44,10 +44,10 @@ struct RegisterOf<double> {
   typedef Integer integers __attribute__((vector_size(kVectorBytes)));
 };
 
-/// A vector register; in memory aligned to its size.
+/// A vector register, aligned to its size in memory.
 template <class T>
 using Register = typename RegisterOf<T>::type;
-/// An integer as wide as T, and a register of them: masks, permutations, exponents.
+/// An integer of the width of T, and a register of them, for masks, permutations and exponents.
 template <class T>
 using LaneInteger = typename RegisterOf<T>::Integer;
 template <class T>
@@ -66,8 +66,8 @@ inline Lanes shuffled(Lanes a, Lanes b, Indices at) {
 #endif
 }
 
-/// Returns the lanes joined pairwise by halves of the register, in a fixed order: join(a, b) of two
-/// registers takes every lane.
+/// Reduces the lanes pairwise by halves of the register, in a fixed order. join(a, b) operates on
+/// all lanes of two registers.
 template <class T, class Join, int Half = kLanes<T> / 2>
 inline T join_lanes(const Register<T>& v, const Join& join) {
   if constexpr (Half == 0) {
@@ -81,7 +81,7 @@ inline T join_lanes(const Register<T>& v, const Join& join) {
 
 #if !defined(__CUDACC__)
 
-/// A vector aligned like its scalars, as memory has it: an aligned access is no faster where the
+/// A vector with the alignment of its scalars, for unaligned access, which is as fast if the
 /// address is aligned.
 template <class T>
 using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias)) = T;
@@ -101,12 +101,12 @@ inline Vector<T> fill(T value) {
   return Vector<T>{} + value;
 }
 
-/// Returns 0, 1, 2 … in the lanes.
+/// Returns a vector with 0, 1, 2 … in the lanes.
 template <class T>
 inline IntegerVector<T> lane_numbers() {
-  IntegerVector<T> numbers;
-  for (int lane = 0; lane < kLanes<T>; ++lane) numbers[lane] = lane;
-  return numbers;
+  IntegerVector<T> indices;
+  for (int lane = 0; lane < kLanes<T>; ++lane) indices[lane] = lane;
+  return indices;
 }
 
 #endif

@@ -5,15 +5,15 @@
 
 namespace ridgeline {
 
-// A program compiled for a CPU's instruction set ends with SIGILL on one that lacks it. So before
-// any other code runs, isa_baseline.cpp, compiled for the plainest CPU, compares what the rest was
-// compiled for with what this CPU has, and ends the program with one clear line.
+// A program ends with SIGILL on a CPU that lacks an instruction set it was compiled for. Therefore
+// isa_baseline.cpp, compiled for the baseline ISA, runs before any other code. It compares the
+// required instruction sets with those of this CPU and ends the program with an error message if
+// one is missing.
 
-/// Instruction set extensions that this build was compiled for ("avx2", "avx512f"),
-/// null-terminated.
+/// Instruction set extensions that this build requires ("avx2", "avx512f"), null-terminated.
 extern const char* const kRequiredIsa[];
 
-/// Those of `required` (null-terminated) that this CPU lacks.
+/// Returns those of `required` (null-terminated) that this CPU lacks.
 std::vector<std::string> missing_isa(const char* const* required);
 
 }  // namespace ridgeline

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-// Compiled for the plainest CPU. The check itself uses nothing but the C library: an inline
-// function of a header might be linked from a file that was compiled for the other one.
+// Compiled for the baseline ISA. The check uses only the C library: the linker might take an inline
+// function of a header from a file that was compiled for another ISA.
 #include "core/isa.hpp"
 
 namespace ridgeline {
@@ -11,7 +11,7 @@ namespace {
 
 struct Feature {
   const char* name;
-  bool here;
+  bool supported;
 };
 
 bool cpu_has(const char* name) {
@@ -43,29 +43,30 @@ bool cpu_has(const char* name) {
                               RIDGELINE_FEATURE("avx512bf16")};
 #undef RIDGELINE_FEATURE
   for (const Feature& feature : features) {
-    if (std::strcmp(feature.name, name) == 0) return feature.here;
+    if (std::strcmp(feature.name, name) == 0) return feature.supported;
   }
 #endif
   (void)name;
   return false;
 }
 
-void say(const char* text) {
+void write_error(const char* text) {
   const ssize_t written = write(STDERR_FILENO, text, std::strlen(text));
   (void)written;
 }
 
-// 101 is the first priority that programs may use: before every other constructor of ours.
+// 101 is the highest priority available to programs: this runs before all other constructors of
+// Ridgeline.
 __attribute__((constructor(101))) void check_isa() {
   bool missing = false;
   for (const char* const* name = kRequiredIsa; *name; ++name) {
     if (cpu_has(*name)) continue;
-    say(missing ? ", " : "ridgeline: this build needs a CPU with ");
-    say(*name);
+    write_error(missing ? ", " : "ridgeline: this build needs a CPU with ");
+    write_error(*name);
     missing = true;
   }
   if (!missing) return;
-  say("; build on this machine, or configure with -DRIDGELINE_ISA=x86-64\n");
+  write_error("; build on this machine, or configure with -DRIDGELINE_ISA=x86-64\n");
   _exit(2);
 }
 

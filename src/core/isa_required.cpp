@@ -2,8 +2,8 @@
 
 namespace ridgeline {
 
-// Data alone, compiled like everything else, so that the compiler's own macros say what it was
-// told.
+// Contains data only. It is compiled with the flags of the other sources, so that the compiler's
+// macros reflect them.
 const char* const kRequiredIsa[] = {
 #if defined(__x86_64__)
 #if defined(__SSE3__)

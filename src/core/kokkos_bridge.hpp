@@ -1,6 +1,6 @@
 #pragma once
 
-// What differs between the Kokkos releases that Ridgeline builds with (3.4 to 5), and nothing else.
+// Contains only the differences between the supported Kokkos releases (3.4 to 5).
 
 #include <Kokkos_Core.hpp>
 
@@ -13,8 +13,8 @@
 
 namespace ridgeline::bridge {
 
-/// Returns a `--kokkos-…` flag in the spelling that the Kokkos linked knows and does not call
-/// deprecated. Both spellings of a flag are accepted, whatever the version.
+/// Returns a `--kokkos-…` flag in the spelling that the linked Kokkos accepts without a deprecation
+/// warning. Both spellings of a flag are accepted with every version.
 inline std::string kokkos_flag(const std::string& flag) {
   const std::pair<std::string, std::string> renamed[] = {
     {"--kokkos-device", "--kokkos-device-id"},
@@ -32,8 +32,8 @@ inline std::string kokkos_flag(const std::string& flag) {
   return flag;
 }
 
-/// Whether the Kokkos linked has this `--kokkos-…` flag in either spelling; it ignores others. Not
-/// --kokkos-tools-help, which ends the process in the midst of a run.
+/// Returns whether the linked Kokkos has this `--kokkos-…` flag in either spelling; Kokkos ignores
+/// others. Excludes --kokkos-tools-help, which ends the process during a run.
 inline bool is_kokkos_flag(const std::string& flag) {
   const std::string known[] = {
     "--kokkos-threads",
@@ -57,12 +57,12 @@ inline bool is_kokkos_flag(const std::string& flag) {
   return std::find(std::begin(known), std::end(known), name) != std::end(known);
 }
 
-/// Starts Kokkos with this many host threads; `flags` are the other `--kokkos-…` flags of the
-/// command line. Kokkos throws std::exception for one that it refuses.
+/// Initialises Kokkos with this number of host threads; `flags` are the other `--kokkos-…` flags of
+/// the command line. Kokkos throws std::exception for an invalid one.
 inline void initialize_kokkos(int threads, const std::vector<std::string>& flags) {
   std::vector<std::string> arguments;
   for (const std::string& flag : flags) arguments.push_back(kokkos_flag(flag));
-  // Binding and oversubscription are looked at, acted on and recorded by Runtime.
+  // Runtime checks and records binding and oversubscription.
   arguments.push_back("--kokkos-disable-warnings");
 #if defined(KOKKOS_ENABLE_OPENMP)
 #if KOKKOS_VERSION >= 30700

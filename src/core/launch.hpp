@@ -17,25 +17,25 @@
 
 namespace ridgeline {
 
-/// What a kernel does, so that a host space can tell whether it pays for a parallel region.
+/// Cost of a kernel, from which a host space decides whether a parallel region pays off.
 struct Cost {
   double flops = 0;
   double bytes = 0;
 };
 
-/// Threads of a device that run one instruction, and wait for it, together.
+/// Threads per warp.
 inline constexpr int kWarp = 32;
 
-/// A range of any length: a device's own index type has 32 bits.
+/// Range policy with 64-bit indices: the default index type of a device has 32 bits.
 template <class Space>
 using LongRange = Kokkos::RangePolicy<Space, Kokkos::IndexType<std::size_t>>;
 
-/// Kernels launched by this thread since the program began. On a host space a kernel too small for
-/// a parallel region is `single`; every other launch is `parallel`.
+/// Number of kernels launched by this thread since the program started. On a host space a kernel
+/// too small for a parallel region counts as `single`; every other launch is `parallel`.
 struct LaunchCount {
   long parallel = 0;
   long single = 0;
-  long barriers = 0;  ///< that the kernels' teams wait for, one after the other
+  long barriers = 0;  ///< team barriers in the kernels
 
   LaunchCount& operator+=(const LaunchCount& other) {
     parallel += other.parallel;
@@ -49,8 +49,8 @@ struct LaunchCount {
 };
 inline thread_local LaunchCount launch_count;
 
-/// While one exists, kernels of host spaces are launched and counted and do nothing: what remains
-/// of a step's time is launching, and the code between launches.
+/// While one exists, kernels of host spaces are launched and counted but do nothing: the remaining
+/// time of a step is that of the launches and of the code between them.
 class EmptyLaunches {
  public:
   EmptyLaunches() { ++count_; }
@@ -63,16 +63,16 @@ class EmptyLaunches {
   static inline int count_ = 0;
 };
 
-/// Whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3 µs
-/// between two threads and more between many, so what one thread does in about 4 µs stays there:
-/// at the rate of its second-level cache, which holds what is that small, and of arithmetic that is
-/// not all fused multiply-adds.
+/// Returns whether a host kernel runs on the calling thread alone. A parallel region costs 1 to 3
+/// µs with two threads and more with many, so work of about 4 µs stays on one thread. The rates are
+/// those of the second-level cache, which holds such small data, and of arithmetic that is not only
+/// fused multiply-adds.
 inline bool runs_on_one_thread(const Cost& cost) {
   constexpr double kSeconds = 4e-6, kFlopsPerSecond = 2e10, kBytesPerSecond = 5e10;
   return std::max(cost.flops / kFlopsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
 }
 
-/// How many blocks a host instance runs at the same time; a block's `worker` is below it.
+/// Returns the number of blocks that a host instance runs concurrently; `worker` is below it.
 template <class Space>
 int worker_count(const Space& instance) {
   return kIsHost<Space> ? static_cast<int>(instance.concurrency()) : 1;
@@ -80,7 +80,7 @@ int worker_count(const Space& instance) {
 
 namespace detail {
 
-// Which of the host's threads runs this block.
+// Returns the index of the host thread that runs this block.
 inline int worker() {
 #if defined(_OPENMP)
   return omp_get_thread_num();
@@ -89,8 +89,8 @@ inline int worker() {
 #endif
 }
 
-// The one compiled body of a block: both ways of running it call this same machine code, so that
-// the result does not depend on which was taken.
+// Not inlined: serial and parallel launches execute the same machine code, so that their results
+// are identical.
 template <class Body>
 [[gnu::noinline]] void run_block(const Body& body, int block) {
   if constexpr (std::is_invocable_v<const Body&, int, int>) {
@@ -102,7 +102,7 @@ template <class Body>
 
 template <class Body>
 struct BlockFunctor {
-  const Body* body;  // the launch on a host space is over before the caller's body goes away
+  const Body* body;  // outlives the launch, which is synchronous on a host space
   void operator()(int block) const { run_block(*body, block); }
 };
 
@@ -132,13 +132,13 @@ struct ElementBlock {
 }  // namespace detail
 
 /// Runs `body(block)` or `body(block, worker)` for every block in [0, blocks) on a host space, in
-/// any order. `worker` is in [0, worker_count(instance)), and no two blocks that run at the same
-/// time have the same: it chooses scratch memory, and must not change the result. `label` is the
-/// kernel's name to Kokkos Tools.
+/// any order. `worker` is in [0, worker_count(instance)) and differs between concurrent blocks: it
+/// selects scratch memory and must not affect the result. `label` is the kernel's name in Kokkos
+/// Tools.
 template <class Space, class Body>
 void for_blocks(const Space& instance, const std::string& label, int blocks, const Cost& cost,
                 const Body& body) {
-  static_assert(kIsHost<Space>, "blocks are how host spaces work; a device has its own kernels");
+  static_assert(kIsHost<Space>, "for_blocks requires a host space; a device has its own kernels");
   const bool single = blocks <= 1 || instance.concurrency() == 1 || runs_on_one_thread(cost);
   ++(single ? launch_count.single : launch_count.parallel);
   const auto launch = [&](const auto& functor) {
@@ -155,10 +155,10 @@ void for_blocks(const Space& instance, const std::string& label, int blocks, con
   }
 }
 
-/// Threads that should share `size` elements on a device: up to eight elements each once there are
-/// more than it runs at a time. It starts its blocks one after the other, about one a clock, and a
-/// kernel of small ones (Kokkos's have 64 threads) with an element a thread ends there, and not at
-/// the memory's rate.
+/// Returns the number of device threads for `size` elements: up to eight elements per thread if the
+/// elements exceed the resident threads. A device launches about one block per clock. With one
+/// element per thread and small blocks (64 threads in Kokkos), throughput is limited by the block
+/// launch rate, not by memory bandwidth.
 template <class Space>
 std::size_t threads_to_share(const Space& instance, std::size_t size) {
   const std::size_t resident = static_cast<std::size_t>(instance.concurrency());
@@ -166,8 +166,8 @@ std::size_t threads_to_share(const Space& instance, std::size_t size) {
   return each > 1 ? (size + each - 1) / each : size;
 }
 
-/// Calls `body` for the share of [0, size) that each of `threads` threads has: elements as far
-/// apart as there are threads, so that neighbours still read neighbours.
+/// Calls `body` for a thread's elements of [0, size) in a loop with stride `threads`, so that
+/// accesses are coalesced.
 template <class Body>
 struct SharedElements {
   Body body;
@@ -178,7 +178,7 @@ struct SharedElements {
   }
 };
 
-/// Runs `body(i)` for every i in [0, size) as a device does: threads share the elements.
+/// Runs `body(i)` for every i in [0, size) in a grid-stride loop over device threads.
 template <class Space, class Body>
 void launch_elements(const Space& instance, const std::string& label, std::size_t size,
                      const Body& body) {
@@ -187,27 +187,27 @@ void launch_elements(const Space& instance, const std::string& label, std::size_
   Kokkos::parallel_for(label, LongRange<Space>(instance, 0, shared.threads), shared);
 }
 
-/// What SharedElements is to a loop, to a sum: `body(i, sum)`.
+/// Reduction counterpart of SharedElements: calls `body(i, sum)`.
 template <class Body, class Sum>
 struct SharedSum {
   Body body;
   std::size_t size, threads;
 
   KOKKOS_FUNCTION void operator()(std::size_t i, Sum& sum) const {
-    // Loads that do not wait for one another.
+    // The loads of the iterations are independent.
     RIDGELINE_UNROLL_BY_4
     for (std::size_t at = i; at < size; at += threads) body(at, sum);
   }
 };
 
 /// Runs `body(i)` for every i in [0, size) on any space; `body` writes only what belongs to i. On a
-/// host, blocks of about `grain` elements are what threads share.
+/// host, the elements are distributed over the threads in blocks of about `grain`.
 template <class Space, class Body>
 void for_elements(const Space& instance, const std::string& label, std::size_t size,
                   const Cost& cost, const Body& body, std::size_t grain = 4096) {
   if (size == 0) return;
   if constexpr (kIsHost<Space>) {
-    // Very long ranges get longer blocks: the number of blocks depends on the size alone.
+    // Very long ranges have longer blocks. The number of blocks depends only on the size.
     const std::size_t per_block = std::max({grain, std::size_t{1}, (size + (1u << 20)) >> 20});
     const int blocks = static_cast<int>((size + per_block - 1) / per_block);
     for_blocks(instance, label, blocks, cost, detail::ElementBlock<Body>{&body, size, per_block});

@@ -9,16 +9,16 @@
 
 namespace ridgeline::math {
 
-// Elementary functions that loops over arrays call. On a device they are the device's own; on a
-// host they are free of branches and calls, so that the compiler turns such a loop into vector
-// code. NaN goes through, overflow is infinity. tests/core holds them against the C library: a few
-// units in the last place.
+// Elementary functions for loops over arrays. On a device they are the device's own; on a host they
+// have no branches or calls, so that the compiler vectorises such a loop. NaN propagates, overflow
+// returns infinity. tests/core compares them with the C library: errors are a few units in the last
+// place.
 
 namespace detail {
 
 template <class To, class From>
 RIDGELINE_FUNCTION To bits_as(From from) {
-  static_assert(sizeof(To) == sizeof(From), "the same bits");
+  static_assert(sizeof(To) == sizeof(From), "types must have the same size");
   To to;
   std::memcpy(&to, &from, sizeof(to));
   return to;
@@ -43,8 +43,8 @@ struct Format<double> {
   static constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
 };
 
-// 2^n for an integer n that lies in the low bits of `shifted`, half of it at a time, since n may
-// be one more than the exponent holds, and less than it.
+// 2^n for an integer n in the low bits of `shifted`, as two factors, since n may lie outside the
+// range of the exponent.
 template <class T>
 struct PowerOfTwo {
   T first, second;
@@ -59,8 +59,8 @@ struct PowerOfTwo {
   }
 };
 
-// e^r - 1 for |r| ≤ ln 2 / 2, by its series: the next term is below half a unit in the last place.
-// R is T, or a vector of T.
+// e^r - 1 for |r| ≤ ln 2 / 2, by its Taylor series, truncated below half a unit in the last place.
+// R is T or a vector of T.
 template <class T, class R>
 RIDGELINE_FUNCTION R expm1_reduced(R r) {
   if constexpr (sizeof(T) == sizeof(float)) {
@@ -100,7 +100,7 @@ struct Reduced {
 
 }  // namespace detail
 
-/// e^x.
+/// Returns e^x.
 template <class T>
 RIDGELINE_FUNCTION T exp(T x) {
 #if defined(__CUDA_ARCH__)
@@ -116,8 +116,8 @@ RIDGELINE_FUNCTION T exp(T x) {
 #endif
 }
 
-/// Returns e^x for x up to a rounding error above 0; 0 below -87 (float32) or -708, where the
-/// result is subnormal or nearly so, and slow to compute with.
+/// Returns e^x for x ≤ 0 within rounding error; 0 below -87 (float32) or -708 (float64), where the
+/// result would be subnormal or nearly so, and slow to compute with.
 template <class T>
 RIDGELINE_FUNCTION T exp_nonpositive(T x) {
 #if defined(__CUDA_ARCH__)
@@ -129,14 +129,15 @@ RIDGELINE_FUNCTION T exp_nonpositive(T x) {
   constexpr T kLeast = kFloat ? T(-87) : T(-708), kVanishes = kFloat ? T(-88) : T(-709);
   const detail::Reduced<T> reduced(x < kLeast ? kVanishes : x);
   const T e = detail::expm1_reduced<T>(reduced.r) + T(1);
-  // At kVanishes the exponent's bits are 0, and so is the power of two.
+  // At kVanishes the exponent bits are 0, so the power of two is 0.
   const Signed zero = detail::bits_as<Signed>(F::kRound) - F::kBias;
   const Signed exponent = detail::bits_as<Signed>(reduced.shifted) - zero;
   return e * detail::bits_as<T>(static_cast<typename F::Bits>(exponent) << F::kMantissa);
 #endif
 }
 
-/// tanh x = -m / (m + 2) of the magnitude, with m = e^(-2|x|) - 1, which loses nothing near zero.
+/// Returns tanh x, computed as -m / (m + 2) of |x| with m = e^(-2|x|) - 1, without cancellation
+/// near zero.
 template <class T>
 RIDGELINE_FUNCTION T tanh(T x) {
 #if defined(__CUDA_ARCH__)
@@ -154,14 +155,14 @@ RIDGELINE_FUNCTION T tanh(T x) {
 #endif
 }
 
-/// 1 / (1 + e^-x).
+/// Returns 1 / (1 + e^-x).
 template <class T>
 RIDGELINE_FUNCTION T sigmoid(T x) {
   return T(1) / (T(1) + math::exp(-x));
 }
 
-/// log(1 + u) for u in [0, 1], what exp of no positive number gives: 2 artanh(u / (2 + u)) by its
-/// series in squares of at most 1/9.
+/// Returns log(1 + u) for u in [0, 1], the range of exp for arguments ≤ 0, as 2 artanh(u / (2 + u))
+/// by its series in (u / (2 + u))² ≤ 1/9.
 template <class T>
 RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
 #if defined(__CUDA_ARCH__)
@@ -171,7 +172,7 @@ RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
   const T s = u / (T(2) + u);
   const T square = s * s;
   T p = T(2.0 / (2 * kTerms + 1));
-#if !defined(__CUDACC__)  // nvcc does not know it
+#if !defined(__CUDACC__)  // not supported by nvcc
 #pragma GCC unroll 17
 #endif
   for (int term = kTerms - 1; term > 0; --term) p = p * square + T(2.0 / (2 * term + 1));
@@ -179,8 +180,8 @@ RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
 #endif
 }
 
-/// The error function. float32 on a host: 1 - e^(-x²) P(1 / (1 + |x| / 2)) with P of degree 9
-/// fitted at Chebyshev's points, within 2e-9 before rounding.
+/// Returns the error function. float32 on a host: 1 - e^(-x²) P(1 / (1 + |x| / 2)) with P of degree
+/// 9 fitted at Chebyshev nodes, within 2e-9 before rounding.
 template <class T>
 RIDGELINE_FUNCTION T erf(T x) {
 #if defined(__CUDA_ARCH__)

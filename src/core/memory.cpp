@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kUnlimited = SIZE_MAX;
 
-/// The number that follows `key` at the start of a line of a file; `missing` if there is none.
+/// Returns the number after `key` at the start of a line of a file; `missing` if there is none.
 std::size_t value_of(const std::string& file, const std::string& key, std::size_t missing) {
   std::ifstream lines(file);
   for (std::string line; std::getline(lines, line);) {
@@ -25,13 +25,13 @@ std::size_t value_of(const std::string& file, const std::string& key, std::size_
   return missing;
 }
 
-/// A file's first number; `missing` for no file, and for "max".
+/// Returns the first number in a file; `missing` if there is no file, or for "max".
 std::size_t number_in(const std::string& file, std::size_t missing) {
   std::size_t value = 0;
   return std::ifstream(file) >> value ? value : missing;
 }
 
-/// Names of a control group's files: limit, usage and reclaimable page cache.
+/// File names of a control group: limit, usage and reclaimable page cache.
 struct GroupFiles {
   const char *limit, *used, *statistics, *active_cache, *inactive_cache;
 };
@@ -40,7 +40,7 @@ constexpr GroupFiles kVersion1 = {"/memory.limit_in_bytes", "/memory.usage_in_by
 constexpr GroupFiles kVersion2 = {"/memory.max", "/memory.current", "/memory.stat", "active_file ",
                                   "inactive_file "};
 
-/// What one group still allows.
+/// Returns the remaining allowance of one group.
 std::size_t allowance_of(const std::string& group, const GroupFiles& files) {
   const std::size_t limit = number_in(group + files.limit, kUnlimited);
   if (limit == kUnlimited) return kUnlimited;
@@ -55,7 +55,7 @@ std::size_t allowance_of(const std::string& group, const GroupFiles& files) {
 std::size_t address_space_allowance() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnlimited;
-  const std::size_t used = number_in("/proc/self/statm", 0) *  // its first number: pages in all
+  const std::size_t used = number_in("/proc/self/statm", 0) *  // first number: total pages
                            static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }

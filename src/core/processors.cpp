@@ -28,7 +28,7 @@ ProcessorMask ProcessorMask::of_this_thread() {
   for (std::size_t words = 1024 / kBits; words <= kMostWords; words *= 2) {
     mask.words_.assign(words, 0);
     if (mask.read_this_thread()) return mask;
-    if (errno != EINVAL) break;  // EINVAL: the kernel has more processors than fit
+    if (errno != EINVAL) break;  // EINVAL: the mask is too small for the kernel's
   }
   return {};
 }

@@ -4,18 +4,18 @@
 
 namespace ridgeline {
 
-/// Processors on which a thread may run. Grows to as many as the kernel knows: a cpu_set_t ends at
-/// 1024.
+/// Affinity mask of a thread. Its size is that of the kernel's mask: a cpu_set_t is limited to 1024
+/// processors.
 class ProcessorMask {
  public:
   ProcessorMask() = default;
   explicit ProcessorMask(const std::vector<int>& processors);
 
-  /// Returns the mask of the calling thread; empty if the kernel refuses to say.
+  /// Returns the mask of the calling thread; empty if the kernel returns an error.
   static ProcessorMask of_this_thread();
 
-  /// Replaces the mask by that of the calling thread, if it has room for the kernel's: a copy of
-  /// another thread's mask does. Returns whether it could. Allocates nothing.
+  /// Replaces the mask by that of the calling thread if it is large enough for the kernel's mask,
+  /// as is a copy of another thread's mask. Returns whether it succeeded. Does not allocate.
   bool read_this_thread();
 
   bool empty() const;
@@ -23,8 +23,8 @@ class ProcessorMask {
   std::vector<int> processors() const;
   void add(const ProcessorMask& other);
 
-  /// Restricts the calling thread to these processors; whether the kernel allowed it. Allocates
-  /// nothing, so that a forked child may call it.
+  /// Restricts the calling thread to these processors. Returns whether the kernel allowed it. Does
+  /// not allocate, so that a forked child may call it.
   bool bind_this_thread() const;
 
  private:

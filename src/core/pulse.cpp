@@ -30,7 +30,7 @@ double multiply_add(double start) {
   return sum;
 }
 
-double add_up(const double* values) {
+double sum_of(const double* values) {
   Vector sums[4] = {};
   for (std::size_t i = 0; i < kValues; i += 4 * kLanes) {
     for (std::size_t k = 0; k < 4; ++k) {
@@ -86,7 +86,7 @@ double Pulse::exchange() {
       std::fill_n(thread.memory.get(), kValues, 1.0);
 #pragma omp barrier
       const double begin = host_seconds();
-      thread.sum += add_up(threads_[(index + 1) % count].memory.get());
+      thread.sum += sum_of(threads_[(index + 1) % count].memory.get());
       thread.read_seconds = host_seconds() - begin;
     }
     for (const Thread& thread : threads_) round = std::max(round, thread.read_seconds);
@@ -97,16 +97,16 @@ double Pulse::exchange() {
 
 void Pulse::run_on_thread(std::size_t index, bool measured) {
   Thread& thread = threads_[index];
-  if (!measured) {  // the thread's memory lies where it runs
+  if (!measured) {  // allocated on the thread's NUMA domain
     thread.memory = std::make_unique<double[]>(kValues);
     return;
   }
   const double begin = host_seconds();
   thread.sum += multiply_add(begin);
   const double end = host_seconds();
-  thread.sum += add_up(thread.memory.get());  // brings it into the cache
+  thread.sum += sum_of(thread.memory.get());  // loads it into the cache
   const double second = host_seconds();
-  for (int pass = 0; pass < 4; ++pass) thread.sum += add_up(thread.memory.get());
+  for (int pass = 0; pass < 4; ++pass) thread.sum += sum_of(thread.memory.get());
   thread.seconds = {end - begin, host_seconds() - second};
 }
 

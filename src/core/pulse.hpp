@@ -6,9 +6,9 @@
 
 namespace ridgeline {
 
-/// A short piece of work that is the same each time, so that its duration says how fast the host's
-/// threads run at that moment: fused multiply-adds in registers, then a sum over memory that a
-/// core's second cache holds, because it was read just before.
+/// A short, fixed amount of work whose duration measures the current speed of the host threads:
+/// fused multiply-adds in registers, then a sum over memory that was just read into a core's
+/// second-level cache.
 class Pulse {
  public:
   /// Seconds of the slowest thread.
@@ -16,26 +16,27 @@ class Pulse {
     double arithmetic = 0, stream = 0;
   };
 
-  /// For so many threads of OpenMP's pool (the calling thread alone without OpenMP).
+  /// Constructs a pulse for `threads` threads of OpenMP's pool (without OpenMP, the calling
+  /// thread).
   explicit Pulse(int threads);
 
-  /// Runs the work on all threads at once and waits for them; about 50 µs.
+  /// Runs the work on all threads concurrently and waits for them; takes about 50 µs.
   Seconds run();
 
-  /// Each thread writes 128 KiB, which the next one then reads: returns the seconds of the slowest
-  /// reader, the median of several such rounds; about 50 µs in all. It tells how near the threads'
-  /// processors are to each other, which a hypervisor may change at any time: a shared cache hands
-  /// data on several times as fast as memory does. Returns 0 with one thread.
+  /// Each thread writes 128 KiB, which the next one then reads. Returns the seconds of the slowest
+  /// reader, the median of several rounds; takes about 50 µs. The time depends on the distance
+  /// between the threads' processors, which a hypervisor may change at any time: a shared cache
+  /// transfers data several times as fast as memory. Returns 0 with one thread.
   double exchange();
 
  private:
   void run_on_thread(std::size_t thread, bool measured);
 
-  // A thread's own lines, so that no two threads write to one.
+  // Aligned to avoid false sharing.
   struct alignas(128) Thread {
     std::unique_ptr<double[]> memory;
     Seconds seconds;
-    double read_seconds = 0;  ///< of what another thread wrote
+    double read_seconds = 0;  ///< for the data of another thread
     double sum = 0;
   };
   std::vector<Thread> threads_;

@@ -8,12 +8,12 @@
 namespace ridgeline {
 
 /// Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random
-/// numbers: as easy as 1, 2, 3" (SC 2011). A number depends on key and counter alone, so the same
-/// seed gives the same numbers on every space and with any number of threads.
+/// numbers: as easy as 1, 2, 3" (SC 2011). A number depends only on key and counter, so a seed
+/// produces the same numbers on every space and with any number of threads.
 struct Philox {
   std::uint32_t word[4];
 
-  /// The four words at position `counter` of stream `stream` of `seed`.
+  /// Computes the four words at position `counter` of stream `stream` of `seed`.
   RIDGELINE_FUNCTION Philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
     word[0] = static_cast<std::uint32_t>(counter);
     word[1] = static_cast<std::uint32_t>(counter >> 32);
@@ -28,7 +28,7 @@ struct Philox {
 
   static constexpr int kRounds = 10;
 
-  /// A seed's key, which differs by round.
+  /// Key of a seed; changes with every round.
   struct Key {
     std::uint32_t low, high;
     RIDGELINE_FUNCTION explicit Key(std::uint64_t seed)
@@ -39,7 +39,7 @@ struct Philox {
     }
   };
 
-  /// One round, for callers that compute many at a time.
+  /// Computes one round, for vectorised callers.
   RIDGELINE_FUNCTION static void round(Key key, std::uint32_t& word0, std::uint32_t& word1,
                                        std::uint32_t& word2, std::uint32_t& word3) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * word0;
@@ -50,26 +50,27 @@ struct Philox {
     word3 = static_cast<std::uint32_t>(product0);
   }
 
-  /// Uniform in [0, 1) with 53 random bits, from words 2·pair and 2·pair + 1 (pair 0 or 1).
+  /// Returns a uniform number in [0, 1) with 53 random bits, from words 2·pair and 2·pair + 1 (pair
+  /// 0 or 1).
   RIDGELINE_FUNCTION double uniform(int pair) const {
     const std::uint64_t bits = (std::uint64_t{word[2 * pair]} << 32) | word[2 * pair + 1];
     return static_cast<double>(bits >> 11) * 0x1.0p-53;
   }
 
-  /// Standard normal by Box and Muller, from all four words.
+  /// Returns a standard normal number by the Box-Muller transform, from all four words.
   RIDGELINE_FUNCTION double normal() const {
     const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform(0)));
     return radius * std::cos(6.283185307179586476925 * uniform(1));
   }
 
-  /// Uniform integer in [0, bound), bound < 2^32, from word `index`; the bias is below bound /
-  /// 2^32.
+  /// Returns a uniform integer in [0, bound), bound < 2^32, from word `index`; the bias is below
+  /// bound / 2^32.
   RIDGELINE_FUNCTION std::uint32_t below(std::uint32_t bound, int index = 0) const {
     return static_cast<std::uint32_t>((std::uint64_t{word[index]} * bound) >> 32);
   }
 };
 
-/// Streams of one seed, one a purpose, so that no two purposes share numbers.
+/// Streams of one seed, one per purpose, so that no two purposes share numbers.
 namespace stream {
 constexpr std::uint64_t kShuffle = 1ull << 40;     ///< + epoch
 constexpr std::uint64_t kSynthetic = 2ull << 40;   ///< + split
@@ -77,7 +78,7 @@ constexpr std::uint64_t kParameters = 3ull << 40;  ///< + index of the parameter
 constexpr std::uint64_t kProbe = 4ull << 40;       ///< data of measurements
 constexpr std::uint64_t kDropout = 5ull << 40;     ///< + index of the layer
 constexpr std::uint64_t kAugment = 6ull << 40;     ///< + epoch
-constexpr std::uint64_t kGenerate = 7ull << 40;    ///< text that a network writes
+constexpr std::uint64_t kGenerate = 7ull << 40;    ///< sampling of generated text
 }  // namespace stream
 
 }  // namespace ridgeline

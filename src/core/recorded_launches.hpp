@@ -13,8 +13,8 @@
 
 namespace ridgeline {
 
-/// An instance of a space with a queue of its own, where the space has several: what is launched on
-/// a device's default queue cannot be recorded.
+/// An instance of a space with its own queue, if the space has several: launches on a device's
+/// default queue cannot be recorded.
 template <class Space>
 class OwnQueue {
  public:
@@ -24,13 +24,13 @@ class OwnQueue {
   Space instance_;
 };
 
-/// What a body launches, recorded once and launched again as one (a CUDA graph). Spaces other than
-/// CUDA have none.
+/// The launches of a body, recorded once and launched together (a CUDA graph). Only CUDA supports
+/// it.
 template <class Space>
 class RecordedLaunches {
  public:
-  /// Runs `body` once to record it; null where that is not possible: a space without graphs, or a
-  /// launch that waits for the host.
+  /// Runs `body` once to record it. Returns null if that is not possible: a space without graphs,
+  /// or a launch that waits for the host.
   template <class Body>
   static std::unique_ptr<RecordedLaunches> record(const Space&, const Body&) {
     return nullptr;
@@ -58,7 +58,7 @@ class OwnQueue<Kokkos::Cuda> {
     cudaStream_t stream = nullptr;
     const cudaError_t error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
     if (error != cudaSuccess) {
-      throw RunError(std::string("the device gives no stream: ") + cudaGetErrorString(error));
+      throw RunError(std::string("cannot create a CUDA stream: ") + cudaGetErrorString(error));
     }
     return stream;
   }
@@ -81,7 +81,7 @@ class RecordedLaunches<Kokkos::Cuda> {
     try {
       body();
     } catch (const std::exception&) {
-      launched = false;  // a call that is not allowed while recording
+      launched = false;  // a call that is not allowed during capture
     }
     cudaGraph_t graph = nullptr;
     const bool ended = cudaStreamEndCapture(stream, &graph) == cudaSuccess;
@@ -89,7 +89,7 @@ class RecordedLaunches<Kokkos::Cuda> {
     const bool made =
         launched && ended && graph && cudaGraphInstantiate(&executable, graph, 0) == cudaSuccess;
     if (graph) cudaGraphDestroy(graph);
-    cudaGetLastError();  // a failed recording leaves its error behind
+    cudaGetLastError();  // clears the error of a failed capture
     if (!made) return nullptr;
     return std::unique_ptr<RecordedLaunches>(new RecordedLaunches(stream, executable));
   }
@@ -97,11 +97,11 @@ class RecordedLaunches<Kokkos::Cuda> {
   RecordedLaunches(const RecordedLaunches&) = delete;
   RecordedLaunches& operator=(const RecordedLaunches&) = delete;
 
-  /// Launches all that was recorded; waits for nothing.
+  /// Launches the recorded work asynchronously.
   void launch() const {
     const cudaError_t error = cudaGraphLaunch(executable_, stream_);
     if (error != cudaSuccess) {
-      throw RunError(std::string("a recorded step does not run: ") + cudaGetErrorString(error));
+      throw RunError(std::string("cannot launch a CUDA graph: ") + cudaGetErrorString(error));
     }
   }
 

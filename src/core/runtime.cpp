@@ -19,7 +19,8 @@ namespace {
 
 HostThreads placed;
 
-// Takes `--kokkos-threads=N`, in either spelling, off the flags; 0 if it is not among them.
+// Removes `--kokkos-threads=N`, in either spelling, from the flags. Returns N; 0 if it is not among
+// them.
 int take_threads(std::vector<std::string>& flags) {
   int threads = 0;
   const auto is_threads = [&](const std::string& flag) {
@@ -107,8 +108,8 @@ SpaceKind resolve_space(const std::string& name) {
   if (!known) throw RequestError("--space " + name + ": must be one of " + names);
   std::string reason;
   if (chosen == SpaceKind::cuda && cuda_device_count(&reason) == 0) {
-    throw RequestError("no CUDA device: " + reason + "; a build that holds CUDA computes only " +
-                       "where there is one, the build of preset openmp runs anywhere");
+    throw RequestError("no CUDA device: " + reason + "; a build with CUDA needs one to compute; " +
+                       "the build of preset openmp runs anywhere");
   }
   return chosen;
 }
@@ -116,7 +117,7 @@ SpaceKind resolve_space(const std::string& name) {
 void check_kokkos_flags(const std::vector<std::string>& flags) {
   for (const std::string& flag : flags) {
     if (bridge::is_kokkos_flag(flag)) continue;
-    throw RequestError(flag + ": is no option of Kokkos " + build_info().kokkos_version +
+    throw RequestError(flag + ": is not an option of Kokkos " + build_info().kokkos_version +
                        "; --kokkos-help lists them");
   }
 }
@@ -139,13 +140,13 @@ int planned_threads(int threads, const std::vector<std::string>& kokkos_flags,
 
 Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags,
                  const Binding& binding) {
-  // The check ran before main; that it is asked again here makes every program link it.
+  // The check ran before main; this call makes every program link it.
   if (!missing_isa(kRequiredIsa).empty()) throw RequestError("this build needs another CPU");
   std::string reason;
   const std::vector<SpaceKind> built = built_spaces();
   if (built.back() == SpaceKind::cuda && cuda_device_count(&reason) == 0) {
-    throw RequestError("no CUDA device: " + reason + "; a build that holds CUDA computes only " +
-                       "where there is one, the build of preset openmp runs anywhere");
+    throw RequestError("no CUDA device: " + reason + "; a build with CUDA needs one to compute; " +
+                       "the build of preset openmp runs anywhere");
   }
   check_kokkos_flags(kokkos_flags);
   const int requested = planned_threads(threads, kokkos_flags, binding);
@@ -157,7 +158,7 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags,
 #endif
   std::vector<std::string> flags = kokkos_flags;
   take_threads(flags);
-  // Kokkos compares it with the number that it is given, and throws if they differ.
+  // Kokkos throws if it differs from the number passed.
   unsetenv("KOKKOS_NUM_THREADS");
   try {
     bridge::initialize_kokkos(count, flags);

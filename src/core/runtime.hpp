@@ -6,55 +6,55 @@
 #include "core/error.hpp"
 #include "core/host_threads.hpp"
 
-// Spaces by name, and Kokkos from its start to its end; nothing here needs Kokkos's headers.
+// Spaces by name, and the lifetime of Kokkos. Does not include Kokkos's headers.
 
 namespace ridgeline {
 
-/// The execution spaces that a build may hold, chosen at run time.
+/// The execution spaces that a build may contain, selected at run time.
 enum class SpaceKind { serial, openmp, cuda };
 
-/// "serial", "openmp", "cuda".
+/// Returns "serial", "openmp" or "cuda".
 std::string to_string(SpaceKind kind);
 
-/// The spaces that this build was configured with, in the order of the enumeration.
+/// Returns the spaces that this build was configured with, in the order of the enumeration.
 std::vector<SpaceKind> built_spaces();
 
-/// Number of CUDA devices that can be used, 0 in a build without CUDA; starts nothing. Why there is
-/// none is put into `reason` if given.
+/// Returns the number of usable CUDA devices, 0 in a build without CUDA; initialises none. If there
+/// is none, stores the reason in `reason` unless it is null.
 int cuda_device_count(std::string* reason = nullptr);
 
-/// Makes CUDA device `device`, which must be below cuda_device_count(), the one that is described
-/// while no Runtime is there. A Runtime has its own flag, `--kokkos-device-id`.
+/// Selects the CUDA device, below cuda_device_count(), that is described while no Runtime exists. A
+/// Runtime has its own flag, `--kokkos-device-id`.
 void describe_cuda_device(int device);
 
-/// The space that `--space NAME` asks for; `auto` is a device if build and machine have one, else
+/// Returns the space of `--space NAME`; `auto` is a device if build and machine have one, else
 /// OpenMP, else Serial. Throws RequestError for an unknown name, a space that is not in this build,
-/// and a device that is not there.
+/// and a missing device.
 SpaceKind resolve_space(const std::string& name);
 
-/// Throws RequestError for a `--kokkos-…` flag that Kokkos does not know: it ignores them.
+/// Throws RequestError for an unknown `--kokkos-…` flag, which Kokkos would ignore.
 void check_kokkos_flags(const std::vector<std::string>& flags);
 
-/// Returns the host threads that a Runtime requested with `threads` and `kokkos_flags` would have
-/// if the environment sets no limit; errors as Runtime.
+/// Returns the number of host threads of a Runtime with these arguments if the environment sets no
+/// limit. Throws as Runtime does.
 int planned_threads(int threads, const std::vector<std::string>& kokkos_flags = {},
                     const Binding& binding = {});
 
-/// Starts Kokkos, pins the host's threads where the environment says nothing, and ends Kokkos
-/// again. At most one at a time. Throws RequestError if the build's device is missing, for a number
-/// of threads that cannot be, and for a variable of the environment or a flag that Kokkos refuses.
+/// Initialises Kokkos, pins the host threads unless the environment sets a binding, and finalises
+/// Kokkos. At most one may exist. Throws RequestError if the build's device is missing, for an
+/// invalid number of threads, and for an environment variable or flag that Kokkos rejects.
 class Runtime {
  public:
-  /// `threads` = 0: what `--kokkos-num-threads` says, else OMP_NUM_THREADS, else
-  /// KOKKOS_NUM_THREADS, else every processor that the process may use.
-  /// `binding` wins over OMP_PROC_BIND and OMP_PLACES, unless it is automatic.
+  /// If `threads` is 0, uses `--kokkos-num-threads`, else OMP_NUM_THREADS, else KOKKOS_NUM_THREADS,
+  /// else every processor that the process may use. `binding` overrides OMP_PROC_BIND and
+  /// OMP_PLACES unless it is automatic.
   explicit Runtime(int threads = 0, const std::vector<std::string>& kokkos_flags = {},
                    const Binding& binding = {});
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// How the threads of the running Runtime (or of none: one, unbound) are placed.
+  /// Returns the thread placement of the current Runtime; one unbound thread if there is none.
   static const HostThreads& host_threads();
 };
 

@@ -16,10 +16,10 @@ double median_of(std::vector<double> values) {
 std::size_t median_interval_rank(std::size_t n) {
   const double count = static_cast<double>(n);
   if (n > 200) {
-    // The normal approximation; 2^-n would underflow from 1075 on.
+    // Normal approximation; 2^-n would underflow from n = 1075 on.
     return static_cast<std::size_t>((count - 1.96 * std::sqrt(count)) / 2);
   }
-  // The median lies below the k-th value if fewer than k values fell below it.
+  // The median lies below the k-th value if fewer than k values are below it.
   double chance = std::exp2(-count), below = chance;
   std::size_t rank = 0;
   while (2 * below <= 0.05) {

@@ -11,12 +11,12 @@ namespace ridgeline {
 /// The dimensions of one sample or one parameter, outermost first; row-major.
 using Shape = std::vector<std::size_t>;
 
-/// Number of scalars in a shape; 1 for a scalar's empty shape.
+/// Returns the number of scalars in a shape; 1 for the empty shape of a scalar.
 inline std::size_t size_of(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
 
-/// "[1, 28, 28]", as tables and errors show it.
+/// Returns "[1, 28, 28]", the format of tables and errors.
 inline std::string to_string(const Shape& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {

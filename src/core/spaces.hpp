@@ -14,7 +14,7 @@ inline constexpr bool kIsHost =
     Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible&&
         Kokkos::SpaceAccessibility<Space, Kokkos::HostSpace>::accessible;
 
-/// Calls `body(instance)` with the default instance of the execution space named.
+/// Calls `body(instance)` with the default instance of an execution space.
 template <class Body>
 decltype(auto) with_space(SpaceKind kind, Body&& body) {
   switch (kind) {

@@ -23,7 +23,7 @@ double cpu_of(const rusage& usage) {
   return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
 }
 
-/// Adds what /proc/self/task/N/schedstat says: nanoseconds on a processor, and waiting for one.
+/// Adds the values of /proc/self/task/N/schedstat: nanoseconds on a processor, and waiting for one.
 void add_thread(const std::string& root, int thread, SystemLoad& load) {
   std::ifstream file(root + "proc/self/task/" + std::to_string(thread) + "/schedstat");
   double running = 0, waiting = 0;
@@ -32,7 +32,8 @@ void add_thread(const std::string& root, int thread, SystemLoad& load) {
   load.waiting = load.waiting.value_or(0) + 1e-9 * waiting;
 }
 
-/// Adds /proc/stat: a line "cpu…" holds user, nice, system, idle, iowait, irq, softirq, steal.
+/// Adds the values of /proc/stat: a line "cpu…" holds user, nice, system, idle, iowait, irq,
+/// softirq, steal.
 void add_processors(const std::string& root, const std::vector<int>& processors, SystemLoad& load) {
   std::ifstream file(root + "proc/stat");
   const double tick = 1 / static_cast<double>(std::max(1L, sysconf(_SC_CLK_TCK)));
@@ -51,7 +52,7 @@ void add_processors(const std::string& root, const std::vector<int>& processors,
   }
 }
 
-/// The number after `key` in the line "some avg10=… total=…" of /proc/pressure/cpu.
+/// Returns the number after `key` in the line "some avg10=… total=…" of /proc/pressure/cpu.
 std::optional<double> pressure_value(const std::string& root, const std::string& key) {
   std::ifstream file(root + "proc/pressure/cpu");
   std::string line;
@@ -68,10 +69,10 @@ std::optional<double> number_in(const std::string& file) {
   return {};
 }
 
-/// The quota of one group, in processors; 0 without.
+/// Returns the quota of one group, in processors; 0 if it has none.
 double quota_of(const ControlGroup& group) {
   double limit = 0, period = 0;
-  if (group.is_version2) {  // "max" is no number
+  if (group.is_version2) {  // "max" is not a number
     std::ifstream(group.folder + "/cpu.max") >> limit >> period;
   } else {
     limit = number_in(group.folder + "/cpu.cfs_quota_us").value_or(0);

@@ -116,7 +116,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string& candidate : known) {
-    // The optimal string alignment distance, three rows of the table at a time.
+    // Optimal string alignment distance, with three rows of the table in memory.
     std::vector<std::size_t> row(candidate.size() + 1), before(row.size()), two_before;
     std::iota(row.begin(), row.end(), std::size_t{0});
     for (std::size_t i = 1; i <= word.size(); ++i) {

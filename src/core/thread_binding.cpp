@@ -22,8 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Chooses one after the other: a processor that is not held, the core with the fewest threads,
-/// then the package, domain and cache with the fewest.
+/// Chooses processors one by one: not held, on the core with the fewest threads, then on the
+/// package, domain and cache with the fewest.
 std::vector<Processor> spread_over(std::vector<Processor> left, int count,
                                    const std::vector<Processor>& held) {
   std::map<int, int> on_processor, on_core, on_package, on_numa, on_cache;
@@ -49,7 +49,7 @@ std::vector<Processor> spread_over(std::vector<Processor> left, int count,
   return chosen;
 }
 
-/// What /proc/PID/task/TID/status says of a thread.
+/// Status of a thread from /proc/PID/task/TID/status.
 struct ThreadStatus {
   char state = ' ';
   std::vector<int> processors;
@@ -70,13 +70,13 @@ ThreadStatus read_status(const std::string& folder) {
   return status;
 }
 
-/// When a process was started, in ticks since the machine was: field 22 of /proc/PID/stat. 0 if it
-/// is gone.
+/// Returns the start time of a process in ticks since boot: field 22 of /proc/PID/stat. Returns 0
+/// if it has ended.
 unsigned long long start_of(const std::string& folder) {
   std::ifstream file(folder + "/stat");
   std::string line;
   std::getline(file, line);
-  // The name, in parentheses, may hold anything.
+  // The name, in parentheses, may contain any character.
   std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
   std::string field;
   for (int number = 3; number <= 22; ++number) fields >> field;
@@ -163,9 +163,9 @@ std::vector<int> processors_held_by_others(const Topology& topology, bool of_ear
     }
   }
   std::set<int> held;
-  constexpr int kLooks = 4;
-  for (int look = 0; look < kLooks && !pinned.empty(); ++look) {
-    if (look > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  constexpr int kSamples = 4;
+  for (int sample = 0; sample < kSamples && !pinned.empty(); ++sample) {
+    if (sample > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     for (const auto& [thread, processors] : pinned) {
       const char state = read_status(thread).state;
       if (state == 'R' || state == 'D') held.insert(processors.begin(), processors.end());

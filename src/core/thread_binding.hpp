@@ -7,12 +7,12 @@
 
 namespace ridgeline {
 
-/// How the host's threads are bound to processors.
+/// Binding of the host threads to processors.
 struct Binding {
   enum class Kind {
-    automatic,  ///< the environment's OMP_PROC_BIND, else spread over processors that are free
+    automatic,  ///< OMP_PROC_BIND if set, else spread over free processors
     none,       ///< any thread on any processor
-    compact,    ///< neighbouring processors: siblings of a core, then the next core
+    compact,    ///< adjacent processors: siblings of a core, then the next core
     spread,     ///< as far apart as possible: packages, NUMA domains, caches, cores; siblings last
     list        ///< these processors, in this order
   };
@@ -23,20 +23,20 @@ struct Binding {
   static Binding parse(const std::string& text);
 };
 
-/// Returns the processor of each of `count` threads among `allowed`, of which there are as many at
-/// least: the set that `kind` (compact or spread) chooses, in the order of the topology, so that
-/// threads with neighbouring numbers are close. Spread counts the processors that other processes
-/// hold as load on their core, cache, NUMA domain and package, and takes them last.
+/// Returns the processor of each of `count` threads, selected from `allowed` (at least `count`) by
+/// `kind` (compact or spread), in topology order, so that threads with consecutive numbers are
+/// close. Spread counts the processors that other processes hold (`held`) as load on their core,
+/// cache, NUMA domain and package, and uses them last.
 std::vector<int> choose_processors(const Topology& topology, const std::vector<int>& allowed,
                                    Binding::Kind kind, int count,
                                    const std::vector<int>& held = {});
 
-/// Returns the processors to which a thread of another process is pinned that is running there: a
-/// thread that may run on no more than one core and is ready to run, or in the kernel, at one of
-/// several looks in a few milliseconds. Kernel threads do not count, nor what /proc hides.
+/// Returns the processors on which pinned threads of other processes run. Such a thread may run on
+/// one core only, and is runnable or in uninterruptible sleep in one of several samples within a
+/// few milliseconds. Kernel threads and processes that /proc hides are not counted.
 ///
-/// With `of_earlier`, only of processes that were started before this one: so of two that pinned
-/// themselves at the same time one gives way.
+/// With `of_earlier`, considers only processes that started before this one: of two processes that
+/// pin themselves at the same time, only one moves.
 std::vector<int> processors_held_by_others(const Topology& topology, bool of_earlier = false,
                                            const std::string& root = "/");
 

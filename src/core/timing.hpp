@@ -1,7 +1,7 @@
 #pragma once
 
-// The one place that times. Everything that is measured goes through `measure`, `Stopwatch` or
-// `ratio_in_turn`, so that any two figures of Ridgeline were taken in the same way.
+// All timing is done here. Every measurement uses `measure`, `Stopwatch` or `ratio_in_turn`, so
+// that all timings of Ridgeline are obtained in the same way.
 
 #include <Kokkos_Core.hpp>
 
@@ -25,11 +25,11 @@
 
 namespace ridgeline {
 
-/// Times what is launched on one instance between `start` and `stop`.
+/// Times the work launched on one instance between `start` and `stop`.
 ///
 /// On a host, and with Clock::host, both fence that instance. With Clock::device on a device they
-/// record events and wait for nothing until `seconds` is asked, so that stopwatches around every
-/// layer of a step do not disturb it.
+/// record events without waiting; only `seconds` waits. Stopwatches around every layer of a step
+/// therefore do not disturb it.
 template <class Space>
 class Stopwatch {
  public:
@@ -65,7 +65,8 @@ class Stopwatch {
     end_ = host_seconds();
   }
 
-  /// Seconds between the last `start` and `stop`; waits for a device to get there.
+  /// Returns the seconds between the last `start` and `stop`; waits until a device has reached
+  /// `stop`.
   double seconds() {
 #if defined(KOKKOS_ENABLE_CUDA)
     if (by_events_) {
@@ -111,7 +112,7 @@ class Stopwatch {
 
 namespace detail {
 
-// Seconds a call of `calls` of them, launched back to back.
+// Returns the seconds per call of `calls` calls, launched back to back.
 template <class Space, class Body>
 double time_batch(Stopwatch<Space>& watch, long calls, Body& body) {
   watch.start();
@@ -120,15 +121,15 @@ double time_batch(Stopwatch<Space>& watch, long calls, Body& body) {
   return watch.seconds() / static_cast<double>(calls);
 }
 
-// Warms up and finds how many calls one sample has to hold.
+// Warms up and returns the number of calls per sample.
 template <class Space, class Body>
 long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body) {
   const double begin = host_seconds();
   double seconds = time_batch(watch, 1, body);
-  // The first call of all may have loaded code or touched memory, so that a short one needs another
-  // before its time is believed.
-  constexpr double kTooLongToDoubt = 5e-3;
-  if (seconds < kTooLongToDoubt) seconds = std::min(seconds, time_batch(watch, 1, body));
+  // The very first call may have loaded code or touched memory, so a short call is repeated for
+  // warm-up.
+  constexpr double kLongCall = 5e-3;
+  if (seconds < kLongCall) seconds = std::min(seconds, time_batch(watch, 1, body));
   while (host_seconds() - begin < options.warm_up_seconds) {
     seconds = std::min(seconds, time_batch(watch, 1, body));
   }
@@ -136,7 +137,7 @@ long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body)
   while (seconds < options.batch_below) {
     const double batch = seconds * static_cast<double>(calls);
     if (batch >= options.batch_seconds || calls > (1L << 40)) break;
-    // A batch of one is mostly clock and fence; growing step by step measures without them.
+    // In a batch of one, clock and fence dominate; the batch grows in steps to exclude them.
     const double wanted = options.batch_seconds / std::max(seconds, 1e-12);
     calls = std::min(static_cast<long>(std::ceil(wanted)), 16 * calls);
     seconds = time_batch(watch, calls, body);
@@ -144,31 +145,32 @@ long warm_up(Stopwatch<Space>& watch, const MeasureOptions& options, Body& body)
   return calls;
 }
 
-// Decides whether samples suffice, and looks at them ever more rarely: a look sorts them.
+// Decides whether samples suffice. The interval between checks grows, since each check sorts the
+// samples.
 class Precision {
  public:
   explicit Precision(const MeasureOptions& options) : options_(options) {}
   bool reached(const std::vector<double>& samples) {
-    if (samples.size() < next_look_) return false;
-    next_look_ = samples.size() + std::max<std::size_t>(1, samples.size() / 4);
+    if (samples.size() < next_check_) return false;
+    next_check_ = samples.size() + std::max<std::size_t>(1, samples.size() / 4);
     return summarize(samples).spread() <= options_.target_spread;
   }
 
  private:
   const MeasureOptions& options_;
-  std::size_t next_look_ = 0;
+  std::size_t next_check_ = 0;
 };
 
 }  // namespace detail
 
 /// Times `body()`, which launches on `instance` and need not fence: warm-up, then repetitions until
 /// the count and the time of `options` are reached and the median's 95 % interval is narrow, or
-/// until `patience` is over. Calls shorter than `batch_below` are timed back to back in batches; a
-/// body that must not be (a latency) fences itself. A Guard's pulses run between repetitions.
+/// until the limit set by `patience`. Calls shorter than `batch_below` are timed back to back in
+/// batches; a body that measures a latency must fence itself. A Guard's pulses run between
+/// repetitions.
 ///
-/// Towards the time a repetition counts as much as the fastest one took, so that a machine that is
-/// disturbed repeats more often. Returns the seconds of every repetition, of one at least if it was
-/// stopped.
+/// Each repetition counts with the time of the fastest one, so that a disturbed measurement has
+/// more repetitions. Returns the seconds of every repetition, at least one if it was stopped.
 template <class Space, class Body>
 std::vector<double> measure_samples(const Space& instance, const MeasureOptions& options,
                                     Body&& body) {
@@ -184,7 +186,7 @@ std::vector<double> measure_samples(const Space& instance, const MeasureOptions&
     total += seconds;
     fastest = samples.size() == 1 ? seconds : std::min(fastest, seconds);
     if (static_cast<int>(samples.size()) < options.min_repeats) continue;
-    // A clock that stands still must not keep us here for ever.
+    // The limit on samples avoids an infinite loop if the clock does not advance.
     if (total >= options.patience * options.min_seconds || samples.size() >= 1000000) break;
     if (static_cast<double>(samples.size()) * fastest < options.min_seconds) continue;
     if (precision.reached(samples)) break;
@@ -192,21 +194,21 @@ std::vector<double> measure_samples(const Space& instance, const MeasureOptions&
   return samples;
 }
 
-/// The same, summarised.
+/// Returns the statistics of measure_samples().
 template <class Space, class Body>
 Timing measure(const Space& instance, const MeasureOptions& options, Body&& body) {
   return summarize(measure_samples(instance, options, std::forward<Body>(body)));
 }
 
-/// Two bodies timed in turn: A B A B ….
+/// Timings of two bodies measured alternately: A B A B ….
 struct TimingInTurn {
   Timing a, b;
   double ratio = 0;            ///< median over the turns of seconds(A) / seconds(B)
   std::vector<double> ratios;  ///< of each turn
 };
 
-/// Times `a()` on one instance and `b()` on another (or the same) in turn, each turn one sample of
-/// either, so that what drifts (clocks, neighbours) meets both.
+/// Times `a()` on one instance and `b()` on another (or the same) alternately, one sample of each
+/// per turn, so that drift (clock frequency, other load) affects both.
 template <class SpaceA, class BodyA, class SpaceB, class BodyB>
 TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& instance_b, BodyB&& b,
                            const MeasureOptions& options = {}) {
@@ -237,8 +239,8 @@ TimingInTurn ratio_in_turn(const SpaceA& instance_a, BodyA&& a, const SpaceB& in
           ratios};
 }
 
-/// Checks T(2R) ≈ 2·T(R) for R calls of `body`, R large enough for a millisecond: the fastest of
-/// `turns` of each, taken in turn, since it is the timer that is on trial and not the neighbours.
+/// Checks T(2R) ≈ 2·T(R) for R calls of `body`, R large enough for a millisecond. Uses the minimum
+/// of `turns` alternating samples of each, to exclude interference.
 template <class Space, class Body>
 TimerCheck check_timer(const Space& instance, Body&& body, Clock clock = Clock::device,
                        int turns = 9) {

@@ -12,8 +12,8 @@
 namespace ridgeline {
 namespace {
 
-/// The logical number of the object of a type that a processor lies in; `otherwise` if there is
-/// none.
+/// Returns the logical number of the object of a type that contains a processor; `otherwise` if
+/// there is none.
 int number_of_parent(hwloc_topology_t topology, hwloc_obj_t processor, hwloc_obj_type_t type,
                      int otherwise) {
   const hwloc_obj_t parent = hwloc_get_ancestor_obj_by_type(topology, type, processor);
@@ -25,7 +25,7 @@ int last_cache_of(hwloc_obj_t processor) {
   for (hwloc_obj_t parent = processor->parent; parent != nullptr; parent = parent->parent) {
     if (hwloc_obj_type_is_dcache(parent->type)) last = parent;
   }
-  // Caches of other levels count on their own.
+  // Each cache level is numbered separately.
   return last == nullptr ? 0 : static_cast<int>(last->logical_index);
 }
 
@@ -37,17 +37,17 @@ int numa_of(hwloc_topology_t topology, hwloc_obj_t processor) {
 
 std::vector<Processor> read_processors() {
   std::vector<Processor> processors;
-  // hwloc reports inconsistent descriptions of machines, in many lines on standard error.
+  // hwloc reports an inconsistent machine description in many lines on standard error.
   setenv("HWLOC_HIDE_ERRORS", "2", 0);
   hwloc_topology_t topology = nullptr;
   if (hwloc_topology_init(&topology) != 0) return processors;
-  // Every processor of the machine, also those that this process may not use: others run there.
+  // Includes processors that this process may not use: other processes run there.
   hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
   if (hwloc_topology_load(topology) == 0) {
     hwloc_obj_t next = nullptr;
     while ((next = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, next)) != nullptr) {
       const int number = static_cast<int>(next->os_index);
-      // Some virtual machines describe no cores.
+      // Some virtual machines report no cores.
       processors.push_back({number, number_of_parent(topology, next, HWLOC_OBJ_CORE, number),
                             last_cache_of(next), numa_of(topology, next),
                             number_of_parent(topology, next, HWLOC_OBJ_PACKAGE, 0)});

@@ -10,8 +10,8 @@
 
 namespace ridgeline {
 
-// Views of the library: owning buffers are one-dimensional, and what layers and kernels see are
-// unmanaged row-major views into them.
+// View types of the library. Owning buffers are one-dimensional; layers and kernels use unmanaged
+// row-major views of them.
 
 template <class Space, class T>
 using Buffer = Kokkos::View<T*, Kokkos::LayoutRight, typename Space::memory_space>;
@@ -25,8 +25,8 @@ template <class Space, class T>
 using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
                             Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-/// A functor that is a template on this, and not on the space, is one type for both spaces of a
-/// host: it is compiled once, and both give the same bits.
+/// A functor that is a template on the memory space is one type for both host spaces: it is
+/// compiled once, and the results are bitwise identical.
 template <class Space>
 using MemoryOf = typename Space::memory_space;
 
@@ -52,7 +52,8 @@ auto as_vector(const View& view) {
   return as_vector(view, view.size());
 }
 
-/// Memory of the host that a device's copy engine reaches by itself; of a host space its own.
+/// Host memory that a device's copy engine accesses directly; ordinary host memory for a host
+/// space.
 template <class Space>
 struct PinnedMemory {
   using type = Kokkos::HostSpace;
@@ -66,18 +67,17 @@ struct PinnedMemory<Kokkos::Cuda> {
 template <class Space, class T>
 using PinnedBuffer = Kokkos::View<T*, Kokkos::LayoutRight, typename PinnedMemory<Space>::type>;
 
-/// Sub-buffers begin at multiples of this many bytes: a cache line of any CPU, and what vector
-/// loads of a GPU need.
+/// Alignment of sub-buffers in bytes: at least a cache line of any CPU and a vector load of a GPU.
 inline constexpr std::size_t kAlignment = 128;
 
-/// `count` scalars rounded up to whole alignments.
+/// Returns `count` scalars rounded up to a multiple of the alignment.
 template <class T>
 constexpr std::size_t aligned_size(std::size_t count) {
   constexpr std::size_t unit = kAlignment / sizeof(T);
   return (count + unit - 1) / unit * unit;
 }
 
-/// The data of a View; null if it is empty, as a View that is not wanted is.
+/// Returns the data of a View; null if it is empty, as an unused View is.
 template <class View>
 auto* data_or_null(const View& view) {
   return view.size() > 0 ? view.data() : nullptr;
@@ -94,8 +94,8 @@ struct Fill {
 
 }  // namespace detail
 
-/// Allocates without Kokkos's own zero fill, which may touch every page from one thread, and fills
-/// with `value` under the policy that will use it. Not to be called inside a step.
+/// Allocates without Kokkos's zero initialisation, which may touch every page from one thread, and
+/// fills with `value` under the policy of the later kernels. Must not be called inside a step.
 template <class T, class Space>
 Buffer<Space, T> allocate(const Space& instance, const std::string& label, std::size_t size,
                           T value = T(0)) {

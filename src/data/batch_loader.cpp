@@ -17,7 +17,7 @@ BatchLoader<T>::BatchLoader(const Dataset& dataset, const Split& split,
     : dataset_(dataset), split_(split), options_(options) {
   const std::size_t batch = std::min(options.batch, split.samples);
   const std::size_t inputs = batch * dataset.sample_size();
-  // An autoencoder's targets are its inputs: one buffer serves both.
+  // An autoencoder's targets are its inputs and share their buffer.
   const std::size_t targets = dataset.target_is_input ? 0 : batch * dataset.target_size();
   const std::size_t labels = batch * dataset.labels_per_sample();
   owned_values_.resize(2 * (inputs + targets));
@@ -56,7 +56,7 @@ void BatchLoader<T>::start() {
     sample_ = 0;
     ++epoch_;
   }
-  // A new thread inherits the mask of signals: they stay with the caller's threads.
+  // The new thread inherits the signal mask, so signals are delivered only to the caller's threads.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -82,7 +82,7 @@ BatchLoader<T>::~BatchLoader() {
 
 template <class T>
 void BatchLoader<T>::run() {
-  // Failing leaves the thread where its maker is bound: slower, and nothing worse.
+  // On failure the thread keeps its creator's binding, which is only slower.
   if (!options_.processors.empty()) options_.processors.bind_this_thread();
   try {
     for (;;) {

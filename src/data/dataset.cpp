@@ -67,7 +67,7 @@ void Dataset::normalize(const std::optional<config::Normalization>& normalizatio
   is_normalized_ = normalization.has_value();
   normalization_ = normalization.value_or(config::Normalization{});
   for (int byte = 0; byte < 256; ++byte) {
-    // In long double, so that the one rounding that matters is the last.
+    // In long double, so that only the final rounding matters.
     const long double value = (byte / 255.0L - static_cast<long double>(normalization_.mean)) /
                               static_cast<long double>(normalization_.standard_deviation);
     float_table_[static_cast<std::size_t>(byte)] = static_cast<float>(value);
@@ -107,7 +107,7 @@ namespace {
 template <class T, class Value>
 std::size_t first_unrepresentable(std::size_t count, const Value& value) {
   for (std::size_t i = 0; i < count; ++i) {
-    // Also false for what is not a number.
+    // Also false for NaN.
     if (!(std::fabs(value(i)) <= static_cast<double>(std::numeric_limits<T>::max()))) return i;
   }
   return count;
@@ -119,7 +119,7 @@ std::string shown_value(double value) {
   return text;
 }
 
-/// Throws for the first of `values`, `size` a sample, that does not become a finite T.
+/// Throws for the first of `values`, `size` per sample, that is not finite as T.
 template <class T, class Stored>
 void require_finite_as(const std::vector<Stored>& values, std::size_t size,
                        const config::Normalization* normalization, const std::string& source) {

@@ -11,7 +11,7 @@
 namespace ridgeline::data {
 namespace {
 
-/// Reads a dataset of real numbers as float64 where it is stored so, as float32 otherwise.
+/// Reads a dataset of real numbers as float64 if it is stored as float64, else as float32.
 template <class Variant>
 void read_reals(const io::Hdf5Reader& reader, const std::string& path, Variant& out) {
   if (reader.element_size(path) > sizeof(double)) {
@@ -26,7 +26,7 @@ void read_reals(const io::Hdf5Reader& reader, const std::string& path, Variant& 
   }
 }
 
-/// Calls `take(i, value)` for integer i of a dataset, `size` of which are a sample's, about a
+/// Calls `take(i, value)` for integer i of a dataset with `size` integers per sample; reads about a
 /// million at a time.
 template <class Take>
 void for_integers(const io::Hdf5Reader& reader, const std::string& path, std::size_t samples,
@@ -44,10 +44,10 @@ void for_integers(const io::Hdf5Reader& reader, const std::string& path, std::si
   }
 }
 
-/// Reads tokens, `size` a sample, and returns one more than the largest.
+/// Reads tokens, `size` per sample, and returns one more than the largest.
 std::size_t read_tokens(const io::Hdf5Reader& reader, const std::string& path, std::size_t size,
                         Split& split) {
-  // Every token is exact as a float32.
+  // Every token is exactly representable as float32.
   constexpr std::int64_t kMostToken = (std::int64_t{1} << 24) - 1;
   TokenStore tokens;
   tokens.reserve(split.samples * size, reader.file() + ": " + path);
@@ -63,10 +63,10 @@ std::size_t read_tokens(const io::Hdf5Reader& reader, const std::string& path, s
   return limit;
 }
 
-/// Reads labels, `size` a sample.
+/// Reads labels, `size` per sample.
 std::vector<std::int32_t> read_labels(const io::Hdf5Reader& reader, const std::string& path,
                                       std::size_t samples, std::size_t size) {
-  // The number of classes, one more, must fit too.
+  // The number of classes, one more, must be representable too.
   constexpr std::int64_t kMostLabel = (std::int64_t{1} << 31) - 2;
   io::require_memory(4.0 * static_cast<double>(samples) * static_cast<double>(size),
                      reader.file() + ": " + path, "its content");
@@ -82,11 +82,11 @@ std::vector<std::int32_t> read_labels(const io::Hdf5Reader& reader, const std::s
   return labels;
 }
 
-/// What a dataset of inputs holds a sample.
+/// Kind and shape of one sample of inputs.
 struct Inputs {
   Shape shape;
   InputKind kind;
-  std::size_t tokens = 0;  ///< one more than the largest; 0 for others
+  std::size_t tokens = 0;  ///< one more than the largest; 0 for other kinds
 };
 
 std::string description(InputKind kind) {
@@ -122,7 +122,7 @@ Inputs read_inputs(const io::Hdf5Reader& reader, const std::string& path, Split&
   return {shape, kind};
 }
 
-/// What a dataset of targets holds a sample.
+/// Kind and shape of the targets of one sample.
 struct Targets {
   Shape shape;
   bool are_labels;
@@ -146,8 +146,9 @@ Targets read_targets(const io::Hdf5Reader& reader, const std::string& path, Spli
   switch (reader.element_class(path)) {
     case io::ElementClass::integer:
       if (shape.size() > 1 || size_of(shape) == 0) {
-        reader.fail(path, "holds integers of shape " + to_string(shape) +
-                              " a sample; labels are one a sample or a list of them, one a token");
+        reader.fail(path,
+                    "holds integers of shape " + to_string(shape) +
+                        " per sample; labels are one per sample or a list of them, one per token");
       }
       split.labels = read_labels(reader, path, split.samples, size_of(shape));
       return {shape, true};
@@ -162,7 +163,7 @@ Targets read_targets(const io::Hdf5Reader& reader, const std::string& path, Spli
   return {shape, false};
 }
 
-/// Reads one group; its shapes must be those of `dataset` where it has samples already.
+/// Reads one group; its shapes must equal those of `dataset` if that has samples already.
 void read_group(const io::Hdf5Reader& reader, const std::string& group, Dataset& dataset,
                 Split& split) {
   const bool is_first = &split == &dataset.train;

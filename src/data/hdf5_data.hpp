@@ -9,24 +9,23 @@
 
 namespace ridgeline::data {
 
-/// What the inputs of an HDF5 file are.
+/// Kind of the inputs in an HDF5 file.
 enum class InputKind {
   values,  ///< real numbers
   tokens,  ///< integers
-  images   ///< uint8 [n, channels, height, width], which become x / 255
+  images   ///< uint8 [n, channels, height, width], scaled to x / 255
 };
 
-/// Returns what the type and shape of a dataset make it. Throws RequestError if it holds no
-/// numbers.
+/// Returns the kind of a dataset from its type and shape. Throws RequestError if it does not
+/// contain numbers.
 InputKind input_kind(const io::Hdf5Reader& reader, const std::string& path);
 
-/// The samples of an HDF5 file, `/train` and, where it has one, `/test`: `inputs` are as
-/// input_kind() says; `targets` are values or, as integers, labels, one a sample or one a token.
-/// Throws RequestError naming file and object, and sample and position where one value is wrong.
+/// Reads the samples of an HDF5 file, `/train` and, if present, `/test`. `inputs` are of any
+/// input_kind(); `targets` are values or, as integers, labels, one per sample or one per token.
+/// Throws RequestError naming file and object, and sample and position of an invalid value.
 Dataset load_hdf5(const config::DataOptions& options);
 
-/// Returns the files that the values come from besides the file itself: sources of virtual
-/// datasets.
+/// Returns the other files that contain the values: sources of virtual datasets.
 std::vector<std::string> hdf5_sources(const config::DataOptions& options);
 
 }  // namespace ridgeline::data

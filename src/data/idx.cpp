@@ -27,11 +27,11 @@ std::string hexadecimal(std::uint32_t value) {
   return text;
 }
 
-/// What an IDX file's header says.
+/// Header of an IDX file.
 struct Header {
   std::vector<std::size_t> dimensions;
   std::string product;    ///< "60000 x 28 x 28"
-  std::size_t bytes = 0;  ///< that follow
+  std::size_t bytes = 0;  ///< after the header
 
   [[noreturn]] void fail(const std::string& path, const std::string& relation,
                          const std::string& found) const {
@@ -40,8 +40,7 @@ struct Header {
   }
 };
 
-/// Reads the header, after which what it says is possible: neither nothing nor more than the file
-/// can hold.
+/// Reads the header. Throws if it declares no bytes, or more than the file can contain.
 Header read_header(const std::string& path, MaybeGzipInput& input, std::uint32_t magic) {
   const std::size_t rank = magic & 0xFF;
   const std::size_t size = 4 * (1 + rank);

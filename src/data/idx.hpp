@@ -13,8 +13,8 @@ struct IdxImages {
 };
 
 /// Read the IDX format of MNIST (http://yann.lecun.com/exdb/mnist), gzipped or not. Throw
-/// RequestError naming the file: wrong magic number, fewer or more bytes than the header says, a
-/// damaged gzip stream. Memory is taken for what the header says, once the file can hold it.
+/// RequestError naming the file: wrong magic number, fewer or more bytes than the header declares,
+/// a damaged gzip stream. Memory is allocated only if the file can contain the declared size.
 IdxImages read_idx_images(const std::string& path);
 std::vector<std::int32_t> read_idx_labels(const std::string& path);
 

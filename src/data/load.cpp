@@ -12,12 +12,12 @@
 namespace ridgeline::data {
 namespace {
 
-/// The plain file of that name, or else the gzipped one.
+/// Returns the plain file of that name, or else the gzipped one.
 std::string find_idx_file(const config::DataOptions& options, const std::string& name) {
   std::string plain = options.path + "/" + name;
   if (io::exists(plain)) return plain;
   if (io::exists(plain + ".gz")) return plain + ".gz";
-  // As some unpacking programs name them: train-images.idx3-ubyte.
+  // Name given by some unpacking programs: train-images.idx3-ubyte.
   std::string dotted = name;
   dotted[dotted.rfind("-idx")] = '.';
   std::string hint;
@@ -67,7 +67,7 @@ Dataset load_idx(const config::DataOptions& options) {
   return dataset;
 }
 
-/// The set as it is stored.
+/// Loads the dataset without normalisation.
 Dataset read(const config::DataOptions& options, const Vocabulary* vocabulary) {
   switch (options.kind) {
     case config::DataKind::idx:

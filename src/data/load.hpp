@@ -9,20 +9,20 @@
 
 namespace ridgeline::data {
 
-/// Reads or makes what [data] of a deck asks for. A text has the tokens of `vocabulary`, a
-/// checkpoint's, where it is given, and otherwise those of its own characters. Throws RequestError:
-/// a missing path with the deck's line of `path`, a broken file with its name, dataset and
+/// Reads or generates the data of a deck's [data]. Texts use the tokens of `vocabulary` (a
+/// checkpoint's) if given, otherwise those of their own characters. Throws RequestError: for a
+/// missing path with the deck's line of `path`, for an invalid file with its name, dataset and
 /// position.
 Dataset load_dataset(const config::DataOptions& options, const Vocabulary* vocabulary = nullptr);
 
-/// Returns the files that load_dataset reads, as far as they are there; files that are missing or
-/// damaged are errors of load_dataset alone.
+/// Returns the existing files that load_dataset reads; only load_dataset reports missing or damaged
+/// files.
 std::vector<std::string> data_files(const config::DataOptions& options);
 
-/// `/inputs` [samples, sample_shape] of an HDF5 file that was opened for it, of any input_kind(),
-/// as the test split of a dataset without targets, normalised as the deck's own data is; real
-/// values of a deck whose data are bytes are those scaled to [0, 1]. Throws RequestError also where
-/// a sample has another shape.
+/// Reads `/inputs` [samples, sample_shape] of an HDF5 file opened for it, of any input_kind(), as
+/// the test split of a dataset without targets, normalised as the deck's data. If the deck's data
+/// are bytes, real values must be those scaled to [0, 1]. Throws RequestError also if a sample has
+/// another shape.
 Dataset load_inputs(const io::Hdf5Reader& reader, const config::DataOptions& options,
                     const Shape& sample_shape);
 

@@ -39,7 +39,7 @@ std::string read_file(const config::DataOptions& options, const std::string& pat
   return text;
 }
 
-/// How many characters a text, which is valid UTF-8, has.
+/// Returns the number of characters of a valid UTF-8 text.
 std::size_t count_characters(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -59,20 +59,22 @@ void for_tokens(const std::string& text, const std::string& path, const Vocabula
       throw RequestError(path + ":" + std::to_string(line_of(text, begin)) + ": character " +
                          std::to_string(count - line_start + 1) + " of the line, " +
                          show_character(character) + ", is not among the " +
-                         std::to_string(vocabulary.size()) + " characters that the network knows");
+                         std::to_string(vocabulary.size()) +
+                         " characters of the network's vocabulary");
     }
     take(count, static_cast<std::uint32_t>(*token));
     if (character == U'\n') line_start = count + 1;
   }
 }
 
-/// Collects the characters of one half of the files and where its samples begin.
+/// Collects the characters of the training or test part of the files and the offsets of its
+/// samples.
 class HalfOfText {
  public:
   explicit HalfOfText(std::size_t length) : length_(length) {}
 
-  /// Makes room for the samples in the next `characters` of one file; how many of those are to be
-  /// added: none if there is no sample in them.
+  /// Reserves memory for the samples in the next `characters` of one file. Returns how many of
+  /// these are to be added: 0 if they contain no sample.
   std::size_t begin_file(std::size_t characters) {
     const std::size_t begin = tokens_.size();
     const std::size_t samples = characters > 0 ? (characters - 1) / length_ : 0;
@@ -142,8 +144,8 @@ Dataset load_text(const config::DataOptions& options, const Vocabulary* vocabula
   }
   if (options.validation > 0.0 && !has_test) {
     options.table.fail(options.table.has("validation") ? "validation" : "length",
-                       "data.validation leaves no file enough for one test sample" + needs +
-                           "; more of it, a smaller length, or validation = 0 would do");
+                       "with this data.validation no file contains a test sample" + needs +
+                           "; increase validation, reduce length, or set validation = 0");
   }
   dataset.sample_shape = dataset.label_shape = {length};
   dataset.classes = dataset.tokens = dataset.vocabulary.size();

@@ -10,8 +10,8 @@
 
 namespace ridgeline::data {
 
-/// Stores tokens in the smallest integer type that holds the largest of them; widens when a larger
-/// token is added.
+/// Stores tokens in the smallest integer type sufficient for all; widens it when a larger token is
+/// added.
 class TokenStore {
  public:
   /// Reserves memory for `count` tokens. Throws RequestError "SOURCE: …" if memory is short, here
@@ -19,7 +19,7 @@ class TokenStore {
   void reserve(std::size_t count, const std::string& source);
   void add(std::uint32_t token);
 
-  /// One more than the largest.
+  /// Returns one more than the largest token.
   std::size_t limit() const { return limit_; }
   std::size_t size() const;
 
@@ -37,7 +37,7 @@ class TokenStore {
   std::string source_;
 };
 
-/// Throws RequestError where there are more samples than an order of them can number.
+/// Throws RequestError if there are more samples than epoch_order() can index.
 void require_sample_count(std::size_t samples, const std::string& source);
 
 }  // namespace ridgeline::data

@@ -11,7 +11,7 @@ namespace {
 
 constexpr char32_t kLast = 0x10FFFF;
 
-/// Control characters, separators of lines and what only changes how its neighbours show.
+/// Excludes control characters, line separators and characters that only modify adjacent ones.
 bool is_printable(char32_t c) {
   return c >= 0x20 && (c < 0x7F || c >= 0xA0) && !(c >= 0x300 && c < 0x370) &&
          !(c >= 0x200B && c < 0x2010) && !(c >= 0x2028 && c < 0x2030) && c != 0xFEFF;
@@ -85,7 +85,7 @@ std::vector<std::int32_t> Vocabulary::encode(std::string_view text,
     if (!found) {
       throw RequestError(source + ": character " + std::to_string(tokens.size() + 1) + ", " +
                          show_character(*character) + ", is not among the " +
-                         std::to_string(size()) + " characters that the network knows");
+                         std::to_string(size()) + " characters of the network's vocabulary");
     }
     tokens.push_back(*found);
   }

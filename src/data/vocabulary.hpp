@@ -9,42 +9,43 @@
 
 namespace ridgeline::data {
 
-/// A character for a message of one line: `"é" (U+00E9)`, or `U+000A` where it does not print.
+/// Returns a character for a one-line message: `"é" (U+00E9)`, or `U+000A` if it is not printable.
 std::string show_character(char32_t character);
 
-/// The characters that a text network knows; a character's token is its place among them.
+/// The characters of a text network; a character's token is its index.
 class Vocabulary {
  public:
   Vocabulary() = default;
 
-  /// Every character that `texts`, which are valid UTF-8, hold, sorted by code point.
+  /// Returns the vocabulary of all characters in `texts`, which must be valid UTF-8, sorted by code
+  /// point.
   static Vocabulary of(const std::vector<std::string>& texts);
 
-  /// One of these characters, in this order. Throws RequestError "SOURCE: …" where it is not valid
-  /// UTF-8 or a character is there twice.
+  /// Returns the vocabulary of these characters, in this order. Throws RequestError "SOURCE: …" if
+  /// they are not valid UTF-8 or a character occurs twice.
   static Vocabulary from_joined(const std::string& characters, const std::string& source);
 
   std::size_t size() const { return characters_.size(); }
   bool empty() const { return characters_.empty(); }
 
-  /// Each as UTF-8, in the order of their tokens.
+  /// Returns the characters as UTF-8, in the order of their tokens.
   const std::vector<std::string>& characters() const { return characters_; }
 
-  /// The character's token; nothing where it has none.
+  /// Returns the character's token; nullopt if it has none.
   std::optional<std::int32_t> token(char32_t character) const;
 
-  /// The tokens of a text. Throws RequestError "SOURCE: …" naming the first character that has no
-  /// token, or is not UTF-8, and its position.
+  /// Returns the tokens of a text. Throws RequestError "SOURCE: …" naming the first character that
+  /// has no token, or is not UTF-8, and its position.
   std::vector<std::int32_t> encode(std::string_view text, const std::string& source) const;
 
-  /// A token's character as UTF-8. Throws std::out_of_range for a token that there is not.
+  /// Returns a token's character as UTF-8. Throws std::out_of_range for an unknown token.
   const std::string& decode(std::int32_t token) const;
 
  private:
   explicit Vocabulary(const std::vector<char32_t>& characters);
 
   std::vector<std::string> characters_;
-  std::vector<std::int32_t> tokens_;  ///< by code point; -1 where a character has none
+  std::vector<std::int32_t> tokens_;  ///< by code point; -1 if a character has none
 };
 
 }  // namespace ridgeline::data

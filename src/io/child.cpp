@@ -23,7 +23,7 @@ constexpr char kDone = 'd', kRefused = 'r';
 constexpr rlim_t kMostMoreSeconds = 120;
 constexpr int kLongestWait = 300000;  // milliseconds; longer than any limit of processor time
 
-/// A limit that may be raised by `more`.
+/// Sets a resource limit that may later be raised by `more`.
 void limit(int resource, rlim_t most, rlim_t more = 0) {
   rlimit limits{};
   if (getrlimit(static_cast<__rlimit_resource>(resource), &limits) != 0) return;
@@ -40,20 +40,20 @@ rlim_t address_space() {
 }
 #endif
 
-[[noreturn]] void be_the_child(int pipe_end, pid_t parent, const ChildLimits& limits,
-                               const std::function<std::string()>& work) {
+[[noreturn]] void run_child(int pipe_end, pid_t parent, const ChildLimits& limits,
+                            const std::function<std::string()>& work) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   // The parent's handlers, such as a fuzzer's, must not run in the child.
   for (const int crash : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) signal(crash, SIG_DFL);
   // Discards the C library's messages about heap corruption.
-  const int nowhere = ::open("/dev/null", O_WRONLY);
-  if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
+  const int null_device = ::open("/dev/null", O_WRONLY);
+  if (null_device >= 0) ::dup2(null_device, STDERR_FILENO);
   limit(RLIMIT_CORE, 0);
   signal(SIGXCPU, SIG_DFL);
   limit(RLIMIT_CPU, limits.processor_seconds, kMostMoreSeconds);
 #if !defined(RIDGELINE_SANITIZED)
-  // A sanitizer's shadow memory takes terabytes of addresses.
+  // A sanitizer's shadow memory reserves terabytes of address space.
   limit(RLIMIT_AS, address_space() + limits.memory_bytes);
 #endif
   std::string result;
@@ -89,13 +89,13 @@ std::string run_in_child(const std::string& who, const std::string& reason,
     ::close(ends[1]);
     throw RunError(who + ": cannot start a process: " + std::strerror(error));
   }
-  if (child == 0) be_the_child(ends[1], parent, limits, work);
+  if (child == 0) run_child(ends[1], parent, limits, work);
   ::close(ends[1]);
   std::string result;
   bool is_late = false;
   char block[65536];
   for (;;) {
-    // For a child that is blocked; its processor time is limited by the system.
+    // Detects a blocked child; the kernel limits its processor time.
     pollfd waiting = {ends[0], POLLIN, 0};
     const int ready = ::poll(&waiting, 1, kLongestWait);
     if (ready < 0 && errno == EINTR) continue;
@@ -114,9 +114,9 @@ std::string run_in_child(const std::string& who, const std::string& reason,
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (is_late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
-    throw RequestError(who + ": looking through it took more than " +
+    throw RequestError(who + ": inspecting it took more than " +
                        (is_late ? std::to_string(kLongestWait / 1000) + " s"
-                                : "the processor time that its size accounts for") +
+                                : "the processor time allowed for its size") +
                        ": it is damaged, or too large for this machine");
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || result.empty()) {

@@ -7,7 +7,7 @@
 
 namespace ridgeline::io {
 
-/// XXH3 with 128 bits and seed 0 (xxHash, BSD licence) of bytes that come in pieces.
+/// Incremental 128-bit XXH3 digest with seed 0 (xxHash, BSD licence).
 class Digest {
  public:
   Digest();

@@ -27,8 +27,8 @@ constexpr const char* kPartial = ".partial";
 constexpr const char* kAside = ".set-aside";
 constexpr const char* kPrevious = ".previous";
 
-/// Whether `name` is something with `tail` behind it.
-bool has_tail(const std::string& name, std::string_view tail) {
+/// Returns whether `name` ends with `tail` and is longer.
+bool ends_with(const std::string& name, std::string_view tail) {
   return name.size() > tail.size() &&
          name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
 }
@@ -46,7 +46,7 @@ class Descriptor {
   bool is_open() const { return number_ >= 0; }
   int number() const { return number_; }
 
-  /// Closes now; some file systems report a failed write only here.
+  /// Closes the file; some file systems report a failed write only on close.
   bool close() {
     const int number = number_;
     number_ = -1;
@@ -57,8 +57,9 @@ class Descriptor {
   int number_;
 };
 
-/// Holds back signals while a file is written: one that ends the process would leave a temporary
-/// file behind, and SIGXFSZ is dropped, so that a limit of file sizes is an error like a full disk.
+/// Blocks signals while a file is written: a signal that ends the process would leave a temporary
+/// file behind. Discards SIGXFSZ, so that exceeding the file size limit is an error like a full
+/// disk.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -87,7 +88,7 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-/// "a folder", "a FIFO"; empty for a regular file.
+/// Returns "a folder", "a FIFO" …; empty for a regular file.
 std::string special_kind(mode_t mode) {
   if (S_ISREG(mode)) return {};
   if (S_ISDIR(mode)) return "a folder";
@@ -98,7 +99,7 @@ std::string special_kind(mode_t mode) {
 
 constexpr int kAttempts = 100;
 
-/// A name for a temporary file that no other process chooses: TARGET.PID-8HEX.partial.
+/// Returns a unique name for a temporary file: TARGET.PID-8HEX.partial.
 std::string partial_name(const std::string& target) {
   std::uint32_t random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {
@@ -109,11 +110,10 @@ std::string partial_name(const std::string& target) {
   return target + text + kPartial;
 }
 
-/// A temporary file that this process alone creates and writes. It is removed unless it was
-/// renamed.
+/// A temporary file that is exclusive to this process. It is removed unless it was renamed.
 class PartialFile {
  public:
-  /// `target` is the file that it will become; is_open() is false, with errno set, on failure.
+  /// `target` is the final file. On failure is_open() is false and errno is set.
   explicit PartialFile(const std::string& target) : file_(create(target, path_)) {}
   ~PartialFile() {
     if (file_.is_open() || closed_) ::unlink(path_.c_str());
@@ -139,8 +139,7 @@ class PartialFile {
           ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
       if (file < 0 && errno != EEXIST) return -1;
       if (file < 0) continue;
-      // Who removes files that killed runs left locks them first. The lock is lost with the
-      // process.
+      // remove_stale_partials() locks a file before it removes it. The lock ends with the process.
       try_lock(file);
       if (is_named(file, path)) return file;
       ::close(file);
@@ -153,14 +152,15 @@ class PartialFile {
   bool closed_ = false;
 };
 
-/// The new name outlives a power failure only once the folder is on the disk. The file itself is
-/// complete and in place, so a file system that cannot flush folders is no failure.
+/// A new name survives a power failure only after the folder is flushed. The file itself is
+/// complete and in place, so the failure of a file system to flush folders is ignored.
 void flush_folder_of(const std::string& path) {
   const Descriptor folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.is_open()) ::fsync(folder.number());
 }
 
-/// output_target() during a run: it was checked before, and has changed since.
+/// Calls output_target() during a run. The path was checked before, so an error means that it has
+/// changed since.
 std::string target_in_run(const std::string& path) {
   try {
     return output_target(path);
@@ -185,14 +185,14 @@ void copy(const std::string& path, const std::string& target) {
     if (::fsync(file.descriptor()) != 0 || !file.close() || !file.rename_to(target)) {
       fail_write(target, errno);
     }
-  } catch (const RequestError& error) {  // of a file of this run
+  } catch (const RequestError& error) {  // during a run, reading fails as RunError
     throw RunError(error.what());
   }
 }
 
-/// Gives the file at `path` the name `target` as well, or copies it.
-void give_name(const std::string& path, const std::string& target) {
-  // link() does not replace, so the new name is made first and renamed.
+/// Creates a hard link `target` to the file at `path`, or copies it.
+void link_or_copy(const std::string& path, const std::string& target) {
+  // link() does not replace a file, so a temporary link is created and renamed.
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::string name = partial_name(target);
     if (::link(path.c_str(), name.c_str()) != 0) {
@@ -201,20 +201,20 @@ void give_name(const std::string& path, const std::string& target) {
     }
     const bool renamed = ::rename(name.c_str(), target.c_str()) == 0;
     const int error = errno;
-    // Also after success: rename() leaves both names if they are of one file already.
+    // Also after success: rename() keeps both names if they already refer to the same file.
     ::unlink(name.c_str());
     if (renamed) return;
-    if (error != ENOENT) fail_write(target, error);  // else removed as if a killed run had left it
+    if (error != ENOENT) fail_write(target, error);  // ENOENT: removed as a stale partial
   }
   copy(path, target);
 }
 
-/// Does with a file that is to be replaced, if it is there, what it is to become.
+/// Keeps or sets aside a file that is about to be replaced, if it exists.
 void keep(const std::string& target, Replaced replaced) {
   struct stat status;
   if (replaced == Replaced::lost || ::stat(target.c_str(), &status) != 0) return;
-  // A link under the previous name is replaced, and what it leads to stays.
-  replaced == Replaced::kept ? give_name(target, previous_name(target)) : set_aside(target);
+  // Replaces a link under the previous name, but not the target of the link.
+  replaced == Replaced::kept ? link_or_copy(target, previous_name(target)) : set_aside(target);
 }
 
 }  // namespace
@@ -244,7 +244,8 @@ std::string folder_of(const std::string& path) {
 
 InputFile::InputFile(const std::string& path) : path_(path), descriptor_(-1), size_(0) {
   check_path(path);
-  // Opening a FIFO without a writer would wait, and a terminal could become the controlling one.
+  // Opening a FIFO without a writer would block, and a terminal could become the controlling
+  // terminal.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (descriptor_ < 0) fail(std::strerror(errno));
   struct stat status;
@@ -309,7 +310,7 @@ std::string read_text(const std::string& path, std::size_t most) {
   }
   require_memory(static_cast<double>(file.size()), path, "its content");
 
-  // One byte more than the size, so that the end of the file is seen without growing.
+  // One byte more than the size, so that the end of the file is detected without reallocation.
   std::string text(file.size() + 1, '\0');
   std::size_t used = 0;
   while (const std::size_t count = file.read(text.data() + used, text.size() - used)) {
@@ -324,7 +325,7 @@ std::string read_text(const std::string& path, std::size_t most) {
 }
 
 void require_memory(double bytes, const std::string& who, const std::string& what) {
-  // Below 1 MiB, reading the system's files costs more than the check gains.
+  // Below 1 MiB, reading the free memory from /proc costs more than the check is worth.
   if (bytes < 1 << 20) return;
   const auto free = static_cast<double>(free_memory_bytes());
   if (bytes <= free) return;
@@ -333,7 +334,7 @@ void require_memory(double bytes, const std::string& who, const std::string& wha
 }
 
 void check_path(const std::string& path) {
-  if (path.empty()) throw RequestError("a path is empty: there is no file without a name");
+  if (path.empty()) throw RequestError("a path must not be empty");
   if (has_control_character(path)) {
     throw RequestError(path + ": a path must not hold control characters");
   }
@@ -361,7 +362,7 @@ std::string output_target(const std::string& path) {
 
 std::string previous_name(const std::string& file) { return file + kPrevious; }
 
-bool is_previous(const std::string& name) { return has_tail(name, kPrevious); }
+bool is_previous(const std::string& name) { return ends_with(name, kPrevious); }
 
 void write_file_atomically(const std::string& path, std::string_view bytes, Replaced replaced) {
   const SignalsBlocked no_signal;
@@ -383,14 +384,14 @@ void replace_by_link(const std::string& path, const std::string& alias, Replaced
   const SignalsBlocked no_signal;
   const std::string target = target_in_run(alias);
   keep(target, replaced);
-  give_name(path, target);
+  link_or_copy(path, target);
   flush_folder_of(target);
 }
 
 void set_aside(const std::string& path) {
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
     const std::string name = path + kAside + (attempt > 1 ? "-" + std::to_string(attempt) : "");
-    // Of both, link() alone never replaces; not every file system and file has a second name.
+    // Unlike rename(), link() never replaces a file, but not every file system supports it.
     if (::link(path.c_str(), name.c_str()) == 0) {
       ::unlink(path.c_str());
       return;
@@ -411,14 +412,14 @@ bool is_set_aside(const std::string& name) {
 
 std::string target_of_partial(const std::string& name) {
   constexpr std::size_t kRandom = 8;
-  if (!has_tail(name, kPartial)) return {};
+  if (!ends_with(name, kPartial)) return {};
   const std::string base = name.substr(0, name.size() - std::strlen(kPartial));
   const std::size_t dot = base.find_last_of('.'), dash = base.find_last_of('-');
-  const bool shaped = dot != std::string::npos && dot > 0 && dash != std::string::npos &&
-                      dash > dot + 1 && base.size() - dash - 1 == kRandom &&
-                      base.find_first_not_of("0123456789", dot + 1) == dash &&
-                      base.find_first_not_of("0123456789abcdef", dash + 1) == std::string::npos;
-  return shaped ? base.substr(0, dot) : std::string();
+  const bool is_partial = dot != std::string::npos && dot > 0 && dash != std::string::npos &&
+                          dash > dot + 1 && base.size() - dash - 1 == kRandom &&
+                          base.find_first_not_of("0123456789", dot + 1) == dash &&
+                          base.find_first_not_of("0123456789abcdef", dash + 1) == std::string::npos;
+  return is_partial ? base.substr(0, dot) : std::string();
 }
 
 void check_writable(const std::string& path) {

@@ -18,7 +18,7 @@ struct MaybeGzipInput::State {
   static constexpr std::size_t kBlock = std::size_t{1} << 16;
 
   std::string path;
-  /// Fills a buffer, and returns how many bytes it got: 0 only at the end.
+  /// Fills a buffer and returns the number of bytes: 0 only at the end.
   std::function<std::size_t(char*, std::size_t)> source;
   double stored_bytes;
   std::vector<std::uint8_t> block = std::vector<std::uint8_t>(kBlock);
@@ -39,7 +39,7 @@ struct MaybeGzipInput::State {
 
   std::size_t left() const { return end - begin; }
 
-  /// Reads on until the block holds `least` bytes or the file ends.
+  /// Reads until the block holds `least` bytes or the file ends.
   void refill(std::size_t least) {
     if (left() >= least) return;
     std::copy(block.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -116,7 +116,7 @@ struct MaybeGzipInput::State {
     return done;
   }
 
-  /// Accepts zeros after the last member (tapes pad with them). Other data there are an error.
+  /// Accepts zeros after the last member (padding of tapes). Other data after it are an error.
   void require_padding() {
     for (refill(1); left() > 0; refill(1)) {
       const bool zeros = std::all_of(block.begin() + static_cast<std::ptrdiff_t>(begin),

@@ -12,10 +12,11 @@ namespace ridgeline::io {
 namespace {
 
 constexpr std::size_t kFletcherBytes = 4;
-/// HDF5 1.10 finds chunk number i of an index by walking over all before it.
+/// HDF5 1.10 finds chunk i of an index by traversing all previous ones, so only this many are
+/// checked.
 constexpr hsize_t kMostOneByOne = 4096;
 
-/// Returns how many bytes a zlib stream unpacks to, and `most` + 1 for more than that; nullopt if
+/// Returns the unpacked size of a zlib stream in bytes, `most` + 1 if it exceeds `most`; nullopt if
 /// it is damaged.
 std::optional<std::size_t> inflated_size(const unsigned char* stored, std::size_t size,
                                          std::size_t most) {
@@ -40,8 +41,8 @@ std::optional<std::size_t> inflated_size(const unsigned char* stored, std::size_
   return status == Z_STREAM_END ? std::optional<std::size_t>(total) : std::nullopt;
 }
 
-/// Returns how many bytes a chunk unpacks to, and more than `most` if those are too many; nullopt
-/// if it is damaged. A bit of `mask` is set for a filter that was left out.
+/// Returns the unpacked size of a chunk in bytes, a value above `most` if it exceeds `most`;
+/// nullopt if it is damaged. A set bit of `mask` marks a filter that was skipped.
 std::optional<std::size_t> unpacked_size(const std::vector<H5Z_filter_t>& filters,
                                          std::uint32_t mask,
                                          const std::vector<unsigned char>& chunk,
@@ -61,7 +62,7 @@ std::optional<std::size_t> unpacked_size(const std::vector<H5Z_filter_t>& filter
   return size;
 }
 
-/// The chunks of a grid, one after the other.
+/// Iterates over the chunks of a grid.
 class ChunkWalk {
  public:
   explicit ChunkWalk(const ChunkGrid& grid) : grid_(grid), offset_(grid.extents.size(), 0) {}
@@ -82,11 +83,11 @@ class ChunkWalk {
 };
 
 constexpr const char* kMissing =
-    "lacks values that its shape says it has: the file is incomplete or damaged";
+    "lacks values that its shape requires: the file is incomplete or damaged";
 constexpr const char* kOfAnotherSize =
-    "has chunks of another size than it says: the file is damaged";
+    "has chunks of another size than it declares: the file is damaged";
 
-/// Of a dataset without filters. Of its indexes only version 1's stores a size for each chunk.
+/// Checks a dataset without filters. Only the version 1 index stores a size per chunk.
 std::optional<std::string> fault_of_plain_chunks(hid_t dataset, hsize_t count, std::size_t bytes) {
   const hsize_t stored = H5Dget_storage_size(dataset);
   if (stored != count * bytes) return stored < count * bytes ? kMissing : kOfAnotherSize;
@@ -111,7 +112,7 @@ std::optional<ChunkGrid> chunk_grid(hid_t dataset) {
   hsize_t chunk[H5S_MAX_RANK];
   const int rank = H5Pget_chunk(properties, H5S_MAX_RANK, chunk);
   const auto extents = extents_of(space);
-  // HDF5 1.10 reads without end if they differ.
+  // HDF5 1.10 reads endlessly if they differ.
   if (rank < 1 || !extents || extents->size() != static_cast<std::size_t>(rank)) return {};
   if (std::find(chunk, chunk + rank, hsize_t{0}) != chunk + rank) return {};
   return ChunkGrid{*extents, {chunk, chunk + rank}, H5Tget_size(type)};
@@ -134,7 +135,7 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
   unsigned options = 0;
   if (H5Pget_chunk_opts(properties, &options) < 0) return kDamaged;
   if ((options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS) != 0) {
-    return "leaves its last chunks without the filters of the others, which is not read";
+    return "leaves partial edge chunks unfiltered, which is not supported";
   }
   const std::vector<H5Z_filter_t> filters = filters_of(properties);
   const auto grid = chunk_grid(dataset);
@@ -146,7 +147,7 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
     chunks *= grid->count(i);
   }
   if (filters.empty()) {
-    if (check == ChunkCheck::content) return {};  // was checked with the index
+    if (check == ChunkCheck::content) return {};  // already checked with the index
     if (auto fault = fault_of_plain_chunks(dataset, chunks, bytes)) {
       return fault;
     }
@@ -156,7 +157,7 @@ std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check) {
   };
   const bool packed = count_of(H5Z_FILTER_DEFLATE) > 0;
   const std::size_t checked = bytes + kFletcherBytes * count_of(H5Z_FILTER_FLETCHER32);
-  // What deflate makes of bytes that it cannot compress is little longer.
+  // deflate expands incompressible bytes slightly.
   const std::size_t most = checked + checked / 1000 + 64;
   std::vector<unsigned char> stored;
   ChunkWalk chunk(*grid);

@@ -10,12 +10,12 @@
 
 namespace ridgeline::io {
 
-/// A dataset's filters, in the order in which they were applied.
+/// Returns a dataset's filters, in the order of application.
 std::vector<H5Z_filter_t> filters_of(hid_t properties);
 
-/// The chunks that a dataset's layout says it has.
+/// The chunks that a dataset's layout declares.
 struct ChunkGrid {
-  std::vector<hsize_t> extents, chunk;  ///< of the dataset, and of each chunk: none is 0
+  std::vector<hsize_t> extents, chunk;  ///< of the dataset and of each chunk; all positive
   std::size_t element_bytes;
 
   /// Returns the number of chunks along a dimension.
@@ -28,15 +28,15 @@ struct ChunkGrid {
 /// Returns the chunks of a chunked dataset; nullopt if its layout is damaged.
 std::optional<ChunkGrid> chunk_grid(hid_t dataset);
 
-/// How much of the chunks of a dataset is checked.
+/// Extent of a check of a dataset's chunks.
 enum class ChunkCheck {
-  index,   ///< that all are there and have plausible sizes
-  content  ///< also that each unpacks to the size that the layout says, which takes time
+  index,   ///< all chunks exist and have plausible sizes
+  content  ///< each also unpacks to the size in the layout; expensive
 };
 
-/// Returns what is wrong with the chunks of a dataset that has values; nullopt if nothing is. HDF5
-/// 1.10 does not check that a chunk unpacks to what the layout says, and reads beyond one that is
-/// shorter; in place of a missing chunk it gives zeros. Filters are gzip, once, shuffle and
+/// Returns the fault of the chunks of a non-empty dataset; nullopt if there is none. HDF5 1.10 does
+/// not check that a chunk unpacks to the size in the layout, and reads beyond the end of a shorter
+/// one; it returns zeros for a missing chunk. Filters are gzip (at most once), shuffle and
 /// Fletcher-32.
 std::optional<std::string> fault_of_chunks(hid_t dataset, ChunkCheck check);
 

@@ -16,8 +16,8 @@ namespace {
 
 /// A dataset or an attribute of a file.
 struct Entry {
-  std::string path;       ///< what it is sorted by
-  std::string object;     ///< the dataset, or what the attribute belongs to
+  std::string path;       ///< sort key
+  std::string object;     ///< the dataset, or the object of the attribute
   std::string attribute;  ///< its name; empty for a dataset
 };
 
@@ -41,7 +41,7 @@ void collect(hid_t object, const std::string& path, std::vector<Entry>& entries)
   }
 }
 
-/// NumPy's name of a type, "f4".
+/// Returns NumPy's name of a type, "f4".
 std::string name_of(hid_t type, const std::string& path) {
   const std::string size = std::to_string(H5Tget_size(type));
   switch (H5Tget_class(type)) {
@@ -55,17 +55,17 @@ std::string name_of(hid_t type, const std::string& path) {
     default:
       break;
   }
-  throw std::runtime_error(path + ": is of a type that no checkpoint holds");
+  throw std::runtime_error(path + ": is of a type that no checkpoint contains");
 }
 
-/// What an entry's values are read as, and how many there are.
+/// Memory type and extents of an entry's values.
 struct Values {
   Hdf5Handle memory;  ///< little-endian
   std::vector<hsize_t> extents;
   std::size_t row_bytes;  ///< of all values, or of one index of the first dimension
 };
 
-/// Adds path, type and shape.
+/// Adds path, type and shape to the digest.
 Values add_description(const std::string& path, hid_t type, hid_t space, Digest& digest) {
   const std::string name = name_of(type, path);
   const auto extents = extents_of(space);
@@ -94,8 +94,8 @@ void add_attribute(const std::string& path, hid_t attribute, Digest& digest) {
   digest.add(bytes.data(), bytes.size());
 }
 
-/// Indices of the first dimension that are read together: a few MiB of whole chunks, each of which
-/// is unpacked once.
+/// Returns the number of indices of the first dimension per read: a few MiB of whole chunks, so
+/// that each is unpacked once.
 std::size_t rows_at_once(hid_t dataset, const Values& values) {
   constexpr std::size_t kBlock = std::size_t{4} << 20;
   const std::size_t rows = std::max<std::size_t>(1, kBlock / values.row_bytes);

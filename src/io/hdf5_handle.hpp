@@ -1,6 +1,6 @@
 #pragma once
 
-// Private to this folder: the only header that shows HDF5.
+// Private to this folder: the only header that exposes HDF5.
 
 #include <hdf5.h>
 
@@ -13,22 +13,22 @@
 
 namespace ridgeline::io {
 
-/// What is said of a file that HDF5 cannot read.
+/// Message for a file that HDF5 cannot read.
 inline constexpr const char* kDamaged = "cannot be read: the file is truncated or damaged";
 
-/// What is said of a dataset that HDF5 cannot open.
+/// Message for a dataset that HDF5 cannot open.
 inline constexpr const char* kNoDataset =
     "cannot be read as a dataset: the file is damaged, or a newer HDF5 wrote it";
 
-/// What is said of a link into another file, and of one that leads there.
+/// Message for a link into another file, direct or indirect.
 inline constexpr const char* kLeadsOut =
     "leads into another file, which is not followed; copy its data";
 
-/// Held by every caller of HDF5: not every HDF5 is built for several threads, and a child process
-/// must not be forked while another thread is inside it.
+/// Lock held during every call of HDF5: not every HDF5 is thread-safe, and a process must not fork
+/// while another thread is in HDF5.
 class Hdf5Lock {
  public:
-  // A recursive mutex knows its owner by a number that differs in a child process.
+  // A recursive mutex identifies its owner by a thread id, which differs in a child process.
   Hdf5Lock() {
     if (depth()++ == 0) mutex().lock();
   }
@@ -69,7 +69,7 @@ class Hdf5Handle {
   herr_t (*close_)(hid_t);
 };
 
-/// HDF5's type of T in memory.
+/// Returns HDF5's memory type of T.
 template <class T>
 hid_t native_type() {
   if constexpr (std::is_same_v<T, float>) {
@@ -85,7 +85,8 @@ hid_t native_type() {
   }
 }
 
-/// A type for texts of `length` bytes, UTF-8, padded with zeros; HDF5 has none of length 0.
+/// Returns a type for UTF-8 texts of `length` bytes, padded with zeros; HDF5 has no type of length
+/// 0.
 inline Hdf5Handle text_type(std::size_t length) {
   Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, length > 0 ? length : 1);
@@ -94,7 +95,7 @@ inline Hdf5Handle text_type(std::size_t length) {
   return type;
 }
 
-/// Returns the extents of a dataspace, none of a scalar; nullopt if HDF5 cannot read them.
+/// Returns the extents of a dataspace, empty for a scalar; nullopt if HDF5 cannot read them.
 inline std::optional<std::vector<hsize_t>> extents_of(hid_t space) {
   const int rank = H5Sget_simple_extent_ndims(space);
   if (rank < 0) return {};
@@ -103,7 +104,7 @@ inline std::optional<std::vector<hsize_t>> extents_of(hid_t space) {
   return extents;
 }
 
-/// Appends the names in a group, sorted; false if HDF5 cannot read them.
+/// Appends the names in a group, sorted. Returns false if HDF5 cannot read them.
 inline bool names_in(hid_t group, std::vector<std::string>& names) {
   const auto append = [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
     static_cast<std::vector<std::string>*>(to)->emplace_back(name);
@@ -112,7 +113,7 @@ inline bool names_in(hid_t group, std::vector<std::string>& names) {
   return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, append, &names) >= 0;
 }
 
-/// Appends the names of an object's attributes; false if HDF5 cannot read them.
+/// Appends the names of an object's attributes. Returns false if HDF5 cannot read them.
 inline bool attributes_of(hid_t object, std::vector<std::string>& names) {
   const auto append = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
     static_cast<std::vector<std::string>*>(to)->emplace_back(name);
@@ -122,10 +123,10 @@ inline bool attributes_of(hid_t object, std::vector<std::string>& names) {
 }
 
 /// Returns the digest of an open file; see Hdf5Reader::digest. Throws std::runtime_error "PATH:
-/// REASON" for what cannot be read or has no place in a checkpoint.
+/// REASON" for an object that cannot be read or is not valid in a checkpoint.
 std::string digest_of(hid_t file);
 
-/// Our errors are exceptions of one line; HDF5 prints none.
+/// Disables HDF5's error output; Ridgeline reports errors as exceptions.
 inline void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 #define RIDGELINE_FOR_HDF5_TYPES(DO) \

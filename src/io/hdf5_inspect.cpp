@@ -20,15 +20,15 @@
 namespace ridgeline::io {
 namespace {
 
-constexpr int kDeepest = 64;                   ///< groups in groups
-constexpr std::size_t kMostObjects = 1000000;  ///< with attributes
-constexpr double kBytesOfAnOpenFile = 6e5;     ///< of HDF5's own, measured with 1.10.8
+constexpr int kDeepest = 64;                   ///< nesting of groups
+constexpr std::size_t kMostObjects = 1000000;  ///< including attributes
+constexpr double kBytesOfAnOpenFile = 6e5;     ///< memory of HDF5, measured with 1.10.8
 constexpr std::size_t kMostSources = 10000;    ///< of a virtual dataset
-constexpr double kMostElements = 9e15;         ///< counted exactly by a double
+constexpr double kMostElements = 9e15;         ///< exactly representable as a double
 
 Hdf5Handle creation_properties(hid_t dataset) { return {H5Dget_create_plist(dataset), H5Pclose}; }
 
-/// Bytes that a dataset claims to hold; false if its shape cannot be read.
+/// Computes the bytes that a dataset declares. Returns false if its shape cannot be read.
 bool claimed_bytes(hid_t dataset, double& elements, double& bytes) {
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
   const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
@@ -40,15 +40,15 @@ bool claimed_bytes(hid_t dataset, double& elements, double& bytes) {
   return true;
 }
 
-/// Whether one of a dataset's filters compresses.
+/// Returns whether one of a dataset's filters compresses.
 bool compresses(hid_t properties) {
   const std::vector<H5Z_filter_t> filters = filters_of(properties);
   return std::find(filters.begin(), filters.end(), H5Z_FILTER_DEFLATE) != filters.end();
 }
 
-/// Returns how many values are selected of a dataset of these extents; 0 if some lie beyond it.
+/// Returns the number of selected values of a dataset of these extents; 0 if some lie outside it.
 hssize_t selected_within(hid_t space, const std::vector<hsize_t>& extents) {
-  if (H5Sget_select_type(space) == H5S_SEL_ALL) {  // of the dataset, whatever `space` says
+  if (H5Sget_select_type(space) == H5S_SEL_ALL) {  // of the dataset, not of `space`
     hsize_t all = 1;
     for (const hsize_t extent : extents) all *= extent;
     return static_cast<hssize_t>(all);
@@ -63,7 +63,7 @@ hssize_t selected_within(hid_t space, const std::vector<hsize_t>& extents) {
   return H5Sget_select_npoints(space);
 }
 
-/// Adds what is selected of one space to what is of another; false if HDF5 cannot.
+/// Adds the selection of one space to that of another. Returns false if HDF5 fails.
 bool unite(hid_t selected, hid_t to) {
   if (H5Sget_select_type(selected) == H5S_SEL_ALL) return H5Sselect_all(to) >= 0;
   if (H5Sget_select_type(to) == H5S_SEL_ALL) return true;
@@ -71,7 +71,7 @@ bool unite(hid_t selected, hid_t to) {
   return H5Smodify_select(to, H5S_SELECT_OR, selected) >= 0;
 }
 
-/// Texts of variable length, read with `read(memory_type, destination)`; only in a child process.
+/// Reads texts of variable length with `read(memory_type, destination)`; only in a child process.
 template <class Read>
 bool read_variable_texts(hid_t type, hid_t space, const Read& read,
                          std::vector<std::string>& texts) {
@@ -91,8 +91,8 @@ Hdf5Reader::Texts Hdf5Reader::inspected(const std::string& file,
   const Hdf5Lock lock;
   ChildLimits limits;
   const std::size_t size = InputFile(file).size();
-  // Half a million chunks of 64 bytes take a second for the 57 MiB of such a file, and 60,000
-  // objects, which fill 14 MiB, six.
+  // Measured: 1 s for half a million chunks of 64 bytes (a file of 57 MiB), 6 s for 60,000 objects
+  // (14 MiB).
   const std::size_t seconds = datasets.empty() ? size >> 19 : size >> 21;
   limits.processor_seconds = 2 + static_cast<unsigned>(std::min<std::size_t>(seconds, 120));
   limits.memory_bytes = static_cast<std::size_t>(allowed_bytes(static_cast<double>(size)));
@@ -122,10 +122,11 @@ void Hdf5Reader::inspect_object(std::int64_t object, const std::string& path, in
   H5O_info_t info;
   if (object < 0 || H5Oget_info(object, &info) < 0) fail(path, kDamaged);
   inspect_attributes(object, path);
-  // Groups with several names can contain themselves, and datasets be read once for each.
+  // A group with several names can contain itself, and a dataset would be read once per name.
   if (info.rc > 1) fail(path, "has more than one name");
   if (info.type == H5O_TYPE_DATASET) {
-    // Datasets whose storage overlaps could each account for what they claim.
+    // Datasets with overlapping storage could each pass the size check alone, so the sum is
+    // checked.
     claimed_ += check_dataset(path, object);
     if (claimed_ > kMostCompression * static_cast<double>(size_)) fail(path, kDamaged);
     const Hdf5Handle type(H5Dget_type(object), H5Tclose);
@@ -194,7 +195,8 @@ void Hdf5Reader::check_filters(const std::string& path, std::int64_t properties)
     if (filter < 0) fail(path, kDamaged);
     if (filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32) continue;
     if (filter == H5Z_FILTER_DEFLATE && packed++ == 0) continue;
-    // Of others HDF5 1.10 does not check the parameters: damaged ones crash it, or take all memory.
+    // HDF5 1.10 does not check the parameters of other filters: damaged ones crash it or exhaust
+    // memory.
     fail(path, "is stored with the filter " + (*name ? "\"" + std::string(name) + "\" " : "") +
                    "(number " + std::to_string(filter) + "), which " +
                    (H5Zfilter_avail(filter) > 0 ? "is not read here" : "this HDF5 library lacks") +
@@ -225,17 +227,18 @@ double Hdf5Reader::check_dataset(const std::string& path, std::int64_t dataset) 
   }
   const double most = is_virtual ? virtual_capacity(path, dataset, properties) : capacity(dataset);
   if (elements > kMostElements || bytes > most) {
-    fail(path, "claims " + show_bytes(bytes) + ", and what is stored of it can hold " +
-                   show_bytes(most) + " at most: the file is truncated, damaged or incomplete");
+    fail(path, "declares " + show_bytes(bytes) + ", but its storage can hold at most " +
+                   show_bytes(most) + ": the file is truncated, damaged or incomplete");
   }
   if (layout == H5D_CHUNKED) {
-    // HDF5 unpacks whole chunks, whatever part of each the dataset has: of a row of four dimensions
-    // a sixteenth, if each is just longer than its chunks.
+    // HDF5 unpacks whole chunks even if the dataset covers only part of them: with four dimensions,
+    // each just longer than a chunk, the dataset covers a sixteenth.
     const double unpacked = bytes_of_chunks(path, dataset);
     const double limit = std::max(std::min(most, 16 * bytes), double{kAlwaysAllowedBytes});
     if (unpacked > limit) {
-      fail(path, "has chunks of " + show_bytes(unpacked) + " in all, and its values and what is " +
-                     "stored of it account for " + show_bytes(limit) + " at most: it is damaged");
+      fail(path, "has chunks of " + show_bytes(unpacked) +
+                     " in total, but its values and storage account for at most " +
+                     show_bytes(limit) + ": it is damaged");
     }
     bytes = unpacked;
     const ChunkCheck check = is_inspecting_ ? ChunkCheck::index : ChunkCheck::content;
@@ -264,7 +267,7 @@ double Hdf5Reader::bytes_of_chunks(const std::string& path, std::int64_t dataset
 std::string Hdf5Reader::path_of_source(const std::string& name) const {
   if (name == ".") return name_;
   const std::string folder = name_.substr(0, name_.find_last_of('/') + 1);
-  // Where HDF5 looks: beside the file, and where the name itself leads.
+  // HDF5 searches beside the file and at the name itself.
   for (const std::string& path : {name[0] == '/' ? name : folder + name, name}) {
     if (exists(path)) return path;
   }
@@ -275,7 +278,7 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
                                     std::int64_t properties) const {
   if (std::getenv("HDF5_VDS_PREFIX") != nullptr) {
     fail(path,
-         "is a virtual dataset, whose sources are not looked for elsewhere: unset "
+         "is a virtual dataset, for which a prefix is not supported: unset "
          "HDF5_VDS_PREFIX");
   }
   std::size_t count = 0;
@@ -330,7 +333,7 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
       if (stat(source.c_str(), &status) != 0 || H5Oget_info(opened, &info) < 0) {
         fail(path, kDamaged);
       }
-      // One dataset has many names.
+      // A dataset may have several names.
       if (counted.insert({status.st_dev, status.st_ino, info.addr}).second) {
         reader.check_dataset(object);
         most += reader.capacity(opened);
@@ -343,7 +346,7 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
                      ", and values beyond it are mapped");
     }
     if (wanted != taken) {
-      fail(path, who + "gives " + std::to_string(taken) + " values where " +
+      fail(path, who + "provides " + std::to_string(taken) + " values where " +
                      std::to_string(wanted) + " are mapped");
     }
     if (!unite(mapped, covered)) fail(path, kDamaged);

@@ -12,7 +12,7 @@
 namespace ridgeline::io {
 namespace {
 
-constexpr double kBytesOfAChunk = 4096;  ///< that HDF5 takes for each in a read
+constexpr double kBytesOfAChunk = 4096;  ///< memory of HDF5 per chunk during a read
 constexpr double kMostChunksAtOnce = 4096;
 constexpr std::size_t kEveryRow = static_cast<std::size_t>(-1);
 
@@ -68,10 +68,11 @@ Hdf5Reader::Hdf5Reader(const std::string& file, const std::vector<std::string>& 
   if (!is_hdf5(file)) throw RequestError(file + ": is not an HDF5 file");
   const Hdf5Handle properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)
-  // Files here are written whole and renamed, so locks guard nothing; some file systems lack them.
+  // Ridgeline writes files as a whole and renames them, so locks are not needed; some file systems
+  // lack them.
   H5Pset_file_locking(properties, false, true);
 #endif
-  // HDF5 may have opened the file already, as the source of a virtual dataset, in this way.
+  // HDF5 may have opened the file already in this way, as the source of a virtual dataset.
   H5Pset_fclose_degree(properties, H5F_CLOSE_WEAK);
   file_ = H5Fopen(file.c_str(), H5F_ACC_RDONLY, properties);
   if (file_ < 0) {
@@ -94,7 +95,7 @@ void Hdf5Reader::fail(const std::string& object, const std::string& message) con
 bool Hdf5Reader::has(const std::string& path) const {
   const Hdf5Lock lock;
   if (found_.count(path) > 0) return true;
-  // HDF5 answers only for the last name of a path; those before it must be asked for in turn.
+  // H5Lexists checks only the last component of a path; the others must be checked one by one.
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (part != "/" && found_.count(part) == 0) {
@@ -144,7 +145,7 @@ Shape Hdf5Reader::shape(const std::string& path) const {
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
   const auto extents = extents_of(space);
   if (!extents) fail(path, "has no readable shape: the file is damaged");
-  if (H5Sget_simple_extent_type(space) == H5S_NULL) fail(path, "holds nothing, not even a shape");
+  if (H5Sget_simple_extent_type(space) == H5S_NULL) fail(path, "holds nothing: a null dataspace");
   return Shape(extents->begin(), extents->end());
 }
 
@@ -237,7 +238,7 @@ void Hdf5Reader::read_rows(const std::string& path, std::size_t first, std::size
   std::vector<hsize_t> starts(extents.size(), 0);
   for (std::size_t at = first; at < end; at += counts[0], values += counts[0] * row) {
     starts[0] = at;
-    counts[0] = std::min(end - at, most - at % most);  // up to where chunks end
+    counts[0] = std::min(end - at, most - at % most);  // up to a chunk boundary
     const Hdf5Handle memory(
         H5Screate_simple(static_cast<int>(counts.size()), counts.data(), nullptr), H5Sclose);
     if (H5Sselect_hyperslab(stored, H5S_SELECT_SET, starts.data(), nullptr, counts.data(),
@@ -250,8 +251,8 @@ void Hdf5Reader::read_rows(const std::string& path, std::size_t first, std::size
 
 namespace {
 
-/// Reads texts of fixed length with `read(memory_type, destination)`; false if that fails. They are
-/// padded with zeros (C, HDF5's default) or with spaces (Fortran).
+/// Reads texts of fixed length with `read(memory_type, destination)`. Returns false if that fails.
+/// They are padded with zeros (C, HDF5's default) or with spaces (Fortran).
 template <class Read>
 bool read_fixed_texts(hid_t stored_type, std::size_t count, const Read& read,
                       std::vector<std::string>& texts) {

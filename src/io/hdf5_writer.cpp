@@ -14,7 +14,7 @@
 namespace ridgeline::io {
 namespace {
 
-/// `result` where HDF5 calls it good.
+/// Returns `result`; throws RunError if it is an HDF5 error.
 template <class Result>
 Result checked(Result result, const std::string& what) {
   if (result < 0) throw RunError("cannot build an HDF5 file in memory: " + what);
@@ -31,7 +31,7 @@ void* reallocate(void* memory, std::size_t size, H5FD_file_image_op_t, void*) {
   return std::realloc(memory, size);
 }
 
-/// Keeps the memory of a file that is closed for `owner`, a pointer to the one who wants it.
+/// Transfers the memory of a closed file to `*owner`; frees other memory.
 herr_t release(void* memory, H5FD_file_image_op_t operation, void* owner) {
   if (operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE) {
     *static_cast<void**>(owner) = memory;
@@ -45,7 +45,7 @@ void* same_owner(void* owner) { return owner; }
 
 herr_t keep_owner(void*) { return 0; }
 
-/// Properties of a new object's name, which is UTF-8.
+/// Returns the link properties of a new object, with a UTF-8 name.
 Hdf5Handle link_properties() {
   Hdf5Handle properties(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_char_encoding(properties, H5T_CSET_UTF8);
@@ -58,16 +58,16 @@ Hdf5Handle dataspace(const Shape& shape) {
   return {H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose};
 }
 
-/// Properties of a new object without the time it was made, so that equal content makes equal
-/// files.
-Hdf5Handle timeless(hid_t object_class) {
+/// Returns creation properties without timestamps, so that equal contents produce equal files.
+Hdf5Handle without_times(hid_t object_class) {
   Hdf5Handle properties(H5Pcreate(object_class), H5Pclose);
   H5Pset_obj_track_times(properties, false);
   return properties;
 }
 
-/// Where a closed file's content ends, as its superblock says (version 3: the third of four
-/// addresses, behind 12 bytes); HDF5 keeps more memory than that. SIZE_MAX if it does not say.
+/// Returns the end of a closed file's content from its superblock (version 3: the third of four
+/// addresses, after 12 bytes), since HDF5 allocates more memory. Returns SIZE_MAX for other
+/// superblock versions.
 std::size_t end_of_file(const void* image, std::size_t size) {
   constexpr std::size_t kVersion = 8, kEnd = 28;
   const auto* bytes = static_cast<const unsigned char*>(image);
@@ -82,7 +82,7 @@ std::string group_of(const std::string& path) {
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
 }
 
-/// Extents of a chunk: a few MiB, whole rows if they are no longer than that.
+/// Returns the extents of a chunk: a few MiB, of whole rows if these are no longer.
 std::vector<hsize_t> chunk_of(const Shape& shape, std::size_t element_bytes) {
   constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
   std::vector<hsize_t> chunk;
@@ -110,16 +110,17 @@ Hdf5Writer::Hdf5Writer(Checks checks) : checks_(checks) {
   constexpr hbool_t kNoFileOnDisk = 0;
   checked(H5Pset_fapl_core(properties, kIncrement, kNoFileOnDisk), "properties");
 #if H5_VERSION_GE(1, 10, 2)
-  // The format of HDF5 1.10 has checksums over all but the values: damage is an error when read.
+  // The format of HDF5 1.10 has checksums over everything except the values: reading damaged
+  // metadata fails.
   checked(H5Pset_libver_bounds(properties, H5F_LIBVER_V110, H5F_LIBVER_V110), "properties");
 #endif
-  // H5Fget_file_image of HDF5 1.10 clears a flag under the checksum and spoils it. The closed
-  // file's own memory is right, and needs no copy.
+  // H5Fget_file_image of HDF5 1.10 clears a flag that the checksum covers, which invalidates it.
+  // The memory of the closed file is correct and needs no copy.
   H5FD_file_image_callbacks_t callbacks = {allocate,   copy,       reallocate, release,
                                            same_owner, keep_owner, &image_};
   checked(H5Pset_file_image_callbacks(properties, &callbacks), "properties");
-  file_ =
-      checked(H5Fcreate("ridgeline", H5F_ACC_TRUNC, timeless(H5P_FILE_CREATE), properties), "root");
+  file_ = checked(H5Fcreate("ridgeline", H5F_ACC_TRUNC, without_times(H5P_FILE_CREATE), properties),
+                  "root");
 }
 
 Hdf5Writer::~Hdf5Writer() {
@@ -130,13 +131,13 @@ Hdf5Writer::~Hdf5Writer() {
 
 void Hdf5Writer::group(const std::string& path) {
   const Hdf5Lock lock;
-  // Opening what is missing fails quietly; anything else that stands there fails below.
+  // Opening a missing group fails without an error; an object of another type fails below.
   const Hdf5Handle existing(H5Oopen(file_, path.c_str(), H5P_DEFAULT), H5Oclose);
   if (existing.is_valid()) return;
   group(group_of(path));
-  const Hdf5Handle made(
-      H5Gcreate2(file_, path.c_str(), link_properties(), timeless(H5P_GROUP_CREATE), H5P_DEFAULT),
-      H5Gclose);
+  const Hdf5Handle made(H5Gcreate2(file_, path.c_str(), link_properties(),
+                                   without_times(H5P_GROUP_CREATE), H5P_DEFAULT),
+                        H5Gclose);
   checked(static_cast<hid_t>(made), path);
 }
 
@@ -144,11 +145,11 @@ std::int64_t Hdf5Writer::make_dataset(const std::string& path, std::int64_t type
                                       const Shape& shape) {
   const Hdf5Lock lock;
   group(group_of(path));
-  const Hdf5Handle properties = timeless(H5P_DATASET_CREATE);
+  const Hdf5Handle properties = without_times(H5P_DATASET_CREATE);
   std::vector<hsize_t> extents(shape.begin(), shape.end()), most = extents;
   if (checks_ == Checks::fletcher32 && !shape.empty()) {
     const std::vector<hsize_t> chunk = chunk_of(shape, H5Tget_size(type));
-    // A chunk is no larger than the most that a dimension may have.
+    // A chunk must not exceed the maximum extent of a dimension.
     for (hsize_t& extent : most) extent = extent == 0 ? H5S_UNLIMITED : extent;
     checked(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()), path);
     checked(H5Pset_fletcher32(properties), path);
@@ -188,7 +189,7 @@ void Hdf5Writer::write_strings(const std::string& path, const Shape& shape,
 }
 
 void Hdf5Writer::write_text(const std::string& path, const std::string& text) {
-  // No filter, and so no checksum, works on a scalar.
+  // Filters, and thus checksums, do not work on a scalar.
   write_strings(path, checks_ == Checks::none ? Shape{} : Shape{1}, {text});
 }
 

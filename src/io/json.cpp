@@ -15,13 +15,13 @@ namespace ridgeline::io {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
-// With at most 64 bytes each, values take no more than kAlwaysAllowedBytes.
+// Values of at most 64 bytes each take at most kAlwaysAllowedBytes.
 constexpr std::size_t kMostValues = kAlwaysAllowedBytes / 64;
 constexpr std::size_t kDeepest = 64;
 
-/// Reads JSON without keeping it, and throws RequestError for what must not be kept: invalid text,
-/// deep nesting (whose values would be destroyed recursively), numbers that no double holds, and
-/// more values than memory is meant for.
+/// Validates JSON without storing it. Throws RequestError for invalid text, deep nesting (whose
+/// values would be destroyed recursively), numbers out of the range of a double, and too many
+/// values.
 class Check : public nlohmann::json_sax<Json> {
  public:
   Check(const std::string& path, const std::string& text, const std::string& expected)
@@ -53,7 +53,7 @@ class Check : public nlohmann::json_sax<Json> {
   [[noreturn]] void fail(std::size_t position, const std::string& message) const {
     throw RequestError(path_ + ":" + std::to_string(line_of(text_, position)) + ": " + message);
   }
-  /// "spaces.openmp.bandwidth: "; empty at the top.
+  /// Returns "spaces.openmp.bandwidth: "; empty at the top level.
   std::string where() const {
     std::string path;
     for (const std::string& name : keys_)
@@ -81,7 +81,7 @@ class Check : public nlohmann::json_sax<Json> {
   }
 
   const std::string &path_, &text_, &expected_;
-  std::vector<std::string> keys_;  ///< of the objects that are open; empty for lists
+  std::vector<std::string> keys_;  ///< of the enclosing objects; empty for lists
   std::size_t values_ = 0;
 };
 
@@ -112,7 +112,7 @@ void append(const Json& json, const std::string& indentation, std::string& text)
   }
 }
 
-// "a, b or c".
+// Returns "a, b or c".
 std::string joined_by_or(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -7,7 +7,7 @@ namespace {
 
 bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
 
-// The byte at which the character of this number begins.
+// Returns the byte offset of a character, by its index.
 std::size_t byte_of(const std::string& text, std::size_t character) {
   std::size_t at = 0;
   while (at < text.size() && (character > 0 || !begins_character(text[at]))) {
@@ -22,11 +22,11 @@ std::string wrapped_line(const std::string& line, std::size_t width, std::size_t
   std::size_t used = 0, begin = 0;
   while (begin <= line.size()) {
     std::size_t end = std::min(line.find(' ', begin), line.size());
-    // A percent sign stays with its number.
+    // Does not break between a number and its percent sign.
     if (line.compare(end, 2, " %") == 0) end = std::min(line.find(' ', end + 1), line.size());
     const std::string word = line.substr(begin, end - begin);
     if (begin > 0) {
-      // An empty word is one of several spaces in a row.
+      // An empty word results from consecutive spaces.
       if (!word.empty() && used + 1 + display_width(word) > width) {
         result.erase(result.find_last_not_of(' ') + 1);
         result += "\n" + std::string(indent, ' ');

@@ -16,20 +16,20 @@
 namespace ridgeline::io {
 namespace {
 
-// Of the lock that was taken last. Child processes inherit both, and hold no lock.
+// Name and process of the most recent lock. Child processes inherit both but hold no lock.
 char held_name[4096];
 std::atomic<pid_t> holder{0};
 
 constexpr const char* kMark = "ridgeline lock: host ";
 
-/// What a lock's file says; empty for a new one.
+/// Returns the content of a lock file; empty for a new one.
 std::string content_of(int descriptor) {
   char text[512];
   const ssize_t count = ::pread(descriptor, text, sizeof text, 0);
   return count > 0 ? std::string(text, static_cast<std::size_t>(count)) : std::string();
 }
 
-/// "host NAME, process PID" of a lock that another run holds. It writes that once it has the lock.
+/// Returns "host NAME, process PID" of another run's lock, which it writes after taking the lock.
 std::string holder_of(int descriptor) {
   const std::size_t begin = std::strlen("ridgeline lock: ");
   for (int attempt = 0; attempt < 100; ++attempt) {
@@ -39,7 +39,7 @@ std::string holder_of(int descriptor) {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return "which does not say who it is";
+  return "host and process unknown";
 }
 
 std::string own_content() {
@@ -50,8 +50,8 @@ std::string own_content() {
 
 }  // namespace
 
-// An open file description's own lock if the kernel has them: it also holds between two runs in one
-// process.
+// Uses an open file description lock if the kernel supports it: it also excludes another run in the
+// same process.
 bool try_lock(int descriptor) {
   struct flock lock = {};
   lock.l_type = F_WRLCK;
@@ -79,7 +79,7 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
   };
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    output_target(name_);  // throws for what is no file
+    output_target(name_);  // throws for a folder or a special file
     descriptor_ =
         ::open(name_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (descriptor_ < 0) {
@@ -95,9 +95,9 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
              "); wait for its end, or choose another --output or --checkpoint");
       }
       warning_ = name_ + ": this file system has no locks (" + std::strerror(errno) +
-                 "): a second run on the same checkpoint would not be noticed";
+                 "): a second run on the same checkpoint would not be detected";
     }
-    // Its last holder removes it.
+    // The previous holder may just have removed the file.
     if (is_named(descriptor_, name_)) break;
     ::close(descriptor_);
     descriptor_ = -1;
@@ -107,8 +107,8 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
   const std::string content = own_content();
   if (::ftruncate(descriptor_, 0) != 0 ||
       ::pwrite(descriptor_, content.data(), content.size(), 0) < 0) {
-    // It only tells others who holds it.
-    warning_ = name_ + ": cannot write who holds the lock: " + std::strerror(errno);
+    // The content only informs other runs.
+    warning_ = name_ + ": cannot record the holder of the lock: " + std::strerror(errno);
   }
   if (name_.size() < sizeof held_name) {
     std::strcpy(held_name, name_.c_str());
@@ -118,7 +118,7 @@ FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
 
 FileLock::~FileLock() {
   holder = 0;
-  // While it is held: a process that has it open already finds that it lost its name.
+  // Removed while the lock is held: a process that has it open detects that it lost its name.
   if (is_named(descriptor_, name_)) ::unlink(name_.c_str());
   ::close(descriptor_);
 }

@@ -4,21 +4,21 @@
 
 namespace ridgeline::io {
 
-/// Locks an open file as a whole against other descriptors, without waiting; false, with errno set,
-/// if another holds it (EAGAIN, EACCES) or the file system has no locks.
+/// Locks a whole open file against other descriptors, without waiting. Returns false and sets errno
+/// if another descriptor holds the lock (EAGAIN, EACCES) or the file system has no locks.
 bool try_lock(int descriptor);
 
-/// Returns whether `name`, itself no link, is a name of the open file.
+/// Returns whether `name`, which must not be a link, is a name of the open file.
 bool is_named(int descriptor, const std::string& name);
 
-/// Holds PATH.lock, so that no other run writes the file at `path` meanwhile: on this machine, and
-/// on others where the file system's locks reach them (NFS, Lustre with -o flock). The lock is the
-/// kernel's and ends with the process, however it ends; the file names its holder.
+/// Holds PATH.lock, so that no other run writes the file at `path` concurrently: on this machine,
+/// and on others if the file system propagates locks (NFS, Lustre with -o flock). It is a kernel
+/// lock, released whenever the process ends; the file names its holder.
 class FileLock {
  public:
   /// Throws RequestError at once if another run holds the lock, with its host and process, and if
-  /// PATH.lock cannot be made or is no file of a lock. If the file system has no locks, `warning()`
-  /// says so.
+  /// PATH.lock cannot be created or is not a lock file. If the file system has no locks, sets
+  /// `warning()`.
   explicit FileLock(const std::string& path);
   /// Releases the lock and removes PATH.lock.
   ~FileLock();
@@ -27,7 +27,7 @@ class FileLock {
 
   const std::string& warning() const { return warning_; }
 
-  /// Returns the name of the lock's file, PATH.lock.
+  /// Returns the name of the lock file, PATH.lock.
   static std::string name_of(const std::string& path);
 
  private:
@@ -36,7 +36,7 @@ class FileLock {
   int descriptor_ = -1;
 };
 
-/// Removes the file of the lock that this process took last, if it holds it still: for a signal
+/// Removes the file of the most recent lock of this process if it is still held; for a signal
 /// handler that ends the process.
 void remove_held_lock();
 

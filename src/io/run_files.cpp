@@ -40,7 +40,7 @@ long number_of(const std::string& name, const std::string& path) {
   }
   const std::string digits =
       name.substr(begin.size(), name.size() - begin.size() - parts.extension.size());
-  // As numbered_path() writes them, so that no two names are of one number.
+  // Must match the format of numbered_path(), so that each number has one name.
   if (digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string::npos ||
       (digits.size() > 1 && digits[0] == '0')) {
     return -1;
@@ -63,7 +63,7 @@ RunFiles::File RunFiles::identified(const std::string& what, const std::string& 
     file.device = status.st_dev;
     file.inode = status.st_ino;
   }
-  // Without links, dots and repeated slashes, also where folders are yet to be made.
+  // Resolves links, dots and repeated slashes, also if folders do not exist yet.
   namespace fs = std::filesystem;
   std::error_code error;
   std::string target = fs::weakly_canonical(fs::absolute(path, error), error).string();
@@ -75,7 +75,7 @@ RunFiles::File RunFiles::identified(const std::string& what, const std::string& 
     file.folder_device = status.st_dev;
     file.folder_inode = status.st_ino;
   } else {
-    file.folder_name = target;  // a folder that is yet to be made
+    file.folder_name = target;  // a folder that does not exist yet
   }
   if (file.inode == 0) file.name = file.folder_name;
   return file;
@@ -109,7 +109,7 @@ void RunFiles::input(const std::string& what, const std::string& path) {
 
 void RunFiles::output(const std::string& what, const std::string& path, const std::string& advice,
                       const std::string& permitted) {
-  output_target(path);  // throws for what is no file, and for links that lead nowhere
+  output_target(path);  // throws for a folder, a special file or a dangling link
   File file = identified(what, path);
   file.advice = advice;
   file.permitted = permitted;

@@ -24,7 +24,7 @@ std::string padded(const std::string& text, std::size_t width, Align align) {
   return align == Align::left ? text + space : space + text;
 }
 
-// A table's columns that are shown, and how wide.
+// The shown columns of a table and their widths.
 struct Layout {
   bool brief = false;
   std::vector<std::size_t> shown, widths;
@@ -48,10 +48,10 @@ struct Layout {
   }
 };
 
-// Leaves out columns until the table fits; `layout` has all of them.
+// Omits columns until the table fits; `layout` initially contains all.
 void leave_out_columns(Layout& layout, const std::vector<Column>& columns, std::size_t width) {
   while (layout.width() > width) {
-    // The first column stays, so the search begins behind it.
+    // The first column is never omitted, so the search starts after it.
     const auto highest = std::max_element(
         layout.shown.begin() + 1, layout.shown.end(), [&](std::size_t a, std::size_t b) {
           return std::tie(columns[a].rank, a) < std::tie(columns[b].rank, b);
@@ -80,7 +80,7 @@ bool narrow_texts(Layout& layout, const std::vector<Column>& columns, std::size_
   return narrowed;
 }
 
-/// A field of RFC 4180: quoted where it holds a comma, a quote or a line break.
+/// Returns a field as in RFC 4180: quoted if it contains a comma, a quote or a line break.
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";

@@ -11,45 +11,46 @@
 
 namespace ridgeline::io {
 
-/// How tables are printed, `--format`.
+/// Output format of tables, `--format`.
 enum class TableFormat { table, csv, json };
 
-/// Throws RequestError for anything but table, csv and json.
+/// Parses a format. Throws RequestError unless it is table, csv or json.
 TableFormat parse_table_format(const std::string& name);
 
 enum class Align { left, right };
 
-/// A column: a title for people and a key, which carries the unit, for csv and json.
+/// A column: a title for the aligned format, and a key, which contains the unit, for csv and json.
 struct Column {
   std::string title;
   std::string key;
   Align align = Align::right;
-  /// Of a table that is too wide, the column of the highest rank is left out first, of equal ranks
-  /// the last one. Those of rank 0, which tell the rows apart, and the first column always stay.
+  /// If a table is too wide, the column of the highest rank is omitted first, of equal ranks the
+  /// last one. Columns of rank 0, which identify the rows, and the first column are never omitted.
   int rank = 1;
 };
 
-/// What stands in one place of a table: text, a number, or nothing.
+/// A table cell: text, a number, or empty.
 class Cell {
  public:
   Cell() = default;
   Cell(std::string text) : shown_(text), value_(std::move(text)) {}  // NOLINT: cells are values
   Cell(const char* text) : Cell(std::string(text)) {}                // NOLINT
-  /// A number shown by an fmt format ("{:.3f}", "{:.1f} %"); csv and json get it in full.
+  /// A number shown with an fmt format ("{:.3f}", "{:.1f} %"); csv and json contain it in full
+  /// precision.
   Cell(double value, const std::string& format);
   /// An integer shown in full.
   Cell(int value) : Cell(static_cast<std::int64_t>(value)) {}          // NOLINT
   Cell(std::int64_t value);                                            // NOLINT
   Cell(std::size_t value) : Cell(static_cast<std::int64_t>(value)) {}  // NOLINT
 
-  /// A number shown as a text of the caller's ("1.4 ms"). A table that is too wide shows `brief`
-  /// instead, the text without its interval.
+  /// Returns a number shown as `text` ("1.4 ms"). A table that is too wide shows `brief` instead,
+  /// the text without its interval.
   static Cell shown_as(double value, std::string text, std::string brief = "");
-  /// A text shown with a mark; csv and json get it without.
+  /// Returns a text shown with a mark; csv and json contain it without.
   static Cell shown_as(std::string value, std::string text);
 
   const std::string& shown() const { return shown_; }
-  /// Empty if there is no text but shown().
+  /// Returns the brief text; empty if there is none.
   const std::string& brief() const { return brief_; }
   const std::variant<std::monostate, std::string, double, std::int64_t>& value() const {
     return value_;
@@ -60,20 +61,21 @@ class Cell {
   std::variant<std::monostate, std::string, double, std::int64_t> value_;
 };
 
-/// A median as people read it, with "~" before one whose interval is wide (Timing::is_wide()).
+/// Returns a cell with the median, prefixed with "~" if its interval is wide (Timing::is_wide()).
 Cell time_cell(const Timing& timing);
 
-/// Rows under named columns, printed for people (aligned) or for programs (csv, json).
+/// Rows of named columns, printed aligned, as csv or as json.
 class Table {
  public:
   explicit Table(std::vector<Column> columns = {});
 
-  /// Missing cells at the end are empty; more cells than columns throw std::logic_error.
+  /// Appends a row; missing cells at the end are empty. Throws std::logic_error if there are more
+  /// cells than columns.
   void add_row(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
 
-  /// Prints as `table` in lines of at most `width` columns, as far as leaving out intervals, then
-  /// columns, and abbreviating texts achieves that; a line below says what is not shown. csv and
+  /// Prints the table. Lines of format `table` have at most `width` columns if omitting intervals,
+  /// then columns, and abbreviating texts suffices; a line below names the omitted parts. csv and
   /// json are always complete.
   void print(std::ostream& out, TableFormat format, std::size_t width = kUnlimitedWidth) const;
 

@@ -8,7 +8,7 @@
 namespace ridgeline::io {
 namespace {
 
-// Three significant digits with the unit that leaves 1 to 999 before it.
+// Formats with three significant digits and a unit such that the number is from 1 to 999.
 std::string with_unit(double value, double first, std::initializer_list<const char*> units) {
   double scaled = value / first;
   const char* unit = *units.begin();

@@ -231,7 +231,7 @@ TEST(Deck, BoundsTheDepthOfKeysAndValues) {
 
 TEST(Deck, RefusesWhatItsParserTakesForGranted) {
   // Each led to undefined behaviour in toml++ 3.3 (found by tests/fuzz).
-  const std::string beyond = "a character beyond ASCII that is in no text and no comment";
+  const std::string beyond = "a non-ASCII character outside texts and comments";
   EXPECT_EQ(refusal("# \xc3\xa9\nx\xc3\xa9 = 1\n" + kDeck), "deck.toml:2: " + beyond);
   EXPECT_EQ(refusal("x = \xd1\x8c\n" + kDeck), "deck.toml:1: " + beyond);
   for (const char* header :

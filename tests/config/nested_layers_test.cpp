@@ -109,8 +109,7 @@ TEST(NestedLayers, HaveNamesOfTheirOwn) {
   };
   EXPECT_EQ(refused("conv2d1"),
             "deck.toml:12: two layers are called \"conv2d1\"; names of siblings must differ");
-  EXPECT_EQ(refused("shortcut"),
-            "deck.toml:12: \"shortcut\" is a reserved name; call the layer otherwise");
+  EXPECT_EQ(refused("shortcut"), "deck.toml:12: \"shortcut\" is a reserved name; choose another");
   EXPECT_EQ(refused("conv1"), "none");  // a name of the level above
 }
 

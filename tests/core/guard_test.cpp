@@ -62,7 +62,7 @@ TEST(Judge, EachKindOfDisturbanceHasItsReason) {
       {[](WatchedWindow& w) { w.pulse->stream *= 1.75; },
        "a pulse of known work took up to 1.75 times as long as its fastest (in 3 of 10 s)"},
       {[](WatchedWindow& w) { w.exchange[1] *= 2.5; },
-       "one thread read what another wrote up to 2.50 times as slowly as at best (in 3 of 10 s)"},
+       "reading data of another thread took up to 2.50 times as long as at best (in 3 of 10 s)"},
   };
   for (const Case& each : cases) {
     WatchedWindow window = quiet_window();

@@ -257,9 +257,10 @@ TEST(Hdf5Data, LabelsOfHigherRankAndMixedTargetsAreErrors) {
     writer.write("/train/targets", Shape{2, 1, 2}, std::vector<std::int32_t>{0, 1, 2, 3}.data());
     writer.save(folder / "rank.h5");
   }
-  EXPECT_TRUE(contains(error_of([&] { load(folder / "rank.h5"); }),
-                       "/train/targets: holds integers of shape [1, 2] a sample; labels are one a "
-                       "sample or a list of them, one a token"));
+  EXPECT_TRUE(
+      contains(error_of([&] { load(folder / "rank.h5"); }),
+               "/train/targets: holds integers of shape [1, 2] per sample; labels are one per "
+               "sample or a list of them, one per token"));
   {
     io::Hdf5Writer writer;
     writer.write("/train/inputs", std::vector<float>{1, 2});

@@ -173,8 +173,8 @@ TEST(Text, WithACharacterThatAGivenVocabularyLacksIsRefused) {
               load({good, bad}, "length = 2", &vocabulary);
             }),
             bad +
-                ":3: character 3 of the line, \"Z\" (U+005A), is not among the 5 characters that "
-                "the network knows");
+                ":3: character 3 of the line, \"Z\" (U+005A), is not among the 5 characters of "
+                "the network's vocabulary");
 }
 
 TEST(Text, OutsideANetworksVocabularyIsRefused) {
@@ -229,8 +229,8 @@ TEST(Text, ThatLeavesNoTestSampleIsRefused) {
   const ScratchFolder folder;
   const std::string path = folder.write("a", std::string(100, 'x'));
   const std::string reason =
-      "data.validation leaves no file enough for one test sample; a sample of data.length = 10 "
-      "takes 11 characters; more of it, a smaller length, or validation = 0 would do";
+      "with this data.validation no file contains a test sample; a sample of data.length = 10 "
+      "takes 11 characters; increase validation, reduce length, or set validation = 0";
   EXPECT_EQ(error_of([&] { load({path}, "length = 10"); }), "deck.toml:4: " + reason);
   EXPECT_EQ(error_of([&] { load({path}, "length = 10\nvalidation = 0.1"); }),
             "deck.toml:5: " + reason);

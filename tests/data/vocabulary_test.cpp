@@ -93,13 +93,14 @@ TEST(Vocabulary, NamesTheCharacterThatItLacks) {
                   "c",
                   "--prompt");
             }),
-            "--prompt: character 3, \"c\" (U+0063), is not among the 3 characters that the network "
-            "knows");
+            "--prompt: character 3, \"c\" (U+0063), is not among the 3 characters of the network's "
+            "vocabulary");
   EXPECT_EQ(error_of([&] { vocabulary.encode("ab\xE2\x82\xAC", "--prompt"); }),
-            "--prompt: character 3, \"\xE2\x82\xAC\" (U+20AC), is not among the 3 characters that "
-            "the network knows");
-  EXPECT_EQ(error_of([&] { vocabulary.encode("a\n", "--prompt"); }),
-            "--prompt: character 2, U+000A, is not among the 3 characters that the network knows");
+            "--prompt: character 3, \"\xE2\x82\xAC\" (U+20AC), is not among the 3 characters of "
+            "the network's vocabulary");
+  EXPECT_EQ(
+      error_of([&] { vocabulary.encode("a\n", "--prompt"); }),
+      "--prompt: character 2, U+000A, is not among the 3 characters of the network's vocabulary");
   EXPECT_EQ(error_of([&] { vocabulary.encode("a\xC3", "--prompt"); }),
             "--prompt: is not valid UTF-8 at byte 1");
   EXPECT_TRUE(vocabulary.encode("", "--prompt").empty());

@@ -41,16 +41,15 @@ TEST(RunInChild, TurnsACrashAnEndlessLoopAndAnythingElseIntoAnError) {
             "file: is damaged");
   EXPECT_EQ(failure([]() -> std::string { _exit(0); }), "file: is damaged");
   EXPECT_EQ(failure([]() -> std::string { throw std::runtime_error("x"); }), "file: is damaged");
-  EXPECT_EQ(
-      failure(
-          []() -> std::string {
-            for (volatile bool forever = true; forever;) {
-            }
-            return "";
-          },
-          {1, std::size_t{1} << 30}),
-      "file: looking through it took more than the processor time that its size accounts for: "
-      "it is damaged, or too large for this machine");
+  EXPECT_EQ(failure(
+                []() -> std::string {
+                  for (volatile bool forever = true; forever;) {
+                  }
+                  return "";
+                },
+                {1, std::size_t{1} << 30}),
+            "file: inspecting it took more than the processor time allowed for its size: "
+            "it is damaged, or too large for this machine");
 }
 
 #if !defined(RIDGELINE_SANITIZED)

@@ -117,7 +117,7 @@ TEST(CheckWritable, RefusesWhatCannotBeWritten) {
                            ": No such file or directory"));
   EXPECT_TRUE(contains(error_of([&] { io::check_writable(folder / "file/out"); }), "file"));
   EXPECT_TRUE(contains(error_of([&] { io::check_writable(folder.path()); }), "it is a folder"));
-  EXPECT_TRUE(contains(error_of([] { io::check_writable(""); }), "without a name"));
+  EXPECT_TRUE(contains(error_of([] { io::check_writable(""); }), "a path must not be empty"));
   // Even root cannot make files in /proc.
   EXPECT_TRUE(contains(error_of([] { io::check_writable("/proc/out"); }), "/proc/out"));
 }

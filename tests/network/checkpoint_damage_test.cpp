@@ -253,7 +253,7 @@ TEST_F(CheckpointOfVersion1, OfUnusualHdf5IsRefused) {
       {"virtual", "/model/fc/bias: is a virtual dataset, which a checkpoint must not hold"},
       {"cycle", "/model: has more than one name"},
       {"two_names", "/model/fc/bias: has more than one name"},
-      {"wide_chunk", "/model/fc/bias: has chunks of another size than it says"},
+      {"wide_chunk", "/model/fc/bias: has chunks of another size than it declares"},
       {"null_attribute", "/: attribute \"format\" is not a text"},
       {"null_text", "/deck: holds nothing"}};
   for (const auto& [name, reason] : cases) {
