@@ -17,7 +17,7 @@
 #include "kernels/rows/terms.hpp"
 
 #if defined(__CUDACC__)
-#pragma nv_diagnostic push
+// In force to the end of the source, where functors are instantiated: only kernels include this.
 #pragma nv_diag_suppress 20011, 20014  // only rows of a host call functions that only a host has
 #endif
 
@@ -186,7 +186,3 @@ void for_columns(const Space& instance, const RowAndColumnLabels& labels, std::s
 }
 
 }  // namespace ridgeline::kernels
-
-#if defined(__CUDACC__)
-#pragma nv_diagnostic pop
-#endif

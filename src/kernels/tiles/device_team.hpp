@@ -4,6 +4,9 @@
 
 namespace ridgeline::kernels {
 
+/// Teams that occupy a device: of the order of its multiprocessors.
+inline constexpr int kTeamsToFill = 96;
+
 /// Sums over a team's threads in a fixed order, through `scratch` of a value a thread. Thread t
 /// works on column t % Columns, and each column's sum over its Threads (a power of two) comes back
 /// to all of them. Every thread of the team has to call it.

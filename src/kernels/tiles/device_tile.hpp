@@ -10,6 +10,7 @@
 #include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "kernels/elementwise/activation.hpp"
+#include "kernels/tiles/device_team.hpp"
 
 namespace ridgeline::kernels {
 
@@ -330,8 +331,6 @@ void launch_tiles(const Space& instance, const std::string& label, const std::st
 using LargeTiles = TileSizes<128, 128, 8, 8, 8>;
 using MediumTiles = TileSizes<64, 64, 16, 4, 8>;
 using SmallTiles = TileSizes<32, 32, 32, 4, 4>;
-
-inline constexpr int kTeamsToFill = 96;  // of the order of a device's multiprocessors
 
 /// Into how many parts a depth may be split; a part costs writing and adding its sums.
 inline int most_splits(int k) {

@@ -9,6 +9,7 @@
 #include "core/math.hpp"
 #include "core/team_scratch.hpp"
 #include "kernels/attention/attention.hpp"
+#include "kernels/tiles/device_team.hpp"
 
 namespace ridgeline::kernels {
 
