@@ -139,6 +139,13 @@ struct Things {
                                         common.end();
                                }),
                 parts.end());
+    // "float32 on openmp" goes before batch and phase, since the middle of a long text is cut.
+    const auto space = std::find_if(parts.begin(), parts.end(), [](const std::string& part) {
+      return part.find(" on ") != std::string::npos;
+    });
+    if (space != parts.end() && space != parts.begin()) {
+      std::rotate(parts.begin() + 1, space, space + 1);
+    }
     return fmt::format("{}", fmt::join(parts, ", "));
   }
 };
@@ -192,7 +199,7 @@ void print_table(const Comparison& comparison, io::TableFormat format) {
   if (!for_people) columns.push_back({"unit", "unit"});
   columns.push_back({"ratio", "ratio", io::Align::right, 0});
   if (for_people) {
-    columns.push_back({"interval", "interval", io::Align::right, 3});
+    columns.push_back({"interval", "interval", io::Align::right, 0});
   } else {
     columns.push_back({"from", "ratio_low"});
     columns.push_back({"to", "ratio_high"});
@@ -317,16 +324,18 @@ std::vector<std::string> notes_of(const Request& request, const Comparison& comp
     notes.push_back(fmt::format("{}: {} before, {} after", difference.name, difference.before,
                                 difference.after));
   }
-  for (const auto& [thing, states] : match.states) {
+  if (!match.states.empty()) {
+    const auto& [thing, states] = match.states.front();
     std::string list;
     for (const model::MachineState& state : states) {
       list += fmt::format("{}{} ({} before, {} after)", list.empty() ? "" : ", ",
                           show_seconds(state.exchange), state.before, state.after);
     }
+    const std::size_t more = match.states.size() - 1;
     notes.push_back(fmt::format(
-        "{}: one thread read what another wrote in {}: the threads' processors were not equally "
+        "{}{}: one thread read what another wrote in {}: the threads' processors were not equally "
         "near in all runs, so that each run is compared with those that were alike",
-        thing, list));
+        thing, more > 0 ? fmt::format(" (and, with other times, {} more)", more) : "", list));
   }
   if (from_samples(comparison.outcomes) > 0) {
     notes.push_back(
