@@ -15,7 +15,7 @@ Usage: jobs/gpu_characterise.sh [--build FOLDER] [--quick] [--results FOLDER]
   --results FOLDER  where the files go (default: build/results/characterise of this clone; of an
                     installation, ridgeline-characterise in this folder); beside it FOLDER.tar.gz holds
                     all of them
-  --pack FILE       measure nothing: put into FILE what another machine needs, libraries too but for
+  --pack FILE       measure nothing: put into FILE what another machine needs, libraries too except
                     CUDA's own; unpack it there and run its jobs/gpu_characterise.sh
 
 Example: jobs/gpu_characterise.sh --quick

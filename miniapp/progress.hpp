@@ -4,7 +4,7 @@
 
 namespace ridgeline::miniapp {
 
-/// One line on standard error that is written over, where somebody watches; gone at the end.
+/// One line on standard error that is overwritten, if stderr is a terminal; erased at the end.
 class ProgressLine {
  public:
   ProgressLine();

@@ -67,7 +67,7 @@ TITLE_INCHES = 0.6  # of a picture's top
 LEGEND_INCHES = 0.5
 COLUMNS = 4         # of small pictures
 HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 1}
-# A coordinate of an SVG with more than four decimals: hundredths of a point are seen by nobody.
+# A coordinate of an SVG with more than four decimals: hundredths of a point are invisible.
 LONG_NUMBER = re.compile(r"(\d\.\d\d)\d{3,}")
 
 TITLES = {

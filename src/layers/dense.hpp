@@ -21,7 +21,7 @@ class DensePlan : public LayerPlan {
                                          std::size_t vocabulary);
 
   const std::size_t in, out;
-  const std::size_t positions;  ///< rows a sample
+  const std::size_t positions;  ///< rows per sample
   const bool bias;
   const kernels::Activation activation;
 

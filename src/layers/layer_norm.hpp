@@ -18,7 +18,7 @@ class LayerNormPlan : public LayerPlan {
                                          const std::string& name, const Shape& input);
 
   const std::size_t features;
-  const std::size_t positions;  ///< rows a sample
+  const std::size_t positions;  ///< rows per sample
   const double epsilon;
 
   std::vector<ParameterPlan> parameters() const override;

@@ -16,7 +16,7 @@ std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
       std::max(bytes[n - 1] - bytes[0], 1.0) / std::max(seconds[n - 1] - seconds[0], 1e-12);
   const auto a = [](const std::vector<double>& p) { return std::exp(p[0]); };
   // Times that do not grow say only that the rate is higher: it ends somewhere.
-  constexpr double kHighest = 37;  // of the logarithm of bytes a second
+  constexpr double kHighest = 37;  // of the logarithm of bytes per second
   const auto b = [=](const std::vector<double>& p) { return std::exp(std::min(p[1], kHighest)); };
   const auto fit = robust_least_squares(
       {std::log(*std::min_element(seconds.begin(), seconds.end())), std::log(rate)}, n,

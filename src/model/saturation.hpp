@@ -35,9 +35,9 @@ struct Saturation {
 /// factor beyond the knee.
 inline constexpr double kPlateau = 1.25;
 
-/// Fits B(n) to bandwidths (bytes a second) at `loads` in flight, in any order, with equal relative
-/// errors, which a few disturbed points do not change. Returns nothing if there are fewer than four
-/// points.
+/// Fits B(n) to bandwidths (bytes per second) at `loads` in flight, in any order, with equal
+/// relative errors, which a few disturbed points do not change. Returns nothing if there are fewer
+/// than four points.
 std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
                                          const std::vector<double>& bytes_per_second,
                                          double bytes_a_load);

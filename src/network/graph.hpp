@@ -37,7 +37,7 @@ struct BackwardStep {
     std::size_t residual;  ///< the layer that forked, to which this is accounted
   };
   std::size_t layer;
-  std::size_t dy;  ///< gradient of the layer's output; kNone where nobody wants one
+  std::size_t dy;  ///< gradient of the layer's output; kNone if it is not needed
   std::size_t dx =
       kNone;  ///< gradient of its input, written here; dy itself where that is the same
   std::vector<Join> joins;  ///< follow the layer's own backward pass
@@ -57,7 +57,7 @@ class Graph {
   /// Whether a layer or one before it has something to train, so that its output's gradient is
   /// wanted.
   bool wants_gradient(std::size_t layer) const { return wants_gradient_[layer]; }
-  /// False for a layer with nothing to train before it: nobody asks for its input's gradient.
+  /// False for a layer with nothing to train before it: the gradient of its input is not needed.
   bool needs_input_gradient(std::size_t layer) const;
 
   /// The backward passes in their order, from the last layer to the first.

@@ -26,7 +26,7 @@ using machine::readable_bytes;
 constexpr double kLaunchSeconds = 4e-3;
 
 // What Little's law is told: seconds of one load (on a device of one warp's, which waits for the
-// last of its threads' loads), and bytes a second of two reads that wait for
+// last of its threads' loads), and bytes per second of two reads that wait for
 // nothing, one in order (a prefetcher helps) and one at random places known beforehand (none can).
 struct Little {
   double latency = 0, single = 0, streaming = 0, independent = 0;

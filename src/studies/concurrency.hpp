@@ -25,7 +25,7 @@ Study study_concurrency(ConcurrencyBounds bounds, const Control& control);
 
 /// Returns what a fit says of saturation, as a part of a sentence: how many loads in flight
 /// saturate random reads and at what rate, that more than the measured `loads` are needed, or that
-/// the bandwidth does not grow. `most` is the highest rate measured, bytes a second.
+/// the bandwidth does not grow. `most` is the highest rate measured, bytes per second.
 std::string tell_saturation(const model::Saturation& fit, const std::vector<double>& loads,
                             double most);
 

@@ -137,7 +137,7 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
   curves.push_back(std::move(by_width));
   curves.push_back(std::move(by_batch));
 }
-// What the machine file lacks for a precision, but for what can be done without; empty if nothing.
+// Returns a quantity of a precision that the study needs and the machine file lacks; empty if none.
 std::string lacking(const CrossoverBounds& bounds, const std::string& precision) {
   const model::Ceilings ceilings(*bounds.machine_file, bounds.machine_path, bounds.machine_space,
                                  precision);

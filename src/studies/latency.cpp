@@ -219,7 +219,8 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
     options.stopped = control.stopped;
     require_order("--from and --to", static_cast<double>(options.smallest),
                   static_cast<double>(options.largest));
-    // A host has it once on either kind of pages; the cycle's numbers take four bytes a node more.
+    // A host has it once on either kind of pages; the cycle's numbers take four bytes per node
+    // more.
     require_memory(space, static_cast<double>(options.largest) *
                               ((machine::is_host(space) ? 2 : 1) +
                                4.0 / static_cast<double>(machine::kNodeStride)));

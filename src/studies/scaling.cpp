@@ -22,8 +22,8 @@ namespace {
 using model::LayerRunner;
 using model::Pass;
 
-// As many samples a thread whatever the threads: that of `most` threads is the whole, or as little
-// more as divides among them.
+// As many samples per thread whatever the threads: that of `most` threads is the whole, or as
+// little more as divides among them.
 std::size_t weak_batch(std::size_t whole, int threads, int most) {
   const auto all = static_cast<std::size_t>(most);
   return (whole + all - 1) / all * static_cast<std::size_t>(threads);

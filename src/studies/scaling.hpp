@@ -19,13 +19,13 @@ struct ScalingBounds {
 
 /// Seconds of every layer and deck with the threads that the Runtime has, as JSON: a list of
 /// `{"what", "layer", "phase", "scaling", "batch", "seconds"}`. `scaling` is `strong`, the same
-/// batch whatever the threads, or `weak`, as many samples a thread: with `most` threads both are
-/// the same, but for what does not divide. Runs in a process of its own: a host's threads are
+/// batch whatever the threads, or `weak`, as many samples per thread: with `most` threads both are
+/// the same, except what does not divide. Runs in a process of its own: a host's threads are
 /// started once.
 io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick);
 
 /// The batch at which a deck's strong scaling is measured up to `most` threads: its own; quickly,
-/// halves of it until a step has 1 GFLOP (about 25 ms of a core), four samples a thread at least.
+/// halves of it until a step has 1 GFLOP (about 25 ms of a core), four samples per thread at least.
 std::size_t scaling_batch(const DeckCase& deck, int most, bool quick);
 
 /// Measures with this number of threads: what `measure_scaling` gives there.

@@ -22,7 +22,7 @@ using testing::ScratchFolder;
 constexpr std::size_t kChannels = 2, kHeight = 4, kWidth = 5, kSize = kChannels * kHeight * kWidth;
 constexpr std::size_t kSamples = 11;
 
-/// Images whose values are all different and none of them 0 (but for bytes, which have fewer).
+/// Images whose values are all different and none of them 0 (except bytes, which have fewer).
 template <class Stored>
 Dataset images(std::size_t samples = kSamples) {
   Dataset dataset;

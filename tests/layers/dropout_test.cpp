@@ -25,7 +25,7 @@ std::string keys(double rate) {
   return "kind = \"dropout\"\nrate = " + std::to_string(rate) + "\n";
 }
 
-// Which elements a step keeps, word by word of Philox at the harness's seed and stream.
+// Which elements are kept in a step, word by word of Philox at the harness's seed and stream.
 std::vector<bool> kept(std::size_t size, double rate, std::uint64_t step) {
   std::vector<bool> keeps(size);
   for (std::size_t i = 0; i < size; ++i) {

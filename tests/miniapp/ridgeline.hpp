@@ -78,7 +78,7 @@ inline void collect_numbers(const io::Hdf5Reader& file, const std::string& group
   }
 }
 
-/// Weights, optimizer's state and history of a checkpoint, but for the times.
+/// Weights, optimizer's state and history of a checkpoint, except the times.
 inline std::map<std::string, std::vector<double>> training_of(const std::string& checkpoint) {
   const io::Hdf5Reader file(checkpoint);
   std::map<std::string, std::vector<double>> numbers;

@@ -84,7 +84,7 @@ TEST(CheckpointWriter, RemovesNoFilesButItsOwn) {
   const std::set<std::int64_t> numbers = numbered_checkpoints(folder / "a.h5", none);
   EXPECT_EQ(numbers, (std::set<std::int64_t>{4, 6}));
   CheckpointWriter<float> writer(plan, folder / "a.h5", 1, numbers, io::Replaced::lost, {});
-  // Of somebody else, meanwhile.
+  // Of another user, meanwhile.
   save("a-5.h5", 5);
   folder.write("a-8.h5", "notes");
   folder.write("a-8.h5.set-aside", "older notes");

@@ -257,7 +257,7 @@ TEST(StepCounts, AreTheSumsOfTheirParts) {
 
 TEST(StepCounts, WorkingSetIsEveryParameterAndActivationOnce) {
   const auto plan = plan_of(deck_of(testing::kMixed));
-  // Input, the layers' outputs but for the view, and parameters with gradients.
+  // Input, the layers' outputs except the view, and parameters with gradients.
   const double activations = 16 * (12 + 18 + 18 + 9 + 9 + 5);
   const double parameters = double(plan->parameter_count());
   EXPECT_EQ(plan->step_counts(true, 16, 4).working_set_bytes, 4 * (activations + 2 * parameters));

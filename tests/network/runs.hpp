@@ -56,7 +56,7 @@ struct Experiment {
   std::shared_ptr<const network::NetworkPlan> plan;
 };
 
-/// Expects the checkpoints at two paths to hold the same bits, but for what tells the time.
+/// Expects the checkpoints at two paths to hold the same bits, except what tells the time.
 template <class T>
 void expect_same_run(const std::string& found_path, const std::string& expected_path,
                      const network::NetworkPlan& plan, const std::string& what) {

@@ -41,7 +41,7 @@ optimizer = { kind = "sgd", learning_rate = 0.05 }
 
 
 def pressure():
-    """Percent of the last ten seconds in which somebody waited for a processor; 0 if unknown."""
+    """Percent of the last ten seconds in which a thread waited for a processor; 0 if unknown."""
     try:
         text = Path("/proc/pressure/cpu").read_text()
     except OSError:

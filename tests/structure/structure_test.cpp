@@ -91,7 +91,7 @@ TEST(Structure, IncludesOfOurOwnNameTheFolder) {
   }
 }
 
-// Lines of the library that match, but for those of one file.
+// Lines of the library that match, except those of one file.
 std::vector<std::string> matches(const std::string& pattern,
                                  const std::vector<std::string>& exceptions = {}) {
   const std::regex regex(pattern);
@@ -182,6 +182,53 @@ TEST(Structure, TheDocumentOnReliabilityNamesTestsThatAreThere) {
     EXPECT_EQ(tests.count(whole), 1u) << whole;
   }
   EXPECT_GT(names, 50u);
+}
+
+// What is read: sources, documents, jobs, but not this file, which has the words.
+std::vector<fs::path> texts() {
+  std::vector<fs::path> files = {kRoot / "README.md"};
+  for (const char* folder : {"src", "miniapp", "tests", "docs", "jobs", "cmake"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+      const std::string ending = entry.path().extension().string();
+      if (entry.path() != fs::path(kRoot / "tests/structure/structure_test.cpp") &&
+          (ending == ".cpp" || ending == ".hpp" || ending == ".md" || ending == ".sh" ||
+           ending == ".cmake" || ending == ".py")) {
+        files.push_back(entry.path());
+      }
+    }
+  }
+  return files;
+}
+
+// Phrases that are no technical English, and what to write.
+TEST(Structure, TextsArePlainEnglish) {
+  const std::pair<const char*, const char*> rules[] = {
+      {"\\b(lest|for want of|by turns|the other way round|whoever|nobody|thereof|but for) ",
+       "say it plainly: to avoid, because there is no, alternately, the opposite, the caller, "
+       "except"},
+      {"\\ba (team|thread|block|warp|tile|row|worker|layer|file|verb) a "
+       "(tile|row|column|call|plane|layer|team|thread|channel|function|verb|folder)\\b",
+       "one X per Y"},
+      {"\\b(FLOPs|bytes|points|values|samples|threads|lanes|scalars|elements|words|rows) a "
+       "(byte|doubling|second|row|channel|sample|step|thread|team|warp|block|position|worker|node)"
+       "\\b",
+       "X per Y"},
+  };
+  std::size_t lines = 0;
+  for (const auto& [pattern, hint] : rules) {
+    const std::regex rule(pattern);
+    for (const fs::path& file : texts()) {
+      std::ifstream in(file);
+      int number = 0;
+      for (std::string text; std::getline(in, text); ++lines) {
+        ++number;
+        EXPECT_FALSE(std::regex_search(text, rule))
+            << fs::relative(file, kRoot).string() << ":" << number << ": " << text << " (" << hint
+            << ")";
+      }
+    }
+  }
+  EXPECT_GT(lines, 10000u);  // the texts were there
 }
 
 }  // namespace

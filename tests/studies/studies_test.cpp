@@ -452,7 +452,7 @@ TEST_F(Studies, ScalingQuicklyTakesSmallerBatchesOfLongSteps) {
   };
   EXPECT_LE(at(quickly), 1e9);
   EXPECT_GT(at(2 * quickly), 1e9);
-  // Four samples a thread.
+  // Four samples per thread.
   EXPECT_EQ(scaling_batch(deck, 1 << 17, true), std::size_t{1} << 19);
 }
 

@@ -27,7 +27,7 @@ void embedding(const Space& instance, const std::string& label,
 
 /// weight_gradient[v, :] = the sum of dy[i, :] over the positions i with token v, in order; rows
 /// without a position are zero. No atomics and no sorting: on a host blocks are parts of the
-/// vocabulary, one a thread, and each goes through all tokens; on a device a team a row of the
+/// vocabulary, one a thread, and each goes through all tokens; on a device one team per row of the
 /// vocabulary does, so it reads vocabulary · positions tokens.
 template <class Space, class T>
 void embedding_gradient(const Space& instance, const std::string& label,

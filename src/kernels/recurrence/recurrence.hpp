@@ -16,7 +16,7 @@ namespace ridgeline::kernels {
 //
 // from a state of zeros; backward the steps run from the last to the first. `carry` stays with its
 // unit (c of an LSTM). Samples do not know of each other, so a host's block (a device's team) takes
-// a few of them through all steps and waits for nobody. With W_hh [gates · units, units],
+// a few of them through all steps and without synchronisation. With W_hh [gates · units, units],
 // weight(k, s, u) is W_hh[s · units + u, k] forward and W_hh[k, u] backward.
 
 /// Names of the kernels that one recurrence launches, built once by its owner.

@@ -175,7 +175,7 @@ struct DeviceAttentionTile {
   KOKKOS_FUNCTION static int at_most_tile(int count) { return count < Tile ? count : Tile; }
 };
 
-/// Forward: a team a tile of queries, which walks over the keys with an online softmax
+/// Forward: one team per tile of queries, which walks over the keys with an online softmax
 /// (FlashAttention, Dao et al., 2022): row maxima and sums live in scratch, the output in
 /// registers.
 template <class Space, class T, int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>

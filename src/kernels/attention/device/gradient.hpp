@@ -4,10 +4,10 @@
 
 namespace ridgeline::kernels {
 
-/// Backward of attention. One kernel has a team a tile of keys, which walks over the queries and
-/// sums dK and dV in registers; another a team a tile of queries, which walks over the keys and
-/// sums dQ. Both compute the probabilities again from the scores and their log sums. So every sum
-/// has one owner and one order, without atomics, for two more products than a single pass has.
+/// Backward of attention. One kernel has one team per tile of keys, which walks over the queries
+/// and sums dK and dV in registers; another one team per tile of queries, which walks over the keys
+/// and sums dQ. Both compute the probabilities again from the scores and their log sums. So every
+/// sum has one owner and one order, without atomics, for two more products than a single pass has.
 template <class Space, class T, int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>
 struct DeviceAttentionGradient
     : DeviceAttentionTile<Space, T, Tile, Chunk, Slice, ThreadRows, ThreadColumns> {

@@ -41,7 +41,7 @@ struct Correlation {
   T* pre_activation = nullptr;  ///< as output, or null
   T* output = nullptr;
   T* packed = nullptr;   ///< packed_size scalars
-  T* scratch = nullptr;  ///< scratch_size scalars a worker
+  T* scratch = nullptr;  ///< scratch_size scalars per worker
 
   int pack_blocks() const;
   int blocks() const;

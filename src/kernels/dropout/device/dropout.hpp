@@ -6,7 +6,7 @@
 
 namespace ridgeline::kernels {
 
-/// The device's dropout: a thread a call of Philox, which decides four elements.
+/// The device's dropout: one thread per call of Philox, which decides four elements.
 template <class T>
 struct DeviceDropout {
   DropoutMask mask;

@@ -10,9 +10,10 @@
 
 namespace ridgeline::kernels {
 
-/// The device's gradient of an embedding: a team a row of the table. The team looks at Team tokens
-/// at a time, a thread each; where any is the row's, every thread adds those positions in order to
-/// the features that it owns. Team is a template parameter so that small ones also run on OpenMP.
+/// The device's gradient of an embedding: one team per row of the table. The team looks at Team
+/// tokens at a time, a thread each; where any is the row's, every thread adds those positions in
+/// order to the features that it owns. Team is a template parameter so that small ones also run on
+/// OpenMP.
 template <class Space, class T, int Team>
 struct DeviceEmbeddingGradient {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;

@@ -126,7 +126,7 @@ struct DeviceAveragePoolGradient {
   }
 };
 
-/// Means of planes of `size` values: a team a plane.
+/// Means of planes of `size` values: one team per plane.
 template <class Space, class T, int Threads>
 struct DevicePlaneMeans {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Threads, 1>>;

@@ -6,9 +6,9 @@ namespace ridgeline::kernels::host {
 
 // The host's loop over time, cut into blocks that a caller runs in any order and on any thread. A
 // block takes a few samples through all steps: their states stay in its core's L1, the packed
-// recurrent weights in its L2, and nobody waits for anybody. Which samples make a block depends on
-// the shape alone. Pure C++ (GNU vector extensions), compiled by the host compiler even where
-// Kokkos's compiler is nvcc.
+// recurrent weights in its L2, and samples are independent: no synchronisation. Which samples make
+// a block depends on the shape alone. Pure C++ (GNU vector extensions), compiled by the host
+// compiler even where Kokkos's compiler is nvcc.
 
 template <class Cell>
 struct Recurrence {
