@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <thread>
 
@@ -72,7 +73,29 @@ bool is_named(int descriptor, const std::string& name) {
 
 std::string FileLock::name_of(const std::string& path) { return output_target(path) + ".lock"; }
 
+namespace {
+
+// Holds signals back: one between creating a lock file and noting that it is held would end the
+// process and leave the file.
+class SignalsHeldBack {
+ public:
+  SignalsHeldBack() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~SignalsHeldBack() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsHeldBack(const SignalsHeldBack&) = delete;
+  SignalsHeldBack& operator=(const SignalsHeldBack&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
 FileLock::FileLock(const std::string& path) : name_(name_of(path)) {
+  const SignalsHeldBack held_back;
   const auto fail = [&](const std::string& reason) {
     if (descriptor_ >= 0) ::close(descriptor_);
     throw RequestError(reason);
