@@ -114,6 +114,15 @@ std::vector<std::string> parts_of(const std::string& words) {
   return parts;
 }
 
+// Keeps the parts that are among `others`, or those that are not.
+void keep_if(std::vector<std::string>& parts, const std::vector<std::string>& others, bool among) {
+  parts.erase(std::remove_if(parts.begin(), parts.end(),
+                             [&](const std::string& part) {
+                               return (std::count(others.begin(), others.end(), part) > 0) != among;
+                             }),
+              parts.end());
+}
+
 // What the rows are of, in words: what all have in common, and of each the rest.
 struct Things {
   std::vector<std::string> common;
@@ -122,23 +131,12 @@ struct Things {
     if (records.empty()) return;
     common = parts_of(model::in_words(records.front().thing));
     for (const MatchedRecord& record : records) {
-      const std::vector<std::string> parts = parts_of(model::in_words(record.thing));
-      common.erase(std::remove_if(common.begin(), common.end(),
-                                  [&](const std::string& part) {
-                                    return std::find(parts.begin(), parts.end(), part) ==
-                                           parts.end();
-                                  }),
-                   common.end());
+      keep_if(common, parts_of(model::in_words(record.thing)), true);
     }
   }
   std::string rest(const MatchedRecord& record) const {
     std::vector<std::string> parts = parts_of(model::in_words(record.thing));
-    parts.erase(std::remove_if(parts.begin(), parts.end(),
-                               [&](const std::string& part) {
-                                 return std::find(common.begin(), common.end(), part) !=
-                                        common.end();
-                               }),
-                parts.end());
+    keep_if(parts, common, false);
     // "float32 on openmp" goes before batch and phase, since the middle of a long text is cut.
     const auto space = std::find_if(parts.begin(), parts.end(), [](const std::string& part) {
       return part.find(" on ") != std::string::npos;

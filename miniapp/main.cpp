@@ -90,10 +90,16 @@ std::string nearest_option(const std::string& word, const std::vector<std::strin
   return begun.size() == 1 ? begun.front() : nearest(word, options);
 }
 
+// "see ridgeline study latency --help", for the innermost verb.
+std::string see_help(const CLI::App& app) {
+  const CLI::App& verb = innermost(app);
+  return "see ridgeline " + (&verb == &app ? "" : path_of(verb) + " ") + "--help";
+}
+
 // What is wrong with a word that no verb and no option took.
 std::string describe_unplaced(const CLI::App& app, const std::string& word) {
   const CLI::App& verb = innermost(app);
-  const std::string help = "see ridgeline " + (&verb == &app ? "" : path_of(verb) + " ") + "--help";
+  const std::string help = see_help(app);
   if (word.size() > 1 && word[0] == '-') {
     std::vector<std::string> options;
     for (const CLI::Option* option : verb.get_options()) {
@@ -190,16 +196,14 @@ int run(std::vector<std::string> arguments) {
       const std::vector<std::string> names = names_of_subcommands(verb);
       if (!names.empty()) {
         return fail(Status::request_wrong,
-                    fmt::format("{} is missing: {}; see ridgeline {}--help",
+                    fmt::format("{} is missing: {}; {}",
                                 &verb == &app ? "the verb" : "the " + verb.get_name() + "'s name",
-                                fmt::join(names, ", "), &verb == &app ? "" : path_of(verb) + " "));
+                                fmt::join(names, ", "), see_help(app)));
       }
     }
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
-    const CLI::App& verb = innermost(app);
-    return fail(Status::request_wrong, message + "; see ridgeline " +
-                                           (&verb == &app ? "" : path_of(verb) + " ") + "--help");
+    return fail(Status::request_wrong, message + "; " + see_help(app));
   }
   if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
   const Status status = action();

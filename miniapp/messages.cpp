@@ -1,4 +1,3 @@
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,10 +18,8 @@ void write_line(const std::string& line) {
 
 // Notes and warnings, wrapped for a terminal; in a log each is one line, which can be searched.
 void write_sentence(const std::string& text) {
-  winsize size = {};
-  const bool terminal = isatty(STDERR_FILENO) != 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
-  const std::size_t width = std::max<std::size_t>(size.ws_col, 40);
-  write_line(terminal && size.ws_col > 0 ? io::wrapped(text, width, 2) : text);
+  const std::size_t columns = terminal_columns(STDERR_FILENO);
+  write_line(columns > 0 ? io::wrapped(text, std::max<std::size_t>(columns, 40), 2) : text);
 }
 
 }  // namespace

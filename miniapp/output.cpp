@@ -11,6 +11,13 @@
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
+
+std::size_t terminal_columns(int descriptor) {
+  winsize size = {};
+  if (isatty(descriptor) == 0 || ioctl(descriptor, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
 namespace {
 
 // Every table is made to be read in so many columns; less is not asked of it.
@@ -26,16 +33,10 @@ std::size_t columns_variable() {
   return error == std::errc() && end == text.data() + text.size() ? columns : 0;
 }
 
-std::size_t terminal_columns() {
-  winsize size = {};
-  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col;
-}
-
 std::size_t output_width() {
   if (wide) return io::kUnlimitedWidth;
   const std::size_t columns = columns_variable();
-  return std::max(kLeastWidth, columns > 0 ? columns : terminal_columns());
+  return std::max(kLeastWidth, columns > 0 ? columns : terminal_columns(STDOUT_FILENO));
 }
 
 }  // namespace

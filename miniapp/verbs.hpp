@@ -59,18 +59,20 @@ void write_and_show(const Write& write, const Show& show) {
 
 /// One line on standard error: "ridgeline: …".
 void report_error(const std::string& message);
-/// One line on standard error: "warning: …".
+/// One line on standard error, wrapped on a terminal: "warning: …".
 void warn(const std::string& message);
 /// Warns of what disturbed a measurement; says nothing of a quiet one.
 void warn_of(const Disturbance& disturbance);
 /// Warns that a measurement was stopped before its end; returns the verb's status.
 Status stopped_incomplete();
-/// One line on standard error.
+/// One line on standard error, wrapped on a terminal.
 void note(const std::string& message);
 /// "written to A, B", with names as a shell takes them.
 std::string written_to(const std::vector<std::string>& files);
 /// A line on standard error that the next one overwrites; empty clears it.
 void show_progress(const std::string& text);
+/// Returns the columns of the terminal behind a file descriptor; 0 if there is none.
+std::size_t terminal_columns(int descriptor);
 /// On standard output.
 void print(const std::string& text);
 /// A text on standard output that is broken at spaces where it is wider than the output; lines

@@ -60,6 +60,9 @@ struct Placement {
   bool above_roof = false;
 };
 
+/// Returns which of compute, bandwidth and latency takes longest; of equal ones the latter.
+Bound largest_term(const Placement& placement);
+
 /// Work that its largest ceiling explains less of than this share is bound by overhead.
 inline constexpr double kLeastExplained = 0.5;
 /// Medians of two runs of the same program may differ by this factor (docs/comparing.md).

@@ -28,6 +28,12 @@ std::string to_string(Bound bound) {
   }
 }
 
+Bound largest_term(const Placement& placement) {
+  const double bandwidth = placement.bandwidth_seconds, latency = placement.latency_seconds;
+  if (placement.compute_seconds > std::max(bandwidth, latency)) return Bound::compute;
+  return bandwidth > latency ? Bound::bandwidth : Bound::latency;
+}
+
 std::vector<std::string> Ceilings::absent() const {
   std::vector<std::string> names;
   if (all_.peak_flops == 0) names.push_back("peak_gflops." + precision_);
@@ -143,16 +149,9 @@ Placement Ceilings::place(const Work& work) const {
   placement.latency_seconds = work.parallel_dispatches * set.dispatch_seconds +
                               work.single_dispatches * set.single_dispatch_seconds +
                               work.barriers * set.barrier_seconds;
-  placement.ceiling_seconds = placement.latency_seconds;
-  placement.ceiling = Bound::latency;
-  if (placement.bandwidth_seconds > placement.ceiling_seconds) {
-    placement.ceiling_seconds = placement.bandwidth_seconds;
-    placement.ceiling = Bound::bandwidth;
-  }
-  if (placement.compute_seconds > placement.ceiling_seconds) {
-    placement.ceiling_seconds = placement.compute_seconds;
-    placement.ceiling = Bound::compute;
-  }
+  placement.ceiling = largest_term(placement);
+  placement.ceiling_seconds =
+      std::max({placement.latency_seconds, placement.bandwidth_seconds, placement.compute_seconds});
   const bool dispatches = work.parallel_dispatches + work.single_dispatches + work.barriers > 0;
   if ((set.peak_flops == 0 && work.flops > 0) || (bandwidth == 0 && work.bytes > 0) ||
       (work.bytes > 0 && work.working_set_bytes < 0.999 * least_known_set_) ||

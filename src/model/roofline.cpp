@@ -46,14 +46,7 @@ Placement placement_of_step(const Roofline& roofline, Placement whole) {
     largest = share;
     whole.bound = bound;
   }
-  whole.ceiling = Bound::latency;
-  const double seconds_of[] = {whole.latency_seconds, whole.bandwidth_seconds,
-                               whole.compute_seconds};
-  const Bound bounds[] = {Bound::latency, Bound::bandwidth, Bound::compute};
-  for (int i = 1; i < 3; ++i) {
-    if (seconds_of[i] > *std::max_element(seconds_of, seconds_of + i)) whole.ceiling = bounds[i];
-  }
-  if (whole.bound == Bound::unknown) whole.ceiling = Bound::unknown;
+  whole.ceiling = whole.bound == Bound::unknown ? Bound::unknown : largest_term(whole);
   whole.is_near_half = false;  // it is that of most records
   const double seconds = roofline.total.median;
   whole.fraction_of_ceiling = seconds > 0 ? whole.ceiling_seconds / seconds : 0;

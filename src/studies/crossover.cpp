@@ -195,7 +195,6 @@ Study study_crossover(const CrossoverBounds& requested, const Control& control) 
               "greater the GPU's advantage",
               {{"first", to_string(bounds.first)},
                {"second", comparison.from_file ? bounds.machine_space : to_string(bounds.second)},
-               {"second_model", comparison.from_file ? io::Json(comparison.second) : io::Json()},
                {"layers", shapes_of(families)}},
               io::Json::array(),
               {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}},

@@ -329,6 +329,7 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
                   comparison.first, comparison.second,
                   from_sheet ? "the figures of its data sheet" : "its measured ceilings", sources));
   study.settings["second_file"] = bounds.machine_path;
+  study.settings["second_model"] = comparison.second;
   study.settings["second_is_measured"] = false;
   study.settings["second_machine"] = file.value("machine", io::Json());
   study.settings["fractions_from"] = sources;
@@ -336,7 +337,7 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
 }
 
 void note_what_is_missing(const std::set<std::string>& kinds_without_record,
-                          std::set<std::string> absent, const CrossoverBounds& bounds,
+                          const std::set<std::string>& absent, const CrossoverBounds& bounds,
                           const Comparison& comparison, Study& study) {
   const auto listed = [](const std::set<std::string>& names) {
     return fmt::format("{}", fmt::join(names, ", "));
@@ -349,14 +350,14 @@ void note_what_is_missing(const std::set<std::string>& kinds_without_record,
                     kNoRecord, model::to_string(model::device_of(bounds.machine_space)),
                     listed(kinds_without_record)));
   }
-  if (absent.erase("dispatch") > 0) {
+  if (absent.count("dispatch") > 0) {
     const model::DeviceKind device = model::device_of(bounds.machine_space);
     study.notes.push_back(fmt::format(
         "the file of {} has no cost of a launch: \"at best\" has none, \"expected\" the {} of {}",
         comparison.second, io::show_seconds(model::measured_dispatch(device).kernel),
         model::describe_sources(device)));
   }
-  if (absent.erase("cache bandwidth") > 0) {
+  if (absent.count("cache bandwidth") > 0) {
     study.notes.push_back(fmt::format(
         "the file of {} has no bandwidth of caches: memory's stands for them, so that what "
         "fits into a cache may be faster there than both \"at best\" and \"expected\"",

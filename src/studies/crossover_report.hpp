@@ -62,7 +62,7 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
 /// Adds a note for the kinds of layers of which no fraction was measured, and for the quantities
 /// that the machine file lacks (Ceilings::absent).
 void note_what_is_missing(const std::set<std::string>& kinds_without_record,
-                          std::set<std::string> absent, const CrossoverBounds& bounds,
+                          const std::set<std::string>& absent, const CrossoverBounds& bounds,
                           const Comparison& comparison, Study& study);
 
 }  // namespace ridgeline::studies

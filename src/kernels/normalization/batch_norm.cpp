@@ -36,13 +36,12 @@ struct Statistics {
   }
 };
 
-// y = (x - mean) · scale + shift of a channel.
+// y = (x - mean) · scale + bias of a channel.
 template <class Memory, class T>
 struct Normalize {
   Vector<Memory, const T> weight, bias, mean, inverse_deviation, variance;  // one of the last two
   T epsilon;
 
-  KOKKOS_FUNCTION T center(std::size_t c) const { return mean(c); }
   KOKKOS_FUNCTION T scale(std::size_t c) const {
     const T inverse = inverse_deviation.size() > 0 ? inverse_deviation(c)
                                                    : T(1) / std::sqrt(variance(c) + epsilon);
@@ -50,18 +49,23 @@ struct Normalize {
   }
 };
 
-// dx = (dy - ((x - mean) · slope + level)) · scale of a channel.
+// dx = (dy - ((x - mean) · projection + mean_gradient)) · scale of a channel.
 template <class Memory, class T>
 struct InputGradient {
   Vector<Memory, const T> weight, mean, inverse_deviation;
   Vector<Memory, T> weight_gradient, bias_gradient;
   T count;
 
-  KOKKOS_FUNCTION T level(std::size_t c) const { return bias_gradient(c) / count; }
-  KOKKOS_FUNCTION T slope(std::size_t c) const {
+  KOKKOS_FUNCTION T mean_gradient(std::size_t c) const { return bias_gradient(c) / count; }
+  KOKKOS_FUNCTION T projection(std::size_t c) const {
     return inverse_deviation(c) * weight_gradient(c) / count;
   }
   KOKKOS_FUNCTION T scale(std::size_t c) const { return inverse_deviation(c) * weight(c); }
+  // From Σ dy and Σ dy (x - mean) of a channel.
+  KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const {
+    bias_gradient(c) = sums[0];
+    weight_gradient(c) = sums[1] * inverse_deviation(c);
+  }
 };
 
 // Images: a row is one plane, number n · channels + c. Partial results of the planes lie side by
@@ -136,10 +140,7 @@ struct CombineGradients {
   KOKKOS_FUNCTION void operator()(const Row& channel) const {
     const std::size_t c = channel.index();
     const auto both = channel.sum([&](auto n) { return terms(sums(c, n), products(c, n)); });
-    channel.once([&] {
-      of.bias_gradient(c) = both[0];
-      of.weight_gradient(c) = both[1] * of.inverse_deviation(c);
-    });
+    channel.once([&] { of.store(c, both); });
   }
 };
 
@@ -152,7 +153,7 @@ struct NormalizePlane {
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& plane) const {
     const std::size_t p = plane.index(), c = p % of.weight.extent(0);
-    const T center = of.center(c), scale = of.scale(c), shift = of.bias(c);
+    const T center = of.mean(c), scale = of.scale(c), shift = of.bias(c);
     plane.each([&](auto i) { y(p, i) = (x(p, i) - center) * scale + shift; });
   }
 };
@@ -166,9 +167,11 @@ struct PlaneInputGradient {
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& plane) const {
     const std::size_t p = plane.index(), c = p % of.weight.extent(0);
-    const T center = of.mean(c), level = of.level(c), slope = of.slope(c), scale = of.scale(c);
-    plane.each(
-        [&](auto i) { dx(p, i) = (dy(p, i) - ((x(p, i) - center) * slope + level)) * scale; });
+    const T center = of.mean(c), mean_gradient = of.mean_gradient(c), projection = of.projection(c),
+            scale = of.scale(c);
+    plane.each([&](auto i) {
+      dx(p, i) = (dy(p, i) - ((x(p, i) - center) * projection + mean_gradient)) * scale;
+    });
   }
 };
 
@@ -213,10 +216,7 @@ struct ColumnGradients {
   KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
     return [=](auto c) { return terms(dy(r, c), dy(r, c) * (x(r, c) - of.mean(c))); };
   }
-  KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const {
-    of.bias_gradient(c) = sums[0];
-    of.weight_gradient(c) = sums[1] * of.inverse_deviation(c);
-  }
+  KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const { of.store(c, sums); }
 };
 
 template <class Memory, class T>
@@ -228,7 +228,7 @@ struct NormalizeFeatures {
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
     const std::size_t r = row.index();
-    row.each([&](auto c) { y(r, c) = (x(r, c) - of.center(c)) * of.scale(c) + of.bias(c); });
+    row.each([&](auto c) { y(r, c) = (x(r, c) - of.mean(c)) * of.scale(c) + of.bias(c); });
   }
 };
 
@@ -242,7 +242,8 @@ struct FeatureInputGradient {
   KOKKOS_FUNCTION void operator()(const Row& row) const {
     const std::size_t r = row.index();
     row.each([&](auto c) {
-      dx(r, c) = (dy(r, c) - ((x(r, c) - of.mean(c)) * of.slope(c) + of.level(c))) * of.scale(c);
+      dx(r, c) = (dy(r, c) - ((x(r, c) - of.mean(c)) * of.projection(c) + of.mean_gradient(c))) *
+                 of.scale(c);
     });
   }
 };
