@@ -135,11 +135,9 @@ void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceK
   if (const std::string scaling = describe_scaling(input, deck.data); !scaling.empty()) {
     note(scaling);
   }
-  io::require_memory(
-      double(inputs.test.samples) * double(session.plan->output_size()) *
-          (deck.network.precision == config::Precision::float32 ? 2.0 * sizeof(float)
-                                                                : 2.0 * sizeof(double)),
-      options.output, "what the network gives for " + options.input);
+  io::require_memory(double(inputs.test.samples) * double(session.plan->output_size()) * 2 *
+                         double(config::scalar_bytes(deck.network.precision)),
+                     options.output, "what the network gives for " + options.input);
   compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
     using Space = std::decay_t<decltype(instance)>;
     using T = decltype(scalar);

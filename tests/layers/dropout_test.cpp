@@ -1,5 +1,3 @@
-#include "layers/dropout.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -121,6 +119,18 @@ TEST_F(DropoutLayer, IsTheIdentityInInference) {
 #undef RIDGELINE_CHECK
 }
 
+// One sample.
+template <class Space, class T>
+void infer(const Layer& layer, const Space& instance, const Buffer<Space, T>& x,
+           const Buffer<Space, T>& y) {
+  const LayerMemory<Space, T> memory;
+  layer.run(ForwardPass<Space, T>{instance,
+                                  memory,
+                                  Mode::inference,
+                                  {Matrix<Space, const T>(x.data(), 1, x.size())},
+                                  Matrix<Space, T>(y.data(), 1, y.size())});
+}
+
 // A network that trains evaluates too: its dropout has memory of its own and has to copy.
 template <class Space, class T>
 void check_evaluation() {
@@ -128,11 +138,7 @@ void check_evaluation() {
   const Space instance;
   const auto x = testing::on_space(instance, testing::random_values<T>(1001, 1));
   const auto y = testing::poisoned<T>(instance, 1001);
-  const auto layer =
-      make_layer<Space, T>(*plan, target_of<Space, T>(instance, kernels::GemmBackend::native));
-  layer->bind({});
-  layer->forward(instance, Mode::inference, Matrix<Space, const T>(x.data(), 1, 1001),
-                 Matrix<Space, T>(y.data(), 1, 1001));
+  infer<Space, T>(*plan, instance, x, y);
   instance.fence();
   EXPECT_EQ(testing::on_host(instance, y), testing::on_host(instance, x));
 }
@@ -146,15 +152,11 @@ TEST_F(DropoutLayer, CopiesWhereATrainingNetworkIsEvaluated) {
 template <class Space, class T>
 void check_view() {
   const auto plan = plan_of(keys(0.5), {1001});
-  EXPECT_EQ(plan->inference_counts(3, sizeof(T)).bytes, 0);
+  EXPECT_EQ(plan->counts({Phase::forward, 3, true, false}, sizeof(T)).bytes, 0);
   const Space instance;
   const auto x = testing::on_space(instance, testing::random_values<T>(1001, 1));
-  const auto layer =
-      make_layer<Space, T>(*plan, target_of<Space, T>(instance, kernels::GemmBackend::native));
-  layer->bind({});
   const LaunchCount before = launch_count;
-  layer->forward(instance, Mode::inference, Matrix<Space, const T>(x.data(), 1, 1001),
-                 Matrix<Space, T>(x.data(), 1, 1001));
+  infer<Space, T>(*plan, instance, x, x);
   EXPECT_EQ(launch_count.parallel + launch_count.single, before.parallel + before.single);
 }
 
@@ -245,14 +247,14 @@ TEST(DropoutCounts, EqualAPlainLoop) {
     to.write(i, from.read(i) * (random > Number{0.5} ? Number{2} : Number{0}));
   }
   for (const Phase phase : {Phase::forward, Phase::backward}) {
-    const Counts found = plan->counts(phase, batch, 4, true);
+    const Counts found = plan->counts({phase, batch, true}, 4);
     EXPECT_EQ(found.flops, Tally::flops);
     EXPECT_EQ(found.matrix_flops, 0);
     EXPECT_EQ(found.bytes, testing::traffic({&from, &to}) * 4);
     EXPECT_EQ(found.working_set_bytes, testing::touched({&from, &to}) * 4);
   }
-  EXPECT_EQ(plan->counts(Phase::backward, batch, 4, false).flops, 0);
-  EXPECT_EQ(plan->counts(Phase::backward, batch, 4, false).bytes, 0);
+  EXPECT_EQ(plan->counts({Phase::backward, batch, false}, 4).flops, 0);
+  EXPECT_EQ(plan->counts({Phase::backward, batch, false}, 4).bytes, 0);
 }
 
 }  // namespace

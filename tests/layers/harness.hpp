@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,11 +28,11 @@ inline config::Deck deck_of_layers(const std::string& text) {
                              "deck.toml");
 }
 
-/// The plan of one layer with these keys, its name "layer", for samples of shape `input`.
-inline std::unique_ptr<layers::LayerPlan> plan_of(const std::string& keys, const Shape& input) {
+/// One layer with these keys, its name "layer", for samples of shape `input`.
+inline std::unique_ptr<layers::Layer> plan_of(const std::string& keys, const Shape& input) {
   const config::Deck deck = deck_of_layers("[[network.layer]]\nname = \"layer\"\n" + keys);
   const std::string name = config::layer_names(deck.network.layers).front();
-  return layers::plan_layer(deck.network.layers.front(), name, input);
+  return layers::read_layer({deck.network.layers.front(), name, input});
 }
 
 /// What a backward pass gave, or what finite differences say it should have given.
@@ -38,33 +41,34 @@ struct Gradients {
   std::vector<std::vector<double>> parameters;
 };
 
-/// One planned layer in memory of its own, with random parameters. What it writes is NaN before.
+/// One layer in memory of its own, with random parameters. What it writes is NaN before. Of a layer
+/// with several inputs, these and their gradients stand one after the other.
 template <class Space, class T>
 class LayerHarness {
  public:
   using Values = std::vector<double>;
 
-  LayerHarness(const layers::LayerPlan& plan, std::size_t batch,
+  LayerHarness(const layers::Layer& layer, std::size_t batch,
                kernels::GemmBackend backend = kernels::GemmBackend::native)
-      : plan_(plan), batch_(batch), target_(layers::target_of<Space, T>(instance_, backend)) {
+      : layer_(layer), batch_(batch), target_(layers::target_of<Space, T>(instance_, backend)) {
     std::uint64_t seed = 50;
-    for (const layers::ParameterPlan& parameter : plan.parameters()) {
+    for (const layers::Parameter& parameter : layer.parameters()) {
       const std::vector<T> values = random_values<T>(size_of(parameter.shape), ++seed);
       parameters.emplace_back(values.begin(), values.end());
     }
   }
 
-  std::size_t inputs() const { return batch_ * size_of(plan_.input); }
-  std::size_t outputs() const { return batch_ * size_of(plan_.output); }
+  std::size_t inputs() const { return layer_.input_count() * input_size(); }
+  std::size_t outputs() const { return batch_ * size_of(layer_.output); }
 
-  /// The parameters in use; changed by who asks for differences.
+  /// The parameters in use; tests may change them.
   std::vector<Values> parameters;
   /// Number of the step under way, of which dropout's random numbers depend.
   std::int64_t step = 0;
   /// The parameters as the last pass left them: those that are not trained may have changed.
   std::vector<Values> parameters_after;
 
-  /// The output, or with `training` false what inference gives, which keeps nothing.
+  /// The output, or with `training` false that of an inference, which keeps nothing.
   Values forward(const Values& x, bool training = true) {
     const Run run(*this, x, training);
     parameters_after.clear();
@@ -78,15 +82,28 @@ class LayerHarness {
   Gradients backward(const Values& x, const Values& dy, bool first = false) {
     Run run(*this, x, true);
     const auto gradient = on_space(instance_, narrowed(dy));
-    const auto dx = poisoned<T>(instance_, first ? 0 : inputs());
-    const std::size_t in = size_of(plan_.input), out = size_of(plan_.output);
-    run.layer->backward(instance_, Matrix<Space, const T>(run.x.data(), batch_, in),
-                        Matrix<Space, const T>(run.y.data(), batch_, out),
-                        Matrix<Space, const T>(gradient.data(), batch_, out),
-                        first ? Matrix<Space, T>() : Matrix<Space, T>(dx.data(), batch_, in));
+    const layers::InputGradients kind = layer_.input_gradients();
+    std::vector<Buffer<Space, T>> dx;  // of each input
+    for (std::size_t k = 0; k < layer_.input_count(); ++k) {
+      if (kind == layers::InputGradients::passed) {
+        dx.push_back(gradient);
+      } else if (kind == layers::InputGradients::shared && k > 0) {
+        dx.push_back(dx[0]);
+      } else {
+        dx.push_back(poisoned<T>(instance_, input_size()));
+      }
+    }
+    const auto matrices = run.template matrices<T>(*this, first ? decltype(dx)() : dx);
+    layer_.run(layers::BackwardPass<Space, T>{
+        instance_, run.memory, run.template matrices<const T>(*this, run.x), run.output(*this),
+        Matrix<Space, const T>(gradient.data(), batch_, size_of(layer_.output)), matrices});
     instance_.fence();
     Gradients found;
-    found.input = widened(on_host(instance_, dx));
+    for (const auto& buffer : dx) {
+      if (first) break;
+      const Values values = widened(on_host(instance_, buffer));
+      found.input.insert(found.input.end(), values.begin(), values.end());
+    }
     for (const auto& buffer : run.gradients) {
       found.parameters.push_back(widened(on_host(instance_, buffer)));
     }
@@ -103,7 +120,7 @@ class LayerHarness {
       return sum;
     };
     Values moved = x;
-    const auto slope = [&](double& value) {
+    const auto derivative = [&](double& value) {
       const double before = value;
       value = before + h;
       const double above = objective(moved);
@@ -112,29 +129,34 @@ class LayerHarness {
       value = before;
       return (above - below) / (2 * h);
     };
-    for (double& value : moved) expected.input.push_back(slope(value));
-    const std::vector<layers::ParameterPlan> plans = plan_.parameters();
+    for (double& value : moved) expected.input.push_back(derivative(value));
+    const std::vector<layers::Parameter> plans = layer_.parameters();
     for (std::size_t i = 0; i < plans.size(); ++i) {
       expected.parameters.emplace_back();
       if (!plans[i].trained) continue;
-      for (double& value : parameters[i]) expected.parameters.back().push_back(slope(value));
+      for (double& value : parameters[i]) expected.parameters.back().push_back(derivative(value));
     }
     return expected;
   }
 
  private:
-  // Memory and kernels of one pass.
+  std::size_t input_size() const { return batch_ * size_of(layer_.input); }
+
+  // Memory of one pass.
   struct Run {
     Run(const LayerHarness& harness, const Values& values, bool training) {
       const Space& instance = harness.instance_;
-      const layers::LayerPlan& plan = harness.plan_;
-      x = on_space(instance, narrowed(values));
+      const layers::Layer& layer = harness.layer_;
+      const std::size_t size = harness.input_size();
+      for (std::size_t k = 0; k < layer.input_count(); ++k) {
+        const auto begin = values.begin() + std::ptrdiff_t(k * size);
+        x.push_back(on_space(instance, std::vector<T>(begin, begin + std::ptrdiff_t(size))));
+      }
       // A layer that is a view leaves its output where its input is.
-      y = plan.is_view(training) ? x : poisoned<T>(instance, harness.outputs());
-      saved = poisoned<T>(instance, training ? plan.saved(harness.batch_) : 0);
-      workspace = poisoned<T>(instance, plan.workspace(harness.target_, harness.batch_, training));
-      layers::LayerMemory<Space, T> memory;
-      const std::vector<layers::ParameterPlan> plans = plan.parameters();
+      y = layer.is_view(training) ? x[0] : poisoned<T>(instance, harness.outputs());
+      saved = poisoned<T>(instance, training ? layer.saved(harness.batch_) : 0);
+      workspace = poisoned<T>(instance, layer.workspace(harness.target_, harness.batch_, training));
+      const std::vector<layers::Parameter> plans = layer.parameters();
       for (std::size_t i = 0; i < plans.size(); ++i) {
         const Values& parameter = harness.parameters[i];
         parameters.push_back(on_space(instance, narrowed(parameter)));
@@ -146,19 +168,33 @@ class LayerHarness {
       memory.step = step.data();
       memory.seed = 7;
       memory.stream = 5;
+      memory.gemm = harness.target_.gemm;
       memory.saved = Vector<Space, T>(saved.data(), saved.size());
       memory.workspace = Vector<Space, T>(workspace.data(), workspace.size());
-      layer = layers::make_layer<Space, T>(plan, harness.target_);
-      layer->bind(memory);
-      layer->forward(instance, training ? layers::Mode::training : layers::Mode::inference,
-                     Matrix<Space, const T>(x.data(), harness.batch_, size_of(plan.input)),
-                     Matrix<Space, T>(y.data(), harness.batch_, size_of(plan.output)));
+      layer.run(layers::ForwardPass<Space, T>{
+          instance, memory, training ? layers::Mode::training : layers::Mode::inference,
+          matrices<const T>(harness, x), output(harness)});
       instance.fence();
     }
-    Buffer<Space, T> x, y, saved, workspace;
-    std::vector<Buffer<Space, T>> parameters, gradients;
+
+    Matrix<Space, T> output(const LayerHarness& harness) const {
+      return Matrix<Space, T>(y.data(), harness.batch_, size_of(harness.layer_.output));
+    }
+    template <class Value>
+    static std::array<Matrix<Space, Value>, layers::kMostInputs> matrices(
+        const LayerHarness& harness, const std::vector<Buffer<Space, T>>& buffers) {
+      std::array<Matrix<Space, Value>, layers::kMostInputs> list;
+      for (std::size_t k = 0; k < buffers.size(); ++k) {
+        list[k] =
+            Matrix<Space, Value>(buffers[k].data(), harness.batch_, size_of(harness.layer_.input));
+      }
+      return list;
+    }
+
+    std::vector<Buffer<Space, T>> x, parameters, gradients;
+    Buffer<Space, T> y, saved, workspace;
     Buffer<Space, std::int64_t> step;
-    std::unique_ptr<layers::Layer<Space, T>> layer;
+    layers::LayerMemory<Space, T> memory;
   };
 
   static std::vector<T> narrowed(const Values& values) {
@@ -168,7 +204,7 @@ class LayerHarness {
     return Values(values.begin(), values.end());
   }
 
-  const layers::LayerPlan& plan_;
+  const layers::Layer& layer_;
   const std::size_t batch_;
   const Space instance_{};
   const layers::Target target_;
@@ -183,7 +219,7 @@ inline std::vector<double> inputs_for(std::size_t size, std::uint64_t seed) {
 /// Expects what backward gives in float64 to be what differences of forward give, for every input
 /// and parameter, and float32 to agree.
 template <class Space>
-void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
+void check_gradients(const layers::Layer& plan, std::size_t batch,
                      kernels::GemmBackend backend = kernels::GemmBackend::native,
                      double tolerance = 1e-8, double float_tolerance = 2e-6) {
   LayerHarness<Space, double> layer(plan, batch, backend);
@@ -208,6 +244,23 @@ void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
     EXPECT_LT(relative_error(rounded.parameters[i], found.parameters[i]), float_tolerance)
         << plan.kind << " " << plan.parameters()[i].name;
   }
+}
+
+/// Expects two layers to compute the same, such as one with its defaults and one that spells them.
+inline void expect_same_layer(const layers::Layer& a, const layers::Layer& b) {
+  LayerHarness<Kokkos::Serial, double> one(a, 3), other(b, 3);
+  for (auto& parameter : one.parameters) {
+    for (double& value : parameter) value = std::abs(value);  // as variances are
+  }
+  other.parameters = one.parameters;
+  const std::vector<double> x = inputs_for(one.inputs(), 1), dy = inputs_for(one.outputs(), 2);
+  for (const bool training : {true, false}) {
+    EXPECT_EQ(one.forward(x, training), other.forward(x, training));
+    EXPECT_EQ(one.parameters_after, other.parameters_after);
+  }
+  const Gradients found = one.backward(x, dy), expected = other.backward(x, dy);
+  EXPECT_EQ(found.input, expected.input);
+  EXPECT_EQ(found.parameters, expected.parameters);
 }
 
 /// The message with which a layer of these keys is refused.
