@@ -80,6 +80,21 @@ TEST(Structure, FoldersIncludeOnlyFromThemselvesAndThoseBefore) {
   EXPECT_GT(includes, 50);  // the sources were there
 }
 
+// Kernels know no deck and no files: what they need comes as arguments.
+TEST(Structure, KernelsIncludeOnlyCoreAndKernels) {
+  const std::regex include("^\\s*#\\s*include\\s*\"([^\"/]+)/[^\"]*\"");
+  int includes = 0;
+  for (const fs::path& file : sources_below(kRoot / "src/kernels")) {
+    for (const Line& line : lines_of(file)) {
+      std::smatch match;
+      if (!std::regex_search(line.text, match, include)) continue;
+      ++includes;
+      EXPECT_TRUE(match[1] == "core" || match[1] == "kernels") << place(file, line);
+    }
+  }
+  EXPECT_GT(includes, 50);
+}
+
 TEST(Structure, IncludesOfOurOwnNameTheFolder) {
   const std::regex include("^\\s*#\\s*include\\s*\"([^\"]*)\"");
   for (const fs::path& file : sources_below(kRoot / "src")) {
