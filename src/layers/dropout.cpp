@@ -31,9 +31,9 @@ void Dropout<Space, T>::apply(const Space& instance, const std::string& label,
                               const Matrix<Space, const T>& from,
                               const Matrix<Space, T>& to) const {
   const kernels::DropoutMask mask(memory_.seed, memory_.stream, rate_);
-  kernels::dropout(instance, label, mask, memory_.step,
-                   Vector<Space, const T>(from.data(), from.size()),
-                   Vector<Space, T>(to.data(), to.size()));
+  kernels::dropout<Space, T>(instance, label, mask,
+                             Vector<Space, const std::int64_t>(memory_.step, 1), as_vector(from),
+                             as_vector(to));
 }
 
 template <class Space, class T>

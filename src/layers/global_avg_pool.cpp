@@ -33,8 +33,7 @@ GlobalAvgPool<Space, T>::GlobalAvgPool(const GlobalAvgPoolPlan& plan, const Targ
 template <class Space, class T>
 void GlobalAvgPool<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                       const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  kernels::plane_means(instance, forward_, plane_, Vector<Space, const T>(x.data(), x.size()),
-                       Vector<Space, T>(y.data(), y.size()));
+  kernels::row_means<Space, T>(instance, forward_, as_matrix(x, y.size(), plane_), as_vector(y));
 }
 
 template <class Space, class T>
@@ -43,9 +42,8 @@ void GlobalAvgPool<Space, T>::backward(const Space& instance, const Matrix<Space
                                        const Matrix<Space, const T>& dy,
                                        const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
-  kernels::plane_means_gradient(instance, backward_, plane_,
-                                Vector<Space, const T>(dy.data(), dy.size()),
-                                Vector<Space, T>(dx.data(), dx.size()));
+  kernels::row_means_gradient<Space, T>(instance, backward_, as_vector(dy),
+                                        as_matrix(dx, dy.size(), plane_));
 }
 
 #define RIDGELINE_GLOBAL_AVG_POOL(Space, T) template class GlobalAvgPool<Space, T>;

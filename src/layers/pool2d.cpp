@@ -118,9 +118,8 @@ PoolShape Pool2d<Space, T>::shape(std::size_t batch) const {
 template <class Space, class T>
 void Pool2d<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  const auto pool = largest_ ? kernels::max_pool<Space, T> : kernels::average_pool<Space, T>;
-  pool(instance, forward_, shape(x.extent(0)), Vector<Space, const T>(x.data(), x.size()),
-       Vector<Space, T>(y.data(), y.size()));
+  kernels::pool<Space, T>(instance, forward_, shape(x.extent(0)), largest_, as_vector(x),
+                          as_vector(y));
 }
 
 template <class Space, class T>
@@ -128,14 +127,8 @@ void Pool2d<Space, T>::backward(const Space& instance, const Matrix<Space, const
                                 const Matrix<Space, const T>& /*y*/,
                                 const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
   if (!dx.data()) return;
-  const Vector<Space, const T> gradient(dy.data(), dy.size());
-  const Vector<Space, T> to(dx.data(), dx.size());
-  if (largest_) {
-    kernels::max_pool_gradient(instance, backward_, shape(x.extent(0)),
-                               Vector<Space, const T>(x.data(), x.size()), gradient, to);
-  } else {
-    kernels::average_pool_gradient(instance, backward_, shape(x.extent(0)), gradient, to);
-  }
+  kernels::pool_gradient<Space, T>(instance, backward_, shape(x.extent(0)), largest_, as_vector(x),
+                                   as_vector(dy), as_vector(dx));
 }
 
 #define RIDGELINE_POOL2D(Space, T) template class Pool2d<Space, T>;

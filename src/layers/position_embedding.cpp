@@ -1,7 +1,7 @@
 #include "layers/position_embedding.hpp"
 
 #include "kernels/elementwise/elementwise.hpp"
-#include "kernels/embedding/position_embedding.hpp"
+#include "kernels/embedding/embedding.hpp"
 
 namespace ridgeline::layers {
 
@@ -32,7 +32,8 @@ Counts PositionEmbeddingPlan::counts(Phase phase, std::size_t batch, std::size_t
 
 template <class Space, class T>
 PositionEmbedding<Space, T>::PositionEmbedding(const PositionEmbeddingPlan& plan, const Target&)
-    : size_(size_of(plan.input)),
+    : length_(plan.input[0]),
+      features_(plan.input[1]),
       forward_(plan.name + "/forward"),
       input_gradient_(plan.name + "/backward/input"),
       weight_gradient_(plan.name + "/backward/weight") {}
@@ -41,21 +42,23 @@ template <class Space, class T>
 void PositionEmbedding<Space, T>::forward(const Space& instance, Mode /*mode*/,
                                           const Matrix<Space, const T>& x,
                                           const Matrix<Space, T>& y) {
-  kernels::add_positions(instance, forward_, x.extent(0), size_, x.data(),
-                         static_cast<const T*>(memory_.parameters[0].data()), y.data());
+  const std::size_t rows = x.extent(0) * length_;
+  kernels::add_positions<Space, T>(instance, forward_, as_matrix(x, rows, features_),
+                                   as_matrix(memory_.parameters[0], length_, features_),
+                                   as_matrix(y, rows, features_));
 }
 
 template <class Space, class T>
-void PositionEmbedding<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
+void PositionEmbedding<Space, T>::backward(const Space& instance,
+                                           const Matrix<Space, const T>& /*x*/,
                                            const Matrix<Space, const T>& /*y*/,
                                            const Matrix<Space, const T>& dy,
                                            const Matrix<Space, T>& dx) {
-  const std::size_t batch = x.extent(0);
   if (dx.data() && dx.data() != dy.data()) {
     kernels::copy<Space, T>(instance, input_gradient_, as_vector(dy), as_vector(dx));
   }
-  kernels::sum_over_batch(instance, weight_gradient_, batch, size_, dy.data(),
-                          memory_.gradients[0].data());
+  kernels::sum_over_batch<Space, T>(instance, weight_gradient_, dy,
+                                    as_vector(memory_.gradients[0]));
 }
 
 #define RIDGELINE_POSITION_EMBEDDING(Space, T) template class PositionEmbedding<Space, T>;

@@ -34,7 +34,7 @@ class PositionEmbedding : public Layer<Space, T> {
  private:
   using Layer<Space, T>::memory_;
 
-  const std::size_t size_;
+  const std::size_t length_, features_;
   const std::string forward_, input_gradient_, weight_gradient_;
 };
 
