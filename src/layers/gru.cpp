@@ -1,6 +1,6 @@
 #include "layers/gru.hpp"
 
-#include "kernels/recurrence/gru_cells.hpp"
+#include "kernels/recurrence/cells.hpp"
 
 namespace ridgeline::layers {
 
@@ -40,7 +40,7 @@ void Gru<Space, T>::run_forward(const Space& instance, const RecurrentMemory<T>&
   const GruForward<T, Training> cell{
       int(this->length_),           int(this->units_), this->sequence_, memory.gates,
       memory_.parameters[3].data(), memory.before,     memory.kept,     y};
-  kernels::recurrence(instance, this->forward_, memory.batch, cell, memory_.parameters[1].data(),
+  kernels::recurrence(instance, this->forward_, memory.batch, cell, memory_.parameters[1],
                       workspace);
 }
 
@@ -66,7 +66,7 @@ void Gru<Space, T>::backward_steps(const Space& instance, const RecurrentMemory<
                             memory.kept,
                             dy,
                             memory.dq};
-  kernels::recurrence(instance, this->backward_, memory.batch, cell, memory_.parameters[1].data(),
+  kernels::recurrence(instance, this->backward_, memory.batch, cell, memory_.parameters[1],
                       workspace);
 }
 

@@ -6,7 +6,7 @@ namespace ridgeline::layers {
 
 // A GRU: with p = W_ih x_t + b_ih and q = W_hh h_{t-1} + b_hh in the order r, z, n of its gates,
 //   r, z = σ(p + q),  n = tanh(p_n + r q_n),  h_t = n + z (h_{t-1} - n)
-// and backward as kernels/recurrence/gru_cells.hpp and recurrent.hpp say.
+// and backward as kernels/recurrence/cells.hpp and recurrent.hpp say.
 
 class GruPlan : public RecurrentPlan {
  public:

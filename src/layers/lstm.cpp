@@ -1,6 +1,6 @@
 #include "layers/lstm.hpp"
 
-#include "kernels/recurrence/lstm_cells.hpp"
+#include "kernels/recurrence/cells.hpp"
 
 namespace ridgeline::layers {
 
@@ -40,7 +40,7 @@ void Lstm<Space, T>::run_forward(const Space& instance, const RecurrentMemory<T>
   const LstmForward<T, Training> cell{
       int(this->length_),           int(this->units_), this->sequence_, memory.gates,
       memory_.parameters[3].data(), memory.before,     memory.kept,     y};
-  kernels::recurrence(instance, this->forward_, memory.batch, cell, memory_.parameters[1].data(),
+  kernels::recurrence(instance, this->forward_, memory.batch, cell, memory_.parameters[1],
                       workspace);
 }
 
@@ -58,9 +58,15 @@ void Lstm<Space, T>::forward_steps(const Space& instance, Mode mode,
 template <class Space, class T>
 void Lstm<Space, T>::backward_steps(const Space& instance, const RecurrentMemory<T>& memory,
                                     const T* dy, const Vector<Space, T>& workspace) {
-  const LstmBackward<T> cell{int(this->length_), int(this->units_), this->sequence_,
-                             memory.gates,       memory.kept,       dy};
-  kernels::recurrence(instance, this->backward_, memory.batch, cell, memory_.parameters[1].data(),
+  const LstmBackward<T> cell{int(this->length_),
+                             int(this->units_),
+                             this->sequence_,
+                             memory.gates,
+                             memory.before,
+                             memory.kept,
+                             dy,
+                             memory.dq};
+  kernels::recurrence(instance, this->backward_, memory.batch, cell, memory_.parameters[1],
                       workspace);
 }
 

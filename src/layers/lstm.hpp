@@ -6,7 +6,7 @@ namespace ridgeline::layers {
 
 // An LSTM: with z = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh in the order i, f, g, o of its gates,
 //   i, f, o = σ(z),  g = tanh(z),  c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
-// and backward as kernels/recurrence/lstm_cells.hpp and recurrent.hpp say.
+// and backward as kernels/recurrence/cells.hpp and recurrent.hpp say.
 
 class LstmPlan : public RecurrentPlan {
  public:
