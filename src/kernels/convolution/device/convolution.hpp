@@ -267,6 +267,16 @@ struct WeightGradientProblem {
   }
 };
 
+/// What one launch computes: a problem, where its sums and the sums of its rows (or null) are
+/// stored, and the plan of its tiles.
+template <class Problem, class T>
+struct DeviceConvolution {
+  Problem problem;
+  TileOutput<T> output;
+  T* row_sums;
+  TilePlan plan;
+};
+
 /// Plans of the three products.
 inline TilePlan plan_device_forward(const ConvolutionShape& s) {
   return plan_tiles(s.groups, s.group_filters(), s.batch * s.out_pixels(),
@@ -294,77 +304,33 @@ inline std::size_t device_convolution_workspace(const ConvolutionShape& s, bool 
   return most;
 }
 
-/// A problem and where its sums go, made from a caller's arguments.
+/// The launch of each kind of arguments.
 template <class Space, class T>
-ForwardProblem<T> device_problem(const ConvolutionShape& shape,
-                                 const ConvolutionForward<Space, T>& args) {
-  return ForwardProblem<T>(shape, args.x.data(), args.weight.data());
+DeviceConvolution<ForwardProblem<T>, T> device_convolution(
+    const ConvolutionShape& shape, const ConvolutionForward<Space, T>& args) {
+  return {ForwardProblem<T>(shape, args.x.data(), args.weight.data()),
+          {args.y.data(), args.pre_activation.data(), args.bias.data(), args.activation,
+           shape.out_pixels(), shape.filters},
+          nullptr,
+          plan_device_forward(shape)};
 }
 template <class Space, class T>
-TileOutput<T> device_output(const ConvolutionShape& shape,
-                            const ConvolutionForward<Space, T>& args) {
-  return {args.y.data(),   args.pre_activation.data(), args.bias.data(),
-          args.activation, shape.out_pixels(),         shape.filters};
+DeviceConvolution<InputGradientProblem<T>, T> device_convolution(
+    const ConvolutionShape& shape, const ConvolutionInputGradient<Space, T>& args) {
+  return {InputGradientProblem<T>(shape, args.dy.data(), args.kept.data(), args.derivative,
+                                  args.weight.data()),
+          {args.dx.data(), nullptr, nullptr, Activation::identity, 1, 1},
+          nullptr,
+          plan_device_input_gradient(shape)};
 }
 template <class Space, class T>
-InputGradientProblem<T> device_problem(const ConvolutionShape& shape,
-                                       const ConvolutionInputGradient<Space, T>& args) {
-  return InputGradientProblem<T>(shape, args.dy.data(), args.kept.data(), args.derivative,
-                                 args.weight.data());
-}
-template <class Space, class T>
-TileOutput<T> device_output(const ConvolutionShape&,
-                            const ConvolutionInputGradient<Space, T>& args) {
-  return {args.dx.data(), nullptr, nullptr, Activation::identity, 1, 1};
-}
-template <class Space, class T>
-WeightGradientProblem<T> device_problem(const ConvolutionShape& shape,
-                                        const ConvolutionWeightGradient<Space, T>& args) {
-  return WeightGradientProblem<T>(shape, args.x.data(), args.dy.data(), args.kept.data(),
-                                  args.derivative, args.dbias.data() != nullptr);
-}
-template <class Space, class T>
-TileOutput<T> device_output(const ConvolutionShape&,
-                            const ConvolutionWeightGradient<Space, T>& args) {
-  return {args.dweight.data(), nullptr, nullptr, Activation::identity, 1, 1};
-}
-
-/// Where the row sums of a problem go, or null.
-template <class Space, class T>
-T* device_sums(const ConvolutionForward<Space, T>&) {
-  return nullptr;
-}
-template <class Space, class T>
-T* device_sums(const ConvolutionInputGradient<Space, T>&) {
-  return nullptr;
-}
-template <class Space, class T>
-T* device_sums(const ConvolutionWeightGradient<Space, T>& args) {
-  return args.dbias.data();
-}
-
-/// The plan of a problem, by what is asked for.
-template <class Space, class T>
-TilePlan device_plan(const ConvolutionShape& shape, const ConvolutionForward<Space, T>&) {
-  return plan_device_forward(shape);
-}
-template <class Space, class T>
-TilePlan device_plan(const ConvolutionShape& shape, const ConvolutionInputGradient<Space, T>&) {
-  return plan_device_input_gradient(shape);
-}
-template <class Space, class T>
-TilePlan device_plan(const ConvolutionShape& shape, const ConvolutionWeightGradient<Space, T>&) {
-  return plan_device_weight_gradient(shape);
-}
-
-/// Launches one of the three.
-template <class Space, class T, template <class, class> class Arguments>
-void device_convolution(const Space& instance, const ConvolutionLabels& labels,
-                        const ConvolutionShape& shape, const Arguments<Space, T>& args,
-                        const Vector<Space, T>& workspace) {
-  launch_plan(instance, labels.run, labels.add, device_problem(shape, args),
-              device_output(shape, args), device_sums(args), device_plan(shape, args),
-              workspace.data());
+DeviceConvolution<WeightGradientProblem<T>, T> device_convolution(
+    const ConvolutionShape& shape, const ConvolutionWeightGradient<Space, T>& args) {
+  return {WeightGradientProblem<T>(shape, args.x.data(), args.dy.data(), args.kept.data(),
+                                   args.derivative, args.dbias.data() != nullptr),
+          {args.dweight.data(), nullptr, nullptr, Activation::identity, 1, 1},
+          args.dbias.data(),
+          plan_device_weight_gradient(shape)};
 }
 
 }  // namespace ridgeline::kernels
