@@ -152,49 +152,44 @@ struct InputGradientProblem {
     const std::ptrdiff_t out_plane = static_cast<std::ptrdiff_t>(out_height) * out_width;
     const std::ptrdiff_t in_plane = static_cast<std::ptrdiff_t>(shape.height.in) * shape.width.in;
     const std::ptrdiff_t gradients = group * filters * out_plane;
-    const Divisor divisor(taps > 0 ? taps : 1), divisor_w(width.taps > 0 ? width.taps : 1);
+    const Divisor divisor(taps > 0 ? taps : 1);
     const int pixels = shape.batch * height.count * width.count;
-
-    Work work;
-    work.m0 = row * tile_m;
-    work.n0 = column * tile_n;
-    work.k_end = end;
-    work.a = {weight + static_cast<std::ptrdiff_t>(group) * filters * channels * all_taps,
-              channels,
-              end,
-              all_taps,
-              static_cast<std::ptrdiff_t>(channels) * all_taps,
-              divisor,
-              divisor_w,
-              height.first_tap * shape.width.kernel + width.first_tap,
-              height.tap_step * shape.width.kernel,
-              width.tap_step,
-              false};
-    work.b.data = dy + gradients;
-    work.b.kept = kept ? kept + gradients : nullptr;
-    work.b.derivative = derivative;
-    work.b.image = shape.filters * out_plane;
-    work.b.height = GatherAxis(out_height, height.count > 0 ? height.count : 1, 1);
-    work.b.width = GatherAxis(out_width, width.count > 0 ? width.count : 1, 1);
-    work.b.width.taps = divisor_w;
-    work.b.height.first = height.first, work.b.width.first = width.first;
-    work.b.height.tap = height.tap, work.b.width.tap = width.tap;
-    work.b.taps = divisor;
-    work.b.pixels = pixels;
-    work.b.depth = end;
-    work.b.k_contiguous = false;
-    work.places.rows = channels;
-    work.places.columns = pixels;
-    work.places.first =
+    const auto axis = [](int source, const GatherPart& part, int part_taps) {
+      GatherAxis gather(source, part.count > 0 ? part.count : 1, part_taps > 0 ? part_taps : 1);
+      gather.first = part.first, gather.tap = part.tap;
+      return gather;
+    };
+    const ImageOperand<T> b{dy + gradients,
+                            kept ? kept + gradients : nullptr,
+                            derivative,
+                            shape.filters * out_plane,
+                            axis(out_height, height, 1),
+                            axis(out_width, width, width.taps),
+                            divisor,
+                            pixels,
+                            end,
+                            false};
+    const PartWeights<T> a{
+        weight + static_cast<std::ptrdiff_t>(group) * filters * channels * all_taps,
+        channels,
+        end,
+        all_taps,
+        static_cast<std::ptrdiff_t>(channels) * all_taps,
+        divisor,
+        b.width.taps,
+        height.first_tap * shape.width.kernel + width.first_tap,
+        height.tap_step * shape.width.kernel,
+        width.tap_step,
+        false};
+    const std::ptrdiff_t first =
         group * channels * in_plane + static_cast<std::ptrdiff_t>(part_h) * shape.width.in + part_w;
-    work.places.plane = in_plane;
-    work.places.image = shape.channels * in_plane;
-    work.places.width = shape.width.in;
-    work.places.step_h = shape.height.stride;
-    work.places.step_w = shape.width.stride;
-    work.places.outputs_h = work.b.height.outputs;
-    work.places.outputs_w = work.b.width.outputs;
-    return work;
+    return {a,
+            b,
+            row * tile_m,
+            column * tile_n,
+            end,
+            {channels, pixels, first, in_plane, shape.channels * in_plane, shape.width.in,
+             shape.height.stride, shape.width.stride, b.height.outputs, b.width.outputs}};
   }
 };
 
