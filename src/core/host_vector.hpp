@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/cuda/compiler.hpp"
+
 namespace ridgeline::host {
 
 #if defined(__AVX512F__)
@@ -79,7 +81,7 @@ inline T join_lanes(const Register<T>& v, const Join& join) {
   }
 }
 
-#if !defined(__CUDACC__)
+#if !RIDGELINE_DEVICE_COMPILER
 
 /// A vector with the alignment of its scalars, for unaligned access, which is as fast if the
 /// address is aligned. `Lanes` below kLanes is for short rows.

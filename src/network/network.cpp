@@ -260,9 +260,7 @@ template <class View>
 std::vector<typename View::non_const_value_type> Network<Space, T>::read(const View& view) const {
   using Value = typename View::non_const_value_type;
   std::vector<Value> values(view.size());
-  const Kokkos::View<Value*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance_, host, Vector<Space, const Value>(view.data(), view.size()));
   instance_.fence();
   return values;
@@ -403,9 +401,7 @@ void Network<Space, T>::write(const View& view,
   if (values.size() != view.size()) {
     throw std::logic_error("values for a buffer of another size");
   }
-  const Kokkos::View<const typename View::non_const_value_type*, Kokkos::LayoutRight,
-                     Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance_, view, host);
   instance_.fence();
 }

@@ -17,10 +17,9 @@
 #include "kernels/rows/host_row.hpp"
 #include "kernels/rows/terms.hpp"
 
-#if defined(__CUDACC__)
-// In force to the end of the source, where functors are instantiated: only kernels include this.
-#pragma nv_diag_suppress 20011, 20014  // only rows of a host call functions that only a host has
-#endif
+// In force to the end of the source, where functors are instantiated: only kernels include this,
+// and only rows of a host call functions that only a host has.
+RIDGELINE_ALLOW_CALLS_OF_HOST_FUNCTIONS
 
 namespace ridgeline::kernels {
 

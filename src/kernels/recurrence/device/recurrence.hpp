@@ -104,9 +104,7 @@ struct DeviceRecurrence {
     Group sum;
     for (int s = 0; s < Samples; ++s) sum.value[s] = T(0);
     const T* w = weight + std::size_t(begin) * columns + column;
-#if defined(__CUDA_ARCH__)
-#pragma unroll 8
-#endif
+    RIDGELINE_UNROLL_BY_8
     for (int k = begin; k < end; ++k) {
       const T value = *w;
       const Group at_k = state[k];
