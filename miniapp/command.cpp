@@ -24,7 +24,7 @@ constexpr std::int64_t kMostDevice = 1 << 16;
 // Kokkos's flag for --device.
 std::string device_flag(const CommonOptions& common) {
   std::string reason;
-  const int devices = cuda_device_count(&reason);
+  const int devices = device_count(&reason);
   if (devices == 0) throw RequestError("--device " + common.device + ": " + reason);
   if (std::stoi(common.device) >= devices) {
     throw RequestError(
@@ -37,7 +37,7 @@ std::string device_flag(const CommonOptions& common) {
       throw RequestError("--device " + common.device + ": " + flag + " chooses a device too");
     }
   }
-  describe_cuda_device(std::stoi(common.device));
+  select_device(std::stoi(common.device));
   return "--kokkos-device-id=" + common.device;
 }
 

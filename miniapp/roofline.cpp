@@ -295,7 +295,7 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
   measuring.training = options.phase == "train";
   measuring.repeats = options.repeats;
   measuring.stopped = stop_requested;
-  EnergyMeter energy({"/", kIsHost<Space> ? "" : computing_device()});
+  EnergyMeter energy({"/", kIsHost<Space> ? "" : device_address()});
   measuring.energy = &energy;
   const std::vector<std::size_t> batches = batches_of(options, deck);
   const layers::Target target = layers::target_of<Space, T>(instance, measuring.gemm);

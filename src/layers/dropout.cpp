@@ -44,10 +44,12 @@ struct Dropout : LayerOf<Dropout> {
   }
 
  private:
-  template <class Pass, class From, class To>
-  void apply(const Pass& pass, const std::string& label, const From& from, const To& to) const {
+  template <template <class, class> class Pass, class Space, class T>
+  void apply(const Pass<Space, T>& pass, const std::string& label,
+             const Matrix<Space, const T>& from, const Matrix<Space, T>& to) const {
     const kernels::DropoutMask mask(pass.memory.seed, pass.memory.stream, rate);
-    kernels::dropout(pass.instance, label, mask, pass.memory.step, as_vector(from), as_vector(to));
+    kernels::dropout<Space, T>(pass.instance, label, mask, pass.memory.step, as_vector(from),
+                               as_vector(to));
   }
 };
 

@@ -122,9 +122,9 @@ template <class Space, class T>
 struct LayerMemory {
   /// In the order of Layer::parameters; a gradient is empty where nothing trains.
   std::vector<Vector<Space, T>> parameters, gradients;
-  Vector<Space, T> saved, workspace;   ///< `saved` is empty where nothing trains
-  const std::int64_t* step = nullptr;  ///< on the space: number of the step under way, from 0
-  std::uint64_t seed = 0, stream = 0;  ///< the layer's own random numbers
+  Vector<Space, T> saved, workspace;       ///< `saved` is empty where nothing trains
+  Vector<Space, const std::int64_t> step;  ///< [1], number of the step under way, from 0
+  std::uint64_t seed = 0, stream = 0;      ///< the layer's own random numbers
   kernels::GemmBackend gemm = kernels::GemmBackend::native;
 };
 

@@ -102,23 +102,15 @@ struct Pool2d : LayerOf<Pool2d<Largest>> {
 
   template <class Space, class T>
   void forward(const ForwardPass<Space, T>& pass) const {
-    const auto pool = Largest ? kernels::max_pool<Space, T> : kernels::average_pool<Space, T>;
-    pool(pass.instance, forward_label, of_batch(pass.batch()), as_vector(pass.x()),
-         as_vector(pass.y));
+    kernels::pool<Space, T>(pass.instance, forward_label, of_batch(pass.batch()), Largest,
+                            as_vector(pass.x()), as_vector(pass.y));
   }
 
   template <class Space, class T>
   void backward(const BackwardPass<Space, T>& pass) const {
     if (!pass.dx().data()) return;
-    const PoolShape shape = of_batch(pass.batch());
-    if constexpr (Largest) {
-      kernels::max_pool_gradient<Space, T>(pass.instance, backward_label, shape,
-                                           as_vector(pass.x()), as_vector(pass.dy),
-                                           as_vector(pass.dx()));
-    } else {
-      kernels::average_pool_gradient<Space, T>(pass.instance, backward_label, shape,
-                                               as_vector(pass.dy), as_vector(pass.dx()));
-    }
+    kernels::pool_gradient<Space, T>(pass.instance, backward_label, of_batch(pass.batch()), Largest,
+                                     as_vector(pass.x()), as_vector(pass.dy), as_vector(pass.dx()));
   }
 };
 
@@ -147,15 +139,15 @@ struct GlobalAvgPool : LayerOf<GlobalAvgPool> {
 
   template <class Space, class T>
   void forward(const ForwardPass<Space, T>& pass) const {
-    kernels::plane_means<Space, T>(pass.instance, forward_label, plane, as_vector(pass.x()),
-                                   as_vector(pass.y));
+    kernels::row_means<Space, T>(pass.instance, forward_label,
+                                 as_matrix(pass.x(), pass.y.size(), plane), as_vector(pass.y));
   }
 
   template <class Space, class T>
   void backward(const BackwardPass<Space, T>& pass) const {
     if (!pass.dx().data()) return;
-    kernels::plane_means_gradient<Space, T>(pass.instance, backward_label, plane,
-                                            as_vector(pass.dy), as_vector(pass.dx()));
+    kernels::row_means_gradient<Space, T>(pass.instance, backward_label, as_vector(pass.dy),
+                                          as_matrix(pass.dx(), pass.dy.size(), plane));
   }
 };
 

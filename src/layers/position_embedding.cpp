@@ -1,5 +1,5 @@
-#include "kernels/embedding/position_embedding.hpp"
 #include "kernels/elementwise/elementwise.hpp"
+#include "kernels/embedding/embedding.hpp"
 #include "layers/layer_of.hpp"
 
 // position_embedding: y = x + W for every sample, x and W [length, features];
@@ -31,8 +31,11 @@ struct PositionEmbedding : LayerOf<PositionEmbedding> {
 
   template <class Space, class T>
   void forward(const ForwardPass<Space, T>& pass) const {
-    kernels::add_positions(pass.instance, forward_label, pass.batch(), size, pass.x().data(),
-                           static_cast<const T*>(pass.memory.parameters[0].data()), pass.y.data());
+    const std::size_t rows = pass.batch() * input[0];
+    kernels::add_positions<Space, T>(pass.instance, forward_label,
+                                     as_matrix(pass.x(), rows, input[1]),
+                                     as_matrix(pass.memory.parameters[0], input[0], input[1]),
+                                     as_matrix(pass.y, rows, input[1]));
   }
 
   template <class Space, class T>
@@ -40,8 +43,8 @@ struct PositionEmbedding : LayerOf<PositionEmbedding> {
     if (pass.dx().data() && pass.dx().data() != pass.dy.data()) {
       kernels::copy<Space, T>(pass.instance, input_label, as_vector(pass.dy), as_vector(pass.dx()));
     }
-    kernels::sum_over_batch(pass.instance, weight_label, pass.batch(), size, pass.dy.data(),
-                            pass.memory.gradients[0].data());
+    kernels::sum_over_batch<Space, T>(pass.instance, weight_label, pass.dy,
+                                      pass.memory.gradients[0]);
   }
 };
 

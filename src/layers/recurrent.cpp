@@ -1,8 +1,7 @@
 #include <algorithm>
 
 #include "core/scalar.hpp"
-#include "kernels/recurrence/gru_cells.hpp"
-#include "kernels/recurrence/lstm_cells.hpp"
+#include "kernels/recurrence/cells.hpp"
 #include "kernels/recurrence/recurrence.hpp"
 #include "layers/layer_of.hpp"
 
@@ -33,8 +32,8 @@ struct StepMemory {
   T* dq;      // [N, gates · units]: dQ, the memory of dP where they are the same
 };
 
-struct LstmCell {
-  static constexpr std::size_t kGates = 4;
+struct Lstm {
+  using Kind = kernels::Lstm;
   static constexpr bool kSeparate = false;  // dQ is dP
 
   // Per unit and step, outside products. Forward two biases per gate (8), three sigmoids (12) and a
@@ -43,21 +42,10 @@ struct LstmCell {
   static double other_flops(Phase phase, bool sequence) {
     return phase == Phase::forward || !sequence ? 26 : 27;
   }
-
-  template <class T, bool Training>
-  using Forward = kernels::LstmForward<T, Training>;
-  template <class T>
-  using Backward = kernels::LstmBackward<T>;
-
-  template <class T>
-  static Backward<T> backward(int length, int units, bool sequence, const StepMemory<T>& memory,
-                              const T* dy) {
-    return {length, units, sequence, memory.gates, memory.kept, dy};
-  }
 };
 
-struct GruCell {
-  static constexpr std::size_t kGates = 3;
+struct Gru {
+  using Kind = kernels::Gru;
   static constexpr bool kSeparate = true;
 
   // Forward two biases and a sigmoid of r and z (12), two biases, product, sum and tanh of n (5),
@@ -65,17 +53,6 @@ struct GruCell {
   // the sums of dp and dq (4), and with a gradient at every step the sum dy + dh' (1).
   static double other_flops(Phase phase, bool sequence) {
     return phase == Phase::forward || sequence ? 20 : 19;
-  }
-
-  template <class T, bool Training>
-  using Forward = kernels::GruForward<T, Training>;
-  template <class T>
-  using Backward = kernels::GruBackward<T>;
-
-  template <class T>
-  static Backward<T> backward(int length, int units, bool sequence, const StepMemory<T>& memory,
-                              const T* dy) {
-    return {length, units, sequence, memory.gates, memory.before, memory.kept, dy, memory.dq};
   }
 };
 
@@ -100,7 +77,7 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
 
   const std::size_t length = input[0], features = input[1], units = output.back();
   const bool sequence = output.size() == 2;
-  static constexpr std::size_t kGates = Cell::kGates;
+  static constexpr std::size_t kGates = Cell::Kind::kGates;
   const std::size_t columns = kGates * units;
   const RecurrenceLabels forward_labels{name + "/forward"}, backward_labels{name + "/backward"};
   const GemmLabels input_labels{name + "/forward/input"},
@@ -141,8 +118,8 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     const std::size_t rows = batch * length;
     const auto [forward_steps, backward_steps] = with_scalar(target.scalar_bytes, [&](auto zero) {
       using T = decltype(zero);
-      using Forward = typename Cell::template Forward<T, true>;
-      using Backward = typename Cell::template Backward<T>;
+      using Forward = kernels::ForwardCell<typename Cell::Kind, T, true>;
+      using Backward = kernels::BackwardCell<typename Cell::Kind, T>;
       return std::pair(kernels::recurrence_workspace<Forward>(target.on_device, batch, units),
                        kernels::recurrence_workspace<Backward>(target.on_device, batch, units));
     });
@@ -198,10 +175,11 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     const std::size_t rows = pass.batch() * length;
     const StepMemory<T> steps = step_memory(memory, rows);
     const Vector<Space, T> workspace = part_of(memory.workspace, head(rows, Cell::kSeparate));
-    const auto cell =
-        Cell::template backward<T>(int(length), int(units), sequence, steps, pass.dy.data());
+    const kernels::BackwardCell<typename Cell::Kind, T> cell{
+        int(length),  int(units), sequence,       steps.gates,
+        steps.before, steps.kept, pass.dy.data(), steps.dq};
     kernels::recurrence(pass.instance, backward_labels, pass.batch(), cell,
-                        memory.parameters[1].data(), workspace);
+                        Vector<Space, const T>(memory.parameters[1]), workspace);
     GemmArguments<Space, T> product;
     product.a = Matrix<Space, const T>(steps.gates, rows, columns);  // dP
     if (pass.dx().data()) {
@@ -237,17 +215,17 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
   template <bool Training, class Space, class T>
   void run_steps(const ForwardPass<Space, T>& pass, const StepMemory<T>& steps,
                  const Vector<Space, T>& workspace) const {
-    const typename Cell::template Forward<T, Training> cell{
+    const kernels::ForwardCell<typename Cell::Kind, T, Training> cell{
         int(length),  int(units), sequence,     steps.gates, pass.memory.parameters[3].data(),
         steps.before, steps.kept, pass.y.data()};
     kernels::recurrence(pass.instance, forward_labels, pass.batch(), cell,
-                        pass.memory.parameters[1].data(), workspace);
+                        Vector<Space, const T>(pass.memory.parameters[1]), workspace);
   }
 };
 
 }  // namespace
 
-RIDGELINE_LAYER(lstm, Recurrent<LstmCell>)
-RIDGELINE_LAYER(gru, Recurrent<GruCell>)
+RIDGELINE_LAYER(lstm, Recurrent<Lstm>)
+RIDGELINE_LAYER(gru, Recurrent<Gru>)
 
 }  // namespace ridgeline::layers

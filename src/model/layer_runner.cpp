@@ -92,7 +92,7 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
   }
   memory_.saved = Vector<Space, T>(saved_.data(), saved_.size());
   memory_.workspace = Vector<Space, T>(workspace_.data(), workspace_.size());
-  memory_.step = step_.data();
+  memory_.step = step_;
   memory_.stream = stream::kDropout;
   instance.fence();
 }

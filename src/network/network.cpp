@@ -18,17 +18,19 @@ const std::string kUpdateLabel = "optimizer/update";
 const std::string kNormLabel = "optimizer/norm";
 const std::string kClipLabel = "optimizer/clip";
 
+template <class Memory>
 struct AdvanceSchedule {
   Schedule schedule;
-  config::Optimizer optimizer;
-  double* numbers;
-  std::int64_t* step;
-  std::int64_t* health;
+  kernels::UpdateRule rule;
+  Vector<Memory, double> numbers;
+  Vector<Memory, std::int64_t> step;
+  kernels::HealthView<Memory> health;
   bool stop_when_bad;
   KOKKOS_FUNCTION void operator()(std::size_t) const {
-    kernels::set_step_numbers(optimizer, schedule.rate(*step), *step, numbers);
-    numbers[kernels::kApply] = kernels::close_step(health, *step, stop_when_bad) ? 1 : 0;
-    ++*step;
+    const std::int64_t now = step(0);
+    kernels::set_step_numbers(rule, schedule.rate(now), now, numbers);
+    numbers(kernels::kApply) = kernels::close_step(health, now, stop_when_bad) ? 1 : 0;
+    step(0) = now + 1;
   }
 };
 
@@ -54,7 +56,7 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
   if (options.training) {
     const std::size_t size = plan_->trained_size;
     gradients_ = allocate<T>(instance_, "network/gradients", size);
-    for (const std::string& name : kernels::state_names(plan_->optimizer)) {
+    for (const std::string& name : kernels::state_names(plan_->update_rule)) {
       state_.push_back(allocate<T>(instance_, "optimizer/" + name, size));
     }
     if (plan_->clip_norm || skip_nonfinite_) {
@@ -89,7 +91,7 @@ void Network<Space, T>::assign_memory(const Options& options) {
     const std::size_t saved = options.training ? layer.saved(options.batch) : 0;
     memory.saved = Vector<Space, T>(base + arena_plan_.saved[i], saved);
     memory.workspace = Vector<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
-    memory.step = step_.data();
+    memory.step = step_;
     memory.seed = options.seed;
     memory.stream = stream::kDropout + i;
     memory.gemm = options.gemm;
@@ -196,7 +198,6 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
 
 template <class Space, class T>
 void Network<Space, T>::update() {
-  const config::Optimizer& optimizer = plan_->optimizer;
   const std::size_t size = gradients_.size();
   const Vector<Space, const T> gradients(gradients_.data(), size);
   if (clip_partials_.size() > 0) {
@@ -204,21 +205,20 @@ void Network<Space, T>::update() {
     kernels::clip_scale<Space, T>(
         instance_, kNormLabel, kClipLabel,
         plan_->clip_norm.value_or(std::numeric_limits<double>::infinity()), gradients,
-        Vector<Space, double>(clip_partials_.data(), clip_partials_.size()),
-        Vector<Space, double>(step_numbers_.data(), step_numbers_.size()), health());
+        clip_partials_, step_numbers_, health());
   }
   for_elements(instance_, kScheduleLabel, 1, {},
-               AdvanceSchedule{schedule_, optimizer, step_numbers_.data(), step_.data(),
-                               health_.data(), !skip_nonfinite_});
+               AdvanceSchedule<MemoryOf<Space>>{schedule_, plan_->update_rule, step_numbers_, step_,
+                                                health_, !skip_nonfinite_});
   kernels::OptimizerArguments<Space, T> arguments;
   arguments.parameters = Vector<Space, T>(parameters_.data(), size);
   arguments.gradients = gradients;
   for (std::size_t i = 0; i < state_.size(); ++i) {
     arguments.state[i] = Vector<Space, T>(state_[i].data(), size);
   }
-  arguments.numbers = Vector<Space, const double>(step_numbers_.data(), step_numbers_.size());
-  kernels::update<Space, T>(instance_, kUpdateLabel, optimizer, plan_->clip_norm.has_value(),
-                            arguments);
+  arguments.numbers = step_numbers_;
+  kernels::update<Space, T>(instance_, kUpdateLabel, plan_->update_rule,
+                            plan_->clip_norm.has_value(), arguments);
 }
 
 template <class Space, class T>
@@ -268,9 +268,7 @@ template <class View>
 std::vector<typename View::non_const_value_type> Network<Space, T>::read(const View& view) const {
   using Value = typename View::non_const_value_type;
   std::vector<Value> values(view.size());
-  const Kokkos::View<Value*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance_, host, Vector<Space, const Value>(view.data(), view.size()));
   instance_.fence();
   return values;
@@ -414,9 +412,7 @@ void Network<Space, T>::write(const View& view,
   if (values.size() != view.size()) {
     throw std::logic_error("values for a buffer of another size");
   }
-  const Kokkos::View<const typename View::non_const_value_type*, Kokkos::LayoutRight,
-                     Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance_, view, host);
   instance_.fence();
 }

@@ -7,13 +7,41 @@
 #include "core/scalar.hpp"
 #include "core/views.hpp"
 #include "io/units.hpp"
-#include "kernels/optimizer/optimizer.hpp"
 #include "network/arena.hpp"
 
 namespace ridgeline::network {
 
 using layers::Counts;
 using layers::Phase;
+
+namespace {
+
+kernels::UpdateKind update_kind_of(config::OptimizerKind kind) {
+  switch (kind) {
+    case config::OptimizerKind::adam:
+      return kernels::UpdateKind::adam;
+    case config::OptimizerKind::adamw:
+      return kernels::UpdateKind::adamw;
+    case config::OptimizerKind::rmsprop:
+      return kernels::UpdateKind::rmsprop;
+    case config::OptimizerKind::sgd:
+      break;
+  }
+  return kernels::UpdateKind::sgd;
+}
+
+kernels::UpdateRule update_rule_of(const config::Optimizer& options) {
+  return {update_kind_of(options.kind),
+          options.momentum,
+          options.nesterov,
+          options.weight_decay,
+          options.beta1,
+          options.beta2,
+          options.alpha,
+          options.epsilon};
+}
+
+}  // namespace
 
 NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_shape)
     : graph(deck.network.layers,
@@ -23,6 +51,7 @@ NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_sha
       loss(deck.train.loss),
       label_smoothing(deck.train.label_smoothing),
       optimizer(deck.train.optimizer),
+      update_rule(update_rule_of(optimizer)),
       clip_norm(deck.train.clip_norm),
       initialization(deck.network.initialization) {
   for (const auto& layer : layers) {
@@ -159,9 +188,9 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
 
 Counts NetworkPlan::update_counts(std::size_t scalar_bytes) const {
   const double count = double(trained_count());
-  const double states = double(kernels::state_names(optimizer).size());
+  const double states = double(kernels::state_names(update_rule).size());
   Counts counts;
-  counts.flops = count * kernels::update_flops(optimizer);
+  counts.flops = count * kernels::update_flops(update_rule);
   counts.bytes = count * (3 + 2 * states) * scalar_bytes;
   counts.working_set_bytes = count * (2 + states) * scalar_bytes;
   if (clip_norm) {
@@ -201,7 +230,7 @@ Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t sc
     total += counts(part, batch, scalar_bytes);
   }
   // Every parameter (with its gradient and the optimizer's state) and every activation once.
-  const double states = double(kernels::state_names(optimizer).size());
+  const double states = double(kernels::state_names(update_rule).size());
   double scalars =
       double(parameter_count()) + (training ? double(trained_count()) * (1 + states) : 0);
   scalars += double(batch) * input_size();
@@ -222,7 +251,7 @@ Memory NetworkPlan::memory(const layers::Target& target, std::size_t batch, bool
   memory.parameters = parameter_buffer_size * target.scalar_bytes;
   if (training) {
     memory.gradients = trained_size * target.scalar_bytes;
-    memory.optimizer = memory.gradients * kernels::state_names(optimizer).size();
+    memory.optimizer = memory.gradients * kernels::state_names(update_rule).size();
   }
   memory.workspace = workspace * target.scalar_bytes;
   memory.activations = (arena.size - workspace) * target.scalar_bytes;

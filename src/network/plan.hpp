@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/deck.hpp"
+#include "kernels/optimizer/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "network/graph.hpp"
 
@@ -68,6 +69,7 @@ class NetworkPlan {
   config::Loss loss;
   double label_smoothing;
   config::Optimizer optimizer;
+  kernels::UpdateRule update_rule;  ///< the optimizer's
   std::optional<double> clip_norm;
   config::Initialization initialization;
 

@@ -94,7 +94,7 @@ TEST(DropoutMask, DiffersBySeedAndStream) {
     const kernels::DropoutMask mask(seed, stream, 0.5);
     std::vector<std::uint32_t> all;
     for (std::size_t call = 0; call < 16; ++call) {
-      all.push_back(Philox(mask.seed, mask.stream, mask.counter(call)).word[0]);
+      all.push_back(Philox(mask.seed, mask.stream, mask.counter(0, call)).word[0]);
     }
     return all;
   };
@@ -199,9 +199,9 @@ void check_device() {
     const auto x = testing::on_space(instance, std::vector<T>(values.begin(), values.end()));
     const auto y = testing::poisoned<T>(instance, size);
     const auto step = testing::on_space(instance, std::vector<std::int64_t>{12});
-    launch_elements(instance, "test/dropout", kernels::DeviceDropout<T>::calls(size),
-                    kernels::DeviceDropout<T>{kernels::DropoutMask(7, 5, rate), step.data(), size,
-                                              x.data(), y.data()});
+    using Kernel = kernels::DeviceDropout<MemoryOf<Kokkos::OpenMP>, T>;
+    launch_elements(instance, "test/dropout", Kernel::calls(size),
+                    Kernel{kernels::DropoutMask(7, 5, rate), step, x, y});
     instance.fence();
     const std::vector<T> found = testing::on_host(instance, y);
     EXPECT_EQ(Values(found.begin(), found.end()), layer.forward(values));

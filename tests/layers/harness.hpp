@@ -165,7 +165,7 @@ class LayerHarness {
         memory.gradients.emplace_back(gradients.back().data(), gradients.back().size());
       }
       step = on_space(instance, std::vector<std::int64_t>{harness.step});
-      memory.step = step.data();
+      memory.step = step;
       memory.seed = 7;
       memory.stream = 5;
       memory.gemm = harness.target_.gemm;
