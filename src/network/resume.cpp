@@ -178,7 +178,7 @@ void require_no_numbered_checkpoints(const std::string& path) {
   const std::vector<long> numbers = numbers_beside(path);
   if (numbers.empty()) return;
   throw RequestError(io::numbered_path(path, numbers.back()) +
-                     ": there are numbered checkpoints of an earlier run; go on with --resume " +
+                     ": there are numbered checkpoints of an earlier run; continue with --resume " +
                      shell_quoted(io::folder_of(path)) + ", or choose another --output");
 }
 

@@ -359,7 +359,7 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
   for (const auto& [out, limit] : runs) {
     const CommandResult stopped = train(out, endless + limit);
     EXPECT_EQ(stopped.status, 75) << stopped.err;
-    EXPECT_TRUE(contains(stopped.err, "stopped because its time is over; go on with --output " +
+    EXPECT_TRUE(contains(stopped.err, "stopped at its time limit; resume with --output " +
                                           (folder / out) + " --set train.epochs=1000000 "));
     EXPECT_TRUE(contains(stopped.err, " --resume " + checkpoint(out) + "\n"));
     const std::int64_t epochs =

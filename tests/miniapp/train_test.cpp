@@ -185,7 +185,7 @@ TEST_F(Train, TheHintToGoOnIsALineForAShell) {
                  "--set", "train.epochs=1000000", "--seed", "3"},
                 here);
   ASSERT_EQ(stopped.status, 75) << stopped.err;
-  const std::string begin = "; go on with ";
+  const std::string begin = "; resume with ";
   const std::size_t at = stopped.err.find(begin);
   ASSERT_NE(at, std::string::npos) << stopped.err;
   const std::string options =
