@@ -60,7 +60,7 @@ TEST(OptionTable, TellsTextsFromNumbersAndReadsListsOfTexts) {
   table.finish();  // asking makes a key known
 }
 
-TEST(OptionTable, FallsBackOnlyWhereTheKeyIsMissing) {
+TEST(OptionTable, UsesDefaultsOnlyIfTheKeyIsMissing) {
   const OptionTable table = layer_with("bias = false\n");
   EXPECT_EQ(table.string("a", "b"), "b");
   EXPECT_EQ(table.one_of("c", {"one", "two"}, "two"), "two");
@@ -137,7 +137,7 @@ TEST(OptionTable, AWrongChoiceSuggestsTheNearest) {
             kPlace + "a must be one of \"relu\", \"tanh\", not \"reluu\"; did you mean \"relu\"?");
 }
 
-TEST(OptionTable, AKeyThatNothingAskedForIsRefused) {
+TEST(OptionTable, AKeyThatIsNeverReadIsRefused) {
   const OptionTable table = layer_with("unitz = 3\n");
   table.string("kind");
   const OptionTable copy = table;  // shares the memory of reads

@@ -112,7 +112,7 @@ TEST_F(Energy, IsAbsentWithoutCounters) {
   EXPECT_TRUE(contains(EnergyMeter(places()).description(), "not readable: not a number ("));
 }
 
-TEST_F(Energy, SaysThatPermissionIsDenied) {
+TEST_F(Energy, ReportsThatPermissionIsDenied) {
   const std::string counter = folder.path() + file("intel-rapl:0", "energy_uj");
   ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
   ASSERT_EQ(chmod(counter.c_str(), 0400), 0);
@@ -165,7 +165,7 @@ TEST_F(Energy, OfAGpuDoesNotStandForPackagesThatCannotBeRead) {
   EXPECT_FALSE(meter.joules());
 }
 
-TEST_F(Energy, OfAGpuThatCannotBeReadIsMissedAndSaysWhy) {
+TEST_F(Energy, OfAGpuThatCannotBeReadIsAbsentWithTheReason) {
   EnergyPlaces with_gpu = places();
   with_gpu.library = testing::kNvml;
   for (const char* address : {"0000:2B:00.0", "0000:3B:00.0"}) {

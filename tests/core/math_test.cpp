@@ -80,7 +80,7 @@ void check_extremes() {
   EXPECT_TRUE(std::isnan(math::erf(nan)));
 }
 
-TEST(Math, HandlesInfinitiesAndLetsNanThrough) {
+TEST(Math, HandlesInfinitiesAndPropagatesNaN) {
   check_extremes<float>();
   check_extremes<double>();
 }

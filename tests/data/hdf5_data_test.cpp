@@ -166,7 +166,7 @@ TEST(Hdf5Data, ImagesAndValuesDoNotMix) {
                        "/test/inputs: holds values, but /train/inputs uint8 images"));
 }
 
-TEST(Hdf5Data, OneTargetASampleMayHaveOneDimension) {
+TEST(Hdf5Data, OneTargetPerSampleMayHaveOneDimension) {
   const ScratchFolder folder;
   io::Hdf5Writer writer;
   writer.write("/train/inputs", std::vector<float>{1, 2});

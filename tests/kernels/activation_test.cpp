@@ -105,7 +105,7 @@ TEST(Activations, AreFiniteForLargeArguments) {
   EXPECT_EQ(value(Activation::gelu, -1e4), 0.0);
 }
 
-TEST(Activations, KeepANaNSoThatDivergenceShows) {
+TEST(Activations, PropagateNaN) {
   for (const Activation f : kAll) {
     EXPECT_TRUE(std::isnan(value(f, std::numeric_limits<double>::quiet_NaN()))) << int(f);
   }

@@ -178,7 +178,7 @@ void check_keeps_nothing() {
   EXPECT_EQ(on_host(instance, behind), others);
 }
 
-TEST_F(AttentionKernel, KeepsNoSumsWhereNobodyAsks) {
+TEST_F(AttentionKernel, KeepsNoSumsIfNotRequested) {
 #define RIDGELINE_CHECK(Space, T) check_keeps_nothing<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

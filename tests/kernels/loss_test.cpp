@@ -137,7 +137,7 @@ void check_big_logits() {
   }
 }
 
-TEST_F(CrossEntropy, SurvivesBigLogits) {
+TEST_F(CrossEntropy, IsFiniteForLargeLogits) {
 #define RIDGELINE_CHECK(Space, T) check_big_logits<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

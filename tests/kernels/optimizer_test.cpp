@@ -265,7 +265,7 @@ void check_clipping() {
   }
 }
 
-TEST_F(OptimizerKernels, ClipToTheGlobalNormAndLetNanThrough) {
+TEST_F(OptimizerKernels, ClipToTheGlobalNormAndPropagateNaN) {
 #define RIDGELINE_CHECK(Space, T) check_clipping<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -76,7 +76,7 @@ void check_nan() {
   }
 }
 
-TEST_F(ActivationLayers, LetNaNThrough) {
+TEST_F(ActivationLayers, PropagateNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

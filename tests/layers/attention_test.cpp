@@ -142,7 +142,7 @@ void check_divergence() {
   EXPECT_TRUE(std::isnan(y[4]) && std::isnan(y[5]));
 }
 
-TEST_F(AttentionLayer, NaNGoesThrough) {
+TEST_F(AttentionLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_divergence<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -187,7 +187,7 @@ void check_one_value() {
   EXPECT_EQ(layer.backward({1, -2, 3}, {1, 1, 1}).input, (Values{0, 0, 0}));
 }
 
-TEST_F(BatchNormLayer, OfOneValueAChannelHasNoVarianceAndNoNaN) {
+TEST_F(BatchNormLayer, OfOneValuePerChannelHasNoVarianceAndNoNaN) {
 #define RIDGELINE_CHECK(Space, T) check_one_value<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -208,7 +208,7 @@ void check_nan() {
   }
 }
 
-TEST_F(BatchNormLayer, LetsNaNThrough) {
+TEST_F(BatchNormLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -249,7 +249,7 @@ TEST(BatchNormPlan, HasPyTorchsParametersOfWhichTheStatisticsAreNotTrained) {
   EXPECT_EQ(plan_of(kKind, {7})->parameters()[0].shape, (Shape{7}));
 }
 
-TEST(BatchNormPlan, KeepsTwoNumbersAChannelAndNeedsNoMemoryToInfer) {
+TEST(BatchNormPlan, KeepsTwoValuesPerChannelAndNeedsNoMemoryToInfer) {
   const auto plan = plan_of(kKind, {5, 30, 40});
   EXPECT_EQ(plan->saved(17), 10u);
   Target target;

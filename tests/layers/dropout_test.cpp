@@ -171,7 +171,7 @@ void check_nan() {
   for (const double y : layer.forward(Values(130, std::nan("")))) EXPECT_TRUE(std::isnan(y));
 }
 
-TEST_F(DropoutLayer, LetsNaNThrough) {
+TEST_F(DropoutLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -116,7 +116,7 @@ void check_nan() {
   }
 }
 
-TEST_F(Pool2dLayer, LetsNaNThrough) {
+TEST_F(Pool2dLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

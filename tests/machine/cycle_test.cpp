@@ -66,7 +66,7 @@ TEST(PageBuffer, SmallPagesAreSmallAndMemoryIsAligned) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % (2u << 20), 0u);
 }
 
-TEST_F(LatencyLadder, VisitsEverySetAndLoadsOnceRound) {
+TEST_F(LatencyLadder, VisitsEverySetAndLoadsTheWholeCycle) {
   ridgeline::machine::LatencyOptions options;
   options.smallest = 16 << 10;
   options.largest = 64 << 10;

@@ -93,7 +93,7 @@ TEST(Plateaus, EachLevelHasItsLatencyByKindOfPages) {
   EXPECT_EQ(levels[3].from_bytes, 128 * kMiB);
 }
 
-TEST(Plateaus, ASharedCacheIsSeenAsFarAsItIsThere) {
+TEST(Plateaus, ASharedCacheIsSeenAsFarAsItIsAvailable) {
   const auto levels = ridgeline::machine::memory_levels(kCaches, 512 * kMiB);
   EXPECT_EQ(latency_plateau(ladder(), "4KiB", levels[0]).seen_bytes, 32 * kKiB);
   EXPECT_EQ(latency_plateau(ladder(), "4KiB", levels[1]).seen_bytes, kMiB);

@@ -41,7 +41,7 @@ TEST(DotProblem, EverySupportedKernelComputesWhatAPlainLoopComputes) {
   }
 }
 
-TEST(DotProblem, CountsTwoOperationsAProduct) {
+TEST(DotProblem, CountsTwoOperationsPerProduct) {
   using host::DotKernel;
   const auto operations = [](DotKernel kernel) {
     return host::DotProblem(kernel).operations_per_step();

@@ -174,7 +174,7 @@ TEST_F(Compare, FailsAboveTheLimitAndOnlyThen) {
 }
 
 // The machine becomes 10 % slower from run to run; the files' names are in no order.
-TEST_F(Compare, RunsInTurnAreComparedPairByPair) {
+TEST_F(Compare, AlternateRunsAreComparedInPairs) {
   const auto measured_at = [&](int second, bool before) {
     return [=, run = 0](io::Json& json) mutable {
       const double speed = std::pow(1.1, run);
@@ -279,7 +279,7 @@ TEST_F(Compare, ThreadsCountWhereASideHasSeveral) {
             1u);
 }
 
-TEST_F(Compare, SaysWhatElseDiffers) {
+TEST_F(Compare, NamesOtherDifferences) {
   const std::string before = runs("before");
   const std::string after = runs("after", 1, [](io::Json& json) {
     json["ridgeline_version"] = "0.1.0 (bbb)";

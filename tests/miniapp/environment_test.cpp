@@ -435,7 +435,7 @@ TEST_F(Environment, NumbersOnTheCommandLineAreDecimal) {
                  "--paths: must be an integer");
 }
 
-TEST_F(Environment, KokkosSaysNothingOfItsOwn) {
+TEST_F(Environment, KokkosPrintsNothing) {
   for (const char* flag : {"--kokkos-device-id=0", "--kokkos-device=0"}) {
     const CommandResult result = train("out", {flag, "--quiet"});
     EXPECT_EQ(result.status, 0);

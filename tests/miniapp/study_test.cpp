@@ -48,7 +48,7 @@ TEST_F(Studies, SayThatThreadsAreNotBound) {
   }
 }
 
-TEST_F(Studies, ScalingStartsItselfOnceANumberOfThreads) {
+TEST_F(Studies, ScalingStartsItselfOncePerNumberOfThreads) {
   if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
   const std::string file = folder / "scaling.json";
   const CommandResult result = study({"scaling", "--quick", "--threads", "2", "--turns", "1",

@@ -176,7 +176,7 @@ TEST_F(Train, SaysWhichFilesItLeaves) {
   EXPECT_EQ(again.err.find("written to"), std::string::npos);
 }
 
-TEST_F(Train, TheHintToGoOnIsALineForAShell) {
+TEST_F(Train, TheHintToResumeIsQuotedForAShell) {
   CommandOptions here;
   here.folder = folder.path();
   const std::string set = "title=\"what's $new\"";

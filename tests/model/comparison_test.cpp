@@ -141,7 +141,7 @@ TEST(Comparison, HeavyTailsAndDisturbedRunsHideDifferencesAndMakeNone) {
 }
 
 // Of a machine that drifts only runs in turn tell much.
-TEST(Comparison, RunsInTurnSeeThroughDrift) {
+TEST(Comparison, AlternateRunsRemoveDrift) {
   const auto drifting = [](Machine& machine) {
     machine.common_deviation = machine.disturbed_runs = machine.tails = 0;
     machine.drift = 0.02;

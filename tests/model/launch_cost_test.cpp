@@ -78,7 +78,7 @@ TEST(LaunchCost, StraightPointsEndWhereTheRateFalls) {
   EXPECT_EQ(straight_points(bytes, seconds), straight);
 }
 
-TEST(LaunchCost, StraightPointsBearDisturbedOnes) {
+TEST(LaunchCost, StraightPointsTolerateDisturbedOnes) {
   std::vector<double> bytes, seconds;
   make(1, 0.02, bytes, seconds);
   for (const std::size_t disturbed : {1, 5}) seconds[disturbed] *= 1.7;

@@ -66,7 +66,7 @@ TEST(LeastSquares, NeedsMorePointsThanParameters) {
   EXPECT_TRUE(least_squares({1}, 2, residual));
 }
 
-TEST(LeastSquares, WhatTheDataDoNotTellIsUnbounded) {
+TEST(LeastSquares, WhatTheDataDoNotDetermineIsUnbounded) {
   // Only the sum of the parameters matters.
   const auto fit = least_squares({0, 0}, 5, [](const std::vector<double>& p, std::size_t i) {
     return p[0] + p[1] - 1 - 0.01 * double(i % 2);

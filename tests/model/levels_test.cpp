@@ -75,7 +75,7 @@ TEST(Levels, AreFoundWithinOnePointInNoise) {
   }
 }
 
-TEST(Levels, AreNotMadeOrEndedByDisturbedPoints) {
+TEST(Levels, AreNotChangedByDisturbedPoints) {
   // Every seventh point was measured with a slower clock.
   for (const auto& missing : {oldest, random, between}) {
     Curve curve = curve_with(missing, 8, Noise(1, 0.005));
@@ -100,7 +100,7 @@ TEST(Levels, CostsCoverTheTruthInNoise) {
 
 // What is streamed pays for the kernel's beginning: a small set costs more a byte, in no level of
 // its own, and the level that it belongs to does not cost more for it.
-TEST(Levels, CostWhatTheyCostBehindThePriceOfBeginning) {
+TEST(Levels, ExcludeTheStartUpCost) {
   const Curve plain = curve_with(oldest, 8, Noise(1, 0));
   Curve curve = plain;
   // Three times the first level's cost at 4 KiB.

@@ -115,7 +115,7 @@ TEST(UniversalScalabilityLaw, NeedsThreeNumbersOfThreads) {
   EXPECT_FALSE(fit_scalability(curve_of({1, 2}, 5, Noise(1, 0.01), universal)));
 }
 
-TEST(UniversalScalabilityLaw, WithoutTalkHasNoPeak) {
+TEST(UniversalScalabilityLaw, WithoutCoherenceHasNoPeak) {
   const auto law = fit_scalability(curve_of({1, 2, 4, 8}, 3, Noise(1, 0.02), amdahl));
   ASSERT_TRUE(law);
   EXPECT_FALSE(law->most_useful_threads.reached());

@@ -129,7 +129,7 @@ TEST(Graph, RefusesWhatDoesNotFitByFileLineAndLayer) {
       "deck.toml:11: network.layer.r.activation must be one of"));
 }
 
-TEST(Graph, WantsAnEmbeddingWhereTheDataAreTokensAndNowhereElse) {
+TEST(Graph, NeedsAnEmbeddingIfAndOnlyIfTheDataAreTokens) {
   const auto plan_with = [](const std::string& layers, bool tokens) {
     const config::Deck deck = deck_of(layers);
     return error_of([&] { Graph graph(deck.network.layers, {{4}, tokens, 0}); });

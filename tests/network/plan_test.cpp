@@ -56,7 +56,7 @@ TEST(NetworkPlan, LaysParametersOutAlignedWithoutOverlap) {
   EXPECT_EQ(count, 4u * 6 + 6 + 18 * 9 + 9 * 5 + 5);
 }
 
-TEST(NetworkPlan, AsksForNoGradientThatNobodyUses) {
+TEST(NetworkPlan, RequestsOnlyGradientsThatAreUsed) {
   const auto needs = [](const std::string& layers) {
     const auto plan = plan_of(deck_of(layers));
     std::vector<bool> list;

@@ -134,7 +134,7 @@ TEST(Structure, OneWayToDoEachThing) {
   only_in("KOKKOS_VERSION\\b", "core/");
 }
 
-TEST(Structure, NobodyCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
+TEST(Structure, NothingCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
 
 // On a host nvcc's host-device lambdas are called through a pointer, an element a call, and their
 // copies allocate: kernels have names.
