@@ -207,7 +207,7 @@ TEST(Deck, BoundsTheDepthOfKeysAndValues) {
     for (std::size_t i = 0; i < parts; ++i) tables += "{ a = ";
     EXPECT_EQ(refusal("x = " + tables + "\n" + kDeck), "deck.toml:1: " + deep);
   }
-  // A long string may end in quotes of its own: they begin no other.
+  // A long string may end in quotes that belong to it: they do not begin another.
   for (const char quote : {'"', '\''}) {
     for (const std::size_t closing : {3, 4, 5}) {
       const std::string text = std::string(3, quote) + "b" + std::string(closing, quote);
@@ -215,7 +215,7 @@ TEST(Deck, BoundsTheDepthOfKeysAndValues) {
                 "deck.toml:1: " + deep);
     }
   }
-  // Dots and brackets in texts and in lists of numbers are no depth.
+  // Dots and brackets in texts and in lists of numbers do not count as depth.
   std::string dots, list = "[";
   for (int i = 0; i < 100; ++i) {
     dots += "a.b [[ { ";

@@ -57,7 +57,7 @@ TEST(OptionTable, TellsTextsFromNumbersAndReadsListsOfTexts) {
   EXPECT_EQ(error_of([&] { table.strings("e"); }),
             "deck.toml:18: network.layer.fc1.e" + rule + "an empty list");
   for (const char* key : {"kind", "name", "units"}) table.has(key);
-  table.finish();  // asking makes a key known
+  table.finish();  // reading marks a key as known
 }
 
 TEST(OptionTable, UsesDefaultsOnlyIfTheKeyIsMissing) {
@@ -140,7 +140,7 @@ TEST(OptionTable, AWrongChoiceSuggestsTheNearest) {
 TEST(OptionTable, AKeyThatIsNeverReadIsRefused) {
   const OptionTable table = layer_with("unitz = 3\n");
   table.string("kind");
-  const OptionTable copy = table;  // shares the memory of reads
+  const OptionTable copy = table;  // shares the record of keys read
   copy.string("name");
   copy.has("units");
   copy.boolean("bias", true);

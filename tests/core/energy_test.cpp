@@ -69,7 +69,7 @@ TEST_F(Energy, GoesOnWhereACounterBeginsAnew) {
   meter.start();
   count("intel-rapl:0", 200000);  // from its largest value, 10 J
   meter.update();
-  count("intel-rapl:0", 100000);  // one wrap-around, less a tenth of a joule
+  count("intel-rapl:0", 100000);  // one wrap-around, minus a tenth of a joule
   EXPECT_NEAR(*meter.joules(), 0.3 + 9.9, 1e-12);
 }
 
@@ -102,7 +102,7 @@ TEST_F(Energy, IsAbsentWithoutCounters) {
   EXPECT_EQ(meter.description(), "none");
   meter.start();
   EXPECT_FALSE(meter.joules());
-  // Half of the packages would mislead.
+  // The sum of half of the packages would be wrong.
   std::filesystem::remove(folder.path() + file("intel-rapl:1", "energy_uj"));
   const EnergyMeter half(places());
   EXPECT_FALSE(half.available());
