@@ -25,7 +25,8 @@ std::string keys(double rate) {
   return "kind = \"dropout\"\nrate = " + std::to_string(rate) + "\n";
 }
 
-// Which elements are kept in a step, word by word of Philox at the harness's seed and stream.
+// Returns the elements that are kept in a step, from the words of Philox at the harness's seed and
+// stream.
 std::vector<bool> kept(std::size_t size, double rate, std::uint64_t step) {
   std::vector<bool> keeps(size);
   for (std::size_t i = 0; i < size; ++i) {
@@ -121,7 +122,7 @@ TEST_F(DropoutLayer, IsTheIdentityInInference) {
 #undef RIDGELINE_CHECK
 }
 
-// A network that trains evaluates too: its dropout has memory of its own and has to copy.
+// A training network is evaluated too: its dropout has separate memory and must copy.
 template <class Space, class T>
 void check_evaluation() {
   const auto plan = plan_of(keys(0.5), {1001});

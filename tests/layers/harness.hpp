@@ -15,8 +15,8 @@
 
 namespace ridgeline::testing {
 
-/// A deck whose network has the layers of `text`, lines of `[[network.layer]]`; these begin at
-/// line 5.
+/// Returns a deck whose network has the layers of `text`, lines of `[[network.layer]]`; these begin
+/// at line 5.
 inline config::Deck deck_of_layers(const std::string& text) {
   return config::Deck::parse("[data]\nkind = \"synthetic\"\n[network]\nprecision = \"float64\"\n" +
                                  text +
@@ -25,20 +25,20 @@ inline config::Deck deck_of_layers(const std::string& text) {
                              "deck.toml");
 }
 
-/// The plan of one layer with these keys, its name "layer", for samples of shape `input`.
+/// Returns the plan of one layer named "layer" with these keys, for samples of shape `input`.
 inline std::unique_ptr<layers::LayerPlan> plan_of(const std::string& keys, const Shape& input) {
   const config::Deck deck = deck_of_layers("[[network.layer]]\nname = \"layer\"\n" + keys);
   const std::string name = config::layer_names(deck.network.layers).front();
   return layers::plan_layer(deck.network.layers.front(), name, input);
 }
 
-/// What a backward pass gave, or what finite differences say it should have given.
+/// Results of a backward pass, or of finite differences.
 struct Gradients {
   std::vector<double> input;
   std::vector<std::vector<double>> parameters;
 };
 
-/// One planned layer in memory of its own, with random parameters. What it writes is NaN before.
+/// One planned layer with its own memory and random parameters. Its outputs are NaN before.
 template <class Space, class T>
 class LayerHarness {
  public:
@@ -57,14 +57,14 @@ class LayerHarness {
   std::size_t inputs() const { return batch_ * size_of(plan_.input); }
   std::size_t outputs() const { return batch_ * size_of(plan_.output); }
 
-  /// The parameters in use; changed by who asks for differences.
+  /// The parameters in use; finite differences change them.
   std::vector<Values> parameters;
-  /// Number of the step under way, of which dropout's random numbers depend.
+  /// Number of the current step, on which dropout's random numbers depend.
   std::int64_t step = 0;
-  /// The parameters as the last pass left them: those that are not trained may have changed.
+  /// Returns the parameters after the last pass: those that are not trained may have changed.
   std::vector<Values> parameters_after;
 
-  /// The output, or with `training` false what inference gives, which keeps nothing.
+  /// Returns the output, or with `training` false the output of inference, which saves nothing.
   Values forward(const Values& x, bool training = true) {
     const Run run(*this, x, training);
     parameters_after.clear();
@@ -74,7 +74,8 @@ class LayerHarness {
     return widened(on_host(instance_, run.y));
   }
 
-  /// Forward, then backward from dy. `first` is a first layer: no gradient of its input is wanted.
+  /// Runs forward, then backward from dy. `first` is a first layer: no gradient of its input is
+  /// computed.
   Gradients backward(const Values& x, const Values& dy, bool first = false) {
     Run run(*this, x, true);
     const auto gradient = on_space(instance_, narrowed(dy));
@@ -93,7 +94,7 @@ class LayerHarness {
     return found;
   }
 
-  /// Central differences of Σ c·y by every input and parameter that is trained.
+  /// Returns central differences of Σ c·y by every input and trained parameter.
   Gradients differences(const Values& x, const Values& c, double h = 1e-5) {
     Gradients expected;
     const auto objective = [&](const Values& at) {
@@ -129,7 +130,7 @@ class LayerHarness {
       const Space& instance = harness.instance_;
       const layers::LayerPlan& plan = harness.plan_;
       x = on_space(instance, narrowed(values));
-      // A layer that is a view leaves its output where its input is.
+      // The output of a layer that is a view is its input.
       y = plan.is_view(training) ? x : poisoned<T>(instance, harness.outputs());
       saved = poisoned<T>(instance, training ? plan.saved(harness.batch_) : 0);
       workspace = poisoned<T>(instance, plan.workspace(harness.target_, harness.batch_, training));
@@ -174,13 +175,14 @@ class LayerHarness {
   const layers::Target target_;
 };
 
-/// Numbers in [-1, 1) that float32 holds exactly, so that both precisions see the same input.
+/// Returns values in [-1, 1) that float32 represents exactly, so that both precisions have the same
+/// input.
 inline std::vector<double> inputs_for(std::size_t size, std::uint64_t seed) {
   const std::vector<float> values = random_values<float>(size, seed);
   return std::vector<double>(values.begin(), values.end());
 }
 
-/// Expects what backward gives in float64 to be what differences of forward give, for every input
+/// Expects the gradients of backward in float64 to equal differences of forward, for every input
 /// and parameter, and float32 to agree.
 template <class Space>
 void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
@@ -210,7 +212,7 @@ void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
   }
 }
 
-/// The message with which a layer of these keys is refused.
+/// Returns the error message for a layer of these keys.
 inline std::string refusal_of(const std::string& keys, const Shape& input = {4}) {
   try {
     plan_of(keys, input);

@@ -26,7 +26,7 @@ std::vector<std::string> contract_kinds() {
   return kinds;
 }
 
-// A case's parameters in the plan's order; expects the file to have just these.
+// Returns a case's parameters in the plan's order; expects the file to have no others.
 std::vector<std::vector<double>> read_parameters(const io::Hdf5Reader& file,
                                                  const std::string& path, const LayerPlan& plan) {
   std::vector<std::vector<double>> values;
@@ -66,7 +66,7 @@ void check_case(const io::Hdf5Reader& file, const std::string& path, GemmBackend
   const bool has_dx = file.has(path + "/dx");
   const std::vector<std::vector<double>> after = layer.parameters_after;
   const testing::Gradients found = layer.backward(x, file.read<double>(path + "/dy"), !has_dx);
-  // A view's input gradient is where its output's is.
+  // A view's input gradient is in the same memory as its output's.
   if (has_dx) {
     expect_reference(plan->is_view(true) ? file.read<double>(path + "/dy") : found.input, file,
                      path + "/dx", tolerance);

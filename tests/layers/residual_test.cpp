@@ -62,7 +62,7 @@ void check_sum() {
       const Pass<T> found = run<Space, T>(function.name, x, s, dy);
       EXPECT_LT(relative_error(found.y, y), sizeof(T) == 4 ? 1e-6 : 1e-14) << function.name;
       if (function.name == std::string("identity")) {
-        EXPECT_TRUE(std::isnan(found.dx[0]));  // handed on by the network, not copied
+        EXPECT_TRUE(std::isnan(found.dx[0]));  // the network passes it on without a copy
         continue;
       }
       EXPECT_LT(relative_error(found.dx, dx), sizeof(T) == 4 ? 1e-5 : 1e-8) << function.name;

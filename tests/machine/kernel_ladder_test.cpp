@@ -23,7 +23,7 @@ using kernels::ConvolutionShape;
 
 class KernelLadder : public testing::Computing {};
 
-// What a deck's samples are like, without its data, which may be missing here.
+// Returns the shape of a deck's samples, without its data, which may be missing here.
 network::SampleShape sample_of(const config::Deck& deck, std::size_t vocabulary) {
   network::SampleShape sample;
   switch (deck.data.kind) {
@@ -59,7 +59,7 @@ void add_products(std::size_t rows, std::size_t out, std::size_t in,
   cases.push_back({KernelClass::product_tn_sums, ProductShape{o, i, r}});
 }
 
-// The kernels that a layer launches, as cases.
+// Returns the kernels that a layer launches, as cases.
 std::vector<KernelCase> cases_of(const layers::LayerPlan& plan, std::size_t batch) {
   std::vector<KernelCase> cases;
   const int b = int(batch);
@@ -84,7 +84,7 @@ std::vector<KernelCase> cases_of(const layers::LayerPlan& plan, std::size_t batc
     const std::size_t columns = recurrent->gates * recurrent->units;
     add_products(rows, columns, recurrent->features, cases);
     add_products(rows, columns, recurrent->units, cases);
-    // A step is the same at every length.
+    // A time step is the same for every length.
     for (const int length : {int(recurrent->length), 12}) {
       const RecurrenceShape shape{b, int(recurrent->units), length};
       cases.push_back({KernelClass::recurrence_lstm, shape});
@@ -94,7 +94,7 @@ std::vector<KernelCase> cases_of(const layers::LayerPlan& plan, std::size_t batc
   return cases;
 }
 
-// Every kernel of every deck in inputs/ at its own batch and at those that are predicted.
+// Returns every kernel of every deck in inputs/ at its own batch and at the predicted ones.
 std::vector<KernelCase> deck_cases() {
   std::vector<KernelCase> cases;
   int decks = 0;
@@ -122,7 +122,7 @@ std::vector<KernelCase> deck_cases() {
 
 TEST(KernelCases, NoneIsAKernelOfADeck) {
   const std::vector<KernelCase> decks = deck_cases();
-  // The decks' kernels are all there: a few that are known.
+  // Checks that known kernels of the decks are among them.
   ConvolutionShape lenet;
   lenet.batch = 128;
   lenet.channels = 6;
@@ -152,7 +152,7 @@ TEST(KernelCases, CoverEveryClassOnceEach) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_FALSE(all[i] == all[j]) << i << " is " << j;
   }
   EXPECT_EQ(classes.size(), 9u);
-  // The quick ladder is the same without what takes long.
+  // The quick ladder is the same without long cases.
   const std::vector<KernelCase> quick = kernel_cases(true);
   EXPECT_LT(quick.size(), all.size());
   EXPECT_GT(quick.size(), all.size() / 2);
@@ -176,7 +176,7 @@ TEST(KernelCases, CountMatrixFlops) {
       5 * 2 * 9 * 2 * 4);
 }
 
-// One of each class, at shapes that take no time.
+// One case of each class, with very small shapes.
 std::vector<KernelCase> tiny_cases() {
   ConvolutionShape convolution;
   convolution.batch = 3;

@@ -100,7 +100,7 @@ TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
     }
     EXPECT_EQ(space.contains("fork_join"), kind != SpaceKind::cuda);
     EXPECT_EQ(space.contains("transfer"), kind == SpaceKind::cuda);
-    // What is written can be read as ceilings.
+    // The file can be read as ceilings.
     const ridgeline::model::Ceilings ceilings(file, "machine.json", name, "float64");
     EXPECT_GT(ceilings.bandwidth(1e6), 0);
     EXPECT_GT(ceilings.dispatch_seconds(), 0);

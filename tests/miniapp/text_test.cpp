@@ -7,7 +7,7 @@
 namespace ridgeline::testing {
 namespace {
 
-// A character model from text to text: trained, resumed, and asked to write.
+// A character model from text to text: trained, resumed, and used to generate text.
 
 const std::string kTextDeck = R"([data]
 kind = "text"

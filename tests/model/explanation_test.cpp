@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-// Rooflines made here, whose sentences are known.
+// Synthetic rooflines, whose sentences are known.
 
 namespace {
 
@@ -18,7 +18,7 @@ using ridgeline::model::Roofline;
 
 Timing seconds(double median) { return {median, median, median, 9, median, median, {}}; }
 
-// A record of so many microseconds, of which its ceiling explains a share.
+// Adds a record of `microseconds`, of which its ceiling explains a share.
 void add(Roofline& roofline, const char* layer, Phase phase, Bound ceiling, double microseconds,
          double fraction) {
   LayerRecord record;

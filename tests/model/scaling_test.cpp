@@ -48,7 +48,7 @@ TEST(Amdahl, IntervalsCoverTheTruthInNoiseFromTwoNumbersOfThreadsOn) {
   }
 }
 
-// What a shared machine does: a time in ten is 1.2 to 2.5 times as long.
+// As on a shared machine, one time in ten is 1.2 to 2.5 times as long.
 struct Disturbed {
   explicit Disturbed(std::uint64_t seed) : noise(seed, 0.03), neighbours(1000 + seed, 1.0) {}
   double operator()() {

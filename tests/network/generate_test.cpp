@@ -29,7 +29,7 @@ TEST(Draw, FollowsTheSoftmaxAtATemperature) {
   }
 }
 
-// A network whose every next token is known: an embedding whose rows are the logits of their
+// A network with known next tokens: an embedding whose rows are the logits of their
 // successors.
 template <class Space, class T>
 void check_generate() {

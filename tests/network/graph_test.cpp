@@ -62,7 +62,7 @@ TEST(Graph, JoinsGradientsOnceForEveryForkAndNamesTheResidual) {
                        plan->layers[step.layer]->name);
     }
   }
-  // The network's input has no gradient, so `first` joins nothing.
+  // The network's input has no gradient, so `first` has no join.
   EXPECT_EQ(joined, (std::vector<std::string>{
                         "twice after twice/again", "twice/again after twice/again/flatten1",
                         "outer/square after outer/square/dense1", "outer after outer/inner",

@@ -55,7 +55,7 @@ void check_on(const Space& instance) {
       EXPECT_EQ(launched, !(pass == model::Pass::forward && plan->is_view(false)))
           << family.kind << " " << model::to_string(pass);
       EXPECT_GT(layer.bytes_to_space(), 0);
-      // Tokens have no gradient to give back.
+      // Tokens have no gradient.
       EXPECT_EQ(layer.bytes_to_host() > 0, pass == model::Pass::forward || family.tokens == 0);
     }
   }

@@ -15,12 +15,12 @@
 
 namespace ridgeline::testing {
 
-/// A file of PyTorch's results; tests/references/make.py says what is in it.
+/// A file of PyTorch's results; tests/references/make.py describes its content.
 inline std::string reference_file(const std::string& name) {
   return source_folder() + "/tests/references/" + name;
 }
 
-/// How far a result may be from PyTorch's in float64, relative in norm.
+/// The tolerance to PyTorch's results in float64, relative in norm.
 template <class T>
 constexpr double kReferenceTolerance = sizeof(T) == 4 ? 1e-5 : 1e-10;
 
@@ -40,7 +40,7 @@ void expect_reference(const std::vector<Value>& found, const io::Hdf5Reader& fil
   EXPECT_LT(relative_error(found, expected), tolerance) << path;
 }
 
-/// The contract's kinds of layer, and each one's keys beside `kind` and `name`.
+/// The contract's kinds of layer, and the keys of each besides `kind` and `name`.
 inline const std::map<std::string, std::set<std::string>> kContractLayers = {
     {"dense", {"units", "bias", "activation"}},
     {"conv2d",
@@ -63,12 +63,12 @@ inline const std::map<std::string, std::set<std::string>> kContractLayers = {
     {"sequence", {"layer"}},
 };
 
-/// The kinds that layers of layers are: their references are whole networks.
+/// The kinds that contain layers: their references are whole networks.
 inline bool holds_layers(const std::string& kind) {
   return kind == "residual" || kind == "sequence";
 }
 
-/// Which keys, and which activations, the tables of each kind have.
+/// The keys and the activations in the tables of each kind.
 struct KeysSeen {
   void add(const config::OptionTable& layer) {
     const std::string kind = layer.string("kind");
