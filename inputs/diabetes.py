@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Turns scikit-learn's diabetes set into inputs/diabetes.h5, the data of regression_tabular.toml.
+"""Converts scikit-learn's diabetes set to inputs/diabetes.h5, the data of regression_tabular.toml.
 
     inputs/diabetes.py [--folder FOLDER] [--output FILE]
 
-The file is checked in: this is how it was made. Needs numpy and h5py; no scikit-learn, only its two
+The file is checked in: this script wrote it. Needs numpy and h5py; not scikit-learn, only its two
 files, from Debian's package python3-sklearn or from any FOLDER that holds them.
 
 442 patients, ten measurements each (age, sex, body mass index, blood pressure, six of blood serum);
-the target is how far the disease had progressed a year later. A fifth of the patients, drawn once
-and for all, is the test set. Inputs and targets are standardised by mean and standard deviation of
-the training set, so that a mean squared error of 1 is that of guessing the mean.
+the target is how far the disease had progressed a year later. A fifth of the patients, drawn once with
+a fixed seed, is the test set. Inputs and targets are standardised by mean and standard deviation of
+the training set, so that a mean squared error of 1 is that of predicting the mean.
 
 The data: Efron, Hastie, Johnstone and Tibshirani, "Least Angle Regression", Annals of Statistics 32
 (2004), 407-499, https://www4.stat.ncsu.edu/~boos/var.select/diabetes.html; distributed with
@@ -24,13 +24,13 @@ import h5py
 import numpy
 
 PACKAGE = "/usr/lib/python3/dist-packages/sklearn/datasets/data"
-# The raw values, or in older releases the same ones scaled, which standardising undoes.
+# The raw values, or in older releases the same ones scaled; standardising removes the scale.
 INPUTS = ["diabetes_data_raw.csv.gz", "diabetes_data.csv.gz"]
 TARGETS = "diabetes_target.csv.gz"
 
 
 def read(folder):
-    """The measurements [442, 10] and the targets [442, 1]."""
+    """Returns the measurements [442, 10] and the targets [442, 1]."""
     found = [folder / name for name in INPUTS if (folder / name).exists()]
     if not found or not (folder / TARGETS).exists():
         raise SystemExit(
@@ -53,7 +53,7 @@ def main():
     arguments = parser.parse_args()
 
     columns = dict(zip(("inputs", "targets"), read(arguments.folder)))
-    # This generator's numbers are frozen: the same in every release of numpy.
+    # This generator's sequence is the same in every release of numpy.
     order = numpy.random.RandomState(1).permutation(442)
     rows = {"test": order[: 442 // 5], "train": order[442 // 5 :]}
     partial = arguments.output.with_name(arguments.output.name + ".partial")

@@ -1,22 +1,20 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and none besides; quick where all are there.
+# Installs only the Debian packages that are missing; quick if all are installed.
 #
 #   jobs/dependencies.sh [cuda] [data] [lint] [fuzz]
-#
-# Always what a build with tests needs; `cuda` asks for the CUDA toolkit, which it does not install;
-# `data` tries to install Fashion-MNIST and the fortunes, which nothing depends on; `lint` is for
-# checking the format, `fuzz` for fuzzing with Clang.
-# Where it cannot install (no Debian, no root, no sudo), it names what the build would not find.
+# Always installs what a build with tests needs; `cuda` requires the CUDA toolkit, which it does not install;
+# `data` tries to install Fashion-MNIST and the fortunes, which are optional; `lint` is for checking the
+# format, `fuzz` for fuzzing with Clang. If it cannot install (no Debian, no root, no sudo), it names what the
+# build would not find.
 set -euo pipefail
 
-# What proves that it is there (a command, a package for CMake's find_package, or a module of Python)
-# and Debian's name.
-# Fortran: Kokkos Kernels compiles a few lines of it to learn how BLAS spells its names.
+# What is checked for (a command, a package for CMake's find_package, or a module of Python) and Debian's
+# name. Fortran: Kokkos Kernels compiles a few lines of it to find out how BLAS mangles its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev xxHash:libxxhash-dev Hwloc:libhwloc-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
   tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev Eigen3:libeigen3-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
-modules=(h5py:python3-h5py) # a test reads checkpoints with it, and is left out without
+modules=(h5py:python3-h5py) # a test reads checkpoints with it, and is skipped without
 debian=(ca-certificates) # for Kokkos's release from GitHub
 optional=()
 
@@ -48,13 +46,13 @@ missing_programs() {
   done
 }
 
-# Modules that neither Python that the build looks at has.
+# Modules that neither of the Pythons that the build checks has.
 for pair in "${modules[@]}"; do
   python3 -c "import ${pair%%:*}" 2>/dev/null || /usr/bin/python3 -c "import ${pair%%:*}" \
     2>/dev/null || optional+=("${pair##*:}")
 done
 
-# Looks as the build itself will look, so that modules, Spack and CMAKE_PREFIX_PATH count.
+# Searches in the same way as the build, so that modules, Spack and CMAKE_PREFIX_PATH are considered.
 missing_libraries() {
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
@@ -78,7 +76,7 @@ missing_libraries() {
 log=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/dependencies.log")
 { mkdir -p -- "$(dirname -- "$log")" && : >"$log"; } 2>/dev/null || log=/dev/null
 
-# Installs packages, or says on standard output why not.
+# Installs packages, or prints on standard output why not.
 apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=120
   -o Acquire::http::Timeout=10 -o Acquire::Retries=2)
 ((EUID == 0)) || apt=(sudo "${apt[@]}")
@@ -102,7 +100,7 @@ if command -v dpkg-query >/dev/null; then
   done
   if ((${#missing[@]} + ${#optional[@]} > 0)) &&
     { ((EUID == 0)) || command -v sudo >/dev/null; }; then
-    "${apt[@]}" update </dev/null >>"$log" 2>&1 || true # an old list may do
+    "${apt[@]}" update </dev/null >>"$log" 2>&1 || true # an old list may suffice
     if ((${#missing[@]} > 0)) && why=$(install "${missing[@]}"); then missing=(); fi
     for package in "${optional[@]}"; do
       reason=$(install "$package") || echo "no $package: $reason" >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures this machine for the archive of machines: its machine file first, then turns of every deck,
-# training and inference, at several batches. About 6 minutes on two cores. From an installed Ridgeline,
-# beside whose decks it lies, the same with that one.
+# training and inference, at several batches. Takes about 6 minutes on two cores. In an installation
+# it uses the installed program and decks.
 set -euo pipefail
 
 usage() {
@@ -62,11 +62,11 @@ else
 fi
 
 # Samples are for comparing runs of one day; without them, and packed, a file is a twentieth as long.
-# What ridgeline reads as JSON it reads packed as well.
+# Ridgeline reads gzipped JSON files as well.
 compact() { sed '/^ *"samples": \[/d' | gzip -9n >"$1.partial" && mv "$1.partial" "$1"; }
 
 scratch=$(mktemp -d) folder='' has_roofline=''
-# A folder with a machine file alone would only refuse the next try of the day.
+# A folder with only a machine file would make the next run on the same day fail.
 clean() {
   rm -rf -- "$scratch"
   if [[ -n $folder && -z $has_roofline ]]; then rm -rf -- "$folder"; fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that Ridgeline measures, on one machine in one go: the tests on its device, the machine,
-# the seven studies, the roofline of every deck, native against Kokkos Kernels matrix products. Needs a
-# build folder and nothing besides: no network, no compiler, no data.
+# Runs all of Ridgeline's measurements on one machine: the tests on its device, the machine,
+# the seven studies, the roofline of every deck, native against Kokkos Kernels matrix products. Needs
+# only a build folder: no network, no compiler, no data.
 set -euo pipefail
 
 usage() {
@@ -51,7 +51,7 @@ ridgeline=$build/bin/ridgeline
 programs=(core kernels layers network machine studies)
 [[ -x $ridgeline ]] || fail "$ridgeline: no such program; build it, or name a build with --build"
 
-# A copy carries the libraries that it needs; those of the C library, the driver and CUDA it finds there.
+# A copy includes the libraries that it needs, except the C library, the driver and CUDA.
 for folder in "${CUDA_HOME:-/usr/local/cuda}/lib64" "$build/lib"; do
   if [[ -d $folder ]]; then export LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; fi
 done
@@ -80,7 +80,7 @@ if [[ -n $pack ]]; then
 fi
 
 results=${results:-$default}
-# Nothing of an earlier run, perhaps on another machine, goes into the archive.
+# Results of an earlier run, perhaps on another machine, must not be in the archive.
 if [[ -e $results ]]; then
   [[ -f $results/summary.txt ]] || fail "$results is there, and not of this job; name another folder"
   rm -rf "$results"
@@ -94,11 +94,11 @@ if grep -q '"cuda"' info.json; then space=cuda; fi
 
 failed=0 stopped=0
 : >summary.txt
-# An interrupt ends the step under way, which writes what it has, and leaves out the others.
+# An interrupt ends the current step, which writes what it has, and skips the others.
 trap 'stopped=1' INT TERM
 if ((${#quick[@]})); then end=$((SECONDS + 470)); else end=$((SECONDS + 1800)); fi
-# step NAME LIMIT COMMAND…: what it prints goes to NAME.txt too; a failure does not end the others, and
-# what would begin after the time is over is left out.
+# step NAME LIMIT COMMAND…: writes the output to NAME.txt too; a failure does not end the others, and
+# steps that would begin after the time limit are skipped.
 step() {
   local name=$1 limit=$2 begin=$SECONDS status=0
   shift 2
@@ -115,7 +115,7 @@ step() {
   printf '%4d s  status %d  %s\n' $((SECONDS - begin)) "$status" "$name" >>summary.txt
 }
 
-# Tests of what computes; the others need a compiler, or the whole clone.
+# Tests of computations; the others need a compiler, or the whole clone.
 for name in "${programs[@]}"; do
   program=$build/tests/test_$name
   if [[ -x $program ]]; then
@@ -127,7 +127,7 @@ done
 
 step machine 200 "$ridgeline" machine --output machine.json "${quick[@]}"
 
-# Where a deck's data are missing, data of the same shape take their place: times do not depend on it.
+# Missing data of a deck are replaced by data of the same shape: times do not depend on the values.
 replace_data() {
   local deck=$1 name=$2 target
   if grep -q '^kind = "text"' "$deck"; then
@@ -139,7 +139,7 @@ replace_data() {
     awk -v data="[data]\nkind = \"synthetic\"\nshape = [1, 28, 28]\nclasses = 10\nsamples = 2000\n$target" '
       /^\[/ { inside = $0 == "[data]"; if (inside) print data "\n" }
       !inside { print }' "$deck" >"decks/$name.toml"
-    # Made values are no probabilities.
+    # Generated values are not probabilities.
     sed -i 's/"binary_cross_entropy"/"mse"/' "decks/$name.toml"
   fi
   echo "note: $name has no data here; data of the same shape take their place" | tee -a notes.txt
@@ -149,7 +149,7 @@ for deck in "$root"/inputs/*.toml; do
   name=$(basename "$deck" .toml)
   cp "$deck" "decks/$name.toml"
   if [[ -n $("$root/jobs/missing_data.sh" "decks/$name.toml") ]]; then replace_data "$deck" "$name"; fi
-  # A deck with another fault is left out, and the job fails.
+  # A deck with any other fault is skipped, and the job fails.
   if ! reason=$("$ridgeline" train "decks/$name.toml" --dry-run --quiet 2>&1 >/dev/null); then
     echo "note: $name is left out: ${reason#ridgeline: }" | tee -a notes.txt
     rm "decks/$name.toml"

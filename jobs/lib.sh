@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the jobs and tests/run.sh share; they read this file with `source` and set pipefail.
+# Functions that the jobs and tests/run.sh share; they read this file with `source` and set pipefail.
 
 # installed_ridgeline TOP: prints the program of the installation that has TOP, a folder with jobs/ and inputs/,
 # as its share/ridgeline. Fails in a clone, which builds its own.
@@ -8,9 +8,9 @@ installed_ridgeline() {
   [[ ! -e $1/CMakeLists.txt && -x $program ]] && realpath -- "$program"
 }
 
-# logged WHAT LOG COMMAND…: runs the command, writes what it prints to LOG, and shows how far it is: in a
-# line that is written over on a terminal, elsewhere in a line per quarter. A command that fails has its
-# errors printed. Returns the command's status.
+# logged WHAT LOG COMMAND…: runs the command, writes its output to LOG, and shows its progress: on a terminal
+# in a line that is overwritten, elsewhere in one line per quarter. If the command fails, its errors are
+# printed. Returns the command's status.
 logged() {
   local what=$1 log=$2 status=0
   shift 2
@@ -23,7 +23,7 @@ logged() {
   return "$status"
 }
 
-# Reads what CMake or Ninja prints. A step that takes minutes is announced by its own line.
+# Reads the output of CMake or Ninja. A step that takes minutes has a line of its own.
 show_progress() {
   local what=$1 log=$2 line text shown='' quarter=0 steps='^\[([0-9]+)/([0-9]+)\]'
   local slow='^-- (Building|Fetching|Waiting) '
@@ -44,11 +44,11 @@ show_progress() {
   if [[ -n $shown ]]; then printf '\r\033[K'; fi
 }
 
-# The lines of a log that say why a build failed, or else its last lines.
+# Prints the lines of a log that say why a build failed, or else its last lines.
 errors_in() {
   local log=$1
   if grep -q '^CMake Error' "$log"; then
-    # CMake explains itself in the lines that follow.
+    # CMake's explanation is in the lines that follow.
     grep -m 1 -A 15 '^CMake Error' "$log"
   else
     grep -m 10 -E '(error|Error|ERROR):|undefined reference|No space left|: not found|Killed' "$log" ||

@@ -3,9 +3,9 @@
 #
 #   jobs/missing_data.sh DECK
 #
-# Ridgeline's exit status is 2 for every fault of a deck, and its messages are for people. A job that goes
-# on without the data looks for them itself, here. What is read is `path = "…"` in [data], or a list of
-# such texts. Nothing is printed for a path in another form of TOML; Ridgeline then reports what is wrong.
+# Ridgeline's exit status is 2 for every fault of a deck, and its messages are for people. A job that
+# continues without the data checks for them here. It reads `path = "…"` in [data], or a list of
+# such texts. It prints nothing for a path in another form of TOML; Ridgeline then reports the fault.
 set -euo pipefail
 
 deck=$1

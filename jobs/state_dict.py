@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Turns a checkpoint into a PyTorch state_dict, and a state_dict into a file for --init.
+"""Converts a checkpoint to a PyTorch state_dict, and a state_dict to a file for --init.
 
     jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt
     jobs/state_dict.py to-ridgeline model.pt init.h5 --rename features.0=conv1
 
 A checkpoint's /model/OUTER/INNER/NAME is a state_dict's OUTER.INNER.NAME. Needs h5py and numpy, and
 torch for PyTorch's own files alone: a name that ends in .npz is a NumPy archive of the same arrays.
-If the Python that runs this script lacks them, another python3 on PATH that has them takes its place.
+If the Python that runs this script lacks them, another python3 on PATH that has them is started instead.
 
 Exit status: 0 done, 1 the result could not be written, 2 the request was wrong (a missing or damaged
 file, an array of another type …). An error is one line on standard error and leaves the target as it was.
@@ -39,23 +39,23 @@ except Exception:  # a package built for another numpy raises more than ImportEr
 
 # Parameters whose own names hold a dot: those of PyTorch's MultiheadAttention.
 DOTTED_NAMES = ("out_proj.weight", "out_proj.bias")
-# What tells an attention layer from one that merely has such a name.
+# A layer with this parameter is an attention layer.
 ATTENTION_WEIGHT = "in_proj_weight"
-# PyTorch's count of batch_norm's batches, which nothing here needs.
+# PyTorch's number of batches that batch_norm has seen, which is not needed here.
 LEFT_OUT = "num_batches_tracked"
 # Deflate encodes at most 258 bytes in 2 bits.
 DEFLATE_FACTOR = 1032
-# Set for a Python that this script started in its place, which therefore starts no other.
+# Set for a Python that this script started instead of the first; it does not start another.
 STARTED_AGAIN = "RIDGELINE_STATE_DICT_STARTED_AGAIN"
 
 
 def first_line(error):
-    """The reason that a library or the system gives."""
+    """Returns the reason that a library or the system gives."""
     return getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class ConversionError(Exception):
-    """What is wrong, in one line, and the exit status."""
+    """An error message of one line, and the exit status."""
 
     def __init__(self, message, status=2):
         super().__init__(message)
@@ -66,7 +66,7 @@ class ConversionError(Exception):
 
 
 def parameter_paths(keys):
-    """The paths below /model of a state_dict's keys: `fc1.weight` is `fc1/weight`."""
+    """Returns the paths below /model of a state_dict's keys: `fc1.weight` is `fc1/weight`."""
     keys = list(keys)
     known = set(keys)
     paths = {}
@@ -92,12 +92,12 @@ def parameter_paths(keys):
 
 
 def state_dict_key(path):
-    """The key of a parameter at `path` below /model."""
+    """Returns the key of a parameter at `path` below /model."""
     return path.strip("/").replace("/", ".")
 
 
 def renamed(keys, renames):
-    """New keys by old ones; `renames` are pairs of leading parts, the first that fits is taken."""
+    """Returns new keys by old ones; `renames` are pairs of leading parts, the first that matches is used."""
     result, origins, used = {}, {}, set()
     for key in keys:
         new = key
@@ -116,7 +116,7 @@ def renamed(keys, renames):
 
 
 def to_state_dict(parameters, prefix="", renames=()):
-    """A state_dict's arrays from arrays by path below /model."""
+    """Converts arrays by path below /model to a state_dict's arrays."""
     arrays = {}
     for path, array in parameters.items():
         key = state_dict_key(path)
@@ -135,7 +135,7 @@ def to_state_dict(parameters, prefix="", renames=()):
 
 
 def to_parameters(arrays, prefix="", renames=()):
-    """Arrays by path below /model from a state_dict's arrays."""
+    """Converts a state_dict's arrays to arrays by path below /model."""
     for key in arrays:
         check_text(key)
     begin = prefix.rstrip(".") + "." if prefix else ""
@@ -149,7 +149,7 @@ def to_parameters(arrays, prefix="", renames=()):
 
 
 def check_text(text):
-    """Refuses what would break a line, and what UTF-8 cannot encode."""
+    """Rejects characters that would break a line or that UTF-8 cannot encode."""
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             raise ConversionError(f"{text}: holds the character U+{ord(character):04X}, which no name may "
@@ -162,7 +162,7 @@ def check_type(key, dtype):
 
 
 def checked(key, array):
-    """The array as little-endian float32 or float64, all of it finite."""
+    """Returns the array as little-endian float32 or float64; rejects values that are not finite."""
     check_type(key, array.dtype)
     array = array.astype("<f8" if array.dtype.itemsize == 8 else "<f4", copy=False)
     if not numpy.isfinite(array).all():
@@ -174,8 +174,8 @@ def checked(key, array):
 
 
 def objects_of(opened):
-    """Every group and dataset by its absolute path. A checkpoint is one file: links that could lead
-    out of it, and data that lie elsewhere, are refused before anything follows them."""
+    """Returns every group and dataset by its absolute path. A checkpoint is one file: links that could lead
+    out of it, and data in other files, are rejected before anything follows them."""
     found, pending = {"/": opened["/"]}, ["/"]
     groups = {opened["/"]}
     while pending:
@@ -201,13 +201,13 @@ def objects_of(opened):
 
 
 def dataset_values(path, dataset):
-    """All values, as they are stored. Checks before memory is taken that the file can hold them."""
+    """Returns all values as they are stored. Checks before allocation that the file can hold them."""
     kind, shape = dataset.dtype, dataset.shape
     if kind.kind not in "fiuS" or shape is None:
         raise ConversionError(f"{path}: holds {kind if shape is not None else 'nothing'}; a checkpoint's "
                               "values are numbers or texts of fixed length")
     chunk = dataset.chunks
-    if chunk is not None and len(chunk) != len(shape):  # HDF5 1.10 would read it for ever
+    if chunk is not None and len(chunk) != len(shape):  # HDF5 1.10 would not stop reading it
         raise ConversionError(f"{path}: is damaged: its chunks have another rank than its shape")
     properties, factor = dataset.id.get_create_plist(), 1
     for i in range(properties.get_nfilters()):
@@ -233,7 +233,7 @@ def dataset_values(path, dataset):
 
 
 def attribute_values(path, item, name):
-    """All values of an attribute, as they are stored."""
+    """Returns all values of an attribute as they are stored."""
     attribute = item.attrs.get_id(name)
     kind, shape = attribute.dtype, attribute.shape
     if kind.kind not in "fiuS" or attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL:
@@ -272,7 +272,7 @@ class Xxh3:
 
 
 def new_hash():
-    """XXH3-128 of nothing yet, or None where neither module nor library has it."""
+    """Returns an empty XXH3-128 state, or None if neither module nor library has it."""
     with contextlib.suppress(ImportError, AttributeError):
         return importlib.import_module("xxhash").xxh3_128()
     with contextlib.suppress(OSError, AttributeError):  # none, or one from before version 0.8
@@ -281,7 +281,7 @@ def new_hash():
 
 
 def checkpoint_digest(opened):
-    """The digest of an open checkpoint, `xxh3-128:HEX`, or None where nothing here computes XXH3.
+    """Returns the digest of an open checkpoint, `xxh3-128:HEX`, or None if XXH3 is not available.
 
     HEX is the XXH3-128 (seed 0) in 32 lowercase hexadecimal digits, the high 64 bits first, of one
     entry per dataset and per attribute, except the root's attribute `digest`. The entries are joined
@@ -316,8 +316,8 @@ def checkpoint_digest(opened):
 
 
 def check_whole(opened):
-    """Refuses a checkpoint of another version, and one whose content is not what its digest says. A
-    file with /model alone says nothing about itself."""
+    """Rejects a checkpoint of another version, and one whose content does not match its digest. A
+    file with /model alone has neither."""
     def stated(name):
         return attribute_values("/", opened["/"], name).ravel()[0]
 
@@ -338,7 +338,7 @@ def check_whole(opened):
 
 
 def read_checkpoint(file):
-    """Arrays by path below /model."""
+    """Returns arrays by path below /model."""
     with h5py.File(file, "r") as opened:
         objects = objects_of(opened)
         check_whole(opened)
@@ -358,7 +358,7 @@ def check_in_child(file):
     """Reads in a child process first: HDF5 divides by zero on some damaged files."""
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(BaseException):  # the parent meets it again, and says it
+        with contextlib.suppress(BaseException):  # the parent gets the same error, and reports it
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             read_checkpoint(file)
@@ -370,7 +370,7 @@ def check_in_child(file):
 
 
 def init_file(parameters):
-    """The bytes of a file with /model alone."""
+    """Returns the bytes of a file with /model alone."""
     contents = io.BytesIO()
     with h5py.File(contents, "w", libver=("earliest", "v110")) as opened:
         for path, array in parameters.items():
@@ -382,7 +382,7 @@ def init_file(parameters):
 
 
 def read_state_dict(file):
-    """Arrays by key, of a PyTorch file or of a NumPy archive."""
+    """Returns arrays by key, of a PyTorch file or of a NumPy archive."""
     return read_archive(file) if is_archive(file) else read_pytorch(file)
 
 
@@ -435,7 +435,7 @@ def array_of(torch, key, tensor):
             tensor.device.type if tensor.device.type != "cpu" else None)
     if kind:
         raise ConversionError(f"{key}: is a {kind} tensor; a parameter is dense, of float32 or float64")
-    if tensor.dtype == torch.bfloat16:  # NumPy does not know it, and float32 holds all of it
+    if tensor.dtype == torch.bfloat16:  # NumPy lacks it, and float32 represents every value
         tensor = tensor.float()
     try:
         return tensor.resolve_neg().numpy()
@@ -445,7 +445,7 @@ def array_of(torch, key, tensor):
 
 
 def state_dict_file(arrays, name):
-    """The bytes of a file of this name."""
+    """Returns the bytes of a file of this name."""
     contents = io.BytesIO()
     if is_archive(name):
         numpy.savez(contents, **arrays)
@@ -465,7 +465,7 @@ def is_archive(file):
 
 
 def check_source(file):
-    """Refuses what is no file to read; a pipe would be waited for."""
+    """Rejects anything but a regular file; opening a pipe would block."""
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):
             raise ConversionError(f"{file}: is no regular file")
@@ -478,7 +478,7 @@ def check_source(file):
 
 
 def check_target(file, source):
-    """Refuses a target that cannot be written or is the source, by whatever name."""
+    """Rejects a target that cannot be written or is the source, under any name."""
     folder, name = os.path.split(os.path.realpath(file))
     try:
         status = os.stat(file)
@@ -498,7 +498,7 @@ def check_target(file, source):
 
 
 def read(file, how):
-    """What `how` reads; every failure is one line that names the file."""
+    """Returns what `how` reads; every failure is one line that names the file."""
     try:
         return how(file)
     except ConversionError as error:
@@ -510,8 +510,8 @@ def read(file, how):
 
 
 def write(file, contents_of):
-    """Writes beside `file` and renames, so that there is all of it or none. The bytes are made in
-    memory, because neither HDF5 nor PyTorch ends well on a full disk."""
+    """Writes beside `file` and renames, so that the file is complete or absent. The bytes are prepared in
+    memory, because neither HDF5 nor PyTorch handles a full disk well."""
     target = os.path.realpath(file)  # a symbolic link stays
     partial = f"{target}.{os.getpid()}-{secrets.token_hex(4)}.partial"
     try:
@@ -532,7 +532,8 @@ def write(file, contents_of):
         raise ConversionError(f"{file}: cannot be written: there is not enough memory", status=1) from None
     except Exception as error:
         raise ConversionError(f"{file}: cannot be written: {first_line(error)}", status=1) from None
-    # The new name outlives a power failure once the folder is on the disk; not every file system can.
+    # The new name survives a power failure once the folder is on the disk; not every file system supports
+    # this.
     with contextlib.suppress(OSError):
         folder = os.open(os.path.dirname(target), os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
@@ -548,7 +549,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def print_line(message):
-    """One line on standard error, whatever a name in it holds."""
+    """Prints one line on standard error, whatever characters a name contains."""
     line = "".join(character if character.isprintable() else
                    character.encode("unicode_escape").decode() for character in message)
     with contextlib.suppress(OSError):  # closed, or full
@@ -591,7 +592,7 @@ def parser():
 
 
 def use_python_with_modules(file):
-    """Returns where this Python has what `file` needs; otherwise another that has it starts the script."""
+    """Returns if this Python has the modules that `file` needs; otherwise starts the script with one that has."""
     modules = ["h5py", "numpy"] + ([] if is_archive(file) else ["torch"])
     if all(can_import(module) for module in modules):
         return
@@ -600,7 +601,7 @@ def use_python_with_modules(file):
     probe = f"import sys, {', '.join(modules)}; sys.exit(sys.version_info < (3, 8))"
     for python in dict.fromkeys(pythons) if STARTED_AGAIN not in os.environ else ():
         with contextlib.suppress(OSError):
-            # In a folder where no file of the user's is taken for a module.
+            # In a folder where no file of the user's is imported as a module.
             if subprocess.run([python, "-c", probe], cwd="/", stdin=subprocess.DEVNULL, check=False,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
                 os.execve(python, [python, os.path.abspath(__file__), *sys.argv[1:]],

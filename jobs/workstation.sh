@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From a clone to a trained network under its roofline: installs what is missing, builds, measures
-# this machine, trains on Fashion-MNIST, and says of every layer what held it back. From an installed
-# Ridgeline, beside whose decks it lies, the same with that one.
+# From a clone to a trained network with its roofline: installs what is missing, builds, measures
+# this machine, trains on Fashion-MNIST, and prints what bounds each layer. In an installation
+# it uses the installed program and decks.
 set -euo pipefail
 
 usage() {
@@ -86,8 +86,8 @@ for deck in "${decks[@]}"; do
   name=$(basename "$deck" .toml)
   [[ ! -v seen[$name] ]] || fail "$deck: another deck has the same name, and their results would meet"
   seen[$name]=1
-  # Data that are not there (Debian's dataset-fashion-mnist, fortunes) leave a deck out; whatever else is
-  # wrong with one ends the job.
+  # A deck whose data are missing (Debian's dataset-fashion-mnist, fortunes) is skipped; any other fault
+  # of a deck ends the job.
   missing=$("$top/jobs/missing_data.sh" "$deck")
   if [[ -n $missing ]]; then
     missing="there is no ${missing%%$'\n'*}"

@@ -33,7 +33,7 @@ struct Request {
   std::optional<double> fail_above;
 };
 
-// Rows of a table for people; csv and json have all.
+// Rows of a printed table; csv and json have all.
 constexpr std::size_t kMostRows = 40;
 
 struct Comparison {
@@ -44,7 +44,7 @@ struct Comparison {
   model::CompareOptions options;
 };
 
-// "roofline, A network, batch 64 and 2 more".
+// Returns "roofline, A network, batch 64 and 2 more".
 std::string first_and_more(const std::vector<std::string>& list) {
   return list.front() +
          (list.size() > 1 ? fmt::format(" and {} more", list.size() - 1) : std::string());
@@ -82,7 +82,7 @@ std::string name_of(const MatchedRecord& record) {
   return model::in_words(record.thing) + ": " + model::in_words(record.key);
 }
 
-// In the file's unit.
+// Returns a value in the file's unit.
 double shown_value(const MatchedRecord& record, double time) {
   return record.is_rate ? 1 / time : time;
 }
@@ -92,7 +92,7 @@ std::string verdict_of(const Compared& outcome) {
   return !*outcome.differs ? "no" : outcome.ratio > 1 ? "slower" : "faster";
 }
 
-// Differences first, largest first; then the order of the files.
+// Sorts differences first, by size; the others are in the order of the files.
 std::vector<std::size_t> reading_order(const std::vector<Compared>& outcomes) {
   std::vector<std::size_t> order(outcomes.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -123,7 +123,7 @@ void keep_if(std::vector<std::string>& parts, const std::vector<std::string>& ot
               parts.end());
 }
 
-// What the rows are of, in words: what all have in common, and of each the rest.
+// Names of the rows' measurements: the part that all have in common, and the remainder of each.
 struct Things {
   std::vector<std::string> common;
 
@@ -134,7 +134,7 @@ struct Things {
       keep_if(common, parts_of(model::in_words(record.thing)), true);
     }
   }
-  std::string rest(const MatchedRecord& record) const {
+  std::string remainder(const MatchedRecord& record) const {
     std::vector<std::string> parts = parts_of(model::in_words(record.thing));
     keep_if(parts, common, false);
     // "float32 on openmp" goes before batch and phase, since the middle of a long text is cut.
@@ -153,7 +153,7 @@ std::string shown_rate(double value, const std::string& unit) {
                       : fmt::format("{:.0f} {}", value, unit);
 }
 
-// For people a value has its unit, for programs a column of its own.
+// In a table a value has its unit; in csv and json the unit is a column.
 void add_row(io::Table& table, const MatchedRecord& record, const Compared& outcome,
              const std::string& thing, bool with_thing, bool for_people) {
   std::vector<io::Cell> row;
@@ -213,8 +213,8 @@ void print_table(const Comparison& comparison, io::TableFormat format) {
     }
     ++rows;
     add_row(table, records[i], outcome,
-            for_people ? things.rest(records[i]) : model::in_words(records[i].thing), with_thing,
-            for_people);
+            for_people ? things.remainder(records[i]) : model::in_words(records[i].thing),
+            with_thing, for_people);
   }
   print(table, format);
   if (left_out > 0) {
@@ -227,14 +227,15 @@ std::string quantities(std::size_t count) {
   return fmt::format("{} {}", count, count == 1 ? "quantity" : "quantities");
 }
 
-// Of how many quantities the interval is of the samples within one run on either side.
+// Returns the number of quantities whose interval is from the samples within one run on either
+// side.
 std::size_t from_samples(const std::vector<Compared>& outcomes) {
   return std::size_t(std::count_if(outcomes.begin(), outcomes.end(), [](const Compared& outcome) {
     return outcome.interval && outcome.from_samples;
   }));
 }
 
-// What was found, a sentence each.
+// Returns the findings, one sentence each.
 std::vector<std::string> findings(const Comparison& comparison) {
   const std::vector<Compared>& outcomes = comparison.outcomes;
   std::size_t slower = 0, faster = 0, judged = 0;
@@ -264,18 +265,17 @@ std::vector<std::string> findings(const Comparison& comparison) {
   }
   if (std::any_of(outcomes.begin(), outcomes.end(), [](const auto& each) { return each.paired; })) {
     sentences.push_back(
-        "Runs are compared pair by pair, since those measured one after the other are alike.");
+        "Runs are compared in pairs, since those measured one after the other are similar.");
   }
   if (const std::size_t single = from_samples(outcomes); single > 0) {
-    sentences.push_back(
-        fmt::format("Of {} there is one run on either side: the intervals are of repetitions "
-                    "within it, and how "
-                    "much runs vary is in none of them.",
-                    quantities(single)));
+    sentences.push_back(fmt::format(
+        "Of {} there is one run on either side: the intervals are from repetitions within it, "
+        "and do not include the variation between runs.",
+        quantities(single)));
     if (single == judged) return sentences;
   }
   sentences.push_back(fmt::format(
-      "All intervals hold their true ratio at once with {:.0f} % confidence; for half of the "
+      "All intervals contain their true ratio with {:.0f} % confidence together; for half of the "
       "quantities a change of less than about {:.1f} % would not have been found.",
       100 * comparison.options.level, 100 * (median_of(limits) - 1)));
   return sentences;
@@ -308,7 +308,7 @@ void warn_of_side(const std::string& name, const std::vector<ResultRun>& runs) {
   }
 }
 
-// What one side alone has, and what there is to know of how the two came about.
+// Returns notes on what only one side has, and on differences in origin.
 std::vector<std::string> notes_of(const Request& request, const Comparison& comparison) {
   std::vector<std::string> notes = comparison.notes;
   const model::ResultMatch& match = comparison.match;
@@ -332,13 +332,13 @@ std::vector<std::string> notes_of(const Request& request, const Comparison& comp
     const std::size_t more = match.states.size() - 1;
     notes.push_back(fmt::format(
         "{}{}: one thread read what another wrote in {}: the threads' processors were not equally "
-        "near in all runs, so that each run is compared with those that were alike",
+        "close in all runs, so that each run is compared with those in the same state",
         thing, more > 0 ? fmt::format(" (and, with other times, {} more)", more) : "", list));
   }
   if (from_samples(comparison.outcomes) > 0) {
     notes.push_back(
-        "with one run on either side a difference may be one between any two runs; measure five of "
-        "each, alternately");
+        "with one run on either side a difference may be the variation between any two runs; "
+        "measure five of each, alternately");
   }
   return notes;
 }

@@ -11,7 +11,7 @@
 namespace ridgeline::miniapp {
 namespace {
 
-// The folder of decks where none is asked for; empty if there is none.
+// Returns the default folder of decks; empty if there is none.
 std::string folder_of_decks() {
   if (io::is_folder("inputs")) return "inputs";
   const std::filesystem::path prefix =
@@ -36,7 +36,7 @@ void DeckChoice::add_inputs(io::RunFiles& files) const {
     files.input("a deck", file);
     try {
       miniapp::add_inputs(config::Deck::load(file, sets), files);
-    } catch (const RequestError&) {  // load() says what is wrong with it
+    } catch (const RequestError&) {  // load() reports the error
     }
   }
 }

@@ -9,8 +9,8 @@
 
 namespace ridgeline::miniapp {
 
-/// Decks that a study takes: those of `--deck`, or every one whose data are there in `inputs/` of
-/// the current folder or, without that, of the installation that this program belongs to.
+/// The decks of a study: those of `--deck`, or every one whose data exist in `inputs/` of
+/// the current folder or, without that, of this program's installation.
 struct DeckChoice {
   std::vector<std::string> decks, sets;
   bool none = false;
@@ -20,8 +20,8 @@ struct DeckChoice {
   /// Adds the decks and their data as files that are read.
   void add_inputs(io::RunFiles& files) const;
 
-  /// Loads them; `decks` becomes those that could be loaded, and a note says if there are none to
-  /// load. Throws RequestError for a deck of `--deck` that is wrong.
+  /// Loads them into `decks`; those that cannot be loaded are left out, and a note says if there
+  /// are none. Throws RequestError for an invalid deck of `--deck`.
   std::vector<studies::DeckCase> load(std::vector<std::string>& notes);
 
  private:

@@ -9,7 +9,7 @@
 
 namespace ridgeline::miniapp {
 
-// What `train --dry-run` prints: layers, shapes, parameters, memory, FLOPs and bytes per step.
+// The output of `train --dry-run`: layers, shapes, parameters, memory, FLOPs and bytes per step.
 void print_dry_run(const Session& session, SpaceKind space, int host_threads,
                    io::TableFormat format) {
   const config::Deck& deck = session.deck;

@@ -39,7 +39,7 @@ network::Network<Space, T> trained_network(const Space& instance, const Session&
   return network;
 }
 
-// The outputs of all samples of a split, [samples, output].
+// Returns the outputs of all samples of a split, [samples, output].
 template <class Space, class T>
 std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Dataset& inputs,
                           std::size_t batch) {
@@ -60,14 +60,14 @@ std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Datas
   return outputs;
 }
 
-// The vocabulary of a text deck: the checkpoint's, or else that of the deck's text.
+// Returns the vocabulary of a text deck: the checkpoint's, or otherwise that of the deck's text.
 data::Vocabulary text_vocabulary(const config::Deck& deck,
                                  const network::CheckpointFile& checkpoint) {
   data::Vocabulary vocabulary = vocabulary_of(checkpoint);
   return vocabulary.empty() ? data::load_dataset(deck.data).vocabulary : vocabulary;
 }
 
-// What a network has to fit to read /inputs of a file.
+// Returns the shapes that a network must have to read /inputs of a file.
 network::SampleShape input_shape(const io::Hdf5Reader& file) {
   if (!file.has("/inputs")) file.fail("/inputs", "is missing; infer reads this dataset");
   network::SampleShape sample;
@@ -83,8 +83,8 @@ network::SampleShape input_shape(const io::Hdf5Reader& file) {
   return sample;
 }
 
-// The plan for samples of a file, whose shape the deck's network and the checkpoint's weights must
-// fit: an error that names the file.
+// Returns the plan for samples of a file. Throws RequestError with the file's name if the deck's
+// network or the checkpoint's weights do not match their shape.
 std::shared_ptr<const network::NetworkPlan> plan_for_input(const config::Deck& deck,
                                                            const network::SampleShape& sample,
                                                            const std::string& input,
@@ -105,7 +105,8 @@ std::shared_ptr<const network::NetworkPlan> plan_for_input(const config::Deck& d
   return plan;
 }
 
-// How the values of --input become what the network gets; empty if they are taken as they are.
+// Describes the conversion of the values of --input to the network's inputs; empty if there is
+// none.
 std::string describe_scaling(const io::Hdf5Reader& input, const config::DataOptions& data) {
   const bool images = data::input_kind(input, "/inputs") == data::InputKind::images;
   if (!images && !data.normalize) return {};
@@ -183,7 +184,7 @@ void print_test_set(const config::Deck& deck, SpaceKind space, std::size_t batch
   print(table, format);
 }
 
-// --prompt: the network writes on.
+// --prompt: the network continues the text.
 void write_text(const config::Deck& deck, const InferOptions& options, SpaceKind space,
                 const CommonOptions& common, const network::CheckpointFile& checkpoint) {
   if (deck.data.kind != config::DataKind::text) {
@@ -191,8 +192,7 @@ void write_text(const config::Deck& deck, const InferOptions& options, SpaceKind
   }
   const data::Vocabulary vocabulary = text_vocabulary(deck, checkpoint);
   const std::vector<std::int32_t> prompt = vocabulary.encode(*options.prompt, "--prompt");
-  if (prompt.empty())
-    throw RequestError("--prompt: must have at least one character to go on from");
+  if (prompt.empty()) throw RequestError("--prompt: must have at least one character to continue");
 
   Session session{deck, {}, nullptr};
   network::SampleShape sample;
@@ -252,7 +252,7 @@ Status run(const InferOptions& options, const CommonOptions& common) {
     for (const std::string& file : input->source_files()) files.input("--input", file);
   }
   if (!options.output.empty()) {
-    // The deck's data are not read, and yet not to be lost.
+    // The deck's data are not read, but must not be overwritten.
     for (const std::string& file : data::data_files(deck.data)) files.input("data.path", file);
     add_output("--output", options.output, "choose another --output", files);
   }
@@ -277,7 +277,7 @@ Status run(const InferOptions& options, const CommonOptions& common) {
 void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb = app.add_subcommand(
       "infer",
-      "Run a trained network: on the deck's test set, from --input to --output, or on from a "
+      "Run a trained network: on the deck's test set, from --input to --output, or to continue a "
       "--prompt");
   auto options = std::make_shared<InferOptions>();
   options->deck.add_to(*verb);
@@ -286,15 +286,14 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--output", options->output, "HDF5 file for /outputs");
   verb->add_option("--batch", options->batch, "Samples at a time (default: the deck's batch)")
       ->transform(integer(1, 1 << 20));
-  auto* prompt =
-      verb->add_option("--prompt", options->prompt, "Text that a text deck goes on from");
+  auto* prompt = verb->add_option("--prompt", options->prompt, "Text that a text deck continues");
   prompt->excludes("--input")->excludes("--output");
   verb->add_option("--length", options->generate.length, "Characters to write after the prompt")
       ->transform(integer(1, 100000000))
       ->needs(prompt)
       ->capture_default_str();
   verb->add_option("--temperature", options->generate.temperature,
-                   "Below 1 more certain, above less; 0: always the likeliest character")
+                   "Below 1 more certain, above less; 0: always the most likely character")
       ->transform(real(0, 1e6))
       ->needs(prompt)
       ->capture_default_str();

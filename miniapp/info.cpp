@@ -15,8 +15,8 @@
 namespace ridgeline::miniapp {
 namespace {
 
-// "level 1, bytes 49152; level 2, bytes 1048576": JSON's lists and objects for people. Elements
-// that are objects are divided by semicolons, all others by commas.
+// "level 1, bytes 49152; level 2, bytes 1048576": readable text of JSON's lists and objects.
+// Elements that are objects are separated by semicolons, all others by commas.
 std::string shown(const io::Json& value) {
   if (value.is_null()) return "none";
   if (value.is_string()) return value.get<std::string>();
@@ -32,7 +32,7 @@ std::string shown(const io::Json& value) {
   return text.empty() ? "none" : text;
 }
 
-// The threads as a run would have them, if this build can compute here.
+// Returns the threads that a run would have, if this build can compute here.
 std::optional<ComputeRuntime> placed_threads(const CommonOptions& common) {
   if (built_spaces().back() == SpaceKind::cuda && device_count() == 0) return {};
   return std::optional<ComputeRuntime>(std::in_place, common);

@@ -28,7 +28,7 @@ using machine::MachineMeasurement;
 using machine::SpaceMeasurement;
 using machine::StreamKernel;
 
-// Thread counts that the space's bandwidth was measured with, most first.
+// Returns the thread counts that the space's bandwidth was measured with, in decreasing order.
 std::vector<int> thread_counts(const SpaceMeasurement& space) {
   std::vector<int> counts;
   for (const BandwidthPoint& point : space.bandwidth) {
@@ -54,7 +54,7 @@ std::string capacity(const Level& level) {
              : machine::readable_bytes(static_cast<double>(level.capacity_bytes));
 }
 
-// Costs that a space has, by name.
+// Returns the costs of a space, by name.
 std::vector<std::pair<std::string, Timing>> costs_of(const SpaceMeasurement& space) {
   std::vector<std::pair<std::string, Timing>> costs = {
       {"empty kernel", space.dispatch.empty_kernel},
@@ -73,7 +73,7 @@ io::Cell time_cell(double seconds) {
 
 io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
 
-/// Pages and stores of a bandwidth.
+/// Returns the label of pages and stores of a bandwidth.
 struct Variant {
   bool huge;
   machine::Stores stores;
@@ -96,7 +96,7 @@ constexpr Variant kVariants[] = {{false, machine::Stores::ordinary},
                                  {false, machine::Stores::nontemporal},
                                  {true, machine::Stores::nontemporal}};
 
-// One thread of a host is measured once, and another host space shows it.
+// One thread of a host is measured once, and shown for one host space.
 bool is_repeated(const SpaceMeasurement& space, const MachineMeasurement& measurement) {
   if (space.space != SpaceKind::serial) return false;
   const auto several = [](const SpaceMeasurement& other) {
@@ -144,7 +144,7 @@ void print_bandwidths(const MachineMeasurement& measurement) {
       for (const Level& level : space.levels) {
         for (const Variant& variant : kVariants) {
           const std::vector<BandwidthPoint> points = variant.of(with_threads(space, threads));
-          // What pages and stores change shows in memory.
+          // Pages and stores matter in memory only.
           if (!variant.is_first() && (points.empty() || level.capacity_bytes > 0)) continue;
           any_nontemporal = any_nontemporal || variant.stores == machine::Stores::nontemporal;
           std::vector<io::Cell> row = {to_string(space.space), threads, level.name,
@@ -184,12 +184,12 @@ void print_costs(const MachineMeasurement& measurement) {
   print(table, io::TableFormat::table);
 }
 
-// Arithmetic by precision and instruction, of the space with the most threads: what no layer of
-// ours uses is there for comparison.
+// Arithmetic by precision and instruction, of the space with the most threads; instructions that no
+// layer uses are for comparison.
 void print_peaks(const MachineMeasurement& measurement) {
   const SpaceMeasurement* most = nullptr;
   for (const SpaceMeasurement& space : measurement.spaces) {
-    if (space.work.fork_join.empty()) continue;  // a device has one kernel, in the table before
+    if (space.work.fork_join.empty()) continue;  // a device's only kernel is in the table before
     if (!most || space.concurrency > most->concurrency) most = &space;
   }
   if (!most) return;
@@ -278,7 +278,7 @@ void print_figures(const MachineMeasurement& measurement, io::TableFormat format
   print(table, format);
 }
 
-// What neither the tables nor --format csv and json show.
+// Notes results that neither the tables nor --format csv and json show.
 void print_left_out(const MachineMeasurement& measurement) {
   const auto any = [&](const auto& has) {
     return std::any_of(measurement.spaces.begin(), measurement.spaces.end(), has);
@@ -319,7 +319,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
     warn("host threads are not bound to processors (" + threads.binding +
          "): figures with several threads may be low and will vary");
   }
-  note(fmt::format("measuring the machine: up to {} s where nothing else runs on it",
+  note(fmt::format("measuring the machine: up to {} s if nothing else runs on it",
                    quick ? 25 : 150));
   machine::MachineOptions options = machine::MachineOptions::standard(quick);
   options.spaces = spaces;
@@ -347,7 +347,7 @@ Status run_machine(const MachineRequest& request) {
   const ComputeRuntime runtime(request.common);
   defer_stop_signals();
   const MachineMeasurement measurement = measure_machine(spaces, request.quick);
-  // The summary first: it is there even if the disk has filled up in the meantime.
+  // The summary first: it is printed even if the disk has filled up in the meantime.
   print_summary(measurement, format);
   if (!request.output.empty()) {
     io::write_json(request.output, machine::to_json(measurement));
@@ -375,7 +375,7 @@ Status run_datasheet(const MachineRequest& request) {
 
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
   CLI::App* verb = app.add_subcommand(
-      "machine", "Measures this machine's ceilings: latency, bandwidth, arithmetic, dispatch");
+      "machine", "Measure this machine's ceilings: latency, bandwidth, arithmetic, dispatch");
   auto request = std::make_shared<MachineRequest>();
   verb->add_option("--output", request->output, "Write every figure to this file (JSON)");
   verb->add_option("--space", request->space,
@@ -385,7 +385,7 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
                  "Within 25 s rather than 150: smaller sets, fewer points");
   CLI::Option* sheet = verb->add_option(
       "--from-datasheet", request->datasheet,
-      "Measure nothing: describe another machine by its data sheet (repeatable; keys below)");
+      "Do not measure: describe another machine by its data sheet (repeatable; keys below)");
   sheet->type_name("KEY=VALUE,...")->take_all();
   for (const char* other : {"--space", "--quick"}) sheet->excludes(verb->get_option(other));
   std::string keys;
@@ -394,7 +394,7 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
   }
   verb->footer(
       "Keys of --from-datasheet, plain numbers without suffix:\n" + keys +
-      "so that a data sheet becomes a file by\n  ridgeline machine --output gpu.json "
+      "for instance, to convert a data sheet to a file:\n  ridgeline machine --output gpu.json "
       "--from-datasheet "
       "\\\n    name=H100,kind=gpu,peak32=67e3,bandwidth=3350 --from-datasheet \"source=data "
       "sheet\"\n\nExample:\n  ridgeline machine --output machine.json");

@@ -10,7 +10,7 @@
 
 namespace ridgeline::miniapp {
 
-/// What `ridgeline machine` was asked for.
+/// The options of `ridgeline machine`.
 struct MachineRequest {
   std::string output;          ///< machine.json; empty: none is written
   std::string space = "auto";  ///< auto: every space of the build
@@ -19,17 +19,17 @@ struct MachineRequest {
   CommonOptions common;
 };
 
-/// Measures the machine's ceilings, prints a summary on standard output and, where asked, writes
-/// the `ridgeline-machine` file. Throws RequestError before anything is measured where the space is
-/// not there or the output cannot be written.
+/// Measures the machine's ceilings, prints a summary on standard output and, if requested, writes
+/// the `ridgeline-machine` file. Throws RequestError before anything is measured if the space does
+/// not exist or the output cannot be written.
 Status run_machine(const MachineRequest& request);
 
 /// Writes the `ridgeline-machine` file of a data sheet to the output, or on standard output.
-/// Measures nothing and starts no Kokkos. Throws RequestError for a wrong sheet or output.
+/// Measures nothing and does not start Kokkos. Throws RequestError for an invalid sheet or output.
 Status run_datasheet(const MachineRequest& request);
 
 /// Measures with progress on standard error and warnings about unbound threads; for every verb that
-/// needs ceilings and was given no file. A Runtime has to be running.
+/// needs ceilings and has no file. A Runtime must be running.
 machine::MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool quick);
 
 }  // namespace ridgeline::miniapp

@@ -16,7 +16,7 @@ void write_line(const std::string& line) {
   std::cerr << line << std::endl;
 }
 
-// Notes and warnings, wrapped for a terminal; in a log each is one line, which can be searched.
+// Notes and warnings, wrapped for a terminal; in a log each is one searchable line.
 void write_sentence(const std::string& text) {
   const std::size_t columns = terminal_columns(STDERR_FILENO);
   write_line(columns > 0 ? io::wrapped(text, std::max<std::size_t>(columns, 40), 2) : text);

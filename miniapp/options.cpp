@@ -13,7 +13,7 @@ bool is_digits(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-/// Digits without the zeros before them, which CLI11 would take for octal.
+/// Removes leading zeros, with which CLI11 would read a number as octal.
 std::string plain(const std::string& digits) {
   const std::size_t first = digits.find_first_not_of('0');
   return first == std::string::npos ? "0" : digits.substr(first);

@@ -20,7 +20,7 @@ std::size_t terminal_columns(int descriptor) {
 
 namespace {
 
-// Every table is made to be read in so many columns; less is not asked of it.
+// Every table fits this many columns, and is never made narrower.
 constexpr std::size_t kLeastWidth = 80;
 
 bool wide = false;  // a property of the process's standard output, like its width

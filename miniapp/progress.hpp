@@ -12,7 +12,7 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// "measured WHAT".
+  /// Shows "measured WHAT".
   void operator()(const std::string& what) const;
 
  private:

@@ -28,27 +28,27 @@ struct RooflineOptions {
   int repeats = 10;
 };
 
-// A value that there is not: null to programs.
+// Returns an absent value: null for programs.
 io::Cell none() { return io::Cell::shown_as(std::nan(""), "-"); }
 
 bool is_view(const layers::Counts& counts) { return counts.flops == 0 && counts.bytes == 0; }
 
-// A view takes less than the timer's resolution, whose spread means nothing.
+// A view takes less than the timer's resolution, so that its spread has no meaning.
 io::Cell record_time(const Timing& seconds, bool is_view) {
   return is_view ? io::Cell::shown_as(seconds.median, show_seconds(seconds.median))
                  : time_cell(seconds);
 }
 
-// What is divided by a time below the timer's resolution is none.
+// There is no rate for a time below the timer's resolution.
 io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : none(); }
 
-// "~" before a bound that another run may see otherwise.
+// Returns "~" before a bound that may differ in another run.
 io::Cell bound_cell(const model::Placement& placement) {
   const std::string bound = model::to_string(placement.bound);
   return io::Cell::shown_as(bound, placement.is_near_half ? "~" + bound : bound);
 }
 
-// What the ceiling allows as a part of the time, marked if it is more than the time.
+// Returns the ceiling's share of the time, marked if it is more than the time.
 io::Cell ceiling_cell(const model::Placement& placement) {
   if (placement.ceiling_seconds == 0) return none();
   return io::Cell::shown_as(placement.fraction_of_ceiling,
@@ -56,7 +56,7 @@ io::Cell ceiling_cell(const model::Placement& placement) {
                                         placement.above_roof ? " (!)" : ""));
 }
 
-// How much of the time is explained, at most all of it; marked if it is above the roof.
+// Returns the explained share of the time, at most all of it; marked if it is above the roof.
 io::Cell explained_cell(const model::Placement& placement, const Timing& time) {
   if (placement.ceiling_seconds == 0 || time.median == 0) return none();
   const double part = std::min(1.0, placement.explained_seconds / time.median);
@@ -99,7 +99,7 @@ void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
   print(table, format);
 }
 
-// One row per layer and phase, four columns per batch, or three if it has to be narrow.
+// One row per layer and phase, four columns per batch, or three if the table must be narrow.
 void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format,
                         bool narrow) {
   std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
@@ -150,7 +150,7 @@ void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFo
   }
 }
 
-// What stayed uncertain although repeats went on.
+// Lists times that stayed uncertain after all repeats.
 std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& batches) {
   std::vector<std::string> names;
   for (const model::BatchRoofline& at : batches) {
@@ -164,14 +164,14 @@ std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& b
   return names;
 }
 
-// What "~" before a bound means, if a record has one.
+// Explains "~" before a bound, if a record has one.
 std::string note_on_bounds(const std::vector<model::BatchRoofline>& batches) {
   for (const model::BatchRoofline& at : batches) {
     for (const model::LayerRecord& record : at.roofline.records) {
       if (!record.placement.is_near_half) continue;
       return fmt::format(
           "marked ~, a bound whose ceiling explains about half of the time ({:.0f} to {:.0f} %): "
-          "another run may say overhead where this one does not, or the reverse",
+          "another run may classify it as overhead if this one does not, or the reverse",
           100 * model::kLeastExplained / model::kRunToRun,
           100 * model::kLeastExplained * model::kRunToRun);
     }
@@ -179,7 +179,7 @@ std::string note_on_bounds(const std::vector<model::BatchRoofline>& batches) {
   return "";
 }
 
-// What the roofs are: for the head of the table and of the file.
+// Describes the ceilings for the head of the table and of the file.
 io::Json roofs_of(const model::Ceilings& ceilings, const std::string& file) {
   const double memory = ceilings.bandwidth(1e15);
   const auto known = [](double value) { return value > 0 ? io::Json(value) : io::Json(); };
@@ -212,7 +212,7 @@ void print_head(const std::string& what, const io::Json& roofs, SpaceKind space)
                             shown_roof(roofs["ridge_flops_per_byte"], 1, "FLOP/B")));
 }
 
-/// What a run of the verb found.
+/// The results of a run of the verb.
 struct Measured {
   io::Json json, roofs;
   std::vector<model::BatchRoofline> batches;
@@ -244,8 +244,8 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   deck_to_json(json, deck, options.deck.sets);
   json["answers"] = answers;
   json["notes"] = measured.notes;
-  // As it was requested, so that a file that was stopped after the first of several keeps its
-  // shape; without any batch there is no total.
+  // As requested, so that a run that was stopped after the first of several batches has the same
+  // structure; without any batch there is no total.
   if (batches_of(options, deck).size() == 1 && !measured.batches.empty()) {
     io::Json only;
     model::to_json(only, measured.batches.front().roofline);
@@ -263,8 +263,8 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   io::write_json(options.output, json);
 }
 
-/// Ceilings of what one thread hands to another are of the place where the machine's file was
-/// measured, and a hypervisor may since have moved the processors.
+/// Warns if the exchange between threads takes another time than when the machine file was
+/// measured, since a hypervisor may have moved the processors.
 void warn_of_exchange(const io::Json& machine_file, const std::string& name,
                       const Disturbance& disturbance) {
   constexpr double kOther = 1.5;
@@ -275,12 +275,11 @@ void warn_of_exchange(const io::Json& machine_file, const std::string& name,
   const double then = exchange->get<double>(), now = disturbance.exchange_pulse.median;
   if (now < kOther * then && then < kOther * now) return;
   warn(fmt::format(
-      "what one thread wrote another reads in {}, and read in {} when {} was measured: the "
-      "processors are {} each other now, as after a hypervisor moved them, and {}; measure the "
-      "machine "
-      "again, or run again later",
-      show_seconds(now), show_seconds(then), name, now > then ? "further from" : "nearer to",
-      now > then ? "layers may be called overhead that are not"
+      "a thread reads what another wrote in {} now, and in {} when {} was measured: the exchange "
+      "is {}, as after a hypervisor moved the processors, and {}; measure the machine again, or "
+      "run again later",
+      show_seconds(now), show_seconds(then), name, now > then ? "slower" : "faster",
+      now > then ? "layers may wrongly be classified as overhead"
                  : "layers may be faster than the ceilings of that file"));
 }
 

@@ -113,7 +113,7 @@ MadeFolders::MadeFolders(const std::string& folder) {
 
 void MadeFolders::remove() {
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
-    rmdir(folder->c_str());  // fails, as it should, for one that is no longer empty
+    rmdir(folder->c_str());  // fails, as intended, if it is no longer empty
   }
 }
 

@@ -35,40 +35,42 @@ struct Session {
 };
 
 /// Loads and checks deck, data and shapes. A text has the characters of `vocabulary`, a
-/// checkpoint's, where it is given and not empty, and otherwise its own.
+/// checkpoint's, if it is not null and not empty, and otherwise its own.
 Session open_session(const config::Deck& deck, const data::Vocabulary& vocabulary = {});
 
-/// The vocabulary that a checkpoint keeps; empty where it keeps none.
+/// Returns the vocabulary of a checkpoint; empty if it has none.
 data::Vocabulary vocabulary_of(const network::CheckpointFile& checkpoint);
 
-/// What a deck's run reads, as `files`: the deck and its data.
+/// Adds the inputs of a deck's run to `files`: the deck and its data.
 void add_inputs(const config::Deck& deck, io::RunFiles& files);
 
-/// Adds what a result says of its deck: `deck` (its file), `deck_text` (as it ran) and `overrides`.
+/// Adds the deck's keys of a result: `deck` (its file), `deck_text` (with overrides) and
+/// `overrides`.
 void deck_to_json(io::Json& json, const config::Deck& deck, const std::vector<std::string>& sets);
 
-/// FILE in a folder that exists and can be written, that is none of the run's other files and that
-/// replaces nothing but an older result: RequestError before any work otherwise, with `advice`.
+/// Adds an output. Throws RequestError with `advice`, before any work, if its folder does not exist
+/// or cannot be written, if it is another file of the run, or if it would replace a file that is
+/// not an older result.
 void add_output(const std::string& what, const std::string& file, const std::string& advice,
                 io::RunFiles& files);
 
-/// Throws RequestError if `file` is there and is no result of ridgeline, nor empty.
+/// Throws RequestError if `file` exists and is neither a result of ridgeline nor empty.
 void require_result(const std::string& what, const std::string& file, const std::string& advice);
 
 /// Throws RequestError if the folder of `file` does not exist.
 void require_folder_of(const std::string& file);
 
-/// Folders that are made for a run, and removed again, if they are empty, when the request proves
-/// wrong.
+/// Folders that are created for a run, and removed again, if they are empty, if the request turns
+/// out to be invalid.
 class MadeFolders {
  public:
-  /// `mkdir -p`; RequestError where it cannot be made.
+  /// Creates a folder and its parents; throws RequestError if that fails.
   explicit MadeFolders(const std::string& folder);
   ~MadeFolders() { remove(); }
   MadeFolders(const MadeFolders&) = delete;
   MadeFolders& operator=(const MadeFolders&) = delete;
 
-  /// The run begins: they stay.
+  /// Keeps the folders, since the run begins.
   void keep() { made_.clear(); }
 
  private:
@@ -77,10 +79,10 @@ class MadeFolders {
   std::vector<std::string> made_;  ///< the innermost last
 };
 
-/// FOLDER/FILE, or FILE where it is absolute.
+/// Returns FOLDER/FILE, or FILE if it is absolute.
 std::string inside(const std::string& folder, const std::string& file);
 
-/// Kokkos from its start to its end, with warnings of how the host's threads are placed.
+/// Runs Kokkos during its lifetime, with warnings about the placement of the host's threads.
 class ComputeRuntime {
  public:
   explicit ComputeRuntime(const CommonOptions& common);
@@ -91,7 +93,7 @@ class ComputeRuntime {
   Runtime runtime_;
 };
 
-/// Throws RequestError if the network does not fit into the host's memory. A device's memory is
+/// Throws RequestError if the network does not fit in the host's memory. A device's memory is
 /// checked by its allocation.
 void require_host_memory(SpaceKind space, const config::Deck& deck, std::int64_t batch,
                          const network::Memory& memory);

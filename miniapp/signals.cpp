@@ -34,8 +34,8 @@ void prepare_process() {
   started = host_seconds();
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
-    // Messages to a closed standard error go nowhere; results to a closed standard output are lost,
-    // which is an error when they are written.
+    // Messages to a closed standard error are discarded; results to a closed standard output are
+    // lost, which is an error when they are written.
     open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
   }
   std::signal(SIGPIPE, SIG_IGN);
@@ -45,7 +45,7 @@ void prepare_process() {
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     struct sigaction action = {};
     action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;  // a write under way goes on
+    action.sa_flags = SA_RESTART;  // a current write continues
     sigaction(signal, &action, nullptr);
   }
 }

@@ -33,8 +33,8 @@ struct Pipe {
   }
 };
 
-// Reads both pipes until both are closed at the other end. A signal that stops this process may
-// not have reached the child, to which it is then sent once.
+// Reads both pipes until both are closed at the other end. If a signal stops this process, it is
+// sent once to the child, which may not have received it.
 void read_both(const Pipe& out, const Pipe& err, pid_t child, ProcessOutput& result) {
   bool told = false;
   pollfd waiting[] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};
@@ -63,12 +63,12 @@ void read_both(const Pipe& out, const Pipe& err, pid_t child, ProcessOutput& res
 std::string path_of_program() {
   char path[4096];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-  if (length < 0) throw RunError("cannot tell where this program is: /proc/self/exe");
+  if (length < 0) throw RunError("cannot find this program: /proc/self/exe");
   return std::string(path, static_cast<std::size_t>(length));
 }
 
 ProcessOutput run_self(const std::vector<std::string>& arguments, const std::vector<int>& cpus) {
-  // All that allocates comes before the fork: the child of a program with threads may not.
+  // All allocations are before the fork: the child of a multithreaded program must not allocate.
   std::string path = path_of_program();
   std::vector<char*> argv = {path.data()};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));

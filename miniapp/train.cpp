@@ -22,8 +22,8 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
 
 namespace {
 
-// Prints epochs as they end, and progress if standard error is a terminal; ends training on a
-// signal or when its time is over.
+// Prints every finished epoch, and progress if standard error is a terminal; ends training on a
+// signal or at its time limit.
 class Console : public network::TrainingEvents {
  public:
   Console(io::TableFormat format, bool quiet, std::optional<double> stop_after, SpaceKind space)
@@ -80,7 +80,7 @@ class Console : public network::TrainingEvents {
     drawn_ = true;
   }
 
-  /// `action` is for the moment when training begins.
+  /// Sets the action for the beginning of training.
   void on_begin(std::function<void()> action) { on_begin_ = std::move(action); }
   void begin() override {
     on_begin_();
@@ -89,7 +89,7 @@ class Console : public network::TrainingEvents {
     energy_begin_ = host_seconds();
   }
 
-  /// Puts the energy of the run from its first step until now into its record.
+  /// Adds the energy of the run since its first step to its record.
   void record_energy(io::Json& json) {
     const std::optional<double> joules = energy_ ? energy_->joules() : std::nullopt;
     const double seconds = host_seconds() - energy_begin_;
@@ -101,7 +101,7 @@ class Console : public network::TrainingEvents {
   bool stop_requested() override { return miniapp::stop_requested() || time_is_over(); }
   bool time_is_over() const { return stop_after_ && seconds_since_start() >= *stop_after_; }
 
-  // The one table for programs.
+  // The only table in csv and json.
   void finish() {
     clear();
     if (format_ != io::TableFormat::table) print(table_, format_);
@@ -131,7 +131,7 @@ class Console : public network::TrainingEvents {
   io::Table table_;
 };
 
-// Returns why [verify] is missed by the epoch of the checkpoint's weights; nullopt if it is met.
+// Returns why the epoch of the checkpoint's weights misses [verify]; nullopt if it meets it.
 std::optional<std::string> missed(const config::Deck& deck, const network::TrainingState& state) {
   if (!deck.verify) return {};
   const network::History& history = state.history;
@@ -187,7 +187,7 @@ std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& o
 
 io::Json record_of(const config::Deck& deck, const TrainOptions& options, const Session& session,
                    SpaceKind space, const network::TrainingResult& result) {
-  // While the Runtime is there to describe.
+  // While the Runtime exists, which is described.
   io::Json json = machine::new_result("ridgeline-training");
   deck_to_json(json, deck, options.deck.sets);
   json["title"] = deck.title;
@@ -215,7 +215,7 @@ TrainFiles files_of(const config::Deck& deck, const TrainOptions& options) {
   try {
     return TrainFiles(deck, options);
   } catch (const RequestError&) {
-    // What is no data and no checkpoint comes before conflicts of file names.
+    // Missing data and checkpoints are reported before conflicts of file names.
     open_session(deck);
     if (!options.resume.empty() && !io::is_folder(options.resume)) {
       const network::CheckpointFile checkpoint(options.resume);
@@ -224,7 +224,8 @@ TrainFiles files_of(const config::Deck& deck, const TrainOptions& options) {
   }
 }
 
-// The space that a dry run plans for: a device even where there is none, for nothing is computed.
+// Returns the space that a dry run plans for: a device even if there is none, since nothing is
+// computed.
 SpaceKind planned_space(const std::string& name) {
   const std::vector<SpaceKind> built = built_spaces();
   if (built.back() != SpaceKind::cuda || device_count() > 0) return resolve_space(name);
@@ -253,7 +254,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   std::shared_ptr<const network::CheckpointFile> weights =
       training.resume ? training.resume : training.init;
   const std::string resumed_from = training.resume ? training.resume->path() : std::string();
-  // A text's tokens mean what they meant when the weights were trained.
+  // A text's tokens must be those with which the weights were trained.
   const Session session =
       open_session(deck, weights ? vocabulary_of(*weights) : data::Vocabulary());
   if (weights) weights->require_shapes(*session.plan);
@@ -268,7 +269,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
     return Status::done;
   }
   weights.reset();
-  // Last, so that a wrong request leaves no folder behind; before anything is computed. From here
+  // Last, so that an invalid request leaves no folder; before anything is computed. From here
   // on a signal ends the run after its first step, with a checkpoint.
   defer_stop_signals();
   files.create_folders();
@@ -308,7 +309,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
         return done;
       });
   console.finish();
-  // A run that has finished already measures nothing.
+  // A run that has finished already has no measurements.
   if (result.outcome != network::Outcome::already_finished) warn_of(disturbance);
 
   using network::Outcome;
@@ -323,7 +324,7 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
                      result.outcome == Outcome::already_finished;
   const std::optional<std::string> miss = ended ? missed(deck, result.state) : std::nullopt;
   if (result.outcome == Outcome::stopped_early) {
-    console.say(fmt::format("stopped early, after {}, as the deck asks: {} no longer improves",
+    console.say(fmt::format("stopped early, after {}, by train.early_stop: {} no longer improves",
                             io::show_count(result.state.epoch, "epoch"),
                             config::to_string(deck.train.early_stop->metric)));
   }
@@ -332,14 +333,14 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
                             *result.state.best_epoch,
                             config::to_string(deck.train.early_stop->metric)));
   }
-  // What a deck must reach, it must reach as it is written.
+  // [verify] applies to the deck without overrides.
   const bool excused = miss && deck.trains_otherwise && !options.verify;
   const std::optional<std::string> failure = result.outcome == Outcome::diverged
                                                  ? std::optional<std::string>(result.failure)
                                              : excused ? std::nullopt
                                                        : miss;
   if (result.state.skipped.total > 0) {
-    warn(fmt::format("{} of {} left out: loss or gradients were not finite",
+    warn(fmt::format("{} of {} skipped: loss or gradients were not finite",
                      result.state.skipped.total, io::show_count(result.state.step, "step")));
   }
   const bool as_table = format == io::TableFormat::table;
@@ -365,12 +366,12 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   }
   if (result.outcome == Outcome::stopped) {
     console.say(
-        std::string(stop_requested() ? "stopped by a signal" : "stopped because its time is over") +
-        "; go on with " + files.resume_options());
+        std::string(stop_requested() ? "stopped by a signal" : "stopped at its time limit") +
+        "; resume with " + files.resume_options());
     return Status::stopped;
   }
   if (result.outcome == Outcome::stopped_after_steps) {
-    console.say(fmt::format("stopped at step {}, as the deck asks", result.state.step));
+    console.say(fmt::format("stopped at step {}, by train.stop_after_steps", result.state.step));
   }
   return Status::done;
 }
@@ -392,12 +393,12 @@ void add_train(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--seed", options->seed, "Instead of the deck's train.seed")
       ->transform(integer(0, kMostSeed));
   verb->add_option("--stop-after", options->stop_after,
-                   "Write a checkpoint and exit with 75 after so long, such as 23h50m")
+                   "Write a checkpoint and exit with 75 after this time, such as 23h50m")
       ->type_name("DURATION");
   verb->add_flag("--no-lock", options->no_lock,
                  "Do not lock the checkpoint against a second run that writes it");
   verb->add_flag("--verify", options->verify,
-                 "Fail where the deck's [verify] is missed, even if --set or --seed changed "
+                 "Fail if the deck's [verify] is missed, even if --set or --seed changed "
                  "[data], [network] or [train]");
   verb->add_flag("--quiet", options->quiet, "No notes and no progress");
   verb->add_flag("--dry-run", options->dry_run,

@@ -43,7 +43,7 @@ void TrainFiles::add_outputs() {
     files_.output("the checkpoint's lock", io::FileLock::name_of(checkpoint_), advice);
   }
   if (const std::string previous = previous_checkpoint();
-      !io::is_same_file(previous, checkpoint_)) {  // as after a kill before anything was written
+      !io::is_same_file(previous, checkpoint_)) {  // as after a kill before the first write
     files_.output("the checkpoint that is replaced, kept under this name,", previous,
                   "rename this file, or " + advice);
   }
@@ -99,7 +99,7 @@ void TrainFiles::create_folders() {
   folders_.emplace(options_.output);
   lock();
   std::vector<std::string> written = {checkpoint_, record_};
-  // Now that no other run writes it.
+  // No other run writes it any more.
   if (io::exists(checkpoint_) && (resumed_.empty() || !io::is_same_file(resumed_, checkpoint_))) {
     decide_on_replaced();
     if (replaced_ == io::Replaced::kept) written.push_back(previous_checkpoint());
@@ -109,7 +109,7 @@ void TrainFiles::create_folders() {
   for (const std::string& file : written) io::check_writable(file);
 }
 
-// Of two checkpoints that the run may replace, that of more steps is kept.
+// Of two checkpoints that the run may replace, the one with more steps is kept.
 void TrainFiles::decide_on_replaced() {
   if (io::InputFile(checkpoint_).size() == 0) return;
   if (!io::is_hdf5(checkpoint_)) {

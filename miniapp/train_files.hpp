@@ -22,39 +22,40 @@ struct TrainOptions {
   bool quiet = false, dry_run = false, no_lock = false, verify = false;
 };
 
-/// The files of a training run. None is written before all are known to be possible; everything
-/// throws RequestError.
+/// The files of a training run. None is written before all have been checked; all functions
+/// throw RequestError.
 class TrainFiles {
  public:
-  /// Compares outputs with inputs; both arguments must outlive this.
+  /// Compares outputs with inputs; both arguments must outlive this object.
   TrainFiles(const config::Deck& deck, const TrainOptions& options);
 
   const std::string& checkpoint() const { return checkpoint_; }
   const std::string& record() const { return record_; }
 
-  /// Holds the checkpoint, as soon as there is a folder for it.
+  /// Locks the checkpoint, as soon as its folder exists.
   void lock();
 
-  /// Returns the checkpoint of --resume, null without. Of a folder that is the newest that fits;
-  /// warnings name those that were skipped.
+  /// Returns the checkpoint of --resume, or null. For a folder it is the newest that matches the
+  /// deck; warnings name those that were skipped.
   std::shared_ptr<const network::CheckpointFile> open_resumed();
 
-  /// Creates folders that are missing, once nothing else can be wrong; they are removed again
+  /// Creates missing folders, after all other checks; they are removed again
   /// unless keep_folders() is called.
   void create_folders();
   void keep_folders() { folders_->keep(); }
 
-  /// What becomes of a checkpoint that the run replaces, and does not go on from. Known after
-  /// create_folders().
+  /// Returns what happens to a checkpoint that the run replaces without resuming from it. Known
+  /// after create_folders().
   io::Replaced replaced() const { return replaced_; }
 
-  /// What a user should be told as the run begins: where it goes on, and what it replaces.
+  /// Returns notes for the beginning of the run: the checkpoint that it resumes from, and the one
+  /// it replaces.
   const std::vector<std::string>& notes() const { return notes_; }
 
-  /// Returns the options that let another run go on, as a shell takes them.
+  /// Returns the options with which another run resumes, quoted for a shell.
   std::string resume_options() const;
 
-  /// Returns the files that a run has left: its record and, if it wrote one, the checkpoint with
+  /// Returns the files that a run has written: its record and, if it wrote one, the checkpoint with
   /// the one that it replaced.
   std::vector<std::string> written(bool with_checkpoint) const;
 

@@ -1,5 +1,5 @@
-# Every public header must compile alone: each gets a source of one line, compiled without the
-# precompiled header, which would hide what a header forgot to include. Not part of `all`, so that
+# Every public header must compile alone: each has a source of one line, compiled without the
+# precompiled header, which would hide missing includes. Not part of `all`, so that
 # only the tests pay for it.
 #
 # Skipped under CUDA, where nvcc takes ten times as long and the headers are the same.
@@ -18,7 +18,7 @@ foreach(header IN LISTS headers)
 endforeach()
 
 add_library(ridgeline_headers OBJECT EXCLUDE_FROM_ALL ${sources})
-# Headers for the library's own files alone see what it links for itself: HDF5 and toml++.
+# Private headers of the library include its private dependencies, HDF5 and toml++.
 target_link_libraries(ridgeline_headers PRIVATE ridgeline::ridgeline hdf5::hdf5)
 target_include_directories(ridgeline_headers SYSTEM PRIVATE
   "$<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>")

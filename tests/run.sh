@@ -51,8 +51,8 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 source jobs/lib.sh
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
-# Every reader, from its seeds and from what earlier runs found; a finding ends it with status 1 and
-# is kept.
+# Every reader, from its seeds and from inputs that earlier runs found; a failure ends it with status 1 and
+# its input is kept.
 fuzz_readers() {
   local root=$PWD/build/fuzz reader log status=0
   jobs/dependencies.sh fuzz
@@ -66,7 +66,7 @@ fuzz_readers() {
     if "$root/tests/fuzz/fuzz_$reader" -max_total_time="$fuzz" -timeout=5 -max_len=65536 \
       -print_final_stats=1 -artifact_prefix="$root/findings/$reader-" \
       "$root/corpus/$reader" "$root/seeds/$reader" >"$log" 2>&1; then
-      rm -f "$root/findings/$reader-"* # of child processes, whose crashes are no findings
+      rm -f "$root/findings/$reader-"* # of child processes, whose crashes are expected
       echo "$reader: $(sed -n 's/stat::number_of_executed_units: *//p' "$log") inputs, no finding"
     else
       status=1

@@ -14,17 +14,17 @@
 namespace ridgeline::machine {
 namespace {
 
-// Long against a dispatch, short against the 20 ms of a point.
+// Much longer than a dispatch, much shorter than the 20 ms of a point.
 constexpr double kLaunchSeconds = 200e-6;
 
-// Passes that make a launch last about kLaunchSeconds.
+// Returns the passes after which a launch takes about kLaunchSeconds.
 template <class Space>
 long passes_for(StreamArrays<Space>& arrays, StreamKernel kernel, std::size_t bytes,
                 Stopwatch<Space>& watch) {
   // One pass is long enough even at 50 TB/s, several times the bandwidth of any memory today.
   if (static_cast<double>(bytes) > 5e13 * kLaunchSeconds) return 1;
   for (long passes = 1;;) {
-    // One launch may be disturbed, and the very first one finds its pages elsewhere.
+    // One launch may be disturbed, and the first one has cold caches.
     double seconds = 1e9;
     for (int attempt = 0; attempt < 3 && seconds >= kLaunchSeconds; ++attempt) {
       watch.start();
@@ -33,7 +33,7 @@ long passes_for(StreamArrays<Space>& arrays, StreamKernel kernel, std::size_t by
       seconds = std::min(seconds, watch.seconds());
     }
     if (seconds >= kLaunchSeconds || passes > (1L << 30)) return passes;
-    // The dispatch is still a part of a short launch's time: grow step by step.
+    // A short launch's time still includes the dispatch: grow step by step.
     const double factor = std::min(8.0, 1.1 * kLaunchSeconds / std::max(seconds, 1e-9));
     passes = static_cast<long>(std::ceil(factor * static_cast<double>(passes)));
   }
@@ -83,8 +83,8 @@ void ladder(const Space& instance, SpaceKind kind, const BandwidthOptions& optio
     for (int count = 1; count <= 3; ++count) {
       for (const Pages pages : options.pages) {
         if (pages == Pages::huge && options.pages.size() > 1 && bytes < kLeastHugeBytes) continue;
-        // New memory for each number of arrays: each is cut among the threads in another way, and
-        // its pages have to lie with the threads that stream them.
+        // New memory for each number of arrays: the threads' parts differ, and
+        // the pages of a part must be first touched by its thread.
         StreamArrays<Space> arrays(instance, count,
                                    bytes / sizeof(double) / static_cast<std::size_t>(count),
                                    options.threads, pages);

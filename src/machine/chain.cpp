@@ -14,7 +14,7 @@
 namespace ridgeline::machine {
 namespace {
 
-/// A barrier for a few threads that arrive at about the same time: the end of a kernel would cost
+/// A barrier for a few threads that arrive at about the same time: ending a kernel would cost
 /// more than the passes that are measured here.
 class SpinBarrier {
  public:
@@ -27,7 +27,7 @@ class SpinBarrier {
       return;
     }
     for (long spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
-      // If there are fewer processors than threads the missing one needs this one's.
+      // With fewer processors than threads, a missing thread may need this processor.
       if (spins > 10000) std::this_thread::yield();
     }
   }
@@ -41,7 +41,7 @@ constexpr std::size_t arrays_touched(StreamKernel kernel) {
   return kernel == StreamKernel::read ? 1 : kernel == StreamKernel::scale ? 2 : 3;
 }
 
-/// Buffers of float64 in an arena, each cut into one part per thread. All values are 1 and stay it.
+/// Buffers of float64 in an arena, each cut into one part per thread. All values are 1 and stay 1.
 template <class Space>
 class Chain {
  public:
@@ -54,9 +54,9 @@ class Chain {
         part_((n + static_cast<std::size_t>(threads_) - 1) / static_cast<std::size_t>(threads_)),
         buffers_(buffers),
         sums_(16 * static_cast<std::size_t>(threads_)),
-        // Networks have their arena on ordinary pages.
+        // The arena of a network lies on ordinary pages, too.
         memory_(buffers * size() * sizeof(double), Pages::ordinary) {
-    launch([this](int thread) {  // pages lie where their threads run
+    launch([this](int thread) {  // first touch by the thread that uses the part
       for (std::size_t buffer = 0; buffer < buffers_; ++buffer) {
         std::fill_n(part(buffer, thread), part_, 1.0);
       }
@@ -70,12 +70,12 @@ class Chain {
     launch([&, this](int thread) {
       double sum = 0;
       for (long pass = next_; pass < next_ + passes; ++pass) {
-        // Handed on, a part moves by one thread from pass to pass.
+        // With from_other, a part moves by one thread from pass to pass.
         const int own = from_other_ ? static_cast<int>((thread + pass) % threads_) : thread;
         const auto at = [&](long buffer) {
           return part(static_cast<std::size_t>(buffer) % buffers_, own);
         };
-        // scale multiplies by 1; triad adds its second operand 0 times.
+        // scale multiplies by 1; triad multiplies its second operand by 0.
         const double factor = kernel_ == StreamKernel::triad ? 0.0 : 1.0;
         sum += host::stream(kernel_, Stores::ordinary, at(pass + 2), at(pass + 1), at(pass), factor,
                             part_, 1);
@@ -87,7 +87,7 @@ class Chain {
     passes_ = passes;
   }
 
-  /// Whether the values are what the passes leave, and as many were read.
+  /// Returns whether all values are still 1, and as many were read as expected.
   bool verify() const {
     for (std::size_t buffer = 0; buffer < buffers_; ++buffer) {
       for (int thread = 0; thread < threads_; ++thread) {
@@ -135,7 +135,7 @@ ChainPoint measure_point(const Space& instance, StreamKernel kernel, bool from_o
   point.from_other = from_other;
   point.bytes = chain.size() * sizeof(double) * touched;
   point.arena_bytes = arena;
-  // A whole round through the arena, and long enough that a launch does not count: 200 µs at
+  // At least one round through the arena, and long enough that a launch is negligible: 200 µs at
   // 100 GB/s.
   constexpr double kLaunchBytes = 200e-6 * 100e9;
   const auto passes = static_cast<long>(

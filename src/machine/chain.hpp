@@ -12,7 +12,7 @@
 
 namespace ridgeline::machine {
 
-/// What the probe of chains sweeps; of a host.
+/// The range and the repetitions of the chain probe of a host.
 struct ChainOptions {
   std::size_t smallest_arena = std::size_t{64} << 10, largest_arena = std::size_t{256} << 20;
   /// Bytes per pass.
@@ -25,16 +25,16 @@ struct ChainOptions {
   std::function<bool()> stopped;  ///< called before each point; may be empty
 };
 
-/// One pass of a chain of kernels that hand buffers on through an arena, as the layers of a step
-/// do: pass i reads what pass i - 1 wrote (triad: and pass i - 2) and writes a buffer that was
-/// touched last when the chain came by a whole arena ago.
+/// One pass of a chain of kernels that pass buffers to each other through an arena, as the layers
+/// of a step do: pass i reads what pass i - 1 wrote (triad: and pass i - 2) and writes a buffer
+/// that was last used one round through the arena before.
 struct ChainPoint {
-  /// read, which writes nothing and hands nothing on, scale or triad. With two threads triad's
-  /// operand of two passes ago is always one that the same thread wrote, so that a third of what it
-  /// moves is own if from_other is set: scale alone is the rate of what is handed on.
+  /// read (which writes nothing, so that from_other is false), scale or triad. With two threads the
+  /// same thread always wrote triad's operand of two passes ago, so that a third of its bytes are
+  /// own even if from_other is set: scale alone is the rate of data from other threads.
   StreamKernel kernel = StreamKernel::scale;
   int threads = 1;
-  /// False: a thread reads what it wrote itself. True: what its neighbour wrote, with a barrier
+  /// False: a thread reads what it wrote itself. True: what the next thread wrote, with a barrier
   /// between passes.
   bool from_other = false;
   std::size_t bytes = 0;        ///< read and written by a pass
@@ -48,8 +48,8 @@ struct ChainPoint {
 ChainOptions bounded_arenas(ChainOptions options, std::size_t bytes,
                             std::vector<std::string>& notes);
 
-/// Measures chains with all threads of a host's space, and, if it has several, handed on to other
-/// threads too. Throws RunError for a wrong result.
+/// Measures chains with all threads of a host's space; if it has several, also with data of other
+/// threads. Throws RunError for a wrong result.
 std::vector<ChainPoint> chain_ladder(SpaceKind space, const ChainOptions& options,
                                      const Progress& progress = {});
 

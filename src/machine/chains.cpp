@@ -25,7 +25,7 @@ struct HostChains {
   }
 };
 
-/// A device thread follows its chains; their number is known to the compiler.
+/// A device thread follows its chains; their number is known at compile time.
 template <int Chains>
 struct DeviceChains {
   std::uintptr_t* at;
@@ -51,7 +51,7 @@ struct LinkRoute {
   }
 };
 
-// What a host's thread reads of its part, node by node in the order of its route.
+// Sum of a host thread's part, read node by node in the order of its route.
 struct SumParts {
   const char* memory;
   const std::vector<std::uint32_t>* route;
@@ -66,7 +66,7 @@ struct SumParts {
   }
 };
 
-// The same of a device, a node a call.
+// The same on a device, one node per call.
 struct SumNodes {
   const char* nodes;
   const std::uint32_t* route;
@@ -75,7 +75,7 @@ struct SumNodes {
   }
 };
 
-// The nodes of a random cycle in the order in which it visits them.
+// Returns the nodes of a random cycle in its order.
 std::vector<std::uint32_t> random_route(std::size_t nodes, std::uint64_t seed) {
   const std::vector<std::uint32_t> next = random_cycle(nodes, seed);
   std::vector<std::uint32_t> route(nodes);
@@ -159,7 +159,7 @@ void ChainedLoads<Space>::run_independent() {
 
 template <class Space>
 bool ChainedLoads<Space>::verify_independent() const {
-  // Every node holds the address of another, and each is held once.
+  // The nodes contain the addresses of all nodes, each once.
   std::uint64_t expected = 0;
   const auto first = reinterpret_cast<std::uintptr_t>(memory_);
   for (std::size_t i = 0; i < part_nodes_ * parts_; ++i) expected += first + i * kNodeStride;

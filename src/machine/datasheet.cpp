@@ -40,7 +40,7 @@ std::vector<std::string> known_keys() {
   return names;
 }
 
-// Whether a part begins with a key, or with what is near to one; all else is text.
+// Returns whether a part begins with a key, or with a similar name; otherwise it is text.
 bool has_key(const std::string& part) {
   const std::size_t end = part.find('=');
   if (end == std::string::npos) return false;
@@ -48,7 +48,7 @@ bool has_key(const std::string& part) {
   return find_key(key) != nullptr || !nearest(key, known_keys()).empty();
 }
 
-// The parts of "KEY=VALUE,KEY=VALUE", a comma within a text left where it is.
+// Returns the parts of "KEY=VALUE,KEY=VALUE"; commas within texts do not separate parts.
 std::vector<std::string> parts_of(const std::vector<std::string>& items) {
   std::vector<std::string> parts;
   for (const std::string& item : items) {
@@ -94,10 +94,10 @@ class Sheet {
   double number(const std::string& key) const { return values_.at(key).get<double>(); }
   bool is_gpu() const { return text("kind") == "gpu"; }
   std::string space() const { return has("space") ? text("space") : is_gpu() ? "cuda" : "openmp"; }
-  /// The value, or null where the sheet does not say.
+  /// Returns the value, or null if the sheet does not have it.
   Json json(const std::string& key) const { return has(key) ? values_.at(key) : Json(); }
 
-  /// What was given, in the order of datasheet_keys().
+  /// Returns the given items, in the order of datasheet_keys().
   Json items() const {
     Json items = Json::object();
     for (const DatasheetKey& key : datasheet_keys()) {
@@ -154,7 +154,7 @@ class Sheet {
   std::map<std::string, Json> values_;
 };
 
-// The machine that the sheet describes, with the keys that describe_machine() has for this one.
+// Returns the described machine, with the keys of describe_machine().
 Json describe(const Sheet& sheet) {
   const auto if_gpu = [&](bool gpu, const std::string& key) {
     return sheet.is_gpu() == gpu ? sheet.json(key) : Json();
@@ -167,7 +167,7 @@ Json describe(const Sheet& sheet) {
           {"gpu_memory_bytes", if_gpu(true, "memory")}};
 }
 
-// A time from a data sheet, in the place of a timing of a measured file.
+// Returns a time from a data sheet in the form of a measured timing.
 Json not_measured(double seconds) {
   return {{"min", seconds}, {"median", seconds}, {"max", seconds}, {"repeats", 0}};
 }
@@ -189,7 +189,7 @@ Json space_of(const Sheet& sheet) {
   };
   const double cache = sheet.has("cache") ? sheet.number("cache") : 0;
   if (sheet.has("cache_bandwidth")) add_bandwidth(cache, "cache_bandwidth");
-  // Nothing of a set of twice the cache that is streamed through is found there again.
+  // Streaming through a set of twice the cache's size has no hits in the cache.
   if (sheet.has("bandwidth")) add_bandwidth(std::max(2 * cache, 1.0), "bandwidth");
   Json latency = Json::array();
   if (sheet.has("latency_ns")) {

@@ -18,7 +18,7 @@ namespace {
 
 using io::Json;
 
-// From the macros of the build: Kokkos's own print_configuration needs it to be running.
+// From the macros of the build: Kokkos's print_configuration needs Kokkos to be initialised.
 Json kokkos_configuration() {
   Json configuration;
   Json spaces = Json::array();
@@ -50,7 +50,8 @@ Json kokkos_configuration() {
   return configuration;
 }
 
-/// One object per core: its NUMA domain, its package and its processors, which are siblings.
+/// Returns one object per core: its NUMA domain, its package and its processors, which are
+/// siblings.
 Json describe(const Topology& topology, const std::vector<int>& usable) {
   Json cores = Json::array();
   std::vector<int> siblings;
@@ -75,7 +76,7 @@ void describe_gpu(Json& machine) {
 
 Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
-// Adds "its WHAT is A, this one's B" where both are known and differ.
+// Appends "its WHAT is A, this one's B" if both are known and differ.
 void compare(const Json& of_file, const Json& here, const char* key, const char* what,
              bool missing_counts, std::string& words) {
   const Json nothing;
@@ -98,7 +99,7 @@ Json describe_machine() {
   machine["hostname"] = host_name();
   machine["cpu_model"] = cpu_model();
   machine["cores"] = physical_cores();
-  // Once its threads are pinned, the mask of this one no longer says what the process may use.
+  // After pinning, this thread's mask no longer contains all processors of the process.
   const std::vector<int> usable =
       threads.cpus.empty() ? ProcessorMask::of_this_thread().processors() : threads.cpus;
   const Topology topology = Topology::read();
@@ -143,7 +144,7 @@ Json describe_machine() {
 }
 
 Json to_json(const Disturbance& disturbance) {
-  // Without repeats: too short a measurement for pulses, or one thread, which exchanges nothing.
+  // No repeats: the measurement was too short for pulses, or one thread has no exchange.
   const auto pulse = [](const Timing& timing) {
     return timing.repeats > 0 ? Json(timing) : Json();
   };

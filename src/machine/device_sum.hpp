@@ -12,11 +12,11 @@
 
 namespace ridgeline::machine::detail {
 
-/// Threads of a team that sums up on a device.
+/// Threads of a team that computes a sum on a device.
 inline constexpr int kSumTeam = 256;
 
-/// Teams that sum up `size` elements: one thread per element, and no more than four times what the
-/// device runs at once.
+/// Returns the number of teams for a sum of `size` elements: one thread per element, and at most
+/// four times the threads that the device runs at once.
 template <class Space>
 int sum_teams(const Space& instance, std::size_t size) {
   const std::size_t most = static_cast<std::size_t>(4 * instance.concurrency() / kSumTeam);
@@ -24,10 +24,10 @@ int sum_teams(const Space& instance, std::size_t size) {
   return static_cast<int>(std::max<std::size_t>(1, std::min(wanted, most)));
 }
 
-/// A device's sum: thread t of teams · Team adds what `body(t, sum)` gives it, and a team leaves
-/// its part in parts[team]. Kokkos's own reduction over a range ends at a quarter of the memory's
-/// rate (1.2 of 4.4 TB/s on an H200, docs/performance.md). Team is a template parameter, a power of
-/// two, so that small ones also run on OpenMP, where the tests check it without a device.
+/// A sum on a device: thread t of teams · Team calls `body(t, sum)`, and a team stores its part in
+/// parts[team]. Kokkos's reduction over a range reaches only a quarter of memory bandwidth (1.2 of
+/// 4.4 TB/s on an H200, docs/performance.md). Team is a template parameter, a power of two, so that
+/// small teams also run on OpenMP, where the tests check it without a device.
 template <class Space, class Body, class Sum, int Team>
 struct DeviceSum {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
@@ -52,14 +52,14 @@ struct DeviceSum {
   }
 };
 
-/// Room for the parts of a sum over `size` elements: one on a host, a team's each on a device.
+/// Allocates the parts of a sum over `size` elements: one on a host, one per team on a device.
 template <class Space, class Sum>
 Buffer<Space, Sum> make_parts(const Space& instance, const std::string& label, std::size_t size) {
   const int parts = kIsHost<Space> ? 1 : sum_teams(instance, size);
   return allocate<Sum>(instance, label, static_cast<std::size_t>(parts));
 }
 
-/// A host's one part, for Kokkos's own reduction to leave its result in.
+/// Returns a View of a host's only part, the result of a Kokkos reduction.
 template <class Space, class Sum>
 auto only_part(const Buffer<Space, Sum>& parts) {
   return Kokkos::View<Sum, typename Space::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
@@ -76,7 +76,7 @@ void sum_elements(const Space& instance, const std::string& label, std::size_t s
                                                   parts.data());
 }
 
-/// The sum of all parts, `stride` apart, on the host; waits for the instance.
+/// Returns the sum of all parts, `stride` apart, on the host; fences the instance.
 template <class Space, class Sum>
 Sum sum_of_parts(const Space& instance, const Buffer<Space, Sum>& parts, std::size_t stride = 1) {
   const auto mirror = Kokkos::create_mirror_view(parts);

@@ -30,14 +30,14 @@ struct Barriers {
 
 namespace {
 
-// One barrier: what a thousand more of them add to a kernel.
+// One barrier: a thousandth of the time that a thousand more of them add to a kernel.
 template <class Space>
 void measure_barrier(const Space& instance, const MeasureOptions& options, DispatchCosts& costs) {
   using Policy = Kokkos::TeamPolicy<Space>;
   constexpr int kBarriers = 1000;
   const detail::Barriers<Space> with{kBarriers}, without{0};
   const int most = Policy(instance, 1, 1).team_size_max(with, Kokkos::ParallelForTag());
-  // All threads of a host; on a device a team of a usual size.
+  // All threads of a host; on a device a team of a common size.
   const int team_size = std::min(most, kIsHost<Space> ? instance.concurrency() : 256);
   const auto time = [&](const detail::Barriers<Space>& body) {
     return measure(instance, options, [&] {
@@ -49,7 +49,7 @@ void measure_barrier(const Space& instance, const MeasureOptions& options, Dispa
     return std::max(0.0, (seconds - kernel.median) / kBarriers);
   };
   Timing barrier = all;
-  // The kernel's own median is taken off, so that its fastest launch does not slow the barrier.
+  // Subtracts the kernel's median, because its minimum would make the barrier appear slower.
   for (double* each : {&barrier.min, &barrier.median, &barrier.max, &barrier.low, &barrier.high}) {
     *each = one(*each);
   }
@@ -61,7 +61,7 @@ void measure_barrier(const Space& instance, const MeasureOptions& options, Dispa
 template <class Space>
 DispatchCosts dispatch_on(const Space& instance, const MeasureOptions& options) {
   using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
-  // On a host an iteration a thread, so that each takes part; on a device as many as a team.
+  // On a host one iteration per thread, so that each takes part; on a device as many as a team has.
   const int size = kIsHost<Space> ? instance.concurrency() : 256;
   const Policy policy(instance, 0, size);
   DispatchCosts costs;

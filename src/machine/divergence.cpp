@@ -14,11 +14,11 @@
 namespace ridgeline::machine {
 namespace detail {
 
-// Rounds of five fused multiply-adds of x, whose signs are the bits of the path's number.
+// Rounds of five fused multiply-adds of x, whose signs are the bits of the path's index.
 template <int Path, int Rounds>
 KOKKOS_INLINE_FUNCTION float take_path(float x) {
   constexpr float kFactor = 0.75f, kAddend = 0.3125f;
-  // All paths together have to fit into the cache of instructions.
+  // All paths together must fit in the instruction cache.
   RIDGELINE_UNROLL_BY_4
   for (int round = 0; round < Rounds; ++round) {
     x = (Path & 1 ? -x : x) * kFactor + kAddend;
@@ -107,13 +107,13 @@ struct SumRegular {
   KOKKOS_FUNCTION void operator()(std::size_t i, std::uint64_t& sum) const { sum += next[i]; }
 };
 
-// next is read at next[i], which is known long before it is wanted.
+// Reads next at next[i], which is known long before the load.
 struct SumGathered {
   const std::uint32_t* next;
   KOKKOS_FUNCTION void operator()(std::size_t i, std::uint64_t& sum) const { sum += next[next[i]]; }
 };
 
-// Every chain goes on where it was, so that no launch finds in a cache what the one before read.
+// Every chain continues where it was, so that no launch hits lines that the one before loaded.
 struct FollowChain {
   const std::uint32_t* next;
   std::uint32_t* at;
@@ -125,7 +125,7 @@ struct FollowChain {
   }
 };
 
-// The sum of what `body(i, sum)` adds for i in [0, size), in parts.
+// Computes the sum over `body(i, sum)` for i in [0, size), in parts.
 template <class Space, class Body>
 void sum_all(const Space& instance, const char* label, std::size_t size, const Body& body,
              const Buffer<Space, std::uint64_t>& parts) {
@@ -137,7 +137,7 @@ void sum_all(const Space& instance, const char* label, std::size_t size, const B
   }
 }
 
-// Steps of a chain in a launch: enough to hide the launch, few enough to end in time.
+// Steps of a chain per launch: enough to hide the launch, few enough to keep the time limit.
 template <class Space>
 constexpr long kSteps = kIsHost<Space> ? 4096 : 64;
 
@@ -205,7 +205,8 @@ bool DivergentWork<Space>::verify() const {
   Kokkos::deep_copy(instance_, output, output_);
   Kokkos::deep_copy(instance_, path, path_);
   instance_.fence();
-  // A host takes seconds for a million iterations: of many every 61st, a stranger to their paths.
+  // A host takes seconds for a million iterations: every 61st of many is checked, which covers all
+  // paths.
   const std::size_t step = input.size() > (std::size_t{1} << 16) ? 61 : 1;
   for (std::size_t i = 0; i < input.size(); i += step) {
     double x = input(i);
@@ -233,7 +234,7 @@ ReadAccess<Space>::ReadAccess(const Space& instance, std::size_t size)
   const std::vector<std::uint32_t> cycle = random_cycle(size, 1);
   using HostVector = Vector<Kokkos::Serial, const std::uint32_t>;
   Kokkos::deep_copy(instance, next_, HostVector(cycle.data(), size));
-  // Spread over the array, which are random places on the cycle.
+  // Evenly spaced in the array, hence at random places on the cycle.
   std::vector<std::uint32_t> start(static_cast<std::size_t>(chains_));
   for (std::size_t chain = 0; chain < start.size(); ++chain) {
     start[chain] = static_cast<std::uint32_t>(size * chain / start.size());
@@ -278,7 +279,7 @@ bool ReadAccess<Space>::verify(Access access) const {
     }
     return true;
   }
-  // A permutation of all numbers below the size.
+  // The array is a permutation of all indices below the size.
   return detail::sum_of_parts(instance_, sums_) == std::uint64_t(size()) * (size() - 1) / 2;
 }
 

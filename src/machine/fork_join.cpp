@@ -8,7 +8,7 @@
 namespace ridgeline::machine {
 namespace {
 
-// Threads' results lie apart, so that no two of them write to one line.
+// Padded results of the threads, to avoid false sharing.
 constexpr std::size_t kStride = 16;
 
 struct EqualWork {
@@ -53,7 +53,7 @@ ForkJoinPoint measure_work(const Space& instance, const ForkJoinWork& work, int 
 }
 
 ForkJoinWork work_of(double seconds) {
-  // The fastest of several, since what disturbs a thread only makes it slower.
+  // The minimum of several, since disturbances only make a thread slower.
   constexpr long kSteps = 20000;
   constexpr int kTurns = 15;
   double fastest = 1e300;

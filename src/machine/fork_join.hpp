@@ -8,9 +8,9 @@
 
 namespace ridgeline::machine {
 
-/// Work of one thread: dependent integer arithmetic, which does not slow down the clock.
+/// Work of one thread: dependent integer arithmetic, which does not lower the clock frequency.
 struct ForkJoinWork {
-  double seconds = 0;  ///< that it takes by itself, nominally
+  double seconds = 0;  ///< nominal time on one thread
   long steps = 0;      ///< see fork_join_work()
 };
 
@@ -19,14 +19,14 @@ struct ForkJoinPoint {
   ForkJoinWork work;
   int threads = 1;  ///< that have work
   int team = 1;     ///< that take part in the kernel: all of the space
-  Timing seconds;   ///< of one kernel; what exceeds that of one thread is the region's cost
+  Timing seconds;   ///< of one kernel; the excess over one thread is the region's cost
 };
 
-/// Makes `steps` steps x ← x · factor + addend modulo 2^64, each waiting for the one
+/// Makes `steps` steps x ← x · factor + addend modulo 2^64, each dependent on the one
 /// before.
 std::uint64_t fork_join_work(std::uint64_t x, long steps);
 
-/// Finds by timing how many steps take one thread so long.
+/// Finds by timing the number of steps that take one thread `seconds`.
 ForkJoinWork work_of(double seconds);
 
 /// Measures each work with `threads` threads of a host's space; `serial` has one, and no region. A

@@ -5,7 +5,7 @@
 namespace ridgeline::machine::host {
 namespace {
 
-// The number is known to the compiler, so that the pointers stay in registers as far as those go.
+// The number is known at compile time, so that as many pointers as possible stay in registers.
 template <int Chains>
 void chase(void** at, long steps) {
   void* node[Chains];

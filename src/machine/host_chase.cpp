@@ -4,7 +4,7 @@ namespace ridgeline::machine::host {
 
 void* chase(void* node, long loads) {
   void** at = static_cast<void**>(node);
-  // Unrolled, so that the loop's own counting hides behind the loads.
+  // Unrolled, so that the loads hide the loop counter.
   for (; loads >= 8; loads -= 8) {
 #if defined(__clang__)
 #pragma clang loop unroll(full)

@@ -25,9 +25,9 @@ namespace {
 // and all operands stay in registers.
 struct Layout {
   int chains, a, b;   // chains, and operands of each
-  int lanes;          // sums of a row
+  int lanes;          // sums per row
   int rows, depth;    // of tiles: rows of A and sums, rows of B; of vectors 1
-  int group;          // products that an instruction adds to a sum at once, per row of B
+  int group;          // products per sum and instruction, per row of B
   int operand_bytes;  // of one operand
 };
 
@@ -56,7 +56,7 @@ std::int32_t bits_of(float value) {
   return bits;
 }
 
-// `count` operands of small integers as the instruction reads them, and the same as integers.
+// `count` operands of small integers in the layout of the instruction, and as integers.
 void make_operands(DotKernel kernel, int count, bool both_signs, std::uint64_t seed,
                    std::vector<unsigned char>& packed, std::vector<int>& values) {
   const Layout layout = layout_of(kernel);
@@ -103,7 +103,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) void run_avx512_
   std::memcpy(sums, chain, sizeof(chain));
 }
 
-// Not by intrinsics, for which GCC 12 moves the sums from register to register at half of the rate.
+// Inline assembly: with intrinsics GCC 12 copies the sums between registers, which halves the rate.
 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) void run_avx512_vnni(
     const void* a, const void* b, std::int32_t* sums, long steps) {
   constexpr Layout kLayout = layout_of(DotKernel::avx512_vnni);
@@ -189,14 +189,14 @@ __attribute__((target("amx-tile,amx-bf16,amx-int8"))) void run_amx(const void* a
   _tile_release();
 }
 
-// What the system saves and restores of the processor's registers (XCR0).
+// Returns the register states that the system saves and restores (XCR0).
 std::uint64_t enabled_state() {
   std::uint32_t low, high;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (std::uint64_t{high} << 32) | low;
 }
 
-// Linux gives the memory of tiles only to a process that requests it.
+// Linux permits tiles only to a process that requests them.
 bool tiles_are_granted() {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
@@ -221,7 +221,7 @@ std::vector<DotKernel> find_dot_kernels() {
   if (avx512 && has(a71, 5)) kernels.push_back(DotKernel::avx512_bf16);
   if (avx512 && has(c7, 11)) kernels.push_back(DotKernel::avx512_vnni);
   if (saves(0x6) && has(a71, 4)) kernels.push_back(DotKernel::avx_vnni);
-  // Instructions on tiles come with the tiles themselves.
+  // The processor has instructions on tiles if it has tiles.
   if (saves(0x60000) && has(d7, 24) && (has(d7, 22) || has(d7, 25)) && tiles_are_granted()) {
     if (has(d7, 22)) kernels.push_back(DotKernel::amx_bf16);
     if (has(d7, 25)) kernels.push_back(DotKernel::amx_int8);
@@ -292,7 +292,8 @@ DotProblem::DotProblem(DotKernel kernel) : kernel_(kernel) {
         std::int64_t sum = 0;
         for (int k = 0; k < depth; ++k) {
           for (int i = 0; i < group; ++i) {
-            // A vector's lanes have operands of their own; a tile's rows and columns share them.
+            // Each lane of a vector has its own operands; the rows and columns of a tile share
+            // them.
             const int at = rows == 1 ? lane * group + i : (row * depth + k) * group + i;
             sum += std::int64_t{left[at]} * right[(k * lanes + lane) * group + i];
           }

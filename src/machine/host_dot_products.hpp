@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-// Instructions that multiply in a reduced precision and add up in 32 bits, whatever the rest of the
-// library is compiled for: functions with target attributes, called only if the processor and the
-// system have what they need. Only x86 has any; elsewhere none is supported.
+// Instructions that multiply in a reduced precision and accumulate in 32 bits, independent of the
+// target of the library: functions with target attributes, called only if the processor and the
+// system support them. Only x86 has any; elsewhere none is supported.
 
 namespace ridgeline::machine::host {
 
@@ -19,14 +19,14 @@ enum class DotKernel {
   amx_int8,     ///< TDPBSSD on tiles
 };
 
-/// "avx512_bf16", …
+/// Returns "avx512_bf16", …
 std::string to_string(DotKernel kernel);
 
-/// "bfloat16" or "int8".
+/// Returns "bfloat16" or "int8".
 std::string precision_of(DotKernel kernel);
 
-/// Returns the kernels that this processor, system and compiler have. Asks the kernel for the use
-/// of tiles (arch_prctl), which it may refuse.
+/// Returns the kernels that this processor, system and compiler support. Requests permission to use
+/// tiles from Linux (arch_prctl), which may deny it.
 std::vector<DotKernel> supported_dot_kernels();
 
 /// A problem for one thread: independent chains of sums, enough to cover the latency, to each of
@@ -38,12 +38,12 @@ class DotProblem {
 
   /// Operations of one step; a multiply-add is 2.
   double operations_per_step() const;
-  /// Steps after which sums are still exact.
+  /// Returns the maximum number of steps after which sums are still exact.
   long most_steps() const { return most_steps_; }
-  /// 32-bit sums.
+  /// Returns the number of 32-bit sums.
   std::size_t sums() const { return expected_.size(); }
 
-  /// Sets the sums to their first values and makes `steps` steps. Thread-safe.
+  /// Sets the sums to their initial values and makes `steps` steps. Thread-safe.
   void run(std::int32_t* sums, long steps) const;
 
   /// Returns whether the sums are those after `steps` steps.
@@ -54,7 +54,7 @@ class DotProblem {
 
   DotKernel kernel_;
   std::vector<unsigned char> a_, b_;    // packed as the instruction reads them
-  std::vector<std::int64_t> expected_;  // what a step adds to each sum
+  std::vector<std::int64_t> expected_;  // the increment of each sum per step
   std::vector<std::int32_t> first_;
   long most_steps_ = 0;
 };

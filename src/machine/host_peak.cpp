@@ -7,7 +7,7 @@
 namespace ridgeline::machine::host {
 namespace {
 
-// Accumulators leave registers for the factor and the addend.
+// Two registers remain for the factor and the addend.
 constexpr std::size_t kChains = kManyRegisters ? 24 : 12;
 
 }  // namespace
@@ -24,7 +24,7 @@ void fma_chains(T* x, T factor, T addend, long steps) {
   std::memcpy(chain, x, sizeof(chain));
   const V factors = V{} + factor, addends = V{} + addend;
   for (long step = 0; step < steps; ++step) {
-    // Unrolled whole, so that the array is nothing but registers.
+    // Unrolled completely, so that the array is in registers.
 #if defined(__clang__)
 #pragma clang loop unroll(full)
 #else

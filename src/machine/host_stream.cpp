@@ -11,9 +11,8 @@ using V = Vector<double>;
 constexpr std::size_t kWidth = kLanes<double>;
 constexpr std::size_t kUnroll = 8;
 
-// What was written has to be in memory and what is read has to be read again: passes over the same
-// arrays stay passes, and no compiler turns copy into a call of memcpy, whose stores may be
-// non-temporal.
+// Compiler barrier: every pass reads and writes memory again, and the compiler does not replace
+// copy by a call of memcpy, whose stores may be non-temporal.
 inline void barrier() { asm volatile("" ::: "memory"); }
 
 inline const V& load(const double* p) { return *reinterpret_cast<const V*>(p); }
@@ -29,7 +28,7 @@ inline void element(T& c, const T& a, const T& b, const T& s) {
 
 template <StreamKernel kernel, Stores stores>
 void write_pass(double* c, const double* a, const double* b, double s, std::size_t n) {
-  // A kernel's unused arrays may be null: they are neither read nor advanced.
+  // Unused arrays of a kernel may be null: they are neither read nor advanced.
   constexpr bool kReadsA = kernel != StreamKernel::write, kReadsB = kernel == StreamKernel::triad;
   const V scalar = V{} + s;
   std::size_t i = 0;
@@ -62,7 +61,7 @@ void write_pass(double* c, const double* a, const double* b, double s, std::size
   for (; i < n; ++i) element<kernel>(c[i], kReadsA ? a[i] : s, kReadsB ? b[i] : s, s);
 }
 
-// Adds [p, p + kSums vectors) to as many sums, or begins them with it.
+// Adds [p, p + kSums vectors) to as many sums, or initialises them with it.
 template <std::size_t kSums, bool begin = false>
 inline void add(V* sums, const double* p) {
 #if defined(__clang__)
@@ -75,10 +74,10 @@ inline void add(V* sums, const double* p) {
   }
 }
 
-// Adds the pass's sum to `total` and to `rest`: lanes are added up once, after all passes, because
-// a small set's pass is shorter than that.
-void read_pass(const double* a, std::size_t n, V& total, double& rest) {
-  // Sixteen sums, so that no addition waits for another; what is left over goes by fours.
+// Adds the pass's sum to `total` and to `remainder`: lanes are added up once, after all passes,
+// because a small set's pass is shorter than that.
+void read_pass(const double* a, std::size_t n, V& total, double& remainder) {
+  // Sixteen independent sums hide the latency of additions; the remainder is processed in fours.
   constexpr std::size_t kSums = 16;
   const V zero[kSums] = {};
   V sums[kSums];
@@ -87,7 +86,7 @@ void read_pass(const double* a, std::size_t n, V& total, double& rest) {
   for (; i + kSums * kWidth <= n; i += kSums * kWidth) add<kSums>(sums, a + i);
   for (; i + 4 * kWidth <= n; i += 4 * kWidth) add<4>(sums, a + i);
   for (; i + kWidth <= n; i += kWidth) add<1>(sums, a + i);
-  for (; i < n; ++i) rest += a[i];
+  for (; i < n; ++i) remainder += a[i];
   for (std::size_t half = kSums / 2; half > 0; half /= 2) {
     for (std::size_t u = 0; u < half; ++u) sums[u] += sums[u + half];
   }

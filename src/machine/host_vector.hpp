@@ -9,7 +9,7 @@
 #endif
 
 // Stores that bypass the caches, for the probes; included by host_*.cpp alone, so that nvcc never
-// sees it.
+// compiles it.
 
 namespace ridgeline::machine::host {
 
@@ -24,7 +24,8 @@ inline constexpr bool kNontemporalStores = true;
 inline constexpr bool kNontemporalStores = false;
 #endif
 
-/// Stores past the caches; `p` is aligned to a vector. stores_done() orders it before later stores.
+/// Stores `v`, bypassing the caches; `p` is aligned to a vector. stores_done() orders it before
+/// later stores.
 inline void store_nontemporal(double* p, const Vector<double>& v) {
 #if defined(__AVX512F__)
   _mm512_stream_pd(p, reinterpret_cast<__m512d>(v));

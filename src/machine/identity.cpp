@@ -15,7 +15,7 @@ std::string cpuinfo(const std::string& root, const std::string& key) {
   return value_of(root + "proc/cpuinfo", key);
 }
 
-// Lower case, with '-' for what no folder's name should hold.
+// Returns lower case, with '-' for characters that a folder's name should not contain.
 std::string plain(const std::string& text) {
   std::string result;
   for (const char c : text) {

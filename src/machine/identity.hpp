@@ -7,10 +7,10 @@
 
 namespace ridgeline::machine {
 
-// Names by which machines are told apart, whatever they call themselves: "AMD EPYC Processor" is
-// the name of many.
+// Identifiers that distinguish machines whose model names are the same: many are called "AMD EPYC
+// Processor".
 
-/// What an identifier is made of.
+/// The parts of an identifier.
 struct MachineParts {
   std::string processor;      ///< "x86-6-143-8": architecture, family, model and stepping
   std::vector<Cache> caches;  ///< as one core sees them
@@ -19,7 +19,7 @@ struct MachineParts {
   std::string gpu;            ///< its name, empty if there is none
 };
 
-/// Returns "x86-6-143-8_l1d48K_l2-2M_l3-300M_avx512_2t", with "_nvidia-h200" behind it if there is
+/// Returns "x86-6-143-8_l1d48K_l2-2M_l3-300M_avx512_2t", followed by "_nvidia-h200" if there is
 /// a GPU: letters, digits, '-', '.' and '_', so that it can name a folder.
 std::string machine_id(const MachineParts& parts);
 
@@ -31,11 +31,12 @@ std::string machine_id(const std::string& gpu);
 /// part, variant and revision, from /proc/cpuinfo below `root`.
 std::string processor_id(const std::string& root = "/");
 
-/// Returns the instruction set whose vectors this build computes with.
+/// Returns the vector extension that this build uses.
 std::string build_vectors();
 
 /// Returns the names of the processor's vector and matrix extensions as /proc/cpuinfo below `root`
-/// spells them, sorted: what a kernel for this machine could use, whatever the build.
+/// spells them, sorted: the extensions that a kernel for this machine could use, independent of the
+/// build.
 std::vector<std::string> processor_features(const std::string& root = "/");
 
 }  // namespace ridgeline::machine

@@ -29,7 +29,7 @@ double flops_of(const AttentionCaseShape& s) {
   return 2.0 * s.batch * s.heads * scores * s.features;
 }
 
-// Products of a pass with the sizes in flops_of.
+// Products of one pass over the sizes in flops_of.
 int products_of(KernelClass kernel) {
   switch (kernel) {
     case KernelClass::recurrence_lstm:
@@ -45,7 +45,7 @@ int products_of(KernelClass kernel) {
   }
 }
 
-// Every second one of a list in a first pass, what is between in a second.
+// Every second item of a list in a first pass, the others in a second.
 template <class T>
 std::vector<T> pass_of(const std::vector<T>& list, int pass) {
   std::vector<T> part;
@@ -56,7 +56,7 @@ std::vector<T> pass_of(const std::vector<T>& list, int pass) {
 }
 
 void add_products(int pass, std::vector<KernelCase>& cases) {
-  // What varies lies around a layer of 448 inputs and 384 outputs, and 96 rows.
+  // Each series varies one size of a layer of 448 inputs and 384 outputs, with 96 rows.
   std::vector<ProductShape> shapes;
   for (const int n : pass_of<int>({48, 96, 24, 192, 768, 384}, pass)) shapes.push_back({n, n, n});
   for (const int m : pass_of<int>({1, 2, 4, 8, 32, 16}, pass)) shapes.push_back({m, 384, 448});

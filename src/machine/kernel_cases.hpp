@@ -6,8 +6,8 @@
 
 #include "kernels/convolution/shape.hpp"
 
-// The canonical shapes of the kernel ladder. None is that of a deck in inputs/, so that what a
-// prediction learns from them is never the answer itself; a test compares. Needs no Kokkos.
+// The canonical shapes of the kernel ladder. None is that of a deck in inputs/, so that a
+// prediction fitted to them is never fitted to its own result; a test compares. Needs no Kokkos.
 
 namespace ridgeline::machine {
 
@@ -16,14 +16,14 @@ enum class KernelClass {
   product_nn,       ///< C[m, n] = A B, as a dense layer's input gradient
   product_tn_sums,  ///< C[m, n] = Aᵀ B and the row sums of Aᵀ, as its weight gradient: k rows
   convolution_forward,          ///< with bias and relu
-  convolution_weight_gradient,  ///< with the bias's
+  convolution_weight_gradient,  ///< with the bias gradient
   recurrence_lstm,              ///< the loop over time of a training step's forward pass
   recurrence_gru,               ///< the same
   attention_forward,            ///< between the projections, log sums kept
   attention_gradient,           ///< between the projections
 };
 
-/// "product_nt", …
+/// Returns "product_nt", …
 std::string to_string(KernelClass kernel);
 
 struct ProductShape {
@@ -50,8 +50,8 @@ struct KernelCase {
 /// Returns whether kernel and shape are the same.
 bool operator==(const KernelCase& a, const KernelCase& b);
 
-/// Returns the cases in the order in which they are measured: a coarse ladder first, then what lies
-/// between. `quick` leaves out those that take long.
+/// Returns the cases in the order in which they are measured: a coarse ladder first, then the
+/// points between. `quick` leaves out those that take long.
 std::vector<KernelCase> kernel_cases(bool quick);
 
 }  // namespace ridgeline::machine

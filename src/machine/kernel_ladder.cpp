@@ -16,7 +16,7 @@
 namespace ridgeline::machine {
 namespace detail {
 
-/// Four numbers in [-1/2, 1/2) from each position of a generator.
+/// Generates four values in [-1/2, 1/2) from each position of a generator.
 template <class T>
 struct FillOperand {
   T* data;
@@ -52,7 +52,7 @@ class Operands {
     return allocate<T>(instance_, "kernels/workspace", size);
   }
 
-  /// Whether every output was written, and with numbers.
+  /// Returns whether every output was written, and is not NaN.
   bool outputs_are_finite() const {
     for (const Buffer<Space, T>& output : outputs_) {
       const auto values = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), output);
@@ -156,7 +156,7 @@ class KernelProbe {
                : measure_cells<kernels::GruForward<T, true>>(shape);
   }
 
-  // A call reads the gates that the one before left in the place of their arguments: they stay
+  // A call reads the gates that the one before wrote in place of their arguments: they stay
   // between -1 and 1.
   template <class Cell>
   Timing measure_cells(const RecurrenceShape& shape) {
@@ -194,7 +194,7 @@ class KernelProbe {
           Matrix<Space, T>(output.data(), rows, width), log_sum, workspace);
     };
     if (!backward) return time(attend);
-    attend();  // what the gradient needs of it
+    attend();  // the gradient needs its results
     const auto output_gradient = operands_.input(rows * width);
     const auto gradient = operands_.output(rows * 3 * width);
     return time([&] {

@@ -10,15 +10,15 @@
 
 namespace ridgeline::machine {
 
-/// One kernel of the library at one shape, called again and again on the same operands.
+/// One kernel of the library at one shape, called repeatedly on the same operands.
 struct KernelPoint {
   KernelCase what;
   std::string precision;  ///< "float32" or "float64"
-  int threads = 1;        ///< of the space; on a device what it can run at once
+  int threads = 1;        ///< of the space; on a device those it runs at once
   Timing seconds;
 };
 
-/// What the kernel ladder measures.
+/// Cases and limits of the kernel ladder.
 struct KernelLadderOptions : MeasureOptions {
   KernelLadderOptions() : MeasureOptions(ladder_point()) { patience = 2; }
 
@@ -27,8 +27,8 @@ struct KernelLadderOptions : MeasureOptions {
 };
 
 /// Measures each case in both precisions with all threads of the space, as the layers call the
-/// kernels. Outputs are NaN before, and finite after; throws RunError if one is not. `notes` gets
-/// what was left out.
+/// kernels. Outputs are NaN before, and finite after; throws RunError if one is not. Appends to
+/// `notes` what was left out.
 std::vector<KernelPoint> kernel_ladder(SpaceKind space, const KernelLadderOptions& options,
                                        const Progress& progress = {},
                                        std::vector<std::string>* notes = nullptr);

@@ -16,7 +16,7 @@
 namespace ridgeline::machine {
 namespace detail {
 
-/// One device thread follows `loads` pointers from `*at`, and leaves there where it got to.
+/// One device thread follows `loads` pointers from `*at`, and stores the last there.
 struct DeviceChase {
   std::uintptr_t* at;
   long loads;
@@ -27,7 +27,7 @@ struct DeviceChase {
   }
 };
 
-/// Turns the cycle's numbers into addresses.
+/// Converts the cycle's indices to addresses.
 struct DeviceLink {
   char* nodes;
   const std::uint32_t* next;
@@ -41,21 +41,21 @@ struct DeviceLink {
 
 namespace {
 
-// How many loads a repeat makes so that all together are enough and go round once.
+// Returns the loads per repeat, so that all repeats together are enough and cover the cycle once.
 long loads_for(std::size_t nodes, const LatencyOptions& options) {
   const double all = std::max(static_cast<double>(options.loads), static_cast<double>(nodes));
   return static_cast<long>(std::ceil(all / options.repeats));
 }
 
-// Sweeps twice the last cache's size of other memory through it. Linking the nodes leaves the last
-// of them in the cache, and a large set's chase does not come back to them to find out: the fastest
-// repeat would be the one that met most of them.
+// Sweeps other memory of twice the last cache's size, to evict the nodes. Linking leaves the last
+// nodes in the cache, and the chase of a large set visits each node only once: the fastest repeat
+// would be the one with the most hits.
 class CacheFlush {
  public:
   CacheFlush() {
     for (const Cache& cache : host_caches()) cache_bytes_ = std::max(cache_bytes_, cache.bytes);
   }
-  /// Size of the last cache, in bytes; 0 if the system does not say.
+  /// Returns the size of the last cache, in bytes; 0 if it is unknown.
   std::size_t cache_bytes() const { return cache_bytes_; }
 
   void operator()(std::size_t working_set) {
@@ -71,7 +71,7 @@ class CacheFlush {
   std::vector<double> other_;
 };
 
-// Times `follow(loads)`, which goes on where it stopped.
+// Times `follow(loads)`, which continues where it stopped.
 template <class Space, class Follow>
 LatencyPoint measure_point(const Space& instance, std::size_t bytes, const std::string& pages,
                            const LatencyOptions& options, const Follow& follow) {
@@ -94,7 +94,7 @@ void report(const Progress& progress, const LatencyPoint& point) {
            readable_bytes(static_cast<double>(point.working_set_bytes)));
 }
 
-// Small pages first, as a reader expects them, each by working set.
+// Sorts by pages, small ones first, and by working set.
 void sort_points(std::vector<LatencyPoint>& points) {
   const auto place = [](const LatencyPoint& point) {
     return std::make_pair(point.pages == "huge", point.working_set_bytes);
@@ -103,14 +103,14 @@ void sort_points(std::vector<LatencyPoint>& points) {
             [&](const LatencyPoint& a, const LatencyPoint& b) { return place(a) < place(b); });
 }
 
-// A host's memory on one kind of pages.
+// Memory of a host on one kind of pages.
 struct PagedNodes {
   std::string label;
   PageBuffer buffer;
   char* nodes() const { return static_cast<char*>(buffer.data()); }
 };
 
-// Memory on each kind of pages; on huge ones where the kernel grants them.
+// Memory on each kind of pages; on huge ones if Linux provides them.
 std::vector<std::unique_ptr<PagedNodes>> paged_nodes(std::size_t bytes,
                                                      const std::vector<Pages>& kinds,
                                                      std::vector<std::string>* notes) {
@@ -134,7 +134,7 @@ std::vector<std::unique_ptr<PagedNodes>> paged_nodes(std::size_t bytes,
   return all;
 }
 
-// Both kinds of pages in turn, so that what drifts meets both.
+// Alternates between both kinds of pages, so that drift affects both.
 void ladder_on_host(const LatencyOptions& options, const Progress& progress,
                     std::vector<std::string>* notes, std::vector<LatencyPoint>& points) {
   const auto sets =
@@ -154,7 +154,7 @@ void ladder_on_host(const LatencyOptions& options, const Progress& progress,
       }
       flush(bytes);
       void* at = nodes;
-      // The chase's end is used as its next beginning, so that no load can be left out.
+      // The end of a chase is the beginning of the next, so that the compiler cannot remove loads.
       points.push_back(measure_point(Kokkos::Serial(), bytes, kind->label, options,
                                      [&](long loads) { at = host::chase(at, loads); }));
       report(progress, points.back());

@@ -13,20 +13,20 @@
 
 namespace ridgeline::machine {
 
-/// Distance between the nodes that a chase visits: two lines of most CPUs, so that the prefetcher
-/// of the neighbouring line brings nothing that is wanted; one line of a GPU.
+/// Distance between the nodes of a pointer chase: two lines of most CPUs, so that a prefetch
+/// of the adjacent line is never used; one line of a GPU.
 inline constexpr std::size_t kNodeStride = 128;
 
-/// What the latency ladder sweeps.
+/// The range and the repetitions of the latency ladder.
 struct LatencyOptions {
   std::size_t smallest = std::size_t{16} << 10;  ///< working set, bytes
   std::size_t largest = std::size_t{1} << 30;
   int per_octave = 4;
   std::vector<Pages> pages = {Pages::small, Pages::huge};  ///< of a host: memory for each
-  int repeats = 7;                                         ///< at least; the latency is the fastest
-  long loads = 1000000;         ///< of all repeats together, at least; and once round the cycle
+  int repeats = 7;                                         ///< at least; the latency is the minimum
+  long loads = 1000000;         ///< of all repeats together, at least; and one whole cycle
   double min_seconds = 0.02;    ///< of timed loads per point, at least
-  double budget_seconds = 1e9;  ///< when spent, only sets in cache are added
+  double budget_seconds = 1e9;  ///< after that, only sets in cache are added
   std::uint64_t seed = 1;
   std::function<bool()> stopped;  ///< called before each point; may be empty
 };
@@ -39,13 +39,13 @@ struct LatencyPoint {
   long loads_per_repeat = 0;
 };
 
-/// Seconds of a dependent load against working set: one thread follows a single random cycle
-/// through nodes kNodeStride apart (Sattolo's shuffle), at least once round over all repeats
-/// together, each going on where the one before stopped.
+/// Measures the seconds of a dependent load over working sets: one thread follows a single random
+/// cycle through nodes kNodeStride apart (Sattolo's shuffle), at least once over all repeats
+/// together, each of which continues where the one before stopped.
 ///
-/// On a host on small pages and on huge ones in turn; huge ones are left out where the kernel does
-/// not grant them. On a device one thread follows, in a kernel long enough that its launch does not
-/// count; device memory lies on huge pages. `notes` gets what was left out.
+/// On a host it alternates between small and huge pages; huge ones are left out if Linux does
+/// not provide them. On a device one thread runs in a kernel so long that its launch is
+/// negligible; device memory lies on huge pages. Appends to `notes` what was left out.
 std::vector<LatencyPoint> latency_ladder(SpaceKind space, const LatencyOptions& options,
                                          const Progress& progress = {},
                                          std::vector<std::string>* notes = nullptr);

@@ -35,7 +35,7 @@ Options bounded(Options options, SpaceKind space) {
   return options;
 }
 
-// What is measured once for all spaces of a host.
+// Results that are measured once for all spaces of a host.
 struct OneThread {
   bool measured = false;
   std::vector<LatencyPoint> latency;
@@ -55,7 +55,7 @@ void measure_one_thread(const MachineOptions& options, const Progress& progress,
   one.chain = chain_ladder(SpaceKind::serial, options.chain, progress);
 }
 
-// Fewer threads may get as much from memory, or more.
+// Fewer threads may have the same memory bandwidth, or a higher one.
 void measure_other_counts(SpaceKind kind, const MachineOptions& options, const Progress& progress,
                           MachineMeasurement& measurement, SpaceMeasurement& space) {
   for (int threads = 2; threads < space.concurrency; threads *= 2) {
@@ -81,7 +81,7 @@ double memory_bandwidth(const std::vector<BandwidthPoint>& points, int threads) 
   return best;
 }
 
-// Threads that get less from memory than fewer do.
+// Notes thread counts with a lower memory bandwidth than fewer threads.
 void note_slow_threads(const SpaceMeasurement& space, std::vector<std::string>& notes) {
   const double all = memory_bandwidth(space.bandwidth, space.concurrency);
   int fastest = space.concurrency;
@@ -99,7 +99,7 @@ void note_slow_threads(const SpaceMeasurement& space, std::vector<std::string>& 
       io::show_count(fastest, "thread"), most));
 }
 
-// A shared last cache that others use: what the ladder shows of it holds at that moment alone.
+// Notes a shared last cache that others use: the ladder's result is valid at that moment alone.
 void note_lost_caches(const SpaceMeasurement& space, std::vector<std::string>& notes) {
   for (const Level& level : space.levels) {
     const LatencyPlateau plateau = latency_plateau(space.latency, small_page_label(), level);
@@ -236,8 +236,8 @@ MachineOptions MachineOptions::standard(bool quick) {
   options.bandwidth.pages = {Pages::ordinary, Pages::huge};
   options.bandwidth.nontemporal = true;
   if (quick) {
-    options.bandwidth.min_seconds = 0.005;  // every octave costs five kernels
-    options.bandwidth.repeats = 4;          // the largest set costs 18 points whatever the budget
+    options.bandwidth.min_seconds = 0.005;  // every octave has five kernels
+    options.bandwidth.repeats = 4;          // the largest set has 18 points with any budget
   }
   options.bandwidth_one_thread = options.bandwidth;
   options.bandwidth_one_thread.per_octave = 1;

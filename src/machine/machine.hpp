@@ -19,13 +19,13 @@
 
 namespace ridgeline::machine {
 
-/// What `measure_machine` measures with; the defaults are those of `ridgeline machine`.
+/// Options of `measure_machine`; the defaults are those of `ridgeline machine`.
 struct MachineOptions {
   std::vector<SpaceKind> spaces;  ///< empty: all of the build
   LatencyOptions latency;
   BandwidthOptions bandwidth;             ///< with all threads
   BandwidthOptions bandwidth_one_thread;  ///< and with one
-  /// With the thread counts between, beyond the caches; of a host.
+  /// With the thread counts between one and all, beyond the caches; of a host.
   BandwidthOptions bandwidth_other_counts;
   ChainOptions chain;
   TransferOptions transfer;
@@ -33,8 +33,8 @@ struct MachineOptions {
   MeasureOptions dispatch;
   WorkOptions work;
 
-  /// Bounds from this machine's caches and free memory, and from the budget: 150 s on two cores,
-  /// or 25 s if `quick`.
+  /// Returns bounds from this machine's caches and free memory, and from the time limit: 150 s on
+  /// two cores, or 25 s if `quick`.
   static MachineOptions standard(bool quick);
 
   /// Ends measuring when `stopped`, called before each point, returns true.
@@ -54,24 +54,24 @@ struct SpaceMeasurement {
   DispatchCosts dispatch;
   WorkMeasurement work;
   std::vector<TransferPoint> transfer;
-  std::vector<Level> levels;  ///< of memory, as far as they are known
+  std::vector<Level> levels;  ///< of memory, if they are known
 };
 
 /// A machine with all its ceilings.
 struct MachineMeasurement {
   std::vector<SpaceMeasurement> spaces;
-  std::vector<std::string> notes;  ///< what could not be measured as asked, and what looks odd
-  double seconds = 0;              ///< that measuring took
+  std::vector<std::string> notes;  ///< deviations from the options, and suspicious results
+  double seconds = 0;              ///< duration of the measurement
   Disturbance disturbance;
-  bool complete = true;  ///< false if it was stopped: the space under way is left out
+  bool complete = true;  ///< false if it was stopped: the current space is left out
 };
 
-/// Measures the ceilings of each space, the machine otherwise at rest. One thread of a host is the
-/// same whichever space it belongs to: its latency and its bandwidth are measured once, for all
-/// host spaces. Throws RunError where memory is lacking or a probe's result is wrong.
+/// Measures the ceilings of each space; the machine should be idle otherwise. One thread of a host
+/// has the same latency and bandwidth in every space: they are measured once, for all host spaces.
+/// Throws RunError if memory is insufficient or a probe's result is wrong.
 MachineMeasurement measure_machine(const MachineOptions& options, const Progress& progress = {});
 
-/// The `ridgeline-machine` file of a measurement.
+/// Returns the `ridgeline-machine` file of a measurement.
 io::Json to_json(const MachineMeasurement& measurement);
 
 }  // namespace ridgeline::machine

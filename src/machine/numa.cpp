@@ -15,7 +15,7 @@
 namespace ridgeline::machine {
 namespace {
 
-/// The threads of each domain, by their number in OpenMP's pool.
+/// Returns the threads of each domain, by their number in OpenMP's pool.
 std::map<int, std::vector<int>> threads_by_domain() {
   std::map<int, std::vector<int>> domains;
   const HostThreads& threads = Runtime::host_threads();

@@ -8,7 +8,7 @@
 
 namespace ridgeline::machine {
 
-/// What the threads of one NUMA domain read and write in the memory of another, or of their own.
+/// Bandwidth of the threads of one NUMA domain to the memory of another, or of their own.
 struct NumaPoint {
   int threads_domain = 0, memory_domain = 0;
   int threads = 0;

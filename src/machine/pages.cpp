@@ -27,7 +27,7 @@ std::string to_string(Pages pages) {
 }
 
 PageBuffer::PageBuffer(std::size_t bytes, Pages pages) {
-  // Whole huge pages: less would be put on small ones.
+  // Whole huge pages: a part of one would lie on small pages.
   bytes_ = (std::max<std::size_t>(bytes, 1) + kHugePage - 1) / kHugePage * kHugePage;
   mapped_bytes_ = bytes_ + kHugePage;
   mapped_ = mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE,
@@ -38,7 +38,7 @@ PageBuffer::PageBuffer(std::size_t bytes, Pages pages) {
   }
   const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(mapped_);
   data_ = reinterpret_cast<void*>((address + kHugePage - 1) / kHugePage * kHugePage);
-  // Advice that is refused leaves ordinary pages; huge_bytes tells what came.
+  // If the advice fails, pages are ordinary; huge_bytes() returns the actual state.
   if (pages == Pages::small) madvise(data_, bytes_, MADV_NOHUGEPAGE);
   if (pages == Pages::huge) madvise(data_, bytes_, MADV_HUGEPAGE);
 }

@@ -5,24 +5,24 @@
 
 namespace ridgeline::machine {
 
-/// What pages memory is asked to lie on.
+/// The kind of pages that memory is requested on.
 enum class Pages {
-  ordinary,  ///< whatever the kernel gives unasked, as any program gets them
+  ordinary,  ///< Linux's default, as in any program
   small,     ///< of the base size alone (madvise MADV_NOHUGEPAGE)
-  huge,      ///< transparent huge pages (madvise MADV_HUGEPAGE), where the kernel grants them
+  huge,      ///< transparent huge pages (madvise MADV_HUGEPAGE), if Linux provides them
 };
 
-/// "ordinary", the label of small pages, "huge".
+/// Returns "ordinary", the label of small pages, or "huge".
 std::string to_string(Pages pages);
 
-/// The label of small pages in results: "4KiB" on most machines.
+/// Returns the label of small pages in results: "4KiB" on most machines.
 std::string small_page_label();
 
-/// Private anonymous memory of the host, unmapped when it goes out of scope. Nothing is touched at
-/// first, so that pages lie where the thread that writes them first runs.
+/// Private anonymous memory of the host, unmapped when it goes out of scope. Pages are not touched
+/// at first, so that each is placed in the domain of the thread that writes it first.
 class PageBuffer {
  public:
-  /// Aligned to 2 MiB. Throws RunError where the memory cannot be had.
+  /// Maps memory aligned to 2 MiB. Throws RunError if that fails.
   PageBuffer(std::size_t bytes, Pages pages);
   ~PageBuffer();
   PageBuffer(const PageBuffer&) = delete;
@@ -31,11 +31,11 @@ class PageBuffer {
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
 
-  /// Writes one byte a page from the calling thread.
+  /// Writes one byte per page from the calling thread.
   void touch() const;
 
-  /// Bytes of this buffer that lie on huge pages now, from /proc/self/smaps; 0 where the kernel
-  /// does not say.
+  /// Returns the bytes of this buffer that lie on huge pages now, from /proc/self/smaps; 0 if they
+  /// are unknown.
   std::size_t huge_bytes() const;
 
  private:

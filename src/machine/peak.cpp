@@ -14,8 +14,8 @@
 namespace ridgeline::machine {
 namespace detail {
 
-// x settles where x = x · factor + addend, at 1, from anywhere in [0.5, 1.5): after any number of
-// steps neither large nor small, nor the same for all lanes until long after the last step checked.
+// x converges to the fixed point 1 of x · factor + addend from anywhere in [0.5, 1.5): it is never
+// large or small, and lanes differ until long after the last step checked.
 template <class T>
 inline constexpr T kFactor = T(0.999998);
 template <class T>
@@ -23,7 +23,7 @@ inline constexpr T kAddend = T(0.000002);
 
 inline constexpr int kDeviceChains = 8, kDeviceUnroll = 16;
 
-/// One host thread, from its own beginnings to its own ends.
+/// One host thread, with its own initial and final values.
 template <class T>
 struct HostPeak {
   const T* first;
@@ -37,17 +37,17 @@ struct HostPeak {
   }
 };
 
-/// A device thread has its chains in registers; what hides latency is the number of threads.
+/// A device thread has its chains in registers; the number of threads hides latency.
 template <class T>
 struct DevicePeak {
-  const T* first;  ///< kDeviceChains numbers
+  const T* first;  ///< kDeviceChains values
   T* last;         ///< a device thread's sum of its chains
   int blocks;      ///< of kDeviceUnroll steps
   KOKKOS_FUNCTION void operator()(int thread) const {
     T x[kDeviceChains];
     for (int i = 0; i < kDeviceChains; ++i) x[i] = first[i];
     for (int block = 0; block < blocks; ++block) {
-      // The inner loops are unrolled whole: counting would take issue slots from the arithmetic.
+      // The inner loops are unrolled completely: loop counters would use issue slots.
       for (int step = 0; step < kDeviceUnroll; ++step) {
         for (int i = 0; i < kDeviceChains; ++i) x[i] = x[i] * kFactor<T> + kAddend<T>;
       }
@@ -62,11 +62,11 @@ struct DevicePeak {
 
 namespace {
 
-// Enough that a launch takes about a millisecond on a host and on a device.
+// Steps with which a launch takes about a millisecond on a host and on a device.
 constexpr long kHostSteps = 50000, kDeviceSteps = 2048;
 
 template <class T>
-std::vector<T> beginnings(std::size_t count) {
+std::vector<T> initial_values(std::size_t count) {
   std::vector<T> numbers(count);
   for (std::size_t i = 0; i < count; ++i) {
     numbers[i] = static_cast<T>(0.5 + Philox(2, stream::kProbe, i).uniform(0));
@@ -74,8 +74,8 @@ std::vector<T> beginnings(std::size_t count) {
   return numbers;
 }
 
-/// A chain's value, and what it is where the compiler does not fuse multiplications and additions:
-/// each product is rounded too, always in the same direction once the chain has settled.
+/// A chain's value, and its value if the compiler does not fuse multiplications and additions:
+/// each product is rounded too, always in the same direction after convergence.
 template <class T>
 struct Expected {
   T fused = 0, unfused = 0;
@@ -93,7 +93,7 @@ struct Expected {
 
 template <class T>
 void check(T found, const Expected<T>& expected, long steps) {
-  // Where only some steps are fused, errors of a random walk, each damped by those after it.
+  // If only some steps are fused, errors form a random walk, damped by later steps.
   const double tolerance = 4.0 * std::sqrt(static_cast<double>(steps)) *
                            static_cast<double>(std::numeric_limits<T>::epsilon());
   const auto agrees = [&](T right) {
@@ -111,7 +111,7 @@ Peak peak_on_host(const Space& instance, const MeasureOptions& options, int thre
   const std::size_t chains = host::fma_chain_count<T>();
   const std::size_t stride = aligned_size<T>(chains) + aligned_size<T>(1);
   if (threads == 0) threads = instance.concurrency();
-  const std::vector<T> first = beginnings<T>(chains);
+  const std::vector<T> first = initial_values<T>(chains);
   std::vector<T> last(stride * static_cast<std::size_t>(threads));
   const detail::HostPeak<T> body{first.data(), last.data(), chains, stride, kHostSteps};
   using Policy = Kokkos::RangePolicy<Space, Kokkos::Schedule<Kokkos::Static>, int>;
@@ -134,8 +134,9 @@ Peak peak_on_host(const Space& instance, const MeasureOptions& options, int thre
 
 template <class T, class Space>
 Peak peak_on_device(const Space& instance, const MeasureOptions& options) {
-  const std::vector<T> first = beginnings<T>(detail::kDeviceChains);
-  // Several times what the device runs at once, so that its multiprocessors end together.
+  const std::vector<T> first = initial_values<T>(detail::kDeviceChains);
+  // Several times the threads that the device runs at once, so that its multiprocessors end
+  // together.
   const int threads = 8 * instance.concurrency();
   const Buffer<Space, T> begin = allocate<T>(instance, "peak/first", first.size());
   const Buffer<Space, T> last =

@@ -15,12 +15,13 @@ struct Peak {
 
 /// Measures float or double with independent chains of x ← x · factor + addend, enough per thread
 /// to cover latency × issue width. The result is compared with a plain loop's; throws RunError
-/// where they differ by more than rounding, so that a peak is never one of work that was folded
-/// away. `threads` of a host compute (0: all of the space).
+/// if they differ by more than rounding, so that work that the compiler removed is never counted.
+/// `threads` of a host compute (0: all of the space).
 template <class T>
 Peak measure_peak(SpaceKind space, const MeasureOptions& options = {}, int threads = 0);
 
-/// Runs the same chains untimed, so that clocks are up: for 50 ms on a CPU, a second on a GPU.
+/// Runs the same chains untimed, so that clock frequencies rise: for 50 ms on a CPU, a second on a
+/// GPU.
 void warm_up(SpaceKind space);
 
 }  // namespace ridgeline::machine

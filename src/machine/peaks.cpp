@@ -11,7 +11,7 @@
 namespace ridgeline::machine {
 namespace {
 
-// A millisecond or less in any of the kernels.
+// Steps that take at most a millisecond in each kernel.
 constexpr long kDotSteps = 20000;
 
 struct DotThread {

@@ -15,7 +15,7 @@ std::vector<Level> memory_levels(const std::vector<Cache>& caches, std::size_t l
     level.name = "L" + std::to_string(cache.level);
     level.capacity_bytes = cache.bytes;
     level.from_bytes = 2 * before;
-    // Nothing but the chase itself is in the first cache.
+    // Only the chase's data are in the first cache.
     level.to_bytes = before == 0 ? cache.bytes / 4 * 3 : cache.bytes / 2;
     level.shared_by = cache.shared_by;
     levels.push_back(level);

@@ -13,30 +13,32 @@ namespace ridgeline::machine {
 /// A level of the memory hierarchy, and the working sets that show it.
 struct Level {
   std::string name;                ///< "L1", "L2", "L3", "DRAM"
-  std::size_t capacity_bytes = 0;  ///< of one such cache; 0 for memory
-  std::size_t from_bytes = 0;      ///< a chase on one thread over working sets from here …
-  std::size_t to_bytes = 0;        ///< … to here shows this level
-  int shared_by = 1;               ///< processors that share one such cache
+  std::size_t capacity_bytes = 0;  ///< of one cache of this level; 0 for memory
+  std::size_t from_bytes = 0;      ///< in working sets from here …
+  std::size_t to_bytes = 0;        ///< … to here one thread's chase measures this level
+  int shared_by = 1;               ///< processors that share one cache of this level
 };
 
-/// The levels of a machine with these caches. A cache shows between twice the one before it and
-/// half of itself, since other data and pages that collide take their part; memory from four times
-/// the last cache on. `largest` is where the ladder ends: memory shows there, whatever the caches.
+/// Returns the levels of a machine with these caches. A cache is visible between twice the one
+/// before it and half of itself, since other data and conflicting pages occupy a part; memory from
+/// four times the last cache on. `largest` is the end of the ladder: memory is visible there,
+/// whatever the caches.
 std::vector<Level> memory_levels(const std::vector<Cache>& caches, std::size_t largest);
 
-/// What a latency ladder says of a level.
+/// The latency of a level in a latency ladder.
 struct LatencyPlateau {
-  double seconds = 0;          ///< a dependent load; 0 where the ladder has no point there
-  std::size_t seen_bytes = 0;  ///< the largest working set that was still as quick, within half
+  double seconds = 0;          ///< a dependent load; 0 if the ladder has no point there
+  std::size_t seen_bytes = 0;  ///< the largest working set of nearly this latency, within a half
 };
 
-/// The median of a level's points (each the fastest repeat), of a cache those within a quarter of
-/// the fastest of them: where neighbours take a shared cache away, its upper part is memory's.
+/// Returns the median of a level's points (each the minimum of its repeats), for a cache of those
+/// within a quarter of the fastest: if others use a shared cache, its upper part has the latency of
+/// memory.
 LatencyPlateau latency_plateau(const std::vector<LatencyPoint>& points, const std::string& pages,
                                const Level& level);
 
-/// Best GB/s of a kernel where the level shows, 0 where the ladder has no point there. A cache
-/// shows for a working set as many times larger as there are such caches among the point's threads.
+/// Returns the best GB/s of a kernel where the level is visible, 0 if the ladder has no point
+/// there. The working set scales with the number of such caches among the point's threads.
 double level_bandwidth(const std::vector<BandwidthPoint>& points, StreamKernel kernel,
                        const Level& level);
 

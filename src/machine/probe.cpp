@@ -21,7 +21,7 @@ std::vector<std::size_t> working_sets(std::size_t smallest, std::size_t largest,
   for (int i = 0;; ++i) {
     const double bytes =
         static_cast<double>(smallest) * std::exp2(static_cast<double>(i) / per_octave);
-    // What is nearly the largest would be a point beside it.
+    // Avoids a point that nearly equals the largest.
     if (bytes > 0.95 * last) break;
     add(bytes);
   }

@@ -8,26 +8,27 @@
 
 namespace ridgeline::machine {
 
-/// Called with what is being measured, one short line; the library itself prints nothing.
+/// Called with a short line that says what is being measured; the library itself prints nothing.
 using Progress = std::function<void(const std::string&)>;
 
-/// Working sets from `smallest` to `largest` bytes, `per_octave` points per octave and `largest`
-/// itself, each rounded to a multiple of `unit` and at least one; increasing, without repetition.
+/// Returns working sets from `smallest` to `largest` bytes, `per_octave` points per octave and
+/// `largest` itself, each rounded to a multiple of `unit` and at least one; increasing, without
+/// repetition.
 std::vector<std::size_t> working_sets(std::size_t smallest, std::size_t largest, int per_octave,
                                       std::size_t unit);
 
-/// The order in which a ladder measures its points, within a time: the largest set, whole octaves,
-/// what is between them in cache, and at last what halves the gaps beyond. A ladder whose time runs
-/// out becomes coarser and not shorter; whole octaves in cache, which cost little, it has in any
-/// case.
+/// The order in which a ladder measures its points, within a time limit: the largest set, whole
+/// octaves, the points between them in cache, and finally points that halve the gaps beyond. A
+/// ladder that reaches its time limit is coarser and not shorter; it always has whole octaves in
+/// cache, which cost little.
 class LadderOrder {
  public:
-  /// For `sets` (increasing, `per_octave` per octave), of which those up to `in_cache` bytes cost
-  /// little; the time begins now. `stopped`, if given, is called before each set.
+  /// Orders `sets` (increasing, `per_octave` per octave), of which those up to `in_cache` bytes
+  /// cost little; the time limit begins now. `stopped`, if given, is called before each set.
   LadderOrder(const std::vector<std::size_t>& sets, int per_octave, std::size_t in_cache,
               double budget_seconds, std::function<bool()> stopped = {});
 
-  /// Returns the index of the set to be measured next, or nullopt when all is done or it was
+  /// Returns the index of the next set, or nullopt if all are measured or the ladder was
   /// stopped.
   std::optional<std::size_t> next();
 
@@ -44,14 +45,15 @@ class LadderOrder {
   std::size_t position_ = 0, left_out_ = 0;
 };
 
-/// Thread counts that probes are measured with: 1, the powers of two below `all`, and `all`.
+/// Returns the thread counts of probes: 1, the powers of two below `all`, and `all`.
 std::vector<int> thread_ladder(int all);
 
-/// Adds "WHAT: 3 of 64 points were left out to stay within the time" to `notes`, if there are any.
+/// Appends "WHAT: 3 of 64 points were left out to stay within the time" to `notes`, if there are
+/// any.
 void note_left_out(const std::string& what, std::size_t left_out, std::size_t all,
                    std::vector<std::string>* notes);
 
-/// "16 KiB", "1.5 MiB": a size as people read it.
+/// Returns a readable size: "16 KiB", "1.5 MiB".
 std::string readable_bytes(double bytes);
 
 }  // namespace ridgeline::machine

@@ -6,22 +6,22 @@
 
 namespace ridgeline::machine {
 
-/// The plain Kokkos kernel c[i] = s · a[i] over float64, whose cost against size tells what a
-/// launch costs and what then flows: 16 bytes an element, by a range policy as any program would
-/// write it.
+/// The plain Kokkos kernel c[i] = s · a[i] over float64, whose time as a function of size yields
+/// the launch cost and the bandwidth: 16 bytes per element, with a range policy as in most
+/// programs.
 template <class Space>
 class SmallKernel {
  public:
-  /// Arrays of n elements, random and written by the policy that uses them.
+  /// Allocates arrays of n random elements, written by the policy that uses them.
   SmallKernel(const Space& instance, std::size_t n);
 
   /// Launches the kernel over elements [begin, end).
   void run(std::size_t begin, std::size_t end) const;
 
-  /// Whether every element of [0, end) holds what the kernel computes.
+  /// Returns whether every element of [0, end) has the kernel's result.
   bool verify(std::size_t end) const;
 
-  /// Puts NaN into what the kernel writes.
+  /// Fills the output with NaN.
   void poison();
 
   std::size_t size() const { return input_.size(); }

@@ -13,14 +13,14 @@
 namespace ridgeline::machine {
 namespace detail {
 
-// Inputs repeat a table of random numbers: filling a gigabyte with Philox would take longer than
-// streaming it. A prime length keeps the table apart from rows and lines.
+// Inputs repeat a table of random values: filling a gigabyte with Philox would take longer than
+// streaming it. Because of the prime length the table never aligns with rows or lines.
 constexpr std::size_t kTable = 4093;
-// Sums of a host's parts lie a pair of lines apart, so that no two threads share one.
+// Sums of a host's parts are two cache lines apart, to avoid false sharing.
 template <class Space>
 constexpr int kSumStride = kIsHost<Space> ? 16 : 1;
 
-/// The contiguous elements [begin, end) that belong to one of `parts`: whole pairs of lines.
+/// Returns the contiguous elements [begin, end) of one of `parts`: whole pairs of lines.
 struct StreamPart {
   std::size_t begin, end;
   KOKKOS_FUNCTION StreamPart(std::size_t n, int parts, int part) {
@@ -52,15 +52,15 @@ struct HostStream {
   }
 };
 
-/// The elements that device threads take: each a few a pass, as far apart as there are threads, and
-/// others every pass, so that a multiprocessor's own cache does not serve what does not fit into
-/// it.
+/// The elements of a device thread: a few per pass, with the number of threads as stride, and
+/// different ones in every pass, so that a set that does not fit in a multiprocessor's cache has no
+/// hits there.
 struct DeviceShares {
   std::size_t n, threads, shift;
   long passes;
 
-  /// Elements move by the golden section of the array from pass to pass, in whole lines: for long,
-  /// no pass comes back to where another was.
+  /// Elements shift by the golden ratio of the array from pass to pass, in whole lines: for many
+  /// passes no shift repeats.
   DeviceShares(std::size_t count, std::size_t of_threads, long of_passes)
       : n(count),
         threads(of_threads),
@@ -70,7 +70,7 @@ struct DeviceShares {
   template <class Body>
   KOKKOS_FUNCTION void for_each(std::size_t thread, const Body& body) const {
     std::size_t offset = 0;
-    if (threads >= n) {  // an element each
+    if (threads >= n) {  // one element each
       for (long pass = 0; pass < passes && thread < n; ++pass) {
         const std::size_t at = thread + offset;
         body(at < n ? at : at - n);
@@ -80,7 +80,7 @@ struct DeviceShares {
       return;
     }
     for (long pass = 0; pass < passes; ++pass) {
-      // Loads that do not wait for one another.
+      // Independent loads.
       RIDGELINE_UNROLL_BY_4
       for (std::size_t i = thread; i < n; i += threads) {
         const std::size_t at = i + offset;
@@ -120,8 +120,8 @@ struct DeviceRead {
   }
 };
 
-// `body(i, i % kTable)` for every element of a part, and for every element: hosts and devices share
-// their elements out in different ways, and a host's inner loop has no division.
+// Calls `body(i, i % kTable)` for every element of a part, or for every element: hosts and devices
+// distribute elements differently, and a host's inner loop has no division.
 template <class Body>
 struct PartLoop {
   Body body;
@@ -133,8 +133,8 @@ struct PartLoop {
     const StreamPart mine(n, parts, part);
     std::size_t row = mine.begin % kTable;
     for (std::size_t i = mine.begin; i < mine.end; row = 0) {
-      const std::size_t left = mine.end - i, rest = kTable - row;
-      const std::size_t count = left < rest ? left : rest;
+      const std::size_t in_part = mine.end - i, in_table = kTable - row;
+      const std::size_t count = in_part < in_table ? in_part : in_table;
       for (std::size_t k = 0; k < count; ++k) body(i + k, row + k, sum...);
       i += count;
     }
@@ -160,7 +160,7 @@ struct StreamCheck {
     if (kernel == StreamKernel::write) expected = kStreamScalar;
     if (kernel == StreamKernel::scale) expected = kStreamScalar * a;
     if (kernel == StreamKernel::triad) expected = a + kStreamScalar * b;
-    // Fused or not, a result differs by a rounding; a NaN is less than nothing.
+    // With or without fusion, a result differs by a rounding; comparisons with NaN are false.
     const double error = c[i] > expected ? c[i] - expected : expected - c[i];
     if (!(error <= 1e-14)) ++wrong;
   }
@@ -218,7 +218,7 @@ StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t
       arrays_(arrays),
       parts_(threads > 0 ? std::min<int>(threads, instance.concurrency()) : instance.concurrency()),
       n_(n) {
-  // Beginnings that are equal modulo 4 KiB would make loads wait for unrelated stores.
+  // Arrays with equal offsets modulo 4 KiB would suffer from 4K aliasing of loads and stores.
   stride_ = aligned_size<double>(n) + 3 * aligned_size<double>(1);
   const std::size_t total = stride_ * static_cast<std::size_t>(arrays);
   if constexpr (kIsHost<Space>) {
@@ -313,12 +313,12 @@ bool StreamArrays<Space>::verify(StreamKernel kernel) const {
     const double sum = detail::sum_of_parts(instance_, sums_, detail::kSumStride<Space>) /
                        static_cast<double>(passes_);
     const std::vector<double>& numbers = detail::host_tables();
-    double table = 0, rest = 0;
+    double table = 0, remainder = 0;
     for (std::size_t row = 0; row < detail::kTable; ++row) {
       table += numbers[row];
-      if (row < n_ % detail::kTable) rest += numbers[row];
+      if (row < n_ % detail::kTable) remainder += numbers[row];
     }
-    const double expected = static_cast<double>(n_ / detail::kTable) * table + rest;
+    const double expected = static_cast<double>(n_ / detail::kTable) * table + remainder;
     return std::abs(sum - expected) <= 1e-10 * expected;
   }
   const detail::StreamCheck body{kernel, pointers(kernel).c, tables_.data()};

@@ -9,12 +9,13 @@
 
 namespace ridgeline::machine {
 
-/// Arrays that a streaming kernel touches: 1 (read, write), 2 (copy, scale) or 3 (triad).
+/// Returns the number of arrays of a streaming kernel: 1 (read, write), 2 (copy, scale) or 3
+/// (triad).
 constexpr int stream_array_count(StreamKernel kernel) {
   return kernel == StreamKernel::triad ? 3 : kernel <= StreamKernel::write ? 1 : 2;
 }
 
-/// What `write` writes, and what `scale` and `triad` multiply by.
+/// The value that `write` writes, and the factor of `scale` and `triad`.
 inline constexpr double kStreamScalar = 0.4;
 
 namespace detail {
@@ -30,31 +31,30 @@ struct StreamPointers {
 template <class Space>
 class StreamArrays {
  public:
-  /// `arrays` (1 to 3) of n float64 each. On a host `threads` of the space stream them (0: all),
-  /// and `pages` is what they are asked to lie on: ordinary ones, as any program gets them, or
-  /// others. Throws RunError where a host has no memory for them.
+  /// Allocates `arrays` (1 to 3) of n float64 each. On a host `threads` of the space stream them
+  /// (0: all), and `pages` is the requested kind of pages. Throws RunError if a host's memory is
+  /// insufficient.
   StreamArrays(const Space& instance, int arrays, std::size_t n, int threads = 0,
                Pages pages = Pages::ordinary);
 
-  /// Chooses how a host stores from now on.
+  /// Sets how a host stores in the following runs.
   void set_stores(Stores stores) { stores_ = stores; }
 
-  /// Puts random numbers into the kernel's inputs and NaN into what it writes.
+  /// Fills the kernel's inputs with random values and its output with NaN.
   void prepare(StreamKernel kernel);
 
-  /// Launches the kernel once, to make `passes` passes over the arrays: on a host a thread makes
-  /// all passes over its own part, so that the dispatch is paid once, and nothing else is in
-  /// between.
+  /// Launches the kernel once, with `passes` passes over the arrays: on a host a thread makes
+  /// all passes over its own part, without a dispatch or synchronisation between them.
   void run(StreamKernel kernel, long passes);
 
-  /// Whether the last `run` left what its kernel computes: every element that was written, to a
+  /// Returns whether the result of the last run() is correct: every element written, up to a
   /// rounding, or the sum to a relative 1e-10.
   bool verify(StreamKernel kernel) const;
 
   std::size_t size() const { return n_; }
-  /// Host threads that stream; of a device what it can run at once.
+  /// Returns the host threads that stream; on a device the threads that it runs at once.
   int threads() const { return kIsHost<Space> ? parts_ : instance_.concurrency(); }
-  /// Bytes that lie on huge pages; 0 on a device.
+  /// Returns the bytes that lie on huge pages; 0 on a device.
   std::size_t huge_bytes() const { return pages_ ? pages_->huge_bytes() : 0; }
 
  private:
@@ -69,7 +69,7 @@ class StreamArrays {
   std::unique_ptr<PageBuffer> pages_;  // a host's memory
   Buffer<Space, double> buffer_;       // a device's memory
   Buffer<Space, double> sums_;         // of `read`
-  Buffer<Space, double> tables_;       // the inputs' random numbers, of a and of b
+  Buffer<Space, double> tables_;       // random values of the inputs a and b
   double* memory_ = nullptr;
 };
 

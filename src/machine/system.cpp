@@ -32,7 +32,7 @@ std::size_t parse_size(const std::string& text) {
   return value << (unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0);
 }
 
-// Processors in a list such as "0-3,8".
+// Returns the number of processors in a list such as "0-3,8".
 int count_list(const std::string& list) {
   std::istringstream parts(list);
   std::string part;
@@ -47,7 +47,7 @@ int count_list(const std::string& list) {
   return count;
 }
 
-// What the system says of one cache of a processor.
+// One cache of a processor as reported by the system.
 struct CacheFolder {
   int level;
   std::size_t bytes;
@@ -121,7 +121,7 @@ std::size_t cache_bytes(const std::vector<Cache>& caches, int level) {
 }
 
 std::string cpu_model() {
-  // Not every architecture has a name here; Arm's kernels give part numbers alone.
+  // Not every architecture has a model name; on Arm Linux reports part numbers only.
   for (const char* key : {"model name", "cpu", "Processor"}) {
     const std::string model = value_of("/proc/cpuinfo", key);
     if (!model.empty()) return model;

@@ -19,7 +19,7 @@ void ladder(const Space& instance, const std::string& host_memory, const Transfe
   const HostView host(Kokkos::view_alloc(Kokkos::WithoutInitializing, "transfer/host"),
                       sizes.back());
   const Buffer<Space, char> device = allocate<char>(instance, "transfer/device", sizes.back());
-  // Touched, and not zero.
+  // Touched, and not zero pages.
   for (std::size_t i = 0; i < host.extent(0); ++i) host.data()[i] = static_cast<char>(i * 7 + 1);
   MeasureOptions measure_options = MeasureOptions::ladder_point();
   measure_options.min_repeats = options.repeats;
@@ -37,7 +37,7 @@ void ladder(const Space& instance, const std::string& host_memory, const Transfe
       point.direction = to_device ? "host_to_device" : "device_to_host";
       point.host_memory = host_memory;
       point.bytes = bytes;
-      // Fenced one by one: the caller of a transfer waits for it.
+      // One fence per copy: the caller of a transfer waits for it.
       point.seconds = measure(instance, measure_options, [&] {
         if (to_device) {
           Kokkos::deep_copy(instance, device_part, host_part);

@@ -11,7 +11,7 @@
 
 namespace ridgeline::machine {
 
-/// What the transfer ladder sweeps.
+/// The range and the repetitions of the transfer ladder.
 struct TransferOptions {
   std::size_t smallest = 8;  ///< bytes
   std::size_t largest = std::size_t{1} << 30;
@@ -30,8 +30,8 @@ struct TransferPoint {
   Timing seconds;  ///< by the host's clock, from the call to the end of a fence
 };
 
-/// Copies of growing size, both ways, from and to pinned and pageable host memory. Empty for a
-/// space of the host, which has nothing to transfer.
+/// Times copies of growing size in both directions, from and to pinned and pageable host memory.
+/// Returns nothing for a host space, which needs no transfers.
 std::vector<TransferPoint> transfer_ladder(SpaceKind space, const TransferOptions& options,
                                            const Progress& progress = {},
                                            std::vector<std::string>* notes = nullptr);

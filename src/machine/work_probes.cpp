@@ -41,7 +41,8 @@ Json shape_json(const AttentionCaseShape& shape) {
           {"causal", shape.causal}};
 }
 
-// Hundreds of points would make half of the file: of each a few samples, spread over its time.
+// Samples of hundreds of points would be half of the file: keeps a few of each, spread over its
+// time.
 Timing with_few_samples(Timing timing) {
   constexpr std::size_t kFew = 8;
   timing.samples = spread_evenly(timing.samples, kFew);
@@ -55,7 +56,7 @@ WorkOptions WorkOptions::standard(bool quick) {
   for (MeasureOptions* each : {&options.peaks, &options.fork_join}) {
     each->min_seconds = quick ? 0.02 : 0.1;
     each->warm_up_seconds = 0;
-    each->patience = 2;  // there are many of them where there are many threads
+    each->patience = 2;  // many threads have many points
   }
   options.kernels.cases = kernel_cases(quick);
   options.kernels.min_seconds = quick ? 0.003 : 0.02;
@@ -73,7 +74,7 @@ KernelLadderOptions WorkProbes::half_of_kernels() const {
   return half;
 }
 
-// What has no size of its own but a number of threads.
+// Probes that depend on the number of threads but not on a size.
 void WorkProbes::measure_threads(SpaceKind space, int threads, WorkMeasurement& work) const {
   const std::vector<KernelPeak> dots = measure_dot_peaks(space, threads, options_.peaks);
   work.peaks.insert(work.peaks.end(), dots.begin(), dots.end());

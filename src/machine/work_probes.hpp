@@ -13,38 +13,40 @@
 
 namespace ridgeline::machine {
 
-/// What the work probes measure with.
+/// Options of the work probes.
 struct WorkOptions {
   MeasureOptions peaks;
   MeasureOptions fork_join;
   std::vector<double> fork_join_seconds = {5e-6, 50e-6, 500e-6};
-  KernelLadderOptions kernels;  ///< its budget is that of all spaces of a host together
+  KernelLadderOptions kernels;  ///< its budget is for all spaces of a host together
 
-  /// About 15 s on two cores, or 4 if `quick`.
+  /// Returns options for about 15 s on two cores, or 4 s if `quick`.
   static WorkOptions standard(bool quick);
 
   void stop_when(const std::function<bool()>& stopped);
 };
 
-/// How fast one space computes, by kind of work and number of threads.
+/// The speed of one space, by kind of work and number of threads.
 struct WorkMeasurement {
   std::vector<KernelPeak> peaks;
   std::vector<ForkJoinPoint> fork_join;
   std::vector<KernelPoint> kernels;
 };
 
-/// Measures spaces one after the other. One thread of a host is the same whichever space it belongs
-/// to: it is measured once, by Serial, and is part of what every host space has.
+/// Measures spaces one after the other. One thread of a host is the same in every space:
+/// it is measured once, by Serial, and every host space contains the result.
 class WorkProbes {
  public:
   explicit WorkProbes(WorkOptions options) : options_(std::move(options)) {}
 
-  /// `float32` and `float64` are the space's peaks with all threads, which are not measured again.
+  /// Measures a space. `float32` and `float64` are its peaks with all threads, which are not
+  /// measured again.
   WorkMeasurement measure(SpaceKind space, const Peak& float32, const Peak& float64,
                           const Progress& progress, std::vector<std::string>* notes);
 
  private:
-  /// `peaks` of fused multiply-adds, measured if they are not given.
+  /// Returns the results of one thread; `peaks` of fused multiply-adds are measured if they are
+  /// empty.
   const WorkMeasurement& one_thread(const std::vector<KernelPeak>& peaks, const Progress& progress,
                                     std::vector<std::string>* notes);
   void measure_threads(SpaceKind space, int threads, WorkMeasurement& work) const;
@@ -55,7 +57,7 @@ class WorkProbes {
   std::optional<WorkMeasurement> one_thread_;
 };
 
-/// Puts `peaks`, `fork_join` and `kernels` into a space of a machine file.
+/// Adds `peaks`, `fork_join` and `kernels` to a space of a machine file.
 void add_to_json(const WorkMeasurement& work, io::Json& space);
 
 }  // namespace ridgeline::machine

@@ -20,7 +20,7 @@ namespace {
 
 using io::Json;
 
-// A place in the file, such as "machine.json: spaces.openmp.dispatch".
+// Returns a place in the file, such as "machine.json: spaces.openmp.dispatch".
 struct Node {
   const Json& json;
   std::string path;
@@ -45,7 +45,7 @@ Node child(const Node& node, const std::string& key, const std::string& advice =
 }
 
 double positive(const Node& node) {
-  // What no machine has is damage, and would be printed with hundreds of digits.
+  // Values beyond any machine are damage, and would be printed with hundreds of digits.
   constexpr double kLeast = 1e-12, kMost = 1e18;
   const double value = node.json.is_number() ? node.json.get<double>() : 0;
   if (!(value > 0)) {
@@ -67,7 +67,7 @@ int count_of(const Node& node) {
   return static_cast<int>(count);
 }
 
-// The best repetition of a timing, which may be 0 (a barrier of one thread).
+// Returns the best repetition of a timing, which may be 0 (a barrier of one thread).
 double best_seconds(const Node& node) {
   const Node best = child(node, "min");
   constexpr double kMost = 1e6;
@@ -91,7 +91,7 @@ struct Point {
   double bytes = 0, rate = 0;
 };
 
-// One curve for each kernel and number of threads, among the points of at most so many: fewer
+// Returns one curve per kernel and number of threads, of the points with at most `threads`: fewer
 // threads may be faster.
 template <class Curve>
 std::vector<Curve> curves_of(std::vector<Point> points, int threads) {
@@ -180,7 +180,7 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
     Point point;
     point.threads = count_of(child(node, "threads"));
     point.kernel = text_of(child(node, "kernel"));
-    // Pages and stores are a choice of the program: the faster one is the ceiling.
+    // A program can choose pages and stores: the faster one is the ceiling.
     for (const char* key : {"pages", "stores"}) {
       const auto variant = node.json.find(key);
       if (variant != node.json.end() && variant->is_string()) {
@@ -256,7 +256,7 @@ void Ceilings::read_peak(const Json& spaces, const std::string& path, const std:
   };
   all_.peak_flops = whole;
   if (!host || from_sheet) return;
-  // Cores do not share what multiplies and adds.
+  // Cores do not share arithmetic units.
   const double one = measured_peak(1).value_or(whole / most);
   if (one_) one_->peak_flops = one;
   const std::optional<double> measured = measured_peak(all_.threads);
@@ -270,8 +270,8 @@ void Ceilings::read_dispatch(const Json& space, const std::string& path, bool fr
   has_dispatch_ = !from_sheet || dispatch.json.contains("empty_kernel");
   if (!has_dispatch_) return;
   all_.dispatch_seconds = best_seconds(child(dispatch, "empty_kernel"));
-  // A device has no kernels on the calling thread, a host's data sheet says nothing of them and
-  // they start no threads, and not every team can have a barrier.
+  // A device has no kernels on the calling thread; a host's data sheet does not mention them, and
+  // they start no threads; and not every team can have a barrier.
   all_.single_dispatch_seconds = dispatch.json.contains("single_thread_kernel")
                                      ? best_seconds(child(dispatch, "single_thread_kernel"))
                                  : from_sheet && host ? 0
@@ -304,7 +304,7 @@ void Ceilings::read_chains(const Json& space, const std::string& path) {
     for (Set* const set : {&all_, one_ ? &*one_ : nullptr, most_ ? &*most_ : nullptr}) {
       if (set == nullptr) continue;
       std::vector<Point> of_set = points;
-      // What is handed on among fewer threads is not what is handed on among these.
+      // The exchange among fewer threads differs from that among these.
       if (arena.second) {
         const auto other_count = [&](const Point& p) { return p.threads != set->threads; };
         of_set.erase(std::remove_if(of_set.begin(), of_set.end(), other_count), of_set.end());

@@ -13,7 +13,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Index of the first size from which all ratios are wins; their number where there is none.
+// Returns the index of the first size from which on all ratios are wins; their number if there is
+// none.
 std::size_t first_win(const std::vector<double>& ratios) {
   std::size_t first = ratios.size();
   while (first > 0 && ratios[first - 1] > kWin) --first;

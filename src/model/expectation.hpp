@@ -25,29 +25,28 @@ struct PartWork {
 /// Parts that run one after the other.
 struct StepWork {
   std::vector<PartWork> parts;
-  double bytes = 0;  ///< that are touched before the same ones again: Work::reuse_bytes
+  double bytes = 0;  ///< between two uses of the same data: Work::reuse_bytes
 };
 
 /// Seconds of some parts, one after the other, on a machine that is not here.
 struct Expectation {
   double at_best = 0;  ///< the sum of the parts' ceilings, as far as the machine's file has them
-  /// The sum over the parts of what such layers were measured to take (MeasuredFraction), of which
-  /// launching is at least this machine's own.
-  /// Absent if the file has no peak or no bandwidth.
+  /// The sum over the parts of the measured times of such layers (MeasuredFraction), with at least
+  /// this machine's launch cost. Absent if the file has no peak or no bandwidth.
   std::optional<double> expected;
   /// Kinds and phases ("gru backward") whose fit is that of all layers.
   std::set<std::string> without_record;
 };
 
-/// Returns what the parts take. Where the file has no cost of dispatch, what is expected has the
-/// one measured on such devices, and `at_best` has none.
+/// Returns the times of the parts. If the file has no cost of dispatch, `expected` contains the
+/// one measured on such devices, and `at_best` contains none.
 Expectation expect(const Ceilings& ceilings, DeviceKind device, const StepWork& step);
 
-/// Runs a step, and returns its parts by record with what each launches on that space.
+/// Runs a step, and returns its parts by record with the launches of each on that space.
 template <class Space, class T>
 StepWork parts_of(StepRunner<Space, T>& step, const network::NetworkPlan& plan, bool training,
                   std::size_t batch) {
-  // Counts what each part launches.
+  // Counts the launches of each part.
   class Recorder : public network::StepObserver {
    public:
     explicit Recorder(std::size_t parts) : launches(parts) {}

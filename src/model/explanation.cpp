@@ -12,7 +12,7 @@
 namespace ridgeline::model {
 namespace {
 
-/// Layers that take less of a step are not spoken of.
+/// Layers with a smaller share of a step are not mentioned.
 constexpr double kLeastShare = 0.01;
 
 std::string percent(double share) {
@@ -25,7 +25,7 @@ std::string name_of(const LayerRecord& record) {
              : record.part.layer + " " + layers::to_string(record.part.phase);
 }
 
-/// "a, b and c".
+/// Returns "a, b and c".
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -39,7 +39,7 @@ bool counts_for_something(const LayerRecord& record, const Roofline& roofline) {
          record.seconds.median >= kLeastShare * roofline.sum_of_records;
 }
 
-/// How much of the time is explained, and by what.
+/// Returns the explained share of the time, and what explains it.
 std::string explained_sentence(const Roofline& roofline) {
   const double all = std::max(roofline.sum_of_records, 1e-300);
   const std::string explained = percent(roofline.placement.explained_seconds / all);
@@ -56,7 +56,7 @@ std::string explained_sentence(const Roofline& roofline) {
   return text;
 }
 
-/// Where the bandwidth of the layers' ceilings comes from, and where the ridge is under it.
+/// Returns the source of the bandwidth of the layers' ceilings, and the ridge for it.
 std::string bandwidth_sentence(const Roofline& roofline) {
   double least = 0, most = 0, lowest_ridge = 0, highest_ridge = 0;
   for (const LayerRecord& record : roofline.records) {
@@ -85,7 +85,7 @@ std::string bandwidth_sentence(const Roofline& roofline) {
           : "");
 }
 
-/// "the step's time is 72 % overhead, 20 % bandwidth and 8 % compute bound".
+/// Returns "the step's time is 72 % overhead, 20 % bandwidth and 8 % compute bound".
 std::string shares_sentence(const Roofline& roofline, const std::string& what) {
   std::vector<std::pair<double, std::string>> parts;
   const std::map<Bound, double> shares = bound_shares(roofline);
@@ -106,7 +106,7 @@ std::string shares_sentence(const Roofline& roofline, const std::string& what) {
                      explained_sentence(roofline));
 }
 
-/// How near to their ceilings the layers come.
+/// Returns how close the layers come to their ceilings.
 std::string fraction_sentence(const Roofline& roofline) {
   const LayerRecord* best = nullptr;
   const LayerRecord* longest = nullptr;
@@ -136,7 +136,7 @@ std::string fraction_sentence(const Roofline& roofline) {
                      to_string(longest->placement.ceiling));
 }
 
-/// What launching takes, where overhead holds something back.
+/// Returns the launch costs, if a part is bound by overhead.
 std::string launch_sentence(const Roofline& roofline, const std::string& what) {
   const auto shares = bound_shares(roofline);
   const auto overhead = shares.find(Bound::overhead);
@@ -151,14 +151,14 @@ std::string launch_sentence(const Roofline& roofline, const std::string& what) {
             "functions such as exp, which count as one operation), which no ceiling describes");
 }
 
-/// What the step uses, where that can be read.
+/// Returns the energy of the step, if it can be read.
 std::string energy_sentence(const Roofline& roofline, const std::string& what) {
   if (!roofline.energy) return "";
   return fmt::format("the {} uses {:.3g} J at {:.0f} W (all of {})", what, roofline.energy->joules,
                      roofline.energy->watts, listed(roofline.energy->sources));
 }
 
-/// "from batch 64 on fc1 forward and fc2 forward are bound by arithmetic", for a bound.
+/// Returns "from batch 64 on fc1 forward and fc2 forward are bound by arithmetic", for a bound.
 std::vector<std::string> turning_points(const std::vector<BatchRoofline>& batches, Bound bound,
                                         const std::string& words) {
   std::map<std::size_t, std::vector<std::string>> from;

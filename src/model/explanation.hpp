@@ -14,10 +14,10 @@ struct BatchRoofline {
   Roofline roofline;
 };
 
-/// Returns what holds the network back, a sentence each, for batches in increasing order: the
-/// shares of the bounds, how near the layers come to their ceilings, what launching costs, energy
-/// if it can be read, and of several batches from which one on layers are bound by arithmetic or by
-/// bandwidth.
+/// Returns sentences that explain what bounds the network, for batches in increasing order: the
+/// shares of the bounds, how close the layers come to their ceilings, launch costs, energy if it
+/// can be read, and, for several batches, the one from which on layers are bound by arithmetic or
+/// by bandwidth.
 std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool training);
 
 }  // namespace ridgeline::model

@@ -11,11 +11,12 @@ std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
                                           const std::vector<double>& seconds) {
   const std::size_t n = bytes.size();
   if (n < 3) return std::nullopt;
-  // Logarithms of the parameters keep them positive; of the residuals, the errors relative.
+  // Logarithms of the parameters keep them positive; logarithms of the residuals are relative
+  // errors.
   const double rate =
       std::max(bytes[n - 1] - bytes[0], 1.0) / std::max(seconds[n - 1] - seconds[0], 1e-12);
   const auto a = [](const std::vector<double>& p) { return std::exp(p[0]); };
-  // Times that do not grow say only that the rate is higher: it ends somewhere.
+  // Times that do not grow show only that the rate is higher: this bounds it.
   constexpr double kHighest = 37;  // of the logarithm of bytes per second
   const auto b = [=](const std::vector<double>& p) { return std::exp(std::min(p[1], kHighest)); };
   const auto fit = robust_least_squares(
@@ -28,7 +29,7 @@ std::optional<LaunchCost> fit_launch_cost(const std::vector<double>& bytes,
   const Estimate cost = fit->positive(a), flow = fit->positive(b);
   double fastest = 0;
   for (std::size_t i = 0; i < n; ++i) fastest = std::max(fastest, bytes[i] / seconds[i]);
-  // a b, with a b that is more than the fastest.
+  // a b, with a b above the fastest rate.
   if (half.value > bytes.back()) half.low = std::max(half.low, cost.value * fastest);
   const bool shows_cost = half.value >= bytes.front() && is_bounded(cost);
   const bool shows_rate = half.value <= bytes.back() && is_bounded(flow);

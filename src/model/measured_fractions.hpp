@@ -8,17 +8,18 @@
 
 namespace ridgeline::model {
 
-/// A kind of device, by which measured fractions are carried over to a machine that is not here.
+/// A kind of device; measured fractions are applied to other machines with devices of the same
+/// kind.
 enum class DeviceKind { gpu, cpu };
 
-/// Returns the kind of device that a space stands for: gpu for cuda and hip, cpu otherwise.
+/// Returns the kind of device of a space: gpu for cuda and hip, cpu otherwise.
 DeviceKind device_of(const std::string& space);
-/// "gpu", "cpu".
+/// Returns "gpu" or "cpu".
 std::string to_string(DeviceKind device);
 
-/// What layers of a kind were measured to take in a phase ("forward", "backward", "update"):
+/// The measured time of layers of a kind in a phase ("forward", "backward", "update"):
 /// fixed_seconds + the larger ceiling of arithmetic and bandwidth / fraction, fitted to this many
-/// records. Kind and phase are empty for all together.
+/// records. Kind and phase are empty for the fit of all together.
 struct MeasuredFraction {
   DeviceKind device;
   const char *kind, *phase;
@@ -35,10 +36,10 @@ struct FractionSource {
 // The table is written by docs/results/measured_fractions.py from the files in docs/results.
 const std::vector<MeasuredFraction>& measured_fractions();
 const std::vector<FractionSource>& fraction_sources();
-/// What a launch cost on those machines.
+/// Returns the cost of a launch on those machines.
 DispatchSeconds measured_dispatch(DeviceKind device);
 
-/// Returns the fit of a kind of layer in a phase; of a kind without a record that of all layers,
+/// Returns the fit of a kind of layer in a phase; for a kind without a record that of all layers,
 /// whose `kind` is empty.
 const MeasuredFraction& measured_fraction(DeviceKind device, const std::string& kind,
                                           layers::Phase phase);

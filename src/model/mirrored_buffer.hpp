@@ -9,8 +9,8 @@
 
 namespace ridgeline::model {
 
-/// Random numbers to repeat: in [low, low + 1), or tokens below `limit` where that is not 0. A
-/// prime length keeps them apart from rows and lines.
+/// Returns random values to repeat: in [low, low + 1), or tokens below `limit` if that is not 0.
+/// Because of the prime length they never align with rows or lines.
 template <class T>
 std::vector<T> random_pattern(std::uint64_t which, double low, std::uint32_t limit = 0,
                               double scale = 1) {
@@ -23,7 +23,7 @@ std::vector<T> random_pattern(std::uint64_t which, double low, std::uint32_t lim
   return pattern;
 }
 
-/// An array on a space and, where that is a device, a mirror of it in pinned memory of the host.
+/// An array on a space and, if that is a device, a mirror of it in pinned host memory.
 template <class Space, class T>
 class MirroredBuffer {
  public:
@@ -53,7 +53,7 @@ class MirroredBuffer {
   const Buffer<Space, T>& buffer() const { return device_; }
   double bytes() const { return static_cast<double>(size() * sizeof(T)); }
 
-  /// Copies to the device; nothing on a host, whose memory it is. Does not wait.
+  /// Copies to the device asynchronously; does nothing on a host, where the memory is the same.
   void to_space(const Space& instance) const {
     if constexpr (!kIsHost<Space>) {
       if (size() > 0) Kokkos::deep_copy(instance, device_, host_);
@@ -61,7 +61,7 @@ class MirroredBuffer {
       (void)instance;
     }
   }
-  /// Copies as many elements from `from` on the device into the host's twin; the same rules.
+  /// Copies as many elements from `from` on the device to the host's mirror, likewise.
   void to_host(const Space& instance, const T* from) const {
     if constexpr (!kIsHost<Space>) {
       if (size() > 0) Kokkos::deep_copy(instance, host_, Vector<Space, const T>(from, size()));

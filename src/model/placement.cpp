@@ -8,7 +8,7 @@
 namespace ridgeline::model {
 namespace {
 
-// The smaller of two rates, 0 being an unknown one.
+// Returns the smaller of two rates; 0 is an unknown one.
 double smaller_known(double a, double b) { return a > 0 && b > 0 ? std::min(a, b) : a + b; }
 
 }  // namespace
@@ -80,12 +80,12 @@ double Ceilings::Set::bandwidth(double working_set_bytes) const {
 double Ceilings::Set::chain_bandwidth(const Work& work, bool from_other) const {
   const auto is_of_work = [&](const Chain& chain) {
     if (chain.from_other != from_other) return false;
-    // Of two threads, one has written triad's second operand itself.
+    // With two threads, the reader itself has written triad's second operand.
     if (from_other) return chain.curve.kernel == "scale";
     return work.mostly_reads || chain.curve.kernel != "read";
   };
-  // The largest measured arena that is no larger than what is touched in between, or the smallest:
-  // its data are found in a level that is at least as near.
+  // The largest measured arena that is not larger than the reuse bytes, or the smallest one:
+  // its data are in a level that is at least as fast.
   double arena = 0;
   for (const Chain& chain : chains) {
     if (is_of_work(chain) && (arena == 0 || chain.arena_bytes <= work.reuse_bytes)) {
@@ -125,13 +125,13 @@ double Ceilings::bandwidth_of(const Work& work, const Set& set) const {
     if (!most_->chains.empty()) largest_arena = most_->chains.back().arena_bytes;
   }
   if (rate == 0) return ladder(work.working_set_bytes);
-  // A chain through a smaller arena may have found its data in a cache.
+  // A chain through a smaller arena may have had its data in a cache.
   return work.reuse_bytes > largest_arena ? std::min(rate, ladder(work.reuse_bytes)) : rate;
 }
 
 double Ceilings::handed_on_bandwidth(const Work& work, int threads) const {
   const Set& measured = most_ && !has_own_chains_ ? *most_ : all_;
-  // Each thread at the rate that it has among all, with as many bytes.
+  // Each thread has its share of all threads' rate.
   Work of_all = work;
   of_all.bytes *= double(measured.threads) / threads;
   return measured.chain_bandwidth(of_all, true) * threads / measured.threads;

@@ -86,7 +86,7 @@ OriginDifference deck_difference(const std::string& before, const std::string& a
   return {"the deck, from its line " + std::to_string(line + 1) + " on", at(a), at(b)};
 }
 
-// Values of one side, each once; at most three are shown.
+// Returns the values of one side, each once; at most three are shown.
 std::string joined(const std::set<std::string>& values) {
   constexpr std::size_t kShown = 3;
   std::string text;
@@ -121,15 +121,15 @@ void add_differences(const Group& group, std::vector<OriginDifference>& differen
       return std::tie(other.name, other.before, other.after) ==
              std::tie(difference.name, difference.before, difference.after);
     };
-    // Files of several things say the same of their machine.
+    // Files of several things contain the same about their machine.
     if (std::none_of(differences.begin(), differences.end(), same)) {
       differences.push_back(std::move(difference));
     }
   }
 }
 
-// Whether the runs alternate in time: both first ones before both second ones, and so on. Times
-// have seconds, so that equal ones may be in either order.
+// Returns whether the runs alternate in time: both first ones before both second ones, and so on.
+// Times have seconds, so that equal ones may be in either order.
 bool are_in_turn(const Group& group) {
   const auto& [before, after] = group.sides;
   if (before.size() != after.size()) return false;
@@ -142,8 +142,9 @@ bool are_in_turn(const Group& group) {
   return before.front()->created < before.back()->created;
 }
 
-// The state of every run: 0, 1, ... from fast to slow exchange between threads, wherever there is a
-// gap. All are 0 unless all are known, and of as many threads on the same processor.
+// Returns the state of every run: 0, 1, ... from fast to slow exchange between threads, separated
+// by gaps. All are 0 unless all exchange times are known, of the same number of threads on the same
+// processor.
 std::map<const ResultRun*, int> states_of(const Group& group, std::vector<MachineState>& states) {
   constexpr double kGap = 1.3;
   std::vector<std::tuple<double, std::size_t, const ResultRun*>> runs;
@@ -183,7 +184,7 @@ void add_records(const Group& group, ResultMatch& match) {
   for (std::size_t side = 0; side < 2; ++side) {
     for (const ResultRun* run : group.sides[side]) {
       for (const ResultRecord& record : run->records) {
-        // Seconds and a rate are never one quantity.
+        // Seconds and a rate are never the same quantity.
         const auto [place, is_new] = places.emplace(record.key.dump() + record.unit, found.size());
         if (is_new) found.push_back({&record, {}});
         found[place->second].times[side].push_back(record.time);
@@ -199,7 +200,7 @@ void add_records(const Group& group, ResultMatch& match) {
           .push_back(thing + ": " + in_words(each.record->key));
       continue;
     }
-    // Of a quantity that a run lacks it is not known which times belong together.
+    // If a run lacks a quantity, its times cannot be paired.
     const bool all_in_turn =
         in_turn && before.size() == group.sides[0].size() && after.size() == group.sides[1].size();
     match.records.push_back(

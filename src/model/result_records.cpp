@@ -18,18 +18,18 @@ namespace {
 
 using io::Json;
 
-// Integers and texts beside a timing that are results themselves, or that were chosen by how fast
-// the machine is. All other integers and texts identify it, and objects of nothing but these, such
+// Integers and texts beside a timing that are results themselves, or that depend on the speed of
+// the machine. All other integers and texts identify it, and objects that contain only these, such
 // as a kernel's shape; numbers with a fraction do not, since they are measured or derived.
 const std::vector<std::string> kResults = {"loads_per_repeat", "passes_per_launch",
                                            "huge_page_bytes", "team_size", "bound", "turn",
-                                           // Of `fork_join`: so many that they take `work_seconds`.
+                                           // Of `fork_join`: chosen to take `work_seconds`.
                                            "steps"};
 
-// Numbers with a fraction that identify a timing all the same: what was asked for.
+// Numbers with a fraction that still identify a timing, since they were requested.
 const std::vector<std::string> kAskedFor = {"work_seconds"};
 
-// Settings of a study that decide what a point is. The others are what it sweeps over.
+// Settings of a study that determine what a point is. The study sweeps over the others.
 const std::vector<std::string> kDecidingSettings = {"first", "second", "second_model",
                                                     "second_is_measured", "iterations"};
 
@@ -42,7 +42,7 @@ bool is_timing(const Json& node) {
          node["median"].is_number() && node["min"].is_number();
 }
 
-// Whether it is made of integers, texts and lists of these alone.
+// Returns whether it contains only integers, texts and lists of these.
 bool is_description(const Json& node) {
   if (!node.is_structured()) return node.is_string() || node.is_number_integer();
   return !node.empty() && std::all_of(node.begin(), node.end(), is_description);
@@ -71,8 +71,8 @@ class Records {
   Records(const Records&) = delete;
   Records& operator=(const Records&) = delete;
 
-  // Every timing below a node. `key` identifies the node, `path` leads to it from what `key`
-  // identifies. Integers and texts of the objects on the way are added to the key.
+  // Collects every timing below a node. `key` identifies an ancestor, and `path` leads from it to
+  // the node. Integers and texts of the objects on the path are added to the key.
   void collect(const Json& node, Json key, const std::string& path, bool best_counts) {
     if (is_timing(node)) {
       add(with_quantity(std::move(key), path), run_time_of(node), best_counts);
@@ -117,7 +117,7 @@ class Records {
   }
 
  private:
-  // What is named "seconds" needs no name.
+  // "seconds" is not part of a name.
   static Json with_quantity(Json key, std::string path) {
     constexpr const char* kSeconds = "seconds";
     constexpr std::size_t kLength = 7;
@@ -148,7 +148,7 @@ class Records {
     }
   }
 
-  // Seconds, or the inverse of a rate, that a run may have: anything else is damage.
+  // Plausible seconds, or inverse of a rate: anything else is damage.
   static bool is_possible(double value) { return value >= 1e-14 && value <= 1e9; }
 
   void place(Json key, ResultRecord record) {
@@ -158,13 +158,13 @@ class Records {
       ++run_.unusable;
       return;
     }
-    // One measurement may stand in several places, as one thread's of a host's spaces.
+    // One measurement may occur in several places, as one thread's of a host's spaces.
     if (time.samples.size() >= kTellingSamples && !seen_.insert(time.samples).second) return;
     if (run_.records.size() == kMostRecords) {
       throw RequestError(run_.file + ": holds more than " + std::to_string(kMostRecords) +
                          " timings, which no result does");
     }
-    // Equal keys are told apart by their order.
+    // Equal keys are distinguished by their order.
     const int number = ++numbers_[key.dump()];
     if (number > 1) key["number"] = number;
     record.key = std::move(key);
@@ -172,7 +172,7 @@ class Records {
   }
 
   static constexpr std::size_t kMostRecords = 100000;
-  // So many samples that are all equal are of one measurement.
+  // At least this many samples that are all equal are of one measurement.
   static constexpr std::size_t kTellingSamples = 5;
 
   ResultRun& run_;
@@ -186,7 +186,7 @@ void add_if_there(Json& to, const Json& from, const char* name) {
   if (found != from.end()) to[name] = *found;
 }
 
-// The parts of `from` that say how it came about.
+// Returns the parts of `from` that describe its origin.
 void describe(ResultRun& run, const Json& from) {
   const Json& machine = from.at("machine");
   if (!machine.is_object()) throw RequestError(run.file + ": \"machine\" must be an object");
@@ -202,7 +202,7 @@ void describe(ResultRun& run, const Json& from) {
     add_if_there(run.origin, from, name);
   }
   if (from.contains("command")) {
-    // Where a result went to does not matter.
+    // The place of the output does not matter.
     Json command = Json::array();
     bool is_output = false;
     for (const Json& word : from["command"]) {
@@ -237,7 +237,7 @@ void add_roofline(ResultRun run, const Json& from, const Json& result,
   runs.push_back(std::move(run));
   Records records(runs.back());
   for (const Json& record : from.at("records")) {
-    // A view does nothing, and its time is that of reading the clock.
+    // A view does no work, and its time is that of reading the clock.
     if (record.value("flops", 1.0) == 0 && record.value("bytes", 1.0) == 0) continue;
     records.add({{"layer", record.at("layer")}, {"phase", record.at("phase")}},
                 run_time_of(record.at("seconds")));
@@ -258,7 +258,7 @@ void add_training(ResultRun& run, const Json& result) {
                 is_timing(seconds) ? run_time_of(seconds)
                                    : RunTime{seconds.get<double>(), seconds.get<double>(), {}});
   }
-  // Null in a run too short for them.
+  // Null if the run was too short.
   if (const Json& step = result.at("step_seconds"); !step.is_null()) {
     records.add({{"quantity", "step"}}, run_time_of(step));
   }
@@ -280,7 +280,7 @@ void add_machine(ResultRun& run, const Json& result) {
           records.add_rate(peak, rate.get<double>(), "GFLOP/s", true);
         }
       } else if (value.is_structured()) {
-        // As the ceilings use them: transfers are fitted to medians.
+        // As in Ceilings: transfers are fitted to medians.
         records.collect(value, key, "", name != "transfer");
       }
     }
@@ -305,7 +305,7 @@ void add_study(ResultRun& run, const Json& result) {
                   study == "latency" || study == "bandwidth");
 }
 
-// Every *.json below a folder, sorted.
+// Returns every *.json below a folder, sorted.
 std::vector<std::string> json_files_in(const std::string& folder) {
   std::vector<std::string> paths;
   std::error_code error;

@@ -22,13 +22,13 @@ namespace {
 Work work_in_step(const layers::Counts& counts, const LaunchCount& launches, const Timing& seconds,
                   double step_bytes) {
   Work work = work_of(counts, launches);
-  // A step touches all of its memory before it comes back to the same place.
+  // A step accesses all of its memory between two uses of the same data.
   work.reuse_bytes = step_bytes;
   work.seconds = seconds.median;
   return work;
 }
 
-/// The whole step's placement, given that of its work as if it were one kernel.
+/// Returns the whole step's placement, given that of its work as if it were one kernel.
 Placement placement_of_step(const Roofline& roofline, Placement whole) {
   whole.compute_seconds = whole.bandwidth_seconds = whole.latency_seconds = 0;
   whole.ceiling_seconds = whole.explained_seconds = 0;
@@ -37,7 +37,7 @@ Placement placement_of_step(const Roofline& roofline, Placement whole) {
     whole.bandwidth_seconds += record.placement.bandwidth_seconds;
     whole.latency_seconds += record.placement.latency_seconds;
     whole.ceiling_seconds += record.placement.ceiling_seconds;
-    // What is found in a nearer cache than expected explains no more than its time.
+    // Data in a faster cache than expected explain no more than the measured time.
     whole.explained_seconds += std::min(record.placement.explained_seconds, record.seconds.median);
   }
   double largest = 0;
@@ -96,7 +96,7 @@ io::Json bound_or_null(Bound bound) {
   return bound == Bound::unknown ? io::Json() : io::Json(to_string(bound));
 }
 
-// The keys that a record and the total share.
+// Writes the keys common to a record and the total.
 io::Json placed(const layers::Counts& counts, const Timing& seconds, const Placement& placement) {
   io::Json json;
   json["flops"] = counts.flops;

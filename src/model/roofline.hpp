@@ -22,22 +22,22 @@ struct Roofline {
   double sum_of_records = 0;  ///< seconds, of the medians
   layers::Counts counts;
   /// Of the whole step: its ceilings are the sums of the records', since they run one after the
-  /// other, and its bound is the one that holds back the largest part of their time.
+  /// other, and its bound is the one of the largest part of their time.
   Placement placement;
-  std::optional<double> empty_seconds;  ///< of a step whose kernels do nothing; of a host
+  std::optional<double> empty_seconds;  ///< of a step with empty kernels; of a host
   std::optional<StepEnergy> energy;     ///< of the whole step
 };
 
-/// Returns the share of the records' time that each bound holds back.
+/// Returns the share of each bound in the records' time.
 std::map<Bound, double> bound_shares(const Roofline& roofline);
 
-/// Returns what a part of a step, or a layer alone, does and launches; not timed.
+/// Returns the work of a part of a step, or of a layer alone, without a time.
 Work work_of(const layers::Counts& counts, const LaunchCount& launches);
 
 /// Places a timed step and each of its parts.
 Roofline place_under(const Ceilings& ceilings, const StepTiming& step);
 
-/// The `records`, `total` and sums of a `ridgeline-roofline` file.
+/// Writes the `records`, `total` and sums of a `ridgeline-roofline` file.
 void to_json(io::Json& json, const Roofline& roofline);
 
 }  // namespace ridgeline::model

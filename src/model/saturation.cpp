@@ -11,11 +11,11 @@ namespace ridgeline::model {
 namespace {
 
 double bandwidth(double latency, double most, double q, double loads, double bytes_a_load) {
-  const double rising = latency / (loads * bytes_a_load) * most;  // in units of the plateau's
+  const double rising = latency / (loads * bytes_a_load) * most;  // in units of the plateau
   return most * std::pow(std::pow(rising, q) + 1, -1 / q);
 }
 
-// Points by increasing loads.
+// Returns the points by increasing loads.
 struct Points {
   std::vector<double> loads, rates;
 };
@@ -33,7 +33,7 @@ Points sorted(const std::vector<double>& loads, const std::vector<double>& rates
   return points;
 }
 
-// Seconds of a load as the fastest point has it: n c / B(n) is above t everywhere.
+// Returns the seconds per load of the fastest point: n c / B(n) is above t everywhere.
 double shortest(const Points& points, double bytes_a_load) {
   double least = points.loads[0] * bytes_a_load / points.rates[0];
   for (std::size_t i = 1; i < points.loads.size(); ++i) {
@@ -42,7 +42,7 @@ double shortest(const Points& points, double bytes_a_load) {
   return least;
 }
 
-// A curve whose first two points are on the plateau already: one of them may be disturbed.
+// Returns whether the first two points are on the plateau already: one of them may be disturbed.
 bool is_flat(const Points& points) {
   const std::size_t half = points.rates.size() / 2;
   const double plateau = median_of(
@@ -83,11 +83,11 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
   if (is_flat(points)) return fit_flat(points, bytes_a_load);
   const auto t = [](const std::vector<double>& p) { return std::exp(p[0]); };
   const double highest = *std::max_element(points.rates.begin(), points.rates.end());
-  // A curve that does not saturate says only that the plateau is higher: it ends somewhere.
+  // A curve that does not saturate shows only that the plateau is higher: this bounds the search.
   const auto most = [=](const std::vector<double>& p) {
     return highest * std::exp(std::min(p[1], 10.0));
   };
-  // Between the harmonic sum, 1, and a corner that no measured curve shows sharper, 20.
+  // Between the harmonic sum, 1, and 20, a corner sharper than in any measured curve.
   const auto q = [](const std::vector<double>& p) { return 1 + 19 / (1 + std::exp(-p[2])); };
   const auto knee = [&](const std::vector<double>& p) { return t(p) * most(p) / bytes_a_load; };
   const auto fit = robust_least_squares(
@@ -105,14 +105,14 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
   saturation.latency_seconds = stated(fit->positive(t), {});
   const Estimate plateau = fit->positive(most), where = fit->positive(knee);
   const MeasuredRange range = {points.loads.front(), points.loads.back()};
-  // A point that noise alone holds back is no plateau: the loads have to go on beyond the knee.
+  // Noise at the last point is not a plateau: the loads must extend beyond the knee.
   if (plateau.value <= kPlateau * highest && is_bounded(plateau) &&
       kPlateau * where.value <= range.last) {
     saturation.bytes_per_second = plateau;
     saturation.loads_in_flight = stated(where, range);
   } else {
     saturation.bytes_per_second = beyond_range(highest);
-    // t B / c, with a B that is more than the highest.
+    // t B / c, with a B above the highest point.
     const double least = std::max(where.low, saturation.fitted_latency * highest / bytes_a_load);
     saturation.loads_in_flight = beyond_range(std::clamp(least, range.first, range.last));
   }

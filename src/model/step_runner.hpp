@@ -8,7 +8,7 @@
 
 namespace ridgeline::model {
 
-/// A network on a space with a random batch there, for timing whole steps: training with a learning
+/// A network on a space with a random batch, for timing whole steps: training with a learning
 /// rate of 0, so that the parameters do not change, or inference.
 template <class Space, class T>
 class StepRunner {
@@ -16,14 +16,14 @@ class StepRunner {
   StepRunner(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
              kernels::GemmBackend gemm, std::size_t batch, bool training);
 
-  /// Launches a step on the batch that is there.
+  /// Launches a step on the batch.
   void run(network::StepObserver* observer = nullptr);
 
-  /// The same, with the batch copied from pinned memory of the host before, and an inference's
-  /// outputs copied back after. On a host, whose memory it is, just a step.
+  /// Does the same, with a copy of the batch from pinned host memory before, and a copy of an
+  /// inference's outputs back after. On a host there are no copies.
   void run_with_transfers();
 
-  /// Bytes that a device is given, and gives back, by `run_with_transfers`.
+  /// Returns the bytes that run_with_transfers() copies to a device.
   double bytes_to_space() const { return inputs_.bytes() + targets_.bytes() + labels_.bytes(); }
   double bytes_to_host() const { return outputs_.bytes(); }
 

@@ -10,7 +10,7 @@ namespace {
 
 using network::StepPart;
 
-// Times each part of a step and counts what it launches, by record.
+// Times each part of a step and counts its launches, by record.
 template <class Space>
 class PartRecorder : public network::StepObserver {
  public:
@@ -31,7 +31,7 @@ class PartRecorder : public network::StepObserver {
     watches_[part]->stop();
     launches_[records_[part]] += launch_count - before_;
   }
-  /// Reads the watches of the step that is over.
+  /// Reads the stopwatches of the finished step.
   void collect() {
     for (auto& samples : seconds_) samples.push_back(0);
     for (std::size_t i = 0; i < watches_.size(); ++i) {
@@ -49,8 +49,8 @@ class PartRecorder : public network::StepObserver {
   LaunchCount before_;
 };
 
-// Runs steps end to end for long enough that counters which advance now and then are read to a few
-// percent: RAPL's every millisecond, a GPU's a few times per tenth of a second.
+// Runs steps end to end for so long that counters with a coarse resolution are accurate to a few
+// percent: RAPL's advance every millisecond, a GPU's a few times per tenth of a second.
 template <class Space, class Step>
 std::optional<StepEnergy> measure_energy(const Space& instance, double step_seconds, Step&& step,
                                          const StepOptions& options) {
@@ -83,7 +83,8 @@ StepTiming time_step(const Space& instance, std::shared_ptr<const network::Netwo
   const std::vector<StepPart> parts = plan->parts(options.training);
   const std::vector<std::size_t> record_of = network::record_numbers(parts);
   PartRecorder<Space> recorder(instance, record_of);
-  // Both kinds of step in turn; the end-to-end one by the host's clock, batched where it is short.
+  // Alternates between both kinds of step; the end-to-end one is timed with the host's clock, in
+  // batches if it is short.
   MeasureOptions measuring;
   measuring.min_repeats = options.repeats;
   measuring.min_seconds = options.min_seconds;

@@ -19,11 +19,11 @@ struct PartTiming {
   layers::Counts counts;
   LaunchCount launches;
   Timing seconds;
-  std::optional<double> empty_seconds;  ///< median with kernels that do nothing; of a host
+  std::optional<double> empty_seconds;  ///< median with empty kernels; of a host
 };
 
-/// What a step uses of the energy of whole packages and devices, including what other programs
-/// draw.
+/// Energy of whole packages and devices per step, including that of other
+/// programs.
 struct StepEnergy {
   double joules = 0;                 ///< per step
   double watts = 0;                  ///< mean power
@@ -34,7 +34,7 @@ struct StepEnergy {
 struct StepTiming {
   std::vector<PartTiming> parts;  ///< in the order they run
   Timing total;                   ///< of the whole step run end to end, without the parts' fences
-  std::optional<double> empty_seconds;  ///< the same, median with kernels that do nothing
+  std::optional<double> empty_seconds;  ///< the same, median with empty kernels
   LaunchCount launches;                 ///< of all parts
   layers::Counts counts;                ///< of the whole step
   std::optional<StepEnergy> energy;     ///< end to end; absent if it cannot be read
@@ -46,14 +46,14 @@ struct StepOptions {
   bool training = true;
   int repeats = 10;               ///< at least
   double min_seconds = 0.2;       ///< at least
-  double warm_up_seconds = 0.05;  ///< on a host; a device is warmed for a second
+  double warm_up_seconds = 0.05;  ///< on a host; a second on a device
   std::function<bool()> stopped;  ///< called after each repeat; true ends them; may be empty
   EnergyMeter* energy = nullptr;  ///< read over further steps, if given
 };
 
 /// Times every part of a step in situ: the step runs in its order, and each part finds the caches
-/// as the one before left them. Steps with and without records run in turn. Inputs and labels are
-/// random, and the learning rate is 0, so that the parameters do not change.
+/// in the state after the one before. Steps with and without records alternate. Inputs and labels
+/// are random, and the learning rate is 0, so that the parameters do not change.
 template <class Space, class T>
 StepTiming time_step(const Space& instance, std::shared_ptr<const network::NetworkPlan> plan,
                      const StepOptions& options);

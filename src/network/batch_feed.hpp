@@ -14,13 +14,13 @@
 
 namespace ridgeline::network {
 
-/// Brings batches from the loader's thread to the space that computes. A host space reads the
-/// loader's buffers where they are; to a device they are copied asynchronously from pinned memory,
-/// so that the next batch is collected and the step before computed meanwhile.
+/// Transfers batches from the loader's thread to the space. A host space reads the
+/// loader's buffers in place; to a device they are copied asynchronously from pinned memory,
+/// while the next batch is collected and the step before is computed.
 template <class Space, class T>
 class BatchFeed {
  public:
-  /// A batch on the space, and where it stands in its epoch.
+  /// A batch on the space, and its place in the epoch.
   struct Item {
     Batch<Space, T> batch;
     std::size_t count;
@@ -42,7 +42,7 @@ class BatchFeed {
   BatchFeed(const BatchFeed&) = delete;
   BatchFeed& operator=(const BatchFeed&) = delete;
 
-  /// The next batch; the one before stays valid on a device while work on it is under way.
+  /// Returns the next batch; on a device the one before stays valid while kernels use it.
   Item next() {
     if constexpr (!kIsHost<Space>) copied_.wait();
     const data::Batch<T> host = loader_->next();

@@ -18,7 +18,7 @@ namespace ridgeline::network {
 namespace {
 
 constexpr const char* kFormat = "ridgeline-checkpoint";
-// Version 3 has kLast: a build that knows only 2 would go on from the best epoch's parameters with
+// Version 3 has kLast: a build that reads only 2 would resume from the best epoch's parameters with
 // the last step's optimizer state.
 constexpr std::int64_t kVersion = 2, kVersionWithLast = 3;
 constexpr const char* kVocabulary = "/vocabulary";
@@ -58,13 +58,13 @@ void read_parameter(const io::Hdf5Reader& file, const std::string& path, const P
   }
 }
 
-// Means of squares, of which an update takes the root.
+// Second moments, of which an update takes the square root.
 bool is_of_squares(const std::string& state) {
   return state == "exp_avg_sq" || state == "square_avg";
 }
 
-// Refuses layers and parameters below `group` that are none of `known`: what would silently be left
-// out makes the file another network's.
+// Rejects layers and parameters below `group` that are not in `known`: a file with further ones is
+// that of another network.
 void refuse_unknown(const io::Hdf5Reader& file, const std::string& group,
                     const std::set<std::string>& known) {
   for (const std::string& name : file.children(group)) {
@@ -118,7 +118,7 @@ bool all_in(const std::vector<double>& values, double least, double most) {
                      [&](double x) { return x >= least && x <= most; });
 }
 
-// One number an epoch; may be missing unless it is `required`.
+// Reads one value per epoch; may be missing unless it is `required`.
 std::vector<double> read_history(const io::Hdf5Reader& file, const std::string& metric,
                                  std::int64_t epochs, bool required, double least, double most) {
   const std::string path = "/history/" + metric;
@@ -132,7 +132,7 @@ std::vector<double> read_history(const io::Hdf5Reader& file, const std::string& 
   return values;
 }
 
-// The first value that is not finite.
+// Returns the first value that is not finite.
 template <class T>
 std::optional<NonFiniteParameter> first_nonfinite(const NetworkPlan& plan,
                                                   const std::vector<T>& values, bool trained) {
@@ -221,7 +221,7 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
 }
 
 CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
-  // A file with /model alone says nothing of itself.
+  // A file with /model alone has no format attribute.
   if (file_.has_attribute("/", "format")) {
     const std::string format = file_.text_attribute("/", "format");
     if (format != kFormat) file_.fail("/", "is no checkpoint: its format is \"" + format + "\"");

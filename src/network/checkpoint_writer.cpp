@@ -61,9 +61,9 @@ CheckpointWriter<T>::~CheckpointWriter() {
 template <class T>
 void CheckpointWriter<T>::write(Checkpoint<T> checkpoint) {
   finish();
-  // The file is put together in memory.
+  // The file is assembled in memory.
   if (3 * bytes_of(checkpoint) > free_memory_bytes()) return write_now(checkpoint);
-  // Shared, so that it is still there if no thread can be started.
+  // Shared, so that it is still available if no thread can be started.
   const auto snapshot = std::make_shared<const Checkpoint<T>>(std::move(checkpoint));
   try {
     const AllSignalsBlocked in_the_thread;
@@ -112,14 +112,14 @@ void CheckpointWriter<T>::write_now(const Checkpoint<T>& checkpoint) {
   } else {
     save_checkpoint(path_, *plan_, checkpoint, replaced_);
   }
-  replaced_ = io::Replaced::lost;  // its own
+  replaced_ = io::Replaced::lost;  // later ones replace the run's own
   newest_ = step;
 }
 
 template <class T>
 void CheckpointWriter<T>::remove_old(std::int64_t newest) {
   numbers_.insert(newest);
-  // What lies ahead of a run that was resumed from an older one will be written again.
+  // Later steps of a run that was resumed from an older checkpoint will be written again.
   auto kept = numbers_.upper_bound(newest);
   for (std::int64_t i = 0; i < *keep_ && kept != numbers_.begin(); ++i) --kept;
   for (auto number = numbers_.begin(); number != kept; number = numbers_.erase(number)) {

@@ -16,33 +16,33 @@
 
 namespace ridgeline::network {
 
-/// Writes a run's checkpoints in a thread of its own, so that training goes on while one is put
-/// together, checked and brought to the disk; in the caller's thread where there is no memory for a
-/// second copy. One is under way at a time.
+/// Writes a run's checkpoints in a separate thread, so that training continues while one is
+/// assembled, checked and written; in the caller's thread if there is no memory for a
+/// second copy. At most one is written at a time.
 template <class T>
 class CheckpointWriter {
  public:
-  /// Checkpoints go to `path`; with `keep`, to STEM-STEP.EXTENSION, of which that many stay, and
-  /// the newest has the name `path` too. Removes none but those and `numbers`, the
-  /// numbered_checkpoints() of the run so far. What the first one replaces at `path` is `replaced`.
-  /// The thread may use `processors`.
+  /// Checkpoints go to `path`; with `keep`, to STEM-STEP.EXTENSION, of which that many are kept,
+  /// and the newest has the name `path` too. Removes only those and `numbers`, the
+  /// numbered_checkpoints() of the run so far. `replaced` says what to do with the file at `path`
+  /// that the first one replaces. The thread may use `processors`.
   CheckpointWriter(std::shared_ptr<const NetworkPlan> plan, std::string path,
                    std::optional<std::int64_t> keep, std::set<std::int64_t> numbers,
                    io::Replaced replaced, ProcessorMask processors);
-  /// Waits for the one under way.
+  /// Waits for the current write.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
-  /// Begins to write, after the one before, whose error it throws; writes in the caller's thread if
-  /// memory or threads are short.
+  /// Waits for the write before, rethrows its error, and begins to write; writes in the caller's
+  /// thread if there is not enough memory or no further thread.
   void write(Checkpoint<T> checkpoint);
-  /// Throws what went wrong since the last call, if anything did; costs a load.
+  /// Throws the error since the last call, if any; costs one load.
   void check();
-  /// Waits for the one under way, and throws what went wrong.
+  /// Waits for the current write, and throws its error.
   void finish();
 
-  /// The step of the newest checkpoint that is on the disk; nullopt if there is none yet.
+  /// Returns the step of the newest checkpoint on the disk; nullopt if there is none yet.
   std::optional<std::int64_t> newest_step() const;
 
  private:
@@ -57,7 +57,7 @@ class CheckpointWriter {
   io::Replaced replaced_;
   std::thread thread_;
   std::atomic<bool> failed_{false};
-  std::exception_ptr error_;  ///< of the thread; read once it was joined
+  std::exception_ptr error_;  ///< of the thread; read after it was joined
   std::atomic<std::int64_t> newest_{-1};
 };
 

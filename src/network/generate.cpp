@@ -23,7 +23,7 @@ std::int32_t draw(const T* logits, std::size_t count, double temperature, double
     remaining -= weights[i];
     if (remaining < 0) return static_cast<std::int32_t>(i);
   }
-  return static_cast<std::int32_t>(best);  // what rounding left over
+  return static_cast<std::int32_t>(best);  // reached only because of rounding
 }
 
 template <class Space, class T>
@@ -32,7 +32,7 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
   const Space& instance = network.instance();
   const std::size_t length = network.plan().input_size();
   const std::size_t vocabulary = network.plan().layers.back()->output.back();
-  // Logits beyond the text's characters belong to none, and what is drawn is read again.
+  // Logits beyond the vocabulary belong to no character, but a generated token is an input again.
   std::size_t characters = std::min(vocabulary, network.plan().token_limit());
   if (network.plan().sample.vocabulary > 0) {
     characters = std::min(characters, network.plan().sample.vocabulary);
@@ -43,7 +43,7 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
   std::vector<T> logits(vocabulary);
   const auto host = host_view(logits.data(), vocabulary);
   for (std::size_t drawn = 0; drawn < options.length; ++drawn) {
-    // What follows the last token is seen by no causal network; it is a token all the same.
+    // Tokens behind the last one do not affect a causal network, but must be valid.
     const std::size_t used = std::min(seen.size(), length);
     for (std::size_t i = 0; i < length; ++i) {
       tokens(i) = i < used ? static_cast<T>(seen[seen.size() - used + i]) : T(0);

@@ -12,7 +12,7 @@
 
 namespace ridgeline::network {
 
-/// Times the parts of the steps that it is handed to.
+/// Times the parts of the steps that it observes.
 template <class Space>
 class PartTimes : public StepObserver {
  public:

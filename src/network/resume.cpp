@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
   throw RequestError(path + ": cannot read: " + error.message());
 }
 
-// The numbers of the checkpoints beside `path`, from the lowest.
+// Returns the numbers of the checkpoints beside `path`, in increasing order.
 std::vector<long> numbers_beside(const std::string& path) {
   std::vector<long> numbers;
   std::error_code error;
@@ -40,7 +40,7 @@ std::vector<long> numbers_beside(const std::string& path) {
   return numbers;
 }
 
-// Whether a run of this deck on this data can stand where the state says.
+// Returns whether a run of this deck on this data can have this state.
 void require_resumable(const std::string& file, const TrainingState& state,
                        const config::Deck& deck, const data::Dataset& dataset) {
   const auto samples = static_cast<std::int64_t>(dataset.train.samples);
@@ -84,7 +84,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     try {
-      // Other files may lie beside checkpoints.
+      // The folder may contain other files.
       if (const auto step = checkpoint_step(name)) {
         candidates.push_back({*step, name});
       } else if (fs::path(name).extension() == ".h5" && !io::is_hdf5(name)) {
@@ -100,7 +100,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   for (const Candidate& candidate : candidates) {
     try {
       auto file = std::make_unique<CheckpointFile>(candidate.file);
-      file->state();  // throws for one that no run has
+      file->state();  // throws for a state that no run can have
       const std::optional<std::string> reason = refusal(*file);
       if (!reason) {
         point.file = std::move(file);
@@ -123,7 +123,7 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
   if (point.skipped.empty()) {
     throw RequestError(folder + ": holds no checkpoint to go on from; leave --resume out to begin");
   }
-  // The first is the newest, or one that is damaged.
+  // The first is the newest, or a damaged one.
   std::string reasons = point.skipped.front();
   for (std::size_t i = 1; i < point.skipped.size(); ++i) reasons += "; " + point.skipped[i];
   throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from");
@@ -155,7 +155,7 @@ std::optional<std::string> difference_in_inputs(const config::Deck& deck,
   try {
     return deck.difference_in_inputs(deck_of(checkpoint, deck));
   } catch (const Error&) {
-    return {};  // the weights alone count
+    return {};  // only the weights are used
   }
 }
 
@@ -178,7 +178,7 @@ void require_no_numbered_checkpoints(const std::string& path) {
   const std::vector<long> numbers = numbers_beside(path);
   if (numbers.empty()) return;
   throw RequestError(io::numbered_path(path, numbers.back()) +
-                     ": there are numbered checkpoints of an earlier run; go on with --resume " +
+                     ": there are numbered checkpoints of an earlier run; continue with --resume " +
                      shell_quoted(io::folder_of(path)) + ", or choose another --output");
 }
 

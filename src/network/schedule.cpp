@@ -19,7 +19,8 @@ Schedule make_schedule(const config::Deck& deck, std::size_t samples) {
       break;
     case config::ScheduleKind::step:
       schedule.kind = Schedule::Kind::step;
-      // A period beyond the run is as good as any longer one, whose steps might not fit a number.
+      // A period longer than the run has the same effect as any longer one, whose steps might
+      // overflow.
       schedule.drop_every = std::min(deck.train.schedule.every, deck.train.epochs + 1) *
                             std::max<std::int64_t>(1, steps_an_epoch);
       schedule.factor = deck.train.schedule.factor;

@@ -18,17 +18,16 @@ struct Schedule {
   enum class Kind { constant, step, cosine };
 
   Kind kind = Kind::constant;
-  double learning_rate = 0;      ///< the highest
-  double final_rate = 0;         ///< cosine: where it ends, as a rate
+  double learning_rate = 0;      ///< the maximum
+  double final_rate = 0;         ///< cosine: the rate at the end
   std::int64_t total_steps = 1;  ///< cosine: over the whole run
   std::int64_t warmup_steps = 0;
-  std::int64_t drop_every =
-      1;              ///< step: this many steps from one product with the factor to the next
-  double factor = 1;  ///< step
+  std::int64_t drop_every = 1;  ///< step: the rate is multiplied by the factor every so many steps
+  double factor = 1;            ///< step
 
-  /// The rate of step `step`, counted from 0: rises linearly over warmup_steps, then stays, or is
-  /// multiplied by the factor every drop_every steps of the run, or follows half a cosine from
-  /// learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR 2017).
+  /// Returns the rate of step `step`, counted from 0: it rises linearly over warmup_steps, and then
+  /// is constant, or multiplied by the factor every drop_every steps of the run, or follows half a
+  /// cosine from learning_rate to final_rate (Loshchilov and Hutter, SGDR, ICLR 2017).
   RIDGELINE_FUNCTION double rate(std::int64_t step) const {
     if (step < warmup_steps) {
       return learning_rate * static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
@@ -45,10 +44,10 @@ struct Schedule {
   }
 };
 
-/// Steps of an epoch of `samples`; the last one may have fewer samples than a batch.
+/// Returns the steps of an epoch of `samples`; the last one may have fewer samples than a batch.
 std::int64_t steps_per_epoch(const config::Deck& deck, std::size_t samples);
 
-/// The learning rate's schedule as the deck has it, for a training set of `samples`.
+/// Returns the deck's learning rate schedule for a training set of `samples`.
 Schedule make_schedule(const config::Deck& deck, std::size_t samples);
 
 }  // namespace ridgeline::network

@@ -104,7 +104,7 @@ data::LoaderOptions training_order(const config::Deck& deck, const TrainingState
   return options;
 }
 
-// One run from where it begins to where it ends.
+// One run from its beginning to its end.
 template <class Space, class T>
 class TrainingRun {
  public:
@@ -129,7 +129,7 @@ class TrainingRun {
     network_.set_step(state().step);
     network_.set_skipped_steps(state().skipped);
     network_.reset_losses(state().sums);
-    // What is saved is read from the network.
+    // The saved values are read from the network.
     run_.parameters = {};
     run_.optimizer_state = {};
   }
@@ -145,7 +145,8 @@ class TrainingRun {
       const bool enough = deck_.train.stop_after_steps &&
                           state().step - first_step_ >= *deck_.train.stop_after_steps;
       const bool due = stop || enough || every(deck_.checkpoint.every_steps, state().step);
-      // To ask a device waits for it; a checkpoint must never count steps that were not made.
+      // Reading from a device waits for it; a checkpoint must never count steps that were not
+      // executed.
       if (epoch_ended || due || kIsHost<Space> || every(kObserveEvery, state().step)) {
         if (network_.stopped_at() != 0) {
           outcome = diverged(describe_bad_step());
@@ -175,7 +176,7 @@ class TrainingRun {
   }
 
  private:
-  // One step in this many is timed part by part, so that the record costs next to nothing.
+  // One step in this many is timed part by part, so that the cost of the record is negligible.
   static constexpr std::int64_t kObserveEvery = 16;
 
   TrainingState& state() { return run_.state; }
@@ -183,7 +184,7 @@ class TrainingRun {
     return period > 0 && count % period == 0;
   }
 
-  // Trains one batch; whether it was the epoch's last.
+  // Trains one batch; returns whether it was the epoch's last.
   bool step() {
     watch_for_disturbance(0, [] {});
     const auto item = feed_.next();
@@ -202,7 +203,7 @@ class TrainingRun {
     return item.ends_epoch;
   }
 
-  // Evaluates, reports and writes a checkpoint where one is due; how the run ended, if it did.
+  // Evaluates, reports and writes a checkpoint if one is due; returns how the run ended, if it did.
   std::optional<Outcome> end_epoch(bool stopping) {
     const LossSums sums = network_.read_losses();  // waits for the epoch's last step
     take_time();
@@ -243,7 +244,7 @@ class TrainingRun {
         every(deck_.checkpoint.every_steps, state().step)) {
       if (const auto outcome = save()) return outcome;
     }
-    begin_ = host_seconds();  // evaluation and checkpoint are not training
+    begin_ = host_seconds();  // evaluation and checkpoint are not counted
     if (!last) return {};
     return state().epoch == deck_.train.epochs ? Outcome::finished : Outcome::stopped_early;
   }
@@ -256,8 +257,8 @@ class TrainingRun {
     begin_ = now;
   }
 
-  // Writes a checkpoint unless the last update made parameters that are not finite, which ends the
-  // run.
+  // Writes a checkpoint unless the last update led to parameters that are not finite, which ends
+  // the run.
   std::optional<Outcome> save() {
     state().skipped = network_.skipped_steps();
     Checkpoint<T> snapshot = run_;
@@ -273,7 +274,7 @@ class TrainingRun {
     return {};
   }
 
-  // Repeats the step from which on nothing was updated, with the parameters that it had.
+  // Repeats the first step without an update, with its parameters.
   std::string describe_bad_step() {
     const std::int64_t stopped = network_.stopped_at();
     const std::int64_t in_epoch = steps_per_epoch(deck_, dataset_.train.samples);
@@ -312,7 +313,7 @@ class TrainingRun {
            std::to_string(found.position) + ")";
   }
 
-  // Ends the run; what was written before stays.
+  // Ends the run; checkpoints written before are kept.
   Outcome diverged(const std::string& what) {
     writer_.finish();
     std::string last = "no checkpoint was written before";
@@ -348,7 +349,7 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
                      TrainingEvents& events) {
   Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files.resume.get(), files.init.get());
   const auto& early_stop = deck.train.early_stop;
-  // A file from before best epochs were kept may still hold one.
+  // An older file without best_epoch may still be at the best epoch.
   if (early_stop && !begin.best && begin.state.sample == 0 && begin.state.epoch > 0 &&
       best_epoch(*early_stop, begin.state.history) == begin.state.epoch) {
     begin.state.best_epoch = begin.state.epoch;
@@ -362,7 +363,7 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
     return result;
   }
   const std::string resumed_from = files.resume ? files.resume->path() : std::string();
-  // A run of a day keeps no file open that it may replace.
+  // A long run keeps no file open that it may replace.
   files.resume.reset();
   files.init.reset();
   if (!files.kept) {

@@ -16,7 +16,7 @@
 
 namespace ridgeline::network {
 
-/// What one finished epoch gave.
+/// The results of one finished epoch.
 struct EpochReport {
   std::int64_t epoch;  ///< counted from 1
   double train_loss;
@@ -25,15 +25,15 @@ struct EpochReport {
   double samples_per_second;
 };
 
-/// Told how training goes; the library prints nothing itself.
+/// Receives the progress of training; the library itself prints nothing.
 class TrainingEvents {
  public:
   virtual ~TrainingEvents() = default;
-  /// Called when nothing that the run was given can be refused any more, before the first step; not
+  /// Called before the first step, after all inputs have been accepted; not
   /// for a run that has finished already.
   virtual void begin() {}
   virtual void epoch(const EpochReport& report) = 0;
-  /// After every step, cheap to ignore; `loss` waits for the space and gives the epoch's mean so
+  /// Called after every step; calling `loss` fences the space and returns the epoch's mean so
   /// far.
   virtual void progress(std::int64_t epoch, std::int64_t step, std::int64_t steps,
                         const std::function<double()>& loss) = 0;
@@ -46,9 +46,9 @@ enum class Outcome {
   finished,
   stopped_early,  ///< finished, by train.early_stop
   already_finished,
-  stopped,  ///< because TrainingEvents::stop_requested said so
+  stopped,  ///< because TrainingEvents::stop_requested returned true
   stopped_after_steps,
-  diverged  ///< loss or gradients are not finite; nothing was written of it
+  diverged  ///< loss or gradients are not finite; no checkpoint has them
 };
 
 /// Share of a step's time that a layer, the loss or the optimizer takes, all phases together.
@@ -67,43 +67,43 @@ struct TrainingResult {
   double samples_per_second = 0;  ///< over all training of this run
 };
 
-/// Where a run begins and what it writes.
+/// The checkpoints that a run begins with and writes.
 struct TrainingFiles {
-  std::string checkpoint;                        ///< written at its times and at the end
+  std::string checkpoint;                        ///< written as the deck says, and at the end
   std::shared_ptr<const CheckpointFile> resume;  ///< continue bitwise from this one, if any
   std::shared_ptr<const CheckpointFile> init;    ///< weights to begin with, if any
   /// kept_checkpoints(), which train() finds if they are not given.
   std::optional<std::set<std::int64_t>> kept = {};
-  io::Replaced replaced = io::Replaced::lost;  ///< what the first checkpoint replaces
+  io::Replaced replaced = io::Replaced::lost;  ///< the file that the first checkpoint replaces
 };
 
-/// Trains as the deck says. The same deck gives the same bits on a host at any number of threads,
-/// and however often it was interrupted and resumed. With train.early_stop checkpoints hold the
-/// parameters of the best epoch as `/model`. Throws RequestError for files that do not fit
-/// and RunError if a checkpoint cannot be written. Files handed over are closed before the first
-/// step.
+/// Trains as the deck says. On a host the results of a deck are bitwise equal for any number of
+/// threads, and for any number of interruptions and resumptions. With train.early_stop checkpoints
+/// hold the parameters of the best epoch as `/model`. Throws RequestError for files that do not
+/// match the deck and RunError if a checkpoint cannot be written. `files` are closed before the
+/// first step.
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
                      TrainingEvents& events);
 
-/// Loss and accuracy of a split, in batches.
+/// Computes loss and accuracy of a split, in batches.
 template <class Space, class T>
 LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
                   const data::Split& split, std::size_t batch);
 
-/// What a network has to fit to train on this data.
+/// Returns the shapes that a network must have to train on this data.
 SampleShape sample_shape_of(const data::Dataset& dataset);
 
 /// Returns the first epoch, from 1, with the best value of the metric that train.early_stop
 /// watches; nullopt if there is none.
 std::optional<std::int64_t> best_epoch(const config::EarlyStop& early_stop, const History& history);
 
-/// Whether train.early_stop ends a run with this history: its metric has not been better than
-/// before for `patience` epochs. False for a metric that is not measured.
+/// Returns whether train.early_stop ends a run with this history: its metric has not improved
+/// for `patience` epochs. False for a metric that is not measured.
 bool has_stalled(const config::EarlyStop& early_stop, const History& history);
 
-/// The back end of the deck's `gemm`.
+/// Returns the back end of the deck's `gemm`.
 kernels::GemmBackend gemm_backend(const config::Deck& deck);
 
 }  // namespace ridgeline::network

@@ -74,7 +74,7 @@ TEST(TextOptions, NeedALossOfClasses) {
   }
 }
 
-TEST(Augmentation, IsOffUnlessAsked) {
+TEST(Augmentation, IsOffByDefault) {
   EXPECT_FALSE(parse(kDeck).data.augment.any());
   EXPECT_FALSE(parse(deck_with(kIdx, kIdx + "augment = {}\n")).data.augment.any());
   const auto augment =

@@ -207,7 +207,7 @@ TEST(Deck, BoundsTheDepthOfKeysAndValues) {
     for (std::size_t i = 0; i < parts; ++i) tables += "{ a = ";
     EXPECT_EQ(refusal("x = " + tables + "\n" + kDeck), "deck.toml:1: " + deep);
   }
-  // A long string may end in quotes of its own: they begin no other.
+  // A long string may end in quotes that belong to it: they do not begin another.
   for (const char quote : {'"', '\''}) {
     for (const std::size_t closing : {3, 4, 5}) {
       const std::string text = std::string(3, quote) + "b" + std::string(closing, quote);
@@ -215,7 +215,7 @@ TEST(Deck, BoundsTheDepthOfKeysAndValues) {
                 "deck.toml:1: " + deep);
     }
   }
-  // Dots and brackets in texts and in lists of numbers are no depth.
+  // Dots and brackets in texts and in lists of numbers do not count as depth.
   std::string dots, list = "[";
   for (int i = 0; i < 100; ++i) {
     dots += "a.b [[ { ";
@@ -229,7 +229,7 @@ TEST(Deck, BoundsTheDepthOfKeysAndValues) {
   EXPECT_TRUE(contains(refusal(std::string(5 << 20, '\n') + kDeck), "is larger than 4.19 MB"));
 }
 
-TEST(Deck, RefusesWhatItsParserTakesForGranted) {
+TEST(Deck, RefusesWhatItsParserDoesNotCheck) {
   // Each led to undefined behaviour in toml++ 3.3 (found by tests/fuzz).
   const std::string beyond = "a non-ASCII character outside texts and comments";
   EXPECT_EQ(refusal("# \xc3\xa9\nx\xc3\xa9 = 1\n" + kDeck), "deck.toml:2: " + beyond);
@@ -267,7 +267,7 @@ TEST(Deck, ReadsHowManyCheckpointsAreKeptAndWhenARunEnds) {
   EXPECT_TRUE(contains(refusal(kDeck + "[run]\nstop = 1\n"), "unknown key \"stop\" in [run]"));
 }
 
-TEST(Deck, StopsOrSkipsWhatIsNotFinite) {
+TEST(Deck, StopsOrSkipsStepsThatAreNotFinite) {
   EXPECT_EQ(parse(kDeck).train.on_nonfinite, config::OnNonfinite::stop);
   EXPECT_EQ(parse(kDeck, {"train.on_nonfinite=skip"}).train.on_nonfinite,
             config::OnNonfinite::skip);
@@ -275,7 +275,7 @@ TEST(Deck, StopsOrSkipsWhatIsNotFinite) {
                        "train.on_nonfinite must be one of \"stop\", \"skip\""));
 }
 
-TEST(Deck, TakesNoRealNumberForAnInteger) {
+TEST(Deck, RejectsARealNumberForAnInteger) {
   EXPECT_TRUE(contains(refusal(deck_with("epochs = 10", "epochs = 1e3")),
                        "train.epochs must be an integer from 1 to 1000000000, not the real number "
                        "1000; write 1000"));

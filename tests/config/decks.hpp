@@ -7,7 +7,7 @@
 
 namespace ridgeline::testing {
 
-/// A deck that is right; the tests below count on its lines.
+/// A valid deck; the tests below depend on its line numbers.
 inline const std::string kDeck = R"(title = "A deck"
 
 [data]
@@ -45,7 +45,7 @@ inline config::Deck parse(const std::string& text, const std::vector<std::string
   return config::Deck::parse(text, "deck.toml", {}, sets);
 }
 
-/// The message of the error that the deck is refused with.
+/// Returns the message of the error for the deck.
 inline std::string refusal(const std::string& text, const std::vector<std::string>& sets = {}) {
   return error_of([&] { parse(text, sets); });
 }

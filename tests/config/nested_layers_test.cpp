@@ -131,7 +131,7 @@ TEST(NestedLayers, AreAddressedBySet) {
   EXPECT_EQ(refused(inner[0], "channels"),
             "--set network.layer.block1.layer.sequence1.layer.conv2d1.channels: "
             "network.layer.block1.layer.1.layer.0.channels must be an integer from 1 to 1, not 6");
-  // As it ran, it is a deck with the same layers.
+  // The text with overrides is a deck with the same layers.
   EXPECT_EQ(deck.difference_that_forbids_resume(parse(deck.text())), std::nullopt);
   EXPECT_EQ(testing::refusal(kNested, {"network.layer.block1.layer.conv9.channels=5"}),
             "--set network.layer.block1.layer.conv9.channels: network.layer.block1.layer has 2 "

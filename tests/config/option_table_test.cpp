@@ -57,10 +57,10 @@ TEST(OptionTable, TellsTextsFromNumbersAndReadsListsOfTexts) {
   EXPECT_EQ(error_of([&] { table.strings("e"); }),
             "deck.toml:18: network.layer.fc1.e" + rule + "an empty list");
   for (const char* key : {"kind", "name", "units"}) table.has(key);
-  table.finish();  // asking makes a key known
+  table.finish();  // reading marks a key as known
 }
 
-TEST(OptionTable, FallsBackOnlyWhereTheKeyIsMissing) {
+TEST(OptionTable, UsesDefaultsOnlyIfTheKeyIsMissing) {
   const OptionTable table = layer_with("bias = false\n");
   EXPECT_EQ(table.string("a", "b"), "b");
   EXPECT_EQ(table.one_of("c", {"one", "two"}, "two"), "two");
@@ -137,10 +137,10 @@ TEST(OptionTable, AWrongChoiceSuggestsTheNearest) {
             kPlace + "a must be one of \"relu\", \"tanh\", not \"reluu\"; did you mean \"relu\"?");
 }
 
-TEST(OptionTable, AKeyThatNothingAskedForIsRefused) {
+TEST(OptionTable, AKeyThatIsNeverReadIsRefused) {
   const OptionTable table = layer_with("unitz = 3\n");
   table.string("kind");
-  const OptionTable copy = table;  // shares the memory of reads
+  const OptionTable copy = table;  // shares the record of keys read
   copy.string("name");
   copy.has("units");
   copy.boolean("bias", true);

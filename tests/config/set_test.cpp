@@ -62,7 +62,7 @@ TEST(Set, LaterOnesWin) {
 TEST(Set, WhatIsNotTomlIsABareText) {
   EXPECT_EQ(parse(kDeck, {"data.path=/a path/x#1=2"}).data.path, "/a path/x#1=2");
   EXPECT_EQ(parse(kDeck, {"title="}).title, "");
-  // No second key can slip in behind the value.
+  // The value cannot contain a second key.
   EXPECT_TRUE(contains(refusal(kDeck, {"title=1\nother = 2"}),
                        "title must not hold control characters, unlike \"1\\x0aother = 2\""));
 }
@@ -87,7 +87,7 @@ TEST(Set, AKeyOutsideOfItsSectionIsNamedWithIt) {
   };
   meant("epochs=2", "\"train.epochs\"");
   meant("epoch=2", "\"train.epochs\"");
-  meant("clip_norm=1", "\"train.clip_norm\"");  // which the deck lacks
+  meant("clip_norm=1", "\"train.clip_norm\"");  // absent from the deck
   meant("learning_rate=1", "\"train.optimizer.learning_rate\"");
   meant("keep=2", "\"checkpoint.keep\"");
   meant("stop_after=1h", "\"run.stop_after\"");
@@ -95,7 +95,7 @@ TEST(Set, AKeyOutsideOfItsSectionIsNamedWithIt) {
   meant("path=there", "\"checkpoint.path\" or \"data.path\"");
   EXPECT_EQ(refusal("batch = 3\n" + kDeck),
             "deck.toml:1: unknown key \"batch\" in the deck, did you mean \"train.batch\"?");
-  // What is wrong elsewhere does not hide it; a section's name comes first.
+  // Other errors do not hide it; a section's name comes first.
   EXPECT_TRUE(contains(refusal(kDeck, {"train.batch=-1", "epochs=2"}), "\"train.epochs\"?"));
   EXPECT_TRUE(contains(refusal(kDeck, {"trian.epochs=2"}), "did you mean \"train\"?"));
   EXPECT_TRUE(contains(refusal(kDeck, {"frobnicated=2"}), "in the deck (known: "));

@@ -69,7 +69,7 @@ TEST_F(Energy, GoesOnWhereACounterBeginsAnew) {
   meter.start();
   count("intel-rapl:0", 200000);  // from its largest value, 10 J
   meter.update();
-  count("intel-rapl:0", 100000);  // one wrap-around, less a tenth of a joule
+  count("intel-rapl:0", 100000);  // one wrap-around, minus a tenth of a joule
   EXPECT_NEAR(*meter.joules(), 0.3 + 9.9, 1e-12);
 }
 
@@ -102,7 +102,7 @@ TEST_F(Energy, IsAbsentWithoutCounters) {
   EXPECT_EQ(meter.description(), "none");
   meter.start();
   EXPECT_FALSE(meter.joules());
-  // Half of the packages would mislead.
+  // The sum of half of the packages would be wrong.
   std::filesystem::remove(folder.path() + file("intel-rapl:1", "energy_uj"));
   const EnergyMeter half(places());
   EXPECT_FALSE(half.available());
@@ -112,7 +112,7 @@ TEST_F(Energy, IsAbsentWithoutCounters) {
   EXPECT_TRUE(contains(EnergyMeter(places()).description(), "not readable: not a number ("));
 }
 
-TEST_F(Energy, SaysThatPermissionIsDenied) {
+TEST_F(Energy, ReportsThatPermissionIsDenied) {
   const std::string counter = folder.path() + file("intel-rapl:0", "energy_uj");
   ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
   ASSERT_EQ(chmod(counter.c_str(), 0400), 0);
@@ -165,7 +165,7 @@ TEST_F(Energy, OfAGpuDoesNotStandForPackagesThatCannotBeRead) {
   EXPECT_FALSE(meter.joules());
 }
 
-TEST_F(Energy, OfAGpuThatCannotBeReadIsMissedAndSaysWhy) {
+TEST_F(Energy, OfAGpuThatCannotBeReadIsAbsentWithTheReason) {
   EnergyPlaces with_gpu = places();
   with_gpu.library = testing::kNvml;
   for (const char* address : {"0000:2B:00.0", "0000:3B:00.0"}) {

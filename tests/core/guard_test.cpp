@@ -7,8 +7,8 @@
 #include "core/timing.hpp"
 #include "support/runtime.hpp"
 
-// What a disturbance is, on windows made here. That a real one is noticed, and a quiet machine
-// gives no alarm, depends on the machine: tests/peers/disturbance.py tries it.
+// The definition of a disturbance, on synthetic windows. Whether a real one is detected, and a
+// quiet machine gives no alarm, depends on the machine: tests/peers/disturbance.py checks it.
 
 namespace ridgeline {
 namespace {
@@ -71,7 +71,7 @@ TEST(Judge, EachKindOfDisturbanceHasItsReason) {
     ASSERT_EQ(disturbance.reasons.size(), 1u) << each.reason;
     EXPECT_EQ(disturbance.reasons[0], each.reason);
     EXPECT_EQ(disturbance.disturbed_seconds, 3);
-    // A tenth of the time is tolerated, and told.
+    // A tenth of the time is tolerated, and reported.
     const Disturbance rare = judge(ten_windows(1, window), kTwoOfFour);
     EXPECT_FALSE(rare.alarm()) << each.reason;
     EXPECT_EQ(rare.disturbed_seconds, 1);
@@ -136,7 +136,7 @@ TEST_F(GuardOfARun, MakesPulsesAndCountsTheirCost) {
     watch_for_disturbance(0, [&] { ++rewarmed; });  // the next one is not
     EXPECT_EQ(rewarmed, 1);
     while (rewarmed < 3) watch_for_disturbance(0, [&] { ++rewarmed; });
-    // Work of a second does not notice 128 KiB of a cold cache.
+    // In work of a second, 128 KiB of a cold cache have no effect.
     const double begin = host_seconds();
     while (host_seconds() - begin < 0.1) watch_for_disturbance(1, [&] { ++rewarmed; });
     EXPECT_EQ(rewarmed, 3);

@@ -8,7 +8,7 @@
 #include "core/processors.hpp"
 #include "io/scratch.hpp"
 
-// What the environment says of threads. OpenMP itself has read it before main; what it does with a
+// Threads from environment variables. OpenMP itself has read them before main; its handling of a
 // limit is tested with the command (tests/miniapp).
 
 namespace ridgeline {

@@ -82,7 +82,7 @@ void check_elements() {
   for (const Cost& cost : {kSmall, kLarge}) {
     for (const std::size_t size : {0, 1, 2, 4095, 4096, 4097, 100003}) {
       for (const std::size_t grain : {0, 1, 3, 4096}) {
-        // One element more, which must stay as it is.
+        // One element more, which must not change.
         const auto visits = on_space(instance, std::vector<int>(size + 1, 0));
         visit_elements(instance, cost, size, grain, visits);
         std::vector<int> expected(size, 1);
@@ -109,7 +109,7 @@ std::vector<T> compute(const Cost& cost, std::size_t size) {
   T* const to = y.data();
   for_elements(
       instance, "test/compute", size, cost, KOKKOS_LAMBDA(std::size_t i) {
-        // What a compiler might contract or vectorise one way here and another there.
+        // A compiler might contract or vectorise this differently in different places.
         to[i] = std::exp(from[i]) * from[i] + from[i] * T(1.0 / 3.0) - std::tanh(from[i]) / T(7);
       });
   instance.fence();

@@ -8,7 +8,7 @@
 namespace ridgeline {
 namespace {
 
-// The largest error over a range in units of the last place of the exact value.
+// Returns the maximum error over a range in units of the last place of the exact value.
 template <class T, class Found, class Exact>
 double largest_error(double from, double to, const Found& found, const Exact& exact) {
   double largest = 0;
@@ -80,7 +80,7 @@ void check_extremes() {
   EXPECT_TRUE(std::isnan(math::erf(nan)));
 }
 
-TEST(Math, HandlesInfinitiesAndLetsNanThrough) {
+TEST(Math, HandlesInfinitiesAndPropagatesNaN) {
   check_extremes<float>();
   check_extremes<double>();
 }

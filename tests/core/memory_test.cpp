@@ -31,7 +31,7 @@ TEST_F(ControlGroups, WithoutAnyThereIsNoLimit) {
   EXPECT_EQ(allowance(), SIZE_MAX);
 }
 
-// What Slurm 22 with cgroup/v2 makes: the job's limit lies two groups above the step's.
+// The groups of Slurm 22 with cgroup/v2: the job's limit is two groups above the step's.
 TEST_F(ControlGroups, OfVersion2AreLookedAtUpToTheRoot) {
   write("proc/self/cgroup", "0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n");
   write("proc/self/mountinfo",
@@ -44,7 +44,7 @@ TEST_F(ControlGroups, OfVersion2AreLookedAtUpToTheRoot) {
         "anon 536870912\nfile 1073741824\ninactive_file 805306368\nactive_file 268435456\n");
   write(job + "/step_0/user/task_0/memory.max", "max\n");
   write(job + "/step_0/user/task_0/memory.current", "1610612736\n");
-  // What the page cache holds can be given back.
+  // The page cache can be reclaimed.
   EXPECT_EQ(allowance(), (std::size_t{2} << 30) - (std::size_t{512} << 20));
   write(job + "/step_0/memory.max", "1073741824\n");
   write(job + "/step_0/memory.current", "1073741824\n");
@@ -66,7 +66,7 @@ TEST_F(ControlGroups, OfVersion1AreFoundAtTheirMount) {
   EXPECT_EQ(allowance(), 550000u);
 }
 
-// In a container the mount shows the container's own group as its top.
+// In a container the root of the mount is the container's own group.
 TEST_F(ControlGroups, OfAContainerBeginAtItsOwn) {
   write("proc/self/cgroup", "4:memory:/docker/abc/inner\n");
   write("proc/self/mountinfo",
@@ -85,7 +85,7 @@ TEST(FreeMemory, IsWithinTheMachinesAndTheAddressSpacesLimit) {
   rlimit before;
   getrlimit(RLIMIT_AS, &before);
   rlimit tight = before;
-  tight.rlim_cur = 1;  // nothing more may be taken until it is lifted
+  tight.rlim_cur = 1;  // no further allocation until it is lifted
   setrlimit(RLIMIT_AS, &tight);
   const std::size_t found = free_memory_bytes();
   setrlimit(RLIMIT_AS, &before);

@@ -95,7 +95,7 @@ TEST(Philox, NormalHasTheNormalDistribution) {
   std::vector<double> values;
   for (int i = 0; i < kNumbers; ++i) values.push_back(Philox(7, 1, std::uint64_t(i)).normal());
   std::sort(values.begin(), values.end());
-  // Kolmogorov and Smirnov's largest distance between the distributions.
+  // The Kolmogorov-Smirnov statistic: the maximum distance between the distributions.
   double distance = 0;
   for (int i = 0; i < kNumbers; ++i) {
     const double expected = 0.5 * std::erfc(-values[std::size_t(i)] / std::sqrt(2.0));

@@ -92,7 +92,7 @@ TEST_F(WithSpace, CallsWithAnInstanceOfTheSpaceNamed) {
 
 class HostThreadsOfTheRuntime : public testing::Computing {};
 
-TEST_F(HostThreadsOfTheRuntime, AreAsManyAsAskedForAndDescribed) {
+TEST_F(HostThreadsOfTheRuntime, AreAsManyAsRequestedAndDescribed) {
   const HostThreads& threads = Runtime::host_threads();
 #if defined(KOKKOS_ENABLE_OPENMP)
   EXPECT_EQ(threads.count, 4);  // as main.cpp asks

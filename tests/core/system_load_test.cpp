@@ -5,7 +5,7 @@
 
 #include "io/scratch.hpp"
 
-// What the kernel says, read from recorded files.
+// The kernel's values, read from recorded files.
 
 namespace ridgeline {
 namespace {

@@ -71,7 +71,7 @@ TEST_F(SyntheticMachine, SpreadKeepsAwayFromProcessorsThatAreHeld) {
   // In one package: the other cache, then the other core of the same cache, then the sibling.
   EXPECT_EQ(chosen(Kind::spread, 1, {8, 1, 2}, {0}), (List{2}));
   EXPECT_EQ(chosen(Kind::spread, 1, {8, 1}, {0}), (List{1}));
-  // A held processor is the last to be shared.
+  // A processor of another thread is shared last.
   EXPECT_EQ(chosen(Kind::spread, 1, {0, 8}, {0}), (List{8}));
   EXPECT_EQ(chosen(Kind::spread, 2, {0, 8}, {0}), (List{0, 8}));
 }

@@ -44,7 +44,7 @@ std::vector<T> image(const Dataset& dataset, std::uint32_t index, const Augment*
   return values;
 }
 
-/// The image mirrored, where asked, and then moved, by its definition.
+/// Returns the image mirrored, if requested, and then moved, by its definition.
 template <class T>
 std::vector<T> moved(const std::vector<T>& image, bool flip, int down, int right, T outside) {
   std::vector<T> values(kSize, outside);
@@ -75,7 +75,7 @@ struct Move {
   }
 };
 
-/// The move that leads from one image to the other; a failure where there is none.
+/// Returns the move from one image to the other; fails if there is none.
 template <class T>
 Move find_move(const std::vector<T>& from, const std::vector<T>& to, int crop, T outside) {
   for (const bool flip : {false, true}) {
@@ -204,7 +204,7 @@ LoaderOptions loading(std::size_t batch) {
   return options;
 }
 
-/// Whether a batch holds the samples of its epoch, altered as gather() alters each alone.
+/// Returns whether a batch contains the samples of its epoch, altered as gather() alters each.
 void expect_right(const Dataset& dataset, const data::Batch<float>& batch) {
   const auto order = data::epoch_order(kSamples, 5, batch.epoch, true);
   const Augment augment{{true, 2}, 5, batch.epoch};

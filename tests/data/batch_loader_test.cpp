@@ -150,7 +150,7 @@ TEST(BatchLoader, LeavesABatchAloneUntilTheNextIsAsked) {
 }
 
 TEST(BatchLoader, WorksAheadWhileTheCallerComputes) {
-  // A batch that takes long to collect is there at once when the caller was busy for longer.
+  // A batch that takes long to collect is available at once if the caller was busy for longer.
   data::Dataset dataset;
   dataset.sample_shape = {1 << 17};
   dataset.target_is_input = true;
@@ -188,7 +188,7 @@ TEST(BatchLoader, StopsCleanlyAtAnyTime) {
 
 TEST(BatchLoader, WhatGoesWrongInTheThreadSurfacesInNext) {
   data::Dataset dataset = labelled();
-  dataset.train.samples = 30;  // seven more than there are
+  dataset.train.samples = 30;  // seven more than exist
   LoaderOptions options;
   options.batch = 10;
   BatchLoader<float> loader(dataset, dataset.train, options);
@@ -211,7 +211,7 @@ std::set<pid_t> threads_of_this_process() {
   return threads;
 }
 
-/// The thread that a loader has made since `before`.
+/// Returns the thread that a loader has started since `before`.
 pid_t new_thread(const std::set<pid_t>& before) {
   for (const pid_t thread : threads_of_this_process()) {
     if (before.count(thread) == 0) return thread;
@@ -225,7 +225,7 @@ TEST(BatchLoader, ItsThreadIsNotBoundWhereItsMakerIs) {
   sched_getaffinity(0, sizeof before, &before);
   std::memset(&every, 0xFF, sizeof every);
   sched_setaffinity(0, sizeof every, &every);
-  sched_getaffinity(0, sizeof all, &all);  // those that the machine lets us have
+  sched_getaffinity(0, sizeof all, &all);  // those that this process may use
   int first = 0;
   while (!CPU_ISSET(first, &all)) ++first;
   CPU_ZERO(&one);

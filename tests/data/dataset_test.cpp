@@ -7,7 +7,7 @@
 namespace ridgeline {
 namespace {
 
-/// One sample of every byte, and a tail that is no multiple of eight.
+/// One sample of every byte, and a remainder that is not a multiple of eight.
 data::Dataset bytes_dataset() {
   data::Dataset dataset;
   dataset.sample_shape = {259};

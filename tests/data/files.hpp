@@ -37,7 +37,7 @@ inline void write_idx_set(const ScratchFolder& folder) {
   folder.write("t10k-labels-idx1-ubyte", idx_labels({9, 2}));
 }
 
-/// [data] of a deck with these lines; "path" stands on line 3 where it comes second.
+/// [data] of a deck with these lines; "path" is on line 3 if it is second.
 inline config::DataOptions data_options(const std::string& lines, const std::string& loss = "mse") {
   return config::Deck::parse(
              "[data]\n" + lines +

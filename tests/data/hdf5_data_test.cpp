@@ -17,7 +17,7 @@ using testing::ScratchFolder;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// A data file in the making; the members are what is wrong with it in a test.
+/// A data file under construction; a test sets members to make it invalid.
 struct File {
   std::vector<float> train_inputs = {1, 2, 3, 4, 5, 6};
   Shape train_shape = {3, 2};
@@ -166,7 +166,7 @@ TEST(Hdf5Data, ImagesAndValuesDoNotMix) {
                        "/test/inputs: holds values, but /train/inputs uint8 images"));
 }
 
-TEST(Hdf5Data, OneTargetASampleMayHaveOneDimension) {
+TEST(Hdf5Data, OneTargetPerSampleMayHaveOneDimension) {
   const ScratchFolder folder;
   io::Hdf5Writer writer;
   writer.write("/train/inputs", std::vector<float>{1, 2});

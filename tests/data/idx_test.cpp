@@ -72,7 +72,7 @@ TEST(IdxReader, ImpossibleDimensionsAreAnErrorAndNotAnAllocation) {
   const std::string most = big_endian(0xFFFFFFFF);
   EXPECT_TRUE(contains(error_for_images(folder, big_endian(0x803) + most + most + most),
                        "fewer bytes than its header says: at most 16 instead of 4294967295 x"));
-  // 2^32 rows of 2^32 columns are 2^64 bytes, which is 0 where the product wraps around.
+  // 2^32 rows of 2^32 columns are 2^64 bytes, which is 0 if the product wraps around.
   const std::string wrapping = big_endian(0x80000000);
   EXPECT_TRUE(contains(
       error_for_images(folder, big_endian(0x803) + big_endian(4) + wrapping + wrapping), "fewer"));
@@ -92,7 +92,7 @@ TEST(IdxData, IsLoadedWithShapesClassesAndScaling) {
   write_idx_set(folder);
   const data::Dataset dataset = load(folder);
   EXPECT_EQ(dataset.sample_shape, (Shape{1, 3, 4}));
-  EXPECT_EQ(dataset.classes, 10u);  // the largest label is in the test set
+  EXPECT_EQ(dataset.classes, 10u);  // the maximum label is in the test set
   EXPECT_EQ(dataset.train.samples, 5u);
   EXPECT_EQ(dataset.test.samples, 2u);
   EXPECT_EQ(dataset.memory_bytes(), 7 * (12 + 4u));

@@ -20,7 +20,7 @@ const std::vector<float>& inputs_of(const data::Split& split) {
 }
 
 /// Accuracy on the test set of softmax regression after `epochs` of plain gradient descent, one
-/// step a sample. With `hidden` > 0, inputs first pass a fixed random layer of that many relu
+/// step per sample. With `hidden` > 0, inputs first pass a fixed random layer of that many relu
 /// units.
 double softmax_accuracy(const data::Dataset& dataset, std::size_t hidden, int epochs) {
   const std::size_t size = dataset.sample_size(), classes = dataset.classes;

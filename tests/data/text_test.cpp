@@ -235,7 +235,7 @@ TEST(Text, ThatLeavesNoTestSampleIsRefused) {
   EXPECT_EQ(error_of([&] { load({path}, "length = 10\nvalidation = 0.1"); }),
             "deck.toml:5: " + reason);
   EXPECT_EQ(load({path}, "length = 10\nvalidation = 0.11").test.samples, 1u);
-  // One file that is long enough will do.
+  // One file that is long enough suffices.
   const std::string long_one = folder.write("b", std::string(200, 'x'));
   EXPECT_EQ(load({path, long_one}, "length = 10").test.samples, 1u);
 }

@@ -163,7 +163,7 @@ TEST(Tokens, AndValuesDoNotMix) {
             folder / "mixed.h5" + ": /test/inputs: holds values, but /train/inputs tokens");
 }
 
-TEST(LabelsOfTokens, AreOneAToken) {
+TEST(LabelsOfTokens, AreOnePerToken) {
   const ScratchFolder folder;
   io::Hdf5Writer writer;
   writer.write("/train/inputs", Shape{2, 3}, std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5}.data());

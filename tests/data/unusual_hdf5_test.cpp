@@ -110,7 +110,7 @@ TEST(UnusualHdf5, OfDoublesIsReadByANetworkOfDoubles) {
       data_options("kind = 'hdf5'\npath = '" + path_of("float64_too_large.h5") + "'\n");
   options.precision = config::Precision::float64;
   EXPECT_EQ(std::get<std::vector<double>>(data::load_dataset(options).train.inputs)[41], 1e39);
-  // Normalised, what fits may not, and what does not may.
+  // Normalisation may make representable values unrepresentable, and the reverse.
   options.precision = config::Precision::float32;
   options.normalize = config::Normalization{0, 1e10};
   EXPECT_EQ(data::load_dataset(options).train.samples, 20u);
@@ -124,7 +124,7 @@ TEST(UnusualHdf5, TellsTheFilesThatItReads) {
       data_options("kind = 'hdf5'\npath = '" + path_of("virtual.h5") + "'\n");
   EXPECT_EQ(data::data_files(options),
             (std::vector<std::string>{path_of("virtual.h5"), path_of("source.h5")}));
-  // What cannot be read is not to be overwritten either.
+  // Files that cannot be read must not be overwritten either.
   EXPECT_EQ(data::data_files(data_options("kind = 'hdf5'\npath = '" + path_of("lzf.h5") + "'\n")),
             std::vector<std::string>{path_of("lzf.h5")});
 }

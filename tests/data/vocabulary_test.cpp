@@ -71,7 +71,7 @@ TEST(Vocabulary, IsEveryCharacterByCodePoint) {
 TEST(Vocabulary, SurvivesBeingJoined) {
   const Vocabulary vocabulary = Vocabulary::of({"za\xC3\xA9\n"});
   EXPECT_EQ(Vocabulary::from_joined("\naz\xC3\xA9", "x").characters(), vocabulary.characters());
-  // A checkpoint says which token is whose.
+  // A checkpoint maps tokens to characters.
   EXPECT_EQ(Vocabulary::from_joined("zab", "x").encode("abz", "y"),
             (std::vector<std::int32_t>{1, 2, 0}));
 }

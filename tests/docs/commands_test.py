@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Every command that the documents and the help print exits as it says there, and prints 80 columns at most.
+"""Every command in the documents and the help exits with the status stated there, and prints 80 columns at most.
 
     RIDGELINE=build/openmp/bin/ridgeline python3 tests/docs/commands_test.py
 
 Commands are the lines of indented blocks and the texts between backquotes that begin with a program of
 ours or of the list below. Each `ridgeline` command runs in a folder that looks like a clone: its decks are
 ours with little data and one epoch, and SMALLER bounds what is measured. A comment behind a command
-("# exits with 75") or a line `<!-- exit 2 -->` before a block says another status than 0. What cannot run
-here is in NOT_RUN, with the reason. Every option that a document names must be in some `--help`.
+("# exits with 75") or a line `<!-- exit 2 -->` before a block states another status than 0. Commands that cannot run
+here are in NOT_RUN, with the reason. Every option that a document names must be in some `--help`.
 """
 import os
 import pathlib
@@ -25,11 +25,11 @@ SCRIPTS = {name: ROOT / name for name in ("jobs/workstation.sh", "jobs/gpu_chara
                                           "jobs/state_dict.py", "docs/results/measured_fractions.py",
                                           "tests/run.sh")}
 
-# What begins a command, and may follow `cd x &&` or variables.
+# The beginning of a command; `cd x &&` or variables may precede it.
 PROGRAMS = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\./)?(?:\S*bin/ridgeline|ridgeline|ridgeline/jobs/\S+|jobs/\S+|tests/\S+"
                       r"|cmake|ctest|sbatch|srun|mpirun|mpiexec|tar|python3?|apt(?:-get)?|sudo|git|mv|cp|export)(?: |$)")
 
-# What the command is for others to run: the command as it is printed, and why it does not run here.
+# Commands that do not run here, as they are printed, and why.
 WHOLE = "builds and runs for minutes; tests/jobs runs it with programs that stand in"
 TESTS = "is what runs this test"
 HOURS = "takes from minutes to an hour"
@@ -71,7 +71,7 @@ SMALLER = {
     "study scaling": ["--quick", "--turns", "1", "--kinds", "dense", "--thread-counts", "1,2",
                       "--threads", "2"],
 }
-# What stands for something in a command, and what is too much here.
+# Replacements for placeholders in commands, and for values that are too large here.
 VALUES = {
     "DECK": "inputs/synthetic_mlp.toml",
     "BEFORE": "results/before",
@@ -80,7 +80,7 @@ VALUES = {
     "1,2,4,8,16": "1,2",
     "16,64,256": "16,32",
 }
-# A run that lasts until its time is over, whatever the machine; going on from it ends at once.
+# A run that lasts until its time limit on any machine; resuming it ends at once.
 ENDLESS = {"23h50m": ["1s", "--set", "train.epochs=1000000000"]}
 # Options of other programs that the documents name.
 OTHERS = {
@@ -119,7 +119,7 @@ def pieces_of(path):
             before = line
             paragraph.append(line)
         if blank or block:
-            # A text between backquotes may go on in the next line.
+            # A text between backquotes may continue in the next line.
             for text in re.findall(r"`([^`]+)`", " ".join(paragraph)):
                 yield number - len(paragraph), text, False, ""
             paragraph = []
@@ -131,7 +131,7 @@ def commands_of(path):
     for number, text, in_block, before in pieces_of(path):
         text, _, comment = text.partition(" #")
         text = text.strip()
-        # The name of a script alone is no command in a sentence.
+        # In a sentence, the name of a script alone is not a command.
         if not PROGRAMS.match(text) or (not in_block and " " not in text):
             continue
         said = re.search(r"exits with (\d+)", comment) or re.fullmatch(r"<!-- exit (\d+) -->", before)
@@ -165,7 +165,7 @@ def small_deck(text, name):
         target = re.search(r"^target = .*$", text, re.MULTILINE)
         data = DATA + (target.group() + "\n" if target else "")
         text = re.sub(r"^\[data\]\n.*?(?=^\[)", data, text, flags=re.MULTILINE | re.DOTALL)
-        text = text.replace('"binary_cross_entropy"', '"mse"')  # made values are no probabilities
+        text = text.replace('"binary_cross_entropy"', '"mse"')  # generated values are not probabilities
     elif re.search(r'^kind = "text"', text, re.MULTILINE):
         text = re.sub(r"^path = (\[.*?^\]|.*?)$", f'path = "{name}.txt"', text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^samples = .*$", "samples = 100", text, flags=re.MULTILINE)
@@ -214,7 +214,7 @@ class Commands(unittest.TestCase):
             (self.folder / "inputs" / deck.name).write_text(text)
             (self.folder / "inputs" / f"{deck.stem}.txt").write_text(text * 10)
         shutil.copy(ROOT / "inputs/diabetes.h5", self.folder / "inputs")
-        # Files that documents take for given.
+        # Files that documents assume.
         shutil.copy(ROOT / "docs/results/h200-16-cores/machine.json", self.folder / "gpu.json")
         shutil.copytree(ROOT / "inputs/machines", self.folder / "inputs/machines")
         for side in ("before", "after"):
@@ -234,7 +234,7 @@ class Commands(unittest.TestCase):
         return result
 
     def verb_of(self, arguments):
-        """The verb, with the study where it is one."""
+        """The verb, with the study if it is one."""
         verb = tuple(arguments[:2]) if tuple(arguments[:2]) in self.helps else tuple(arguments[:1])
         return verb if verb in self.helps else ()
 
@@ -338,7 +338,7 @@ class Commands(unittest.TestCase):
 
 
 class Extraction(unittest.TestCase):
-    """The test itself: what it takes for a command."""
+    """Tests which texts this test recognises as commands."""
 
     def commands(self, text):
         with tempfile.TemporaryDirectory() as folder:

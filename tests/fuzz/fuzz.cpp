@@ -12,7 +12,7 @@
 #include "support/readers.hpp"
 
 // A libFuzzer target (https://llvm.org/docs/LibFuzzer.html) of the reader that RIDGELINE_READER
-// names: each input is a file that is read as a run reads it.
+// names: each input is a file that is read in the same way as in a run.
 
 namespace {
 
@@ -20,7 +20,7 @@ using ridgeline::testing::Reader;
 
 const Reader& reader = ridgeline::testing::reader_of(RIDGELINE_READER);
 
-// What the seeds say.
+// The content of the seeds.
 std::set<std::string> whole_contents() {
   std::set<std::string> digests;
   for (const std::string& file : reader.seed_files()) {

@@ -4,7 +4,7 @@
 
 #include "support/readers.hpp"
 
-// Prints the names of all readers, one a line, and copies each reader's seeds to FOLDER/READER.
+// Prints the names of all readers, one per line, and copies each reader's seeds to FOLDER/READER.
 
 int main(int argc, char** argv) {
   namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-// A stranger's program: Ridgeline's headers by their installed names, and Kokkos through it.
+// An external program: Ridgeline's headers by their installed names, and Kokkos through it.
 #include <Kokkos_Core.hpp>
 #include <cstdio>
 #include <ridgeline/core/build_info.hpp>

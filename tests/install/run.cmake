@@ -1,6 +1,6 @@
-# Installs Ridgeline, moves what was installed, and uses it as a stranger would: the library from a project of
-# its own, the program on an installed deck, a job. Nothing of it may lead back to the build or to the
-# Kokkos that was built beside it.
+# Installs Ridgeline, moves the installation, and uses it as an external project would: the library from a
+# separate project, the program on an installed deck, a job. None of the installed files may refer to the
+# build or to the Kokkos that was built for it.
 #   BUILD_DIR  DEPS_DIR  SOURCE_DIR (this folder)  CXX  GENERATOR  LIBDIR
 #   KOKKOS_PREFIX   where Kokkos was built; empty if it was installed before
 
@@ -37,7 +37,7 @@ if(READELF)
   refuse_build_paths("${prefix}/bin/ridgeline" "${text}")
 endif()
 
-# In a CUDA build the compiler is the wrapper of the Kokkos that was built, which is installed too.
+# In a CUDA build the compiler is the installed wrapper of the Kokkos that was built.
 if(KOKKOS_PREFIX)
   string(REPLACE "${KOKKOS_PREFIX}" "${prefix}/${LIBDIR}/ridgeline/kokkos" CXX "${CXX}")
 endif()

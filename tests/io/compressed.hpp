@@ -7,7 +7,7 @@
 
 namespace ridgeline::testing {
 
-/// The bytes as one gzip member.
+/// Returns the bytes as one gzip member.
 inline std::string gzipped(const std::string& bytes) {
   z_stream stream{};
   if (deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {

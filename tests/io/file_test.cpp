@@ -118,7 +118,7 @@ TEST(CheckWritable, RefusesWhatCannotBeWritten) {
   EXPECT_TRUE(contains(error_of([&] { io::check_writable(folder / "file/out"); }), "file"));
   EXPECT_TRUE(contains(error_of([&] { io::check_writable(folder.path()); }), "it is a folder"));
   EXPECT_TRUE(contains(error_of([] { io::check_writable(""); }), "a path must not be empty"));
-  // Even root cannot make files in /proc.
+  // Even root cannot create files in /proc.
   EXPECT_TRUE(contains(error_of([] { io::check_writable("/proc/out"); }), "/proc/out"));
 }
 
@@ -127,7 +127,7 @@ TEST(ReadText, ReadsEveryByte) {
   const std::string bytes("a\0b", 3);
   EXPECT_EQ(io::read_text(folder.write("in", bytes)), bytes);
   EXPECT_EQ(io::read_text(folder.write("empty", "")), "");
-  EXPECT_TRUE(contains(io::read_text("/proc/self/status"), "Name:"));  // of size 0, and yet text
+  EXPECT_TRUE(contains(io::read_text("/proc/self/status"), "Name:"));  // of size 0, but not empty
 }
 
 TEST(ReadText, ReadsFilesAloneAndNeverWaits) {
@@ -175,7 +175,7 @@ TEST(ReplaceByLink, GivesAFileASecondNameInPlaceOfAnother) {
   folder.write("b", "other");
   io::replace_by_link(folder / "a", folder / "b");
   EXPECT_EQ(bytes_of_file(folder / "b"), "one");
-  io::replace_by_link(folder / "a", folder / "b");  // again: they are one file already
+  io::replace_by_link(folder / "a", folder / "b");  // again: they are already one file
   io::write_file_atomically(folder / "a", "two");
   EXPECT_EQ(bytes_of_file(folder / "b"), "one");
   EXPECT_EQ(folder.listing(), "a b");

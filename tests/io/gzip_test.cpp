@@ -12,7 +12,7 @@ using testing::error_of;
 using testing::gzipped;
 using testing::ScratchFolder;
 
-/// Bytes that do not pack well, so that a packed file has many places to be cut at.
+/// Returns bytes that compress badly, so that a compressed file can be truncated in many places.
 std::string noisy_bytes(std::size_t size) {
   std::string bytes(size, '\0');
   for (std::size_t i = 0; i < size; ++i) {
@@ -21,7 +21,7 @@ std::string noisy_bytes(std::size_t size) {
   return bytes;
 }
 
-/// Everything that a file unpacks to, in pieces of odd sizes.
+/// Returns all unpacked bytes of a file, read in pieces of odd sizes.
 std::string read_all(const std::string& path) {
   io::MaybeGzipInput input(path);
   std::string bytes;

@@ -5,7 +5,7 @@
 
 #include "io/scratch.hpp"
 
-// HDF5 1.10 leaks what it had begun to read of a damaged object.
+// HDF5 1.10 leaks memory when it fails to read a damaged object.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
 
 namespace ridgeline {
@@ -16,7 +16,7 @@ using testing::contains;
 using testing::error_of;
 using testing::ScratchFolder;
 
-/// A file with a bit of everything.
+/// Writes a file with every kind of object.
 std::string write_example(const ScratchFolder& folder, const std::string& name) {
   io::Hdf5Writer writer;
   std::vector<float> weight(64 * 100);
@@ -158,7 +158,7 @@ TEST(Hdf5, TruncationAnywhereIsAnError) {
 TEST(Hdf5, DamagedShapeIsAnError) {
   const ScratchFolder folder;
   std::string bytes = bytes_of_file(write_example(folder, "a.h5"));
-  // The extents of /model/fc1/weight stand in its header as 64-bit integers.
+  // The header of /model/fc1/weight contains its extents as 64-bit integers.
   std::string extents(16, '\0');
   extents[0] = 64;
   extents[8] = 100;

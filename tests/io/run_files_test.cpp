@@ -15,7 +15,7 @@ using testing::contains;
 using testing::error_of;
 using testing::ScratchFolder;
 
-// What is said of an output in a run that reads `input` as data.path.
+// Returns the error for an output of a run that reads `input` as data.path.
 std::string conflict(const std::string& input, const std::string& output) {
   RunFiles files;
   files.input("data.path", input);
@@ -48,7 +48,7 @@ TEST(RunFiles, RefuseTwoOutputsOfOneNameBeforeEitherIsThere) {
   EXPECT_TRUE(
       contains(error_of([&] { files.output("train.json", folder / "here/out", "choose another"); }),
                "train.json would overwrite the checkpoint"));
-  // Nor where their folder is yet to be made.
+  // Nor if their folder does not exist yet.
   files.output("--output", folder / "new/out", "");
   EXPECT_TRUE(contains(error_of([&] { files.output("x", folder / "here/new/./out", ""); }),
                        "x would overwrite --output"));
@@ -63,7 +63,7 @@ TEST(RunFiles, RefuseAnInputThatIsAnOutputAlready) {
   const std::string file = folder.write("a.h5", "");
   RunFiles files;
   files.output("the checkpoint", file, "choose another", "--resume");
-  files.input("--resume", file);  // to go on in it
+  files.input("--resume", file);  // to resume in the same file
   EXPECT_TRUE(contains(error_of([&] { files.input("--init", file); }), "would overwrite --init"));
 }
 
@@ -117,7 +117,7 @@ TEST(StalePartials, ThatAreInputsStay) {
 
 TEST(RunFiles, RefuseOutputsThatAreLinksToNowhere) {
   const ScratchFolder folder;
-  // It would become a second name of the lock, which the run makes.
+  // It would become a second name of the lock that the run creates.
   std::filesystem::create_symlink(folder / "a.h5.lock", folder / "train.json");
   RunFiles files;
   EXPECT_TRUE(contains(

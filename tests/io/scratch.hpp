@@ -15,7 +15,7 @@
 
 namespace ridgeline::testing {
 
-/// A folder of its own for a test, removed at its end.
+/// A temporary folder of a test, removed at its end.
 class ScratchFolder {
  public:
   ScratchFolder() {
@@ -30,7 +30,7 @@ class ScratchFolder {
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
-  /// The path of a file in the folder.
+  /// Returns the path of a file in the folder.
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   const std::string& path() const { return path_; }
 
@@ -39,7 +39,7 @@ class ScratchFolder {
     return *this / name;
   }
 
-  /// Names in the folder, sorted, one space between.
+  /// Returns the names in the folder, sorted, separated by one space.
   std::string listing() const {
     std::set<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(path_)) {
@@ -60,8 +60,8 @@ inline std::string bytes_of_file(const std::string& path) {
   return bytes.str();
 }
 
-/// The message of the Error that `action` throws, which must have `status` and be one line; "none"
-/// where it throws nothing.
+/// Returns the message of the Error that `action` throws, which must have `status` and be one line;
+/// "none" if it throws nothing.
 template <class Action>
 std::string error_of(const Action& action, Status status = Status::request_wrong) {
   try {
@@ -74,7 +74,7 @@ std::string error_of(const Action& action, Status status = Status::request_wrong
   return "none";
 }
 
-/// Wrapped sentences in one line each, without their indentation.
+/// Joins wrapped sentences to one line each, without indentation.
 inline std::string unwrapped(std::string text) {
   for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) {
     text.replace(at, std::min(text.find_first_not_of("\n ", at), text.size()) - at, " ");
@@ -82,7 +82,7 @@ inline std::string unwrapped(std::string text) {
   return text;
 }
 
-/// Whether `text` holds `part`, with both in the message where it does not.
+/// Returns whether `text` contains `part`, with both in the failure message.
 inline ::testing::AssertionResult contains(const std::string& text, const std::string& part) {
   if (text.find(part) != std::string::npos) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "\"" << part << "\" is not in \"" << text << "\"";

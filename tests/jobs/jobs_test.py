@@ -30,7 +30,7 @@ loss = "cross_entropy"
 optimizer = {{ kind = "sgd", learning_rate = 0.1 }}
 """
 SYNTHETIC = 'kind = "synthetic"\nshape = [8]\nclasses = 3\nsamples = 60'
-# Notes how it was called, and fails where a deck says so.
+# Records its arguments, and fails if a deck requests it.
 STAND_IN = """#!/bin/bash
 echo "$*" >>"$CALLS"
 if [[ $* == "info --json" ]]; then echo '{"spaces": ["serial", "openmp"]}'; fi
@@ -235,7 +235,7 @@ class Workstation(Jobs):
 
 
 class Progress(Jobs):
-    """What is seen of a build, in workstation.sh."""
+    """The output of a build in workstation.sh."""
 
     def setUp(self):
         super().setUp()
@@ -319,7 +319,7 @@ class Characterise(Jobs):
 class Gather(Jobs):
     def setUp(self):
         super().setUp()
-        # Writes a file of the right name, and notes how it was called.
+        # Writes a file of the right name, and records its arguments.
         self.program("build/openmp/bin/ridgeline", STAND_IN.replace(
             'exit "${', """while (($# > 1)); do [[ $1 == --output ]] && output=$2; shift; done
 printf '{\n  "model_id": "x86-made",\n  "samples": [1, 2],\n  "best": 1\n}\n' >"$output"
@@ -352,7 +352,7 @@ exit "${""", 1))
             'if [[ $1 == train', 'if [[ $1 == roofline ]]; then echo "ridgeline: no" >&2; exit 1; fi\nif [[ $1 == train'))
         result = self.run_job("gather.sh")
         self.assertEqual((result.returncode, result.stderr), (1, "ridgeline: no\n"))
-        # And leaves no folder that the next try would refuse.
+        # And leaves no folder that would make the next run fail.
         self.assertFalse((self.folder / "docs/results/machines/x86-made/2026-01-02").exists())
 
     def test_turns_before_a_failed_run_are_kept(self):

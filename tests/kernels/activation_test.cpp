@@ -26,7 +26,7 @@ double value(Activation f, double z) {
   return y;
 }
 
-// f'(z), handing the kernel whichever of z and f(z) it wants.
+// Returns f'(z); passes z or f(z), as the kernel requires.
 double slope(Activation f, double z) {
   const double kept = derivative_needs_input(f) ? z : value(f, z);
   double d = 0;
@@ -105,7 +105,7 @@ TEST(Activations, AreFiniteForLargeArguments) {
   EXPECT_EQ(value(Activation::gelu, -1e4), 0.0);
 }
 
-TEST(Activations, KeepANaNSoThatDivergenceShows) {
+TEST(Activations, PropagateNaN) {
   for (const Activation f : kAll) {
     EXPECT_TRUE(std::isnan(value(f, std::numeric_limits<double>::quiet_NaN()))) << int(f);
   }

@@ -27,7 +27,7 @@ struct Results {
   std::vector<double> output, log_sum, qkv_gradient;
 };
 
-// Forward and backward as the header defines them, with all scores, in float64.
+// Forward and backward by the definition in the header, with all scores, in float64.
 template <class T>
 Results definition(const AttentionShape& s, const std::vector<T>& qkv,
                    const std::vector<T>& gradient) {
@@ -157,7 +157,8 @@ TEST_F(AttentionKernel, MatchesTheDefinition) {
 #undef RIDGELINE_CHECK
 }
 
-// An empty view of what follows the workspace: inference keeps no sums, and must not write there.
+// An empty view of the memory behind the workspace: inference keeps no sums, and must not write
+// there.
 template <class Space, class T>
 void check_keeps_nothing() {
   const Space instance;
@@ -178,7 +179,7 @@ void check_keeps_nothing() {
   EXPECT_EQ(on_host(instance, behind), others);
 }
 
-TEST_F(AttentionKernel, KeepsNoSumsWhereNobodyAsks) {
+TEST_F(AttentionKernel, KeepsNoSumsIfNotRequested) {
 #define RIDGELINE_CHECK(Space, T) check_keeps_nothing<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -92,7 +92,7 @@ void check_space() {
     back.bias_gradient = db;
     batch_norm_backward<Space, T>(instance, labels, back, workspace);
     instance.fence();
-    EXPECT_TRUE(std::isnan(on_host(instance, dx).front()));  // not asked for
+    EXPECT_TRUE(std::isnan(on_host(instance, dx).front()));  // not requested
     back.dx = dx;
     batch_norm_backward<Space, T>(instance, labels, back, workspace);
     instance.fence();

@@ -16,7 +16,7 @@ using ridgeline::testing::poisoned;
 using ridgeline::testing::random_values;
 using ridgeline::testing::relative_error;
 
-// What a convolution is asked for beside its shape.
+// Options of a convolution in addition to its shape.
 struct Case {
   ConvolutionShape shape;
   Activation activation = Activation::identity;
@@ -107,8 +107,8 @@ void for_taps(const ConvolutionShape& s, const Body& body) {
   }
 }
 
-// A case with its data and the definition's results in float64. What backward keeps is random,
-// since any activation's derivative has to be right.
+// A case with its data and the definition's results in float64. The saved values for backward are
+// random, since the derivative of any activation must be correct.
 template <class T>
 struct Reference {
   explicit Reference(const Case& c) {
@@ -198,7 +198,7 @@ void check(const Case& c, const Run& run) {
     if (c.bias) arguments.dbias = Vector<Space, T>(dbias.data(), dbias.size());
     run(instance, arguments);
     instance.fence();
-    // What a sum rounds grows with the root of its terms.
+    // The rounding error of a sum grows with the square root of the number of terms.
     const double of_sums =
         tolerance * std::max(1.0, std::sqrt(double(dy.size() / bias.size()) / 30000.0));
     EXPECT_LT(relative_error(on_host(instance, dweight), expected.dweight), of_sums)
@@ -210,7 +210,7 @@ void check(const Case& c, const Run& run) {
   }
 }
 
-// The production path, with as much workspace as it asks for and not a scalar more.
+// The production path, with exactly the workspace that it requests.
 template <class Space, class T>
 void check_production(const std::vector<Case>& cases) {
   const ConvolutionLabels labels("test/convolution");
@@ -232,7 +232,7 @@ TEST_F(Convolution, MatchesTheDefinition) {
 #undef RIDGELINE_CHECK
 }
 
-// Shapes that are cut: into bands of rows, strips of columns, outputs and channels among blocks.
+// Shapes that are split: into bands of rows, strips of columns, outputs and channels among blocks.
 std::vector<Case> cut_cases() {
   return {{shape_of(1, 64, 3, 1, {40, 3, 1, 1}, {60, 3, 1, 1}), Activation::relu},
           {shape_of(1, 40, 2, 1, {4, 3, 1, 1}, {2700, 3, 1, 1}), Activation::tanh},
@@ -244,7 +244,7 @@ std::vector<Case> cut_cases() {
 
 TEST_F(Convolution, IsTheSameCutIntoBlocks) {
   const auto cases = cut_cases();
-  // The shapes are what they are here for.
+  // The shapes have the properties that they were chosen for.
   const auto bands = [](const Case& c) { return host::plan_correlation(c.shape, false, 4).window; };
   EXPECT_GT(bands(cases[0]).bands, 1);
   EXPECT_GT(bands(cases[1]).strips, 1);

@@ -20,7 +20,7 @@ using ridgeline::testing::poisoned;
 using ridgeline::testing::random_values;
 using ridgeline::testing::relative_error;
 
-// What a product is asked for beside its sizes.
+// Options of a product in addition to its sizes.
 struct Case {
   std::size_t m, n, k;
   bool transpose_a = false, transpose_b = false;
@@ -120,8 +120,8 @@ void check(const Case& c, const Multiply& multiply, std::size_t workspace_size) 
   }
 }
 
-// Sizes that meet every edge: 1, primes, one less and one more than a register tile (14 or 6 rows,
-// 4 to 32 columns), than a device tile, and depths across a cache block.
+// Sizes that cover every edge case: 1, primes, one less and one more than a register tile (14 or 6
+// rows, 4 to 32 columns), than a device tile, and depths across a cache block.
 std::vector<Case> awkward_cases() {
   std::vector<Case> cases;
   const std::tuple<std::size_t, std::size_t, std::size_t> sizes[] = {
@@ -254,7 +254,7 @@ TEST(HostGemm, WorkspaceOfABatchIsEnoughForEverySmallerOne) {
   check_smaller_batches<double>(130, 7, 5);
 }
 
-// Two products AᵀB1 and AᵀB2 with sums, the second told that A is the same.
+// Two products AᵀB1 and AᵀB2 with sums, the second with `same_a`.
 template <class Space, class T>
 void check_same_a(GemmBackend backend) {
   const Space instance;
@@ -300,7 +300,7 @@ TEST_F(Gemm, ProductsWithTheSameLeftOperandShareIt) {
   RIDGELINE_FOR_SPACES(RIDGELINE_SAME)
 }
 
-// A W^T on a space of its own choice; NaN where nothing was written.
+// Returns A W^T on a space; NaN where nothing was written.
 template <class Space, class T>
 std::vector<T> product(std::size_t m, std::size_t n, std::size_t k,
                        GemmBackend backend = GemmBackend::native) {

@@ -31,7 +31,7 @@ std::vector<std::int32_t> labels_for(std::size_t rows, std::size_t classes) {
   return labels;
 }
 
-// What the gradient is written to.
+// The target of the gradient.
 enum class Into { own, logits, nothing };
 
 template <class Space, class T>
@@ -55,7 +55,7 @@ Result<T> cross_entropy(const std::vector<T>& z, const std::vector<std::int32_t>
           on_host(instance, into == Into::logits ? logits : gradient)};
 }
 
-// The definition, with the softmax shifted by the largest logit.
+// The definition, with the softmax shifted by the maximum logit.
 template <class T>
 Result<double> cross_entropy_definition(const std::vector<T>& z,
                                         const std::vector<std::int32_t>& labels, double smoothing) {
@@ -104,7 +104,7 @@ void check_cross_entropy() {
             << rows << "x" << classes;
         EXPECT_EQ(std::vector<double>(found.correct.begin(), found.correct.end()),
                   expected.correct);
-        // In place, and without the gradient: the same numbers.
+        // In place, and without the gradient: the same values.
         const auto in_place = cross_entropy<Space, T>(z, labels, smoothing, Into::logits);
         EXPECT_EQ(in_place.gradient, found.gradient);
         EXPECT_EQ(in_place.loss, found.loss);
@@ -137,7 +137,7 @@ void check_big_logits() {
   }
 }
 
-TEST_F(CrossEntropy, SurvivesBigLogits) {
+TEST_F(CrossEntropy, IsFiniteForLargeLogits) {
 #define RIDGELINE_CHECK(Space, T) check_big_logits<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -145,7 +145,7 @@ TEST_F(CrossEntropy, SurvivesBigLogits) {
 
 template <class Space, class T>
 void check_shared_offset() {
-  // Only differences count: an average of the logits themselves would lose them to rounding.
+  // Only differences matter: an average of the logits themselves would lose them to rounding.
   for (const double offset : {-1e6, 1e4, 1e6, 1e7}) {
     for (const double difference : {1.0, 8.0, 20.0}) {
       const std::vector<T> z = {T(offset - difference), T(offset), T(offset),
@@ -357,7 +357,7 @@ void check_add_losses() {
     std::vector<T> correct(rows, T(0));
     for (std::size_t row = 0; row < rows; row += 3) correct[row] = T(1);
     const auto sums = added<Space, T>(loss, correct, before);
-    // In float32 the sum would be off in the fourth digit.
+    // In float32 the sum would be wrong in the fourth digit.
     EXPECT_NEAR(sums[kLossTotal], before[0] + double(rows) * double(T(0.1)), 1e-9 * double(rows));
     EXPECT_EQ(sums[kCorrect], before[1] + double((rows + 2) / 3));
     EXPECT_EQ(sums[kSamples], before[2] + double(rows));

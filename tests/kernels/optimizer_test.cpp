@@ -62,7 +62,7 @@ std::string shown(const UpdateRule& optimizer) {
          std::to_string(optimizer.momentum) + " decay " + std::to_string(optimizer.weight_decay);
 }
 
-// torch.optim's SGD, Adam, AdamW and RMSprop as their documentation has them, in float64.
+// torch.optim's SGD, Adam, AdamW and RMSprop by their documentation, in float64.
 template <class T>
 State<double> pytorch(const UpdateRule& o, std::size_t size, double scale) {
   State<double> run;
@@ -203,8 +203,8 @@ TEST(StepHealth, CountsBadStepsAndEndsUpdates) {
   health[kBadNow] = 1;
   EXPECT_FALSE(close_step(health, 1, true));
   EXPECT_EQ(health[kStoppedAt], 2);
-  EXPECT_FALSE(close_step(health, 2, true));  // also of a good step: it comes after a stop
-  EXPECT_EQ(health[kSkipped], 0);             // the run ends, and none was left out
+  EXPECT_FALSE(close_step(health, 2, true));  // also for a good step: it follows a stop
+  EXPECT_EQ(health[kSkipped], 0);             // the run ends, and none was skipped
 }
 
 TEST(StepHealth, AllowsTenBadStepsInARow) {
@@ -254,7 +254,7 @@ void check_clipping() {
   }
   EXPECT_EQ((clipped_scale<Space, T>({T(0), T(0)}, 1.0)), 1.0);
   EXPECT_TRUE(std::isnan(clipped_scale<Space, T>({T(1), T(NAN)}, 1.0)));
-  // A norm without a limit only tells whether all are finite.
+  // A norm without a limit only checks whether all are finite.
   bool finite = false;
   EXPECT_EQ((clipped_scale<Space, T>({T(1), T(-1e30)}, HUGE_VAL, &finite)), 1.0);
   EXPECT_TRUE(finite);
@@ -266,7 +266,7 @@ void check_clipping() {
   }
 }
 
-TEST_F(OptimizerKernels, ClipToTheGlobalNormAndLetNanThrough) {
+TEST_F(OptimizerKernels, ClipToTheGlobalNormAndPropagateNaN) {
 #define RIDGELINE_CHECK(Space, T) check_clipping<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -31,7 +31,7 @@ void check_windows() {
   const double tolerance = sizeof(T) == 4 ? 1e-6 : 1e-14;
   for (const PoolShape& s : ridgeline::testing::pool_shapes()) {
     std::vector<T> x = random_values<T>(s.inputs(), 1);
-    for (T& value : x) value = std::round(value * 4);  // equal ones
+    for (T& value : x) value = std::round(value * 4);  // creates equal values
     const std::vector<T> dy = random_values<T>(s.outputs(), 2);
     const Values wide_x(x.begin(), x.end()), wide_dy(dy.begin(), dy.end());
     const auto x_view = on_space(instance, x), dy_view = on_space(instance, dy);

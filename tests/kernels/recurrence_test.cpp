@@ -21,7 +21,7 @@ struct Size {
   int batch, length, units;
 };
 
-// Everything that a forward and a backward loop write.
+// All outputs of a forward and a backward loop.
 template <class T>
 struct Result {
   std::vector<T> gates, before, kept, y, inference, dp, dq;
@@ -80,7 +80,7 @@ void expect_near(const Result<T>& a, const Result<T>& b, const std::string& what
   near(a.dq, b.dq, "dQ");
 }
 
-// The host's kernel, whose values the layers' tests hold against the definition.
+// The host's kernel, which the layers' tests compare with the definition.
 template <class Space>
 struct OnHost {
   int batch;

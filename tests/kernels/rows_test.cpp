@@ -6,8 +6,8 @@
 
 #include "core/spaces.hpp"
 
-// The functors over rows are the subject, so that they run on teams too; the kernels of the library
-// are not to be instantiated here again.
+// Tests the functors over rows, which run on teams too; the kernels of the library
+// must not be instantiated here again.
 #pragma push_macro("RIDGELINE_FOR_SPACES")
 #undef RIDGELINE_FOR_SPACES
 #define RIDGELINE_FOR_SPACES(instantiate)
@@ -21,7 +21,7 @@
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 
-// What a device runs, teams and vector lanes of OpenMP, against what a host runs.
+// Compares a device's code, on teams and vector lanes of OpenMP, with a host's.
 
 namespace ridgeline::kernels {
 namespace {
@@ -49,7 +49,7 @@ Vector<Space, T> vector(const Buffer<Space, T>& buffer) {
   return Vector<Space, T>(buffer.data(), buffer.size());
 }
 
-// How a device shares rows.
+// How a device distributes rows.
 struct Teams {
   bool team;  // one row per team, not per thread
   int threads, lanes;
@@ -101,7 +101,7 @@ void check_softmax(const Teams& teams, std::size_t rows, std::size_t n) {
   run_on_host(rows, n, Gradient<Space, T>{matrix(y, rows), matrix(dy, rows), matrix(dx, rows)});
   run_on_teams(teams, rows, n,
                Gradient<Space, T>{matrix(y, rows), matrix(dy, rows), matrix(dx_team, rows)});
-  if (n > 1) expect_near(dx_team, dx, 10);  // of one column it is nothing but rounding
+  if (n > 1) expect_near(dx_team, dx, 10);  // with one column it is only rounding
 }
 
 template <class T>
@@ -110,7 +110,7 @@ void check_cross_entropy(const Teams& teams, std::size_t rows, std::size_t n, do
   using Body = loss_kernels::CrossEntropy<Space, T>;
   const Space instance;
   std::vector<T> logits = random_values<T>(rows * n, 3);
-  // Ties, so that which of the maxima is the first matters.
+  // Ties, so that the choice of the first maximum matters.
   for (T& z : logits) z = std::floor(z * 4) + T(offset);
   std::vector<std::int32_t> labels;
   for (std::size_t row = 0; row < rows; ++row) labels.push_back(std::int32_t(row * 7 % n));
@@ -176,7 +176,7 @@ void check_layer_norm(const Teams& teams, std::size_t rows, std::size_t n) {
   };
   run_on_host(rows, n, gradient(dx));
   run_on_teams(teams, rows, n, gradient(dx_team));
-  if (n > 2) expect_near(dx_team, dx, 10);  // of two columns it is small differences
+  if (n > 2) expect_near(dx_team, dx, 10);  // with two columns it is a small difference
 }
 
 template <class T>
@@ -352,7 +352,7 @@ void check_columns(std::size_t rows, std::size_t n) {
                           vector(workspace),
                           ColumnSums<T>{matrix(x, rows), vector(sum), vector(indices)},
                           Maxima<T>{matrix(x, rows), vector(maximum)});
-  // What a device runs, element by element.
+  // A device's code, element by element.
   const auto sum_device = poisoned<T>(instance, n), indices_device = poisoned<T>(instance, n);
   const ColumnSums<T> columns{matrix(x, rows), vector(sum_device), vector(indices_device)};
   const std::size_t blocks = row_blocks(rows), stride = aligned_size<float>(n);

@@ -65,7 +65,7 @@ void check_nan() {
   for (const testing::ActivationFunction& function : testing::activation_functions()) {
     const auto plan = plan_of(keys(function.name), {67});
     std::vector<double> x = testing::inputs_for(67, 1);
-    const std::size_t bad[] = {0, 21, 66};  // in whole vectors and in what is left of them
+    const std::size_t bad[] = {0, 21, 66};  // in whole vectors and in the remainder
     for (const std::size_t i : bad) x[i] = std::numeric_limits<double>::quiet_NaN();
     const std::vector<double> y = LayerHarness<Space, T>(*plan, 1).forward(x);
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -74,7 +74,7 @@ void check_nan() {
   }
 }
 
-TEST_F(ActivationLayers, LetNaNThrough) {
+TEST_F(ActivationLayers, PropagateNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

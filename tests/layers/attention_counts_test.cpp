@@ -19,7 +19,7 @@ struct Problem {
   bool causal;
   std::size_t width() const { return heads * features; }
   std::size_t rows() const { return batch * length; }
-  // The keys that a position attends to.
+  // Returns the number of keys that a position attends to.
   std::size_t keys(std::size_t position) const { return causal ? position + 1 : length; }
 };
 
@@ -106,8 +106,8 @@ double forward(const Problem& p, Memory& m) {
   return product.matrix_flops;
 }
 
-// From x, dy and the parameters: what forward computed is there, since it can be computed again
-// from these, which is not counted. It takes the biases.
+// From x, dy and the parameters: the results of forward are available, since they can be recomputed
+// from these, which is not counted. It reads the biases.
 double backward(const Problem& p, Memory& m, bool input_gradient) {
   const std::size_t d = p.width();
   Product product;
@@ -132,7 +132,7 @@ double backward(const Problem& p, Memory& m, bool input_gradient) {
     for (std::size_t r = 0; r < p.rows(); ++r) sum = sum + m.dy.read(r * d + c);
     m.db_out.write(c, sum);
   }
-  // Every sum of products over queries or keys that see each other.
+  // Every sum of products over pairs of queries and keys that are not masked.
   for (std::size_t r = 0; r < p.rows(); ++r) {
     for (std::size_t h = 0; h < p.heads; ++h) {
       Number delta;

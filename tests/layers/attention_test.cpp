@@ -36,7 +36,7 @@ Values linear(const Values& x, const Values& w, const Values& b) {
   return y;
 }
 
-// Attention as a textbook has it, with all of its scores.
+// Attention as in a textbook, with all of its scores.
 Values definition(const std::vector<Values>& parameters, const Values& x, std::size_t length,
                   std::size_t width, std::size_t heads, bool causal) {
   const Values qkv = linear(x, parameters[0], parameters[1]);
@@ -140,7 +140,7 @@ void check_divergence() {
   EXPECT_TRUE(std::isnan(y[4]) && std::isnan(y[5]));
 }
 
-TEST_F(AttentionLayer, NaNGoesThrough) {
+TEST_F(AttentionLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_divergence<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -272,7 +272,7 @@ TEST(AttentionPlan, MemoryGrowsWithTheLengthAndNotWithItsSquare) {
     return plan->saved(batch) + plan->workspace(target, batch, true);
   };
   for (const bool on_device : {false, true}) {
-    // Ten times the length: ten times the memory, where scores would need a hundred times as much.
+    // Ten times the length: ten times the memory, while scores would need a hundred times as much.
     EXPECT_LT(memory(10000, on_device), 10.5 * memory(1000, on_device));
     EXPECT_LT(memory(10000, on_device), batch * 10000u * 10000u / 10);
   }

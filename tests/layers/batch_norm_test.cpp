@@ -32,8 +32,8 @@ struct Case {
   }
 };
 
-// Planes below, at and above a vector, with and without a rest; several groups and chunks; rows of
-// one and of many features; positions of a sequence.
+// Planes below, at and above a vector, with and without a remainder; several groups and chunks;
+// rows of one and of many features; positions of a sequence.
 const Case kCases[] = {{{3, 1, 1}, 5},    {{2, 2, 2}, 3},   {{3, 3, 5}, 4},     {{5, 4, 4}, 7},
                        {{3, 7, 7}, 33},   {{70, 5, 7}, 9},  {{16, 14, 14}, 33}, {{1, 9, 28}, 2},
                        {{1}, 2},          {{10}, 7},        {{300}, 1031},      {{4, 6}, 5},
@@ -82,7 +82,7 @@ void check_forward() {
     EXPECT_EQ(layer.parameters_after[0].size(), definition.channels);
     const Values inferred = definition.output(definition.normalised(x, p[2], p[3]), p[0], p[1]);
     EXPECT_LT(relative_error(layer.forward(x, false), inferred), tolerance) << text;
-    // Inference moves nothing.
+    // Inference does not change the statistics.
     for (const int i : {2, 3}) {
       const std::vector<T> before(p[std::size_t(i)].begin(), p[std::size_t(i)].end());
       const Values& after = layer.parameters_after[std::size_t(i)];
@@ -111,7 +111,7 @@ void check_backward() {
     definition.gradients(x, dy, layer.parameters[0], weight_gradient, bias_gradient, dx);
     const testing::Gradients found = layer.backward(x, dy);
     const std::string text = ridgeline::to_string(c.input);
-    if (definition.count() > 2) {  // of two values dx is what rounding leaves
+    if (definition.count() > 2) {  // with two values dx is only rounding
       EXPECT_LT(relative_error(found.input, dx), tolerance) << text;
     }
     EXPECT_LT(relative_error(found.parameters[0], weight_gradient), tolerance) << text;
@@ -146,7 +146,7 @@ TEST_F(BatchNormLayer, BackwardMatchesFiniteDifferences) {
 #undef RIDGELINE_CHECK
 }
 
-// What the difference of E[x²] and E[x]² has no digit of in float32.
+// A variance of which E[x²] - E[x]² has no correct digit in float32.
 template <class Space, class T>
 void check_large_mean() {
   for (const Case& c : {Case{{3, 20, 21}, 30}, Case{{5}, 3000}}) {
@@ -185,7 +185,7 @@ void check_one_value() {
   EXPECT_EQ(layer.backward({1, -2, 3}, {1, 1, 1}).input, (Values{0, 0, 0}));
 }
 
-TEST_F(BatchNormLayer, OfOneValueAChannelHasNoVarianceAndNoNaN) {
+TEST_F(BatchNormLayer, OfOneValuePerChannelHasNoVarianceAndNoNaN) {
 #define RIDGELINE_CHECK(Space, T) check_one_value<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -199,14 +199,14 @@ void check_nan() {
     Values x = testing::inputs_for(layer.inputs(), 1);
     x.back() = std::nan("");  // of channel 1
     EXPECT_TRUE(std::isnan(layer.forward(x).back()));
-    // The running statistics of that channel stay: the step may be left out.
+    // The running statistics of that channel do not change: the step may be skipped.
     const Values before = layer.parameters[3];
     EXPECT_NE(layer.parameters_after[3][0], before[0]);
     EXPECT_EQ(layer.parameters_after[3][1], before[1]);
   }
 }
 
-TEST_F(BatchNormLayer, LetsNaNThrough) {
+TEST_F(BatchNormLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -256,7 +256,7 @@ TEST(BatchNormPlan, KeepsTwoNumbersAChannelAndNeedsNoMemoryToInfer) {
   EXPECT_EQ(plan->workspace(target, 17, false), 0u);
   EXPECT_GE(plan->workspace(target, 17, true), 10u);
   EXPECT_LT(plan->workspace(target, 17, true), 17 * size_of(plan->input) / 20);
-  // A smaller batch fits into the memory of a larger one.
+  // A smaller batch fits in the memory of a larger one.
   for (const bool on_device : {false, true}) {
     target.on_device = on_device;
     for (const Shape& shape : {Shape{5, 30, 40}, Shape{3, 2, 2}, Shape{40}, Shape{9, 4}}) {
@@ -320,7 +320,7 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
           squares = squares + off.back() * off.back();
         }
         const Number variance = squares / count;
-        const Number inverse = Number{1} / exp(variance + Number{1e-5});  // a root as good as any
+        const Number inverse = Number{1} / exp(variance + Number{1e-5});  // as a square root
         const Number scale = inverse * weight.read(k);
         std::size_t at = 0;
         for (const std::size_t i : values_of(k)) y.write(i, off[at++] * scale + bias.read(k));
@@ -335,7 +335,7 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
       Array running_mean(d.channels), running_var(d.channels);
       Tally::reset();
       for (std::size_t k = 0; k < d.channels; ++k) {
-        const Number root = exp(running_var.read(k) + Number{1e-5});  // a root as good as any
+        const Number root = exp(running_var.read(k) + Number{1e-5});  // as a square root
         const Number scale = weight.read(k) / root;
         const Number shift = bias.read(k) - running_mean.read(k) * scale;
         for (const std::size_t i : values_of(k)) y.write(i, x.read(i) * scale + shift);

@@ -30,7 +30,7 @@ const Case kCases[] = {
     {{2, 6, 6}, "channels = 3\nkernel = 2\nactivation = \"tanh\"\nbias = false", 2},
 };
 
-// Which weight, input (none on padding) and output each multiply-add joins.
+// The weight, input (none on padding) and output of each multiply-add.
 template <class Body>
 void for_taps(const kernels::ConvolutionShape& s, const Body& body) {
   const int height = s.height.out(), width = s.width.out(), channels = s.channels / s.groups;
@@ -91,7 +91,7 @@ TEST(Conv2dCounts, ForwardEqualsAPlainLoop) {
   for (const Case& c : kCases) {
     const Sizes sizes(c);
     Array x(sizes.inputs), w(sizes.shape.weights()), b(sizes.shape.filters), y(sizes.outputs);
-    // What no tap reaches is read all the same: a compulsory byte is one of the layer's input.
+    // Inputs that no tap reaches count as read: all bytes of the layer's input are compulsory.
     for (std::size_t i = 0; i < sizes.inputs; ++i) x.read(i);
     std::vector<Number> z(sizes.outputs);
     Tally::reset();

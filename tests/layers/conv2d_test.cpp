@@ -190,7 +190,7 @@ TEST(Conv2dPlan, SavesOnlyWhatADerivativeNeeds) {
 }
 
 TEST(Conv2dPlan, NeedsNoBufferOfExpandedImages) {
-  // An im2col buffer would hold 9 · 64 · 56 · 56 scalars an image.
+  // An im2col buffer would hold 9 · 64 · 56 · 56 scalars per image.
   const auto plan = plan_of(keys("channels = 64\nkernel = 3\npadding = 1"), {64, 56, 56});
   Target target;
   target.workers = 2;

@@ -45,7 +45,7 @@ Number activated(const std::string& f, Number z) {
   return z;
 }
 
-// dy · f', from z for gelu, silu and softplus and from y for the others; identity asks for neither.
+// dy · f', from z for gelu, silu and softplus and from y for the others; identity uses neither.
 Number through(const std::string& f, Number dy, Array& kept, std::size_t i) {
   if (f == "identity") return dy;
   const Number k = kept.read(i);
@@ -138,7 +138,8 @@ TEST(DenseCounts, BackwardEqualsAPlainLoopAlsoOfAFirstLayer) {
       const std::size_t in = c.input.back(), rows = c.batch * size_of(c.input) / in, out = c.units;
       Array x(rows * in), w(out * in), dy(rows * out), kept(rows * out);
       Array dx(rows * in), dw(out * in), db(out);
-      std::vector<Number> dz(rows * out);  // recomputed by kernels, and so neither stored nor moved
+      std::vector<Number> dz(rows *
+                             out);  // recomputed by kernels, and therefore neither stored nor moved
       Tally::reset();
       for (std::size_t i = 0; i < rows * out; ++i) {
         dz[i] = through(c.activation, dy.read(i), kept, i);

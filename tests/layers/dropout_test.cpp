@@ -23,7 +23,8 @@ std::string keys(double rate) {
   return "kind = \"dropout\"\nrate = " + std::to_string(rate) + "\n";
 }
 
-// Which elements are kept in a step, word by word of Philox at the harness's seed and stream.
+// Returns the elements that are kept in a step, from the words of Philox at the harness's seed and
+// stream.
 std::vector<bool> kept(std::size_t size, double rate, std::uint64_t step) {
   std::vector<bool> keeps(size);
   for (std::size_t i = 0; i < size; ++i) {
@@ -173,7 +174,7 @@ void check_nan() {
   for (const double y : layer.forward(Values(130, std::nan("")))) EXPECT_TRUE(std::isnan(y));
 }
 
-TEST_F(DropoutLayer, LetsNaNThrough) {
+TEST_F(DropoutLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

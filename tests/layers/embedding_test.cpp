@@ -35,7 +35,7 @@ Values tokens_for(std::size_t positions, std::size_t vocabulary) {
 struct Case {
   std::size_t vocabulary, features, length, batch;
 };
-// One of everything, primes, several blocks of features, a vocabulary cut into parts.
+// All sizes 1, primes, several blocks of features, a vocabulary split into parts.
 const Case kCases[] = {
     {1, 1, 1, 1}, {5, 3, 7, 2}, {97, 70, 11, 3}, {30000, 5, 40, 2}, {64, 128, 33, 9}};
 
@@ -133,7 +133,8 @@ TEST(EmbeddingPlan, RefusesBadOptionsByFileLineAndKey) {
 }
 
 TEST(EmbeddingCounts, EqualAPlainLoopInBothPhases) {
-  // As many different tokens as there can be: all of the vocabulary, or every position its own.
+  // As many different tokens as possible: all of the vocabulary, or a different one at every
+  // position.
   for (const Case& c : {Case{5, 3, 7, 2}, Case{50, 3, 7, 2}}) {
     const auto plan = plan_of(keys(c.vocabulary, c.features), {c.length});
     const std::size_t positions = c.batch * c.length;

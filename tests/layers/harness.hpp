@@ -18,8 +18,8 @@
 
 namespace ridgeline::testing {
 
-/// A deck whose network has the layers of `text`, lines of `[[network.layer]]`; these begin at
-/// line 5.
+/// Returns a deck whose network has the layers of `text`, lines of `[[network.layer]]`; these begin
+/// at line 5.
 inline config::Deck deck_of_layers(const std::string& text) {
   return config::Deck::parse("[data]\nkind = \"synthetic\"\n[network]\nprecision = \"float64\"\n" +
                                  text +
@@ -35,7 +35,7 @@ inline std::unique_ptr<layers::Layer> plan_of(const std::string& keys, const Sha
   return layers::read_layer({deck.network.layers.front(), name, input});
 }
 
-/// What a backward pass gave, or what finite differences say it should have given.
+/// Results of a backward pass, or of finite differences.
 struct Gradients {
   std::vector<double> input;
   std::vector<std::vector<double>> parameters;
@@ -63,9 +63,9 @@ class LayerHarness {
 
   /// The parameters in use; tests may change them.
   std::vector<Values> parameters;
-  /// Number of the step under way, of which dropout's random numbers depend.
+  /// Number of the current step, on which dropout's random numbers depend.
   std::int64_t step = 0;
-  /// The parameters as the last pass left them: those that are not trained may have changed.
+  /// Returns the parameters after the last pass: those that are not trained may have changed.
   std::vector<Values> parameters_after;
 
   /// The output, or with `training` false that of an inference, which keeps nothing.
@@ -78,7 +78,8 @@ class LayerHarness {
     return widened(on_host(instance_, run.y));
   }
 
-  /// Forward, then backward from dy. `first` is a first layer: no gradient of its input is wanted.
+  /// Runs forward, then backward from dy. `first` is a first layer: no gradient of its input is
+  /// computed.
   Gradients backward(const Values& x, const Values& dy, bool first = false) {
     Run run(*this, x, true);
     const auto gradient = on_space(instance_, narrowed(dy));
@@ -110,7 +111,7 @@ class LayerHarness {
     return found;
   }
 
-  /// Central differences of Σ c·y by every input and parameter that is trained.
+  /// Returns central differences of Σ c·y by every input and trained parameter.
   Gradients differences(const Values& x, const Values& c, double h = 1e-5) {
     Gradients expected;
     const auto objective = [&](const Values& at) {
@@ -210,13 +211,14 @@ class LayerHarness {
   const layers::Target target_;
 };
 
-/// Numbers in [-1, 1) that float32 holds exactly, so that both precisions see the same input.
+/// Returns values in [-1, 1) that float32 represents exactly, so that both precisions have the same
+/// input.
 inline std::vector<double> inputs_for(std::size_t size, std::uint64_t seed) {
   const std::vector<float> values = random_values<float>(size, seed);
   return std::vector<double>(values.begin(), values.end());
 }
 
-/// Expects what backward gives in float64 to be what differences of forward give, for every input
+/// Expects the gradients of backward in float64 to equal differences of forward, for every input
 /// and parameter, and float32 to agree.
 template <class Space>
 void check_gradients(const layers::Layer& plan, std::size_t batch,

@@ -129,7 +129,7 @@ TEST_F(LayerNormLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(LayerNormPlan, HasPyTorchsParametersAndKeepsTwoNumbersARow) {
+TEST(LayerNormPlan, HasPyTorchsParametersAndKeepsTwoValuesPerRow) {
   const auto plan = plan_of(kKind, {2, 3, 4});
   EXPECT_EQ(plan->kind, "layer_norm");
   EXPECT_EQ(plan->output, (Shape{2, 3, 4}));

@@ -39,7 +39,7 @@ std::string text_of(const PoolShape& s, bool largest) {
          pair(s.kernel_h, s.kernel_w) + " stride " + pair(s.stride_h, s.stride_w);
 }
 
-// Few different values, so that windows have equal ones and the first of them counts.
+// Few different values, so that windows have equal ones and the choice of the first matters.
 Values coarse(Values x) {
   for (double& value : x) value = std::round(4 * value) / 4;
   return x;
@@ -114,7 +114,7 @@ void check_nan() {
   }
 }
 
-TEST_F(Pool2dLayer, LetsNaNThrough) {
+TEST_F(Pool2dLayer, PropagatesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_nan<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
@@ -251,7 +251,7 @@ TEST(Pool2dCounts, EqualAPlainLoop) {
       if (largest) whole(kept, d.s.inputs(), false);
       std::vector<Number> sums(d.s.inputs());
       Tally::reset();
-      if (largest) {  // one sum a window, whose largest is found again
+      if (largest) {  // one sum per window, whose maximum is found again
         for (std::size_t out = 0; out < d.s.outputs(); ++out) sums[0] = sums[0] + dy.read(out);
       } else {
         for (std::size_t out = 0; out < d.s.outputs(); ++out) {

@@ -29,7 +29,7 @@ struct Counted {
   Array y{sequence ? rows * units : batch * units}, dy{y};
   Array w_ih{gates * units * features}, dw_ih{w_ih}, w_hh{gates * units * units}, dw_hh{w_hh};
   Array b_ih{gates * units}, db_ih{b_ih}, b_hh{gates * units}, db_hh{b_hh};
-  // Kept from forward to backward, and so neither input nor output: no traffic.
+  // Saved from forward for backward, and therefore neither input nor output: no traffic.
   std::vector<Number> gate = std::vector<Number>(rows * gates * units);
   std::vector<Number> h = std::vector<Number>((rows + 1) * units), c{h}, tanh_c{h}, q{h};
 
@@ -65,7 +65,7 @@ struct Counted {
           Number z[4], inner;
           for (std::size_t g = 0; g < gates; ++g) {
             const std::size_t k = g * units + u;
-            const bool apart = !lstm && g == 2;  // r multiplies what comes from the state
+            const bool apart = !lstm && g == 2;  // r multiplies the part from the state
             input_product(z[g], row, k);
             state_product(apart ? inner : z[g], before.data(), k);
             z[g] = z[g] + b_ih.read(k);

@@ -219,7 +219,7 @@ TEST(RecurrentPlan, HasPyTorchsParametersAndShapes) {
   }
 }
 
-TEST(RecurrentPlan, KeepsGatesStateAndOneMoreValueAUnitAndStep) {
+TEST(RecurrentPlan, KeepsGatesStateAndOneMoreValuePerUnitAndStep) {
   for (const std::string kind : kKinds) {
     const std::size_t gates = kind == "lstm" ? 4 : 3, rows = 64 * 3;  // whole alignments
     EXPECT_EQ(plan_of(keys(kind, 64, true), {3, 9})->saved(64), rows * 64 * (gates + 2)) << kind;

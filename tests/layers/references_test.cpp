@@ -27,7 +27,7 @@ std::vector<std::string> kinds() {
   return names;
 }
 
-// A case's parameters in the plan's order; expects the file to have just these.
+// Returns a case's parameters in the plan's order; expects the file to have no others.
 std::vector<std::vector<double>> read_parameters(const io::Hdf5Reader& file,
                                                  const std::string& path, const Layer& plan) {
   std::vector<std::vector<double>> values;

@@ -71,7 +71,7 @@ void check_extremes() {
   EXPECT_FALSE(std::isnan(y[26]));
 }
 
-TEST_F(SoftmaxLayer, NeitherOverflowsNorHidesANan) {
+TEST_F(SoftmaxLayer, NeitherOverflowsNorHidesNaN) {
 #define RIDGELINE_CHECK(Space, T) check_extremes<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -57,7 +57,7 @@ void check_on(const Space& instance) {
   }
 }
 
-TEST_F(ChainedLoadsOnSpaces, GoOnWhereTheyWere) {
+TEST_F(ChainedLoadsOnSpaces, ContinueWhereTheyEnded) {
   for (const SpaceKind kind : built_spaces()) {
     SCOPED_TRACE(to_string(kind));
     with_space(kind, [](const auto& instance) { check_on(instance); });

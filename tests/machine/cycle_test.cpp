@@ -35,7 +35,7 @@ TEST(RandomCycle, DependsOnTheSeedAlone) {
 }
 
 TEST(RandomCycle, LeavesNoPatternForAPrefetcher) {
-  // Of a thousand distances between nodes that follow each other few are alike.
+  // Of a thousand distances between consecutive nodes few are equal.
   const auto next = ridgeline::machine::random_cycle(1000, 1);
   int same = 0;
   for (std::size_t i = 0; i + 1 < next.size(); ++i) same += next[i + 1] == next[i] + 1;
@@ -66,7 +66,7 @@ TEST(PageBuffer, SmallPagesAreSmallAndMemoryIsAligned) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % (2u << 20), 0u);
 }
 
-TEST_F(LatencyLadder, VisitsEverySetAndLoadsOnceRound) {
+TEST_F(LatencyLadder, VisitsEverySetAndLoadsTheWholeCycle) {
   ridgeline::machine::LatencyOptions options;
   options.smallest = 16 << 10;
   options.largest = 64 << 10;
@@ -74,7 +74,7 @@ TEST_F(LatencyLadder, VisitsEverySetAndLoadsOnceRound) {
   options.loads = 100;
   options.min_seconds = 0;
   const auto points = ridgeline::machine::latency_ladder(ridgeline::SpaceKind::serial, options);
-  ASSERT_GE(points.size(), 5u);  // and five more where huge pages come
+  ASSERT_GE(points.size(), 5u);  // and five more if there are huge pages
   EXPECT_EQ(points[0].working_set_bytes, 16u << 10);
   EXPECT_EQ(points[4].working_set_bytes, 64u << 10);
   for (const auto& point : points) {

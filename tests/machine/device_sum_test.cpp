@@ -29,7 +29,7 @@ void expect_sums(const Space& instance) {
     }
     const auto values = testing::on_space(instance, numbers);
     for (const int teams : {1, 2, 7}) {
-      // What no team writes must not count: the parts are as many as the teams.
+      // There are as many parts as teams, so that no unwritten part is added.
       const auto parts = allocate<std::uint64_t>(instance, "test/parts", std::size_t(teams), 99);
       using Shared = SharedSum<AddNumbers, std::uint64_t>;
       DeviceSum<Space, Shared, std::uint64_t, Team>::launch(

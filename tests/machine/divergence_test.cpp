@@ -21,7 +21,7 @@ void check_paths(const Space& instance) {
       EXPECT_FALSE(work.verify());
       work.run();
       EXPECT_TRUE(work.verify()) << paths << " " << to_string(arrangement);
-      // Other paths compute something else: straight is path 0 alone.
+      // Other paths have other results: straight is path 0 alone.
       work.run_straight();
       EXPECT_EQ(work.verify(), paths == 1) << paths << " " << to_string(arrangement);
     }

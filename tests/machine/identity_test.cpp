@@ -17,7 +17,7 @@ TEST(MachineId, NamesProcessorCachesVectorsThreadsAndGpu) {
   EXPECT_EQ(machine_id(parts), "x86-6-143-8_l1d48K_l2-2M_l3-300M_avx512_2t");
   parts.gpu = "NVIDIA H200";
   EXPECT_EQ(machine_id(parts), "x86-6-143-8_l1d48K_l2-2M_l3-300M_avx512_2t_nvidia-h200");
-  // Nothing that a folder's name should not hold.
+  // No character that a folder's name should not contain.
   parts.gpu = "../A (100) /x ";
   parts.caches = {{2, 1536 << 10, 1}, {3, 1000, 1}};
   EXPECT_EQ(machine_id(parts), "x86-6-143-8_l2-1536K_l3-1000_avx512_2t_..-a-100-x");

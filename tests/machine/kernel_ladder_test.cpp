@@ -19,7 +19,7 @@ using kernels::ConvolutionShape;
 
 class KernelLadder : public testing::Computing {};
 
-// What a deck's samples are like, without its data, which may be missing here.
+// Returns the shape of a deck's samples, without its data, which may be missing here.
 network::SampleShape sample_of(const config::Deck& deck, std::size_t vocabulary) {
   network::SampleShape sample;
   switch (deck.data.kind) {
@@ -91,7 +91,7 @@ std::vector<KernelCase> cases_of(const layers::Layer& layer, const config::Optio
   return cases;
 }
 
-// Every kernel of every deck in inputs/ at its own batch and at those that are predicted.
+// Returns every kernel of every deck in inputs/ at its own batch and at the predicted ones.
 std::vector<KernelCase> deck_cases() {
   std::vector<KernelCase> cases;
   int decks = 0;
@@ -121,7 +121,7 @@ std::vector<KernelCase> deck_cases() {
 
 TEST(KernelCases, NoneIsAKernelOfADeck) {
   const std::vector<KernelCase> decks = deck_cases();
-  // The decks' kernels are all there: a few that are known.
+  // Checks that known kernels of the decks are among them.
   ConvolutionShape lenet;
   lenet.batch = 128;
   lenet.channels = 6;
@@ -151,7 +151,7 @@ TEST(KernelCases, CoverEveryClassOnceEach) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_FALSE(all[i] == all[j]) << i << " is " << j;
   }
   EXPECT_EQ(classes.size(), 9u);
-  // The quick ladder is the same without what takes long.
+  // The quick ladder is the same without long cases.
   const std::vector<KernelCase> quick = kernel_cases(true);
   EXPECT_LT(quick.size(), all.size());
   EXPECT_GT(quick.size(), all.size() / 2);
@@ -175,7 +175,7 @@ TEST(KernelCases, CountMatrixFlops) {
       5 * 2 * 9 * 2 * 4);
 }
 
-// One of each class, at shapes that take no time.
+// One case of each class, with very small shapes.
 std::vector<KernelCase> tiny_cases() {
   ConvolutionShape convolution;
   convolution.batch = 3;

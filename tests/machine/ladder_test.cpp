@@ -65,7 +65,7 @@ LatencyPoint latency(std::size_t bytes, double nanoseconds, const char* pages = 
   return point;
 }
 
-// 32 KiB, 1 MiB and 32 MiB, of which neighbours leave 4 MiB.
+// 32 KiB, 1 MiB and 32 MiB, of which other tenants leave 4 MiB.
 const std::vector<Cache> kCaches = {{1, 32 * kKiB, 1}, {2, kMiB, 1}, {3, 32 * kMiB, 4}};
 
 std::vector<LatencyPoint> ladder() {
@@ -93,7 +93,7 @@ TEST(Plateaus, EachLevelHasItsLatencyByKindOfPages) {
   EXPECT_EQ(levels[3].from_bytes, 128 * kMiB);
 }
 
-TEST(Plateaus, ASharedCacheIsSeenAsFarAsItIsThere) {
+TEST(Plateaus, ASharedCacheIsSeenAsFarAsItIsAvailable) {
   const auto levels = ridgeline::machine::memory_levels(kCaches, 512 * kMiB);
   EXPECT_EQ(latency_plateau(ladder(), "4KiB", levels[0]).seen_bytes, 32 * kKiB);
   EXPECT_EQ(latency_plateau(ladder(), "4KiB", levels[1]).seen_bytes, kMiB);
@@ -109,14 +109,14 @@ TEST(Plateaus, WithoutPointsThereIsNoPlateau) {
 TEST(Plateaus, PrivateCachesAddUpOverThreads) {
   const auto levels = ridgeline::machine::memory_levels(kCaches, 512 * kMiB);
   BandwidthPoint point;
-  point.working_set_bytes = 40 * kKiB;  // too much for one first cache, little for two
+  point.working_set_bytes = 40 * kKiB;  // does not fit in one first cache, but in two
   point.seconds.min = 40.0 * kKiB / 100e9;
   point.threads = 1;
   EXPECT_EQ(level_bandwidth({point}, StreamKernel::read, levels[0]), 0);
   point.threads = 2;
   EXPECT_NEAR(level_bandwidth({point}, StreamKernel::read, levels[0]), 100, 1e-9);
   EXPECT_EQ(level_bandwidth({point}, StreamKernel::copy, levels[0]), 0);
-  // The last cache is one for all four.
+  // All four share the last cache.
   point.working_set_bytes = 20 * kMiB;
   EXPECT_EQ(level_bandwidth({point}, StreamKernel::read, levels[2]), 0);
 }

@@ -100,7 +100,7 @@ TEST_F(MachineFile, HasEveryKeyOfTheContractForEverySpace) {
     }
     EXPECT_EQ(space.contains("fork_join"), kind != SpaceKind::cuda);
     EXPECT_EQ(space.contains("transfer"), kind == SpaceKind::cuda);
-    // What is written can be read as ceilings.
+    // The file can be read as ceilings.
     const ridgeline::model::Ceilings ceilings(file, "machine.json", name, "float64");
     EXPECT_GT(ceilings.bandwidth(1e6), 0);
     EXPECT_GT(ceilings.dispatch_seconds(), 0);
@@ -115,7 +115,7 @@ TEST_F(MachineFile, HoldsTheSpacesAskedForAlone) {
   EXPECT_TRUE(file["spaces"].contains("serial"));
 }
 
-TEST_F(MachineFile, ProgressIsTold) {
+TEST_F(MachineFile, ProgressIsReported) {
   MachineOptions options = smallest();
   options.spaces = {SpaceKind::serial};
   std::vector<std::string> lines;
@@ -137,7 +137,7 @@ TEST(Description, SaysWhatEveryResultFileHasToSay) {
   EXPECT_EQ(machine["threads"], ridgeline::Runtime::host_threads().count);
 }
 
-TEST(Description, DifferencesAreToldInWords) {
+TEST(Description, DifferencesAreReadable) {
   const Json here = {{"cpu_model", "A"}, {"cores", 2}, {"gpu_model", nullptr}, {"hostname", "x"}};
   Json there = here;
   there["hostname"] = "y";
@@ -151,7 +151,7 @@ TEST(Description, DifferencesAreToldInWords) {
   EXPECT_EQ(ridgeline::machine::machine_difference(Json::object(), here), "");
 }
 
-TEST(Description, SettingsThatDifferAreToldInWords) {
+TEST(Description, DifferencesInSettingsAreReadable) {
   const Json here = {{"threads", 1}, {"bind", "spread"}, {"transparent_huge_pages", "madvise"}};
   Json there = here;
   EXPECT_EQ(ridgeline::machine::setting_difference(there, here), "");

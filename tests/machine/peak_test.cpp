@@ -56,7 +56,7 @@ TEST(FmaChains, NoStepsChangeNothing) {
   for (const float value : x) EXPECT_EQ(value, 1.5f);
 }
 
-TEST_F(Peak, IsVerifiedAndCountsTwoFlopsAStepOnEverySpace) {
+TEST_F(Peak, IsVerifiedAndCountsTwoFlopsPerStepOnEverySpace) {
   for (const SpaceKind kind : ridgeline::built_spaces()) {
     const auto single = ridgeline::machine::measure_peak<float>(kind, shortest());
     const auto twice = ridgeline::machine::measure_peak<double>(kind, shortest());

@@ -32,7 +32,7 @@ void check_on() {
     instance.fence();
     EXPECT_TRUE(kernel.verify(1000));
   }
-  // What waits for the host cannot be recorded; the queue goes on all the same.
+  // Kernels that synchronise with the host cannot be recorded; the queue still works.
   EXPECT_FALSE(RecordedLaunches<Space>::record(instance, [&] {
     kernel.run(0, 1);
     throw RunError("cannot be recorded");

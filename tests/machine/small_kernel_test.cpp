@@ -14,7 +14,7 @@ void check_on(const Space& instance) {
   for (const std::size_t n : {1, 7, 1000, 4099}) {
     SmallKernel<Space> kernel(instance, n);
     EXPECT_FALSE(kernel.verify(n));
-    // Broken up, it computes the same; what is left out stays as it was.
+    // In parts, it computes the same; elements outside the range do not change.
     kernel.run(0, n / 3);
     kernel.run(n / 3, n - 1);
     EXPECT_TRUE(kernel.verify(n - 1)) << n;

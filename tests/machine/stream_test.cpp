@@ -35,7 +35,7 @@ TEST(HostStream, ComputesWhatAPlainLoopComputes) {
     const double s = 0.4;
     for (const StreamKernel kernel : kStreamKernels)
       for (const auto stores : {Stores::ordinary, Stores::nontemporal}) {
-        // One more at the end, which no kernel may touch.
+        // One more at the end, which no kernel may access.
         std::vector<double> c(n + 1, -7.0);
         const double sum =
             ridgeline::machine::host::stream(kernel, stores, c.data(), a.data(), b.data(), s, n, 3);

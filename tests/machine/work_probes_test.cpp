@@ -24,7 +24,7 @@ MeasureOptions shortest() {
   return options;
 }
 
-// Those that this processor has: on others nothing is left to test.
+// Tests the kernels that this processor supports, which may be none.
 TEST(DotProblem, EverySupportedKernelComputesWhatAPlainLoopComputes) {
   for (const host::DotKernel kernel : host::supported_dot_kernels()) {
     SCOPED_TRACE(host::to_string(kernel));
@@ -41,7 +41,7 @@ TEST(DotProblem, EverySupportedKernelComputesWhatAPlainLoopComputes) {
   }
 }
 
-TEST(DotProblem, CountsTwoOperationsAProduct) {
+TEST(DotProblem, CountsTwoOperationsPerProduct) {
   using host::DotKernel;
   const auto operations = [](DotKernel kernel) {
     return host::DotProblem(kernel).operations_per_step();
@@ -69,7 +69,7 @@ TEST(ForkJoinWork, IsThatOfAPlainLoop) {
   EXPECT_EQ(fork_join_work(3, 0), 3u);
   const ForkJoinWork work = work_of(1e-5);
   EXPECT_EQ(work.seconds, 1e-5);
-  // A step has a multiplication and an addition that wait for each other: 4 cycles or so.
+  // A step is a dependent multiplication and addition: about 4 cycles.
   EXPECT_GT(work.steps, 100);
   EXPECT_LT(work.steps, 200000);
 }
@@ -133,7 +133,7 @@ TEST_F(WorkProbesOnSpaces, OneThreadIsMeasuredOnceAndPartOfEveryHostSpace) {
       }
       EXPECT_EQ(found.size(), 2 + dots) << threads;
     }
-    // With all threads it is the peak that was given.
+    // With all threads it is the given peak.
     EXPECT_EQ(work.peaks[(counts.size() - 1) * (2 + dots)].peak.flops, 2);
     EXPECT_EQ(json["kernels"][0]["class"], "product_nn");
     EXPECT_EQ(json["kernels"][0]["shape"], (io::Json{{"m", 3}, {"n", 5}, {"k", 7}}));

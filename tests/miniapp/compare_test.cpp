@@ -6,7 +6,7 @@
 
 #include "miniapp/ridgeline.hpp"
 
-// The verb `compare`: which results it matches, what it prints, writes and refuses.
+// The verb `compare`: the results that it matches, its output and its errors.
 
 namespace ridgeline::testing {
 namespace {
@@ -37,7 +37,7 @@ io::Json head(const std::string& format) {
       {"disturbed", {{"alarm", false}, {"reasons", io::Json::array()}}}};
 }
 
-// Run number `run` of a network of two layers, of which a phase is `slower`.
+// Returns run number `run` of a network of two layers, of which a phase is `slower`.
 io::Json roofline(int run, double slower = 1) {
   io::Json json = head("ridgeline-roofline");
   json["network"] = "A network";
@@ -94,7 +94,7 @@ class Compare : public CommandLine {
                         const Lines& more = {}) const {
     return ridgeline(Lines{"compare", before, after} + more);
   }
-  // What it writes, by the records' names.
+  // Its output file, by the records' names.
   std::map<std::string, io::Json> records(const std::string& before, const std::string& after) {
     const CommandResult result = compare(before, after, {"--output", folder / "out.json"});
     EXPECT_EQ(result.status, 0) << result.err;
@@ -144,7 +144,7 @@ TEST_F(Compare, FindsWhatIsSlowerAndNothingElse) {
   EXPECT_EQ(json.at("before").at("files").size(), 5u);
   EXPECT_EQ(json.at("differences"), io::Json::array());
 
-  // The difference comes first, in the table and in what programs read.
+  // The difference comes first, in the table and in csv and json.
   const CommandResult table = compare(before, after);
   EXPECT_LT(table.out.find("fc1/forward"), table.out.find("fc1/backward"));
   EXPECT_TRUE(contains(table.out, "Of 5 quantities 1 is slower and 0 are faster"));
@@ -166,7 +166,7 @@ TEST_F(Compare, FailsAboveTheLimitAndOnlyThen) {
   ASSERT_EQ(failed.errors().size(), 1u) << failed.err;
   EXPECT_TRUE(contains(failed.errors()[0], "1 of 5 intervals above --fail-above 1.05; "));
   EXPECT_TRUE(contains(failed.errors()[0], "fc1/forward takes 1."));
-  EXPECT_TRUE(contains(failed.out, "fc1/forward"));  // the table is there
+  EXPECT_TRUE(contains(failed.out, "fc1/forward"));  // the table is printed
   EXPECT_EQ(compare(before, after, {"--fail-above", "1.2"}).status, 0);
   // The ratio is above, the interval's lower end is not.
   EXPECT_EQ(compare(before, after, {"--fail-above", "1.09"}).status, 0);
@@ -174,7 +174,7 @@ TEST_F(Compare, FailsAboveTheLimitAndOnlyThen) {
 }
 
 // The machine becomes 10 % slower from run to run; the files' names are in no order.
-TEST_F(Compare, RunsInTurnAreComparedPairByPair) {
+TEST_F(Compare, AlternateRunsAreComparedInPairs) {
   const auto measured_at = [&](int second, bool before) {
     return [=, run = 0](io::Json& json) mutable {
       const double speed = std::pow(1.1, run);
@@ -203,7 +203,7 @@ TEST_F(Compare, RunsInTurnAreComparedPairByPair) {
 }
 
 TEST_F(Compare, RunsAreComparedWithThoseThatExchangedDataAsFast) {
-  // Of each side some runs, and not the same ones, ran with processors further apart.
+  // On each side some runs, with different numbers, had a slower exchange between processors.
   const auto apart = [](int first, int last) {
     return [=, run = 0](io::Json& json) mutable {
       const bool slow = run >= first && run < last;
@@ -230,7 +230,7 @@ TEST_F(Compare, RunsAreComparedWithThoseThatExchangedDataAsFast) {
   EXPECT_TRUE(contains(written()["notes"].dump(),
                        "one thread read what another wrote in 2.00 µs (4 before, 1 after), 5.00 µs "
                        "(1 before, 4 after)"));
-  // Where no run of one side has its like on the other, nothing can be said.
+  // If no state has runs of both sides, there is no result.
   const auto none = records(before, runs("all", 1, [](io::Json& json) {
                               json["disturbed"]["exchange_pulse"] = timing(9e-6, 0.01);
                             }));
@@ -279,7 +279,7 @@ TEST_F(Compare, ThreadsCountWhereASideHasSeveral) {
             1u);
 }
 
-TEST_F(Compare, SaysWhatElseDiffers) {
+TEST_F(Compare, NamesOtherDifferences) {
   const std::string before = runs("before");
   const std::string after = runs("after", 1, [](io::Json& json) {
     json["ridgeline_version"] = "0.1.0 (bbb)";
@@ -481,7 +481,7 @@ TEST_F(CommandLineThatComputes, TrainingAndRooflineOfThisBuildAreComparable) {
   }
 }
 
-// The tool that tests slow a kernel down with does so.
+// Checks the tool with which tests slow down a kernel.
 TEST_F(CommandLineThatComputes, ASlowedKernelTakesLonger) {
   const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
   const auto roofline = [&](const std::string& name, const std::string& share) {
@@ -559,7 +559,7 @@ TEST_F(Compare, AMeasurementInSeveralPlacesCountsOnce) {
                               {"expected", {{"first_seconds", seconds}}}});
     return json;
   };
-  // The machine's file lies elsewhere.
+  // The machine file is in another folder.
   const auto found =
       records(file("a.json", study(0, "inputs/machines")), file("b.json", study(1, "/tmp")));
   EXPECT_EQ(found.size(), 1u);
@@ -569,7 +569,7 @@ TEST_F(Compare, ACrossoverOfTwoSpacesIsTheSameThingAsInEarlierFiles) {
   const std::string measured = source_folder() + "/docs/results/epyc-2-cores/crossover.json";
   io::Json json = io::read_json(measured, "ridgeline-study");
   const std::size_t points = json.at("points").size();
-  // What a study of two spaces that are here has now.
+  // The current form of a study of two local spaces.
   if (!has_space("openmp")) GTEST_SKIP() << "a build with one space";
   ASSERT_EQ(ridgeline({"study", "crossover", "--quick", "--kinds", "dense", "--widths", "8,16",
                        "--batches", "1,2", "--no-decks", "--output", folder / "now.json"})

@@ -5,7 +5,7 @@
 
 #include "miniapp/ridgeline.hpp"
 
-// `machine --from-datasheet`, the files that it made in inputs/machines, and who reads them.
+// `machine --from-datasheet`, its files in inputs/machines, and the verbs that read them.
 
 namespace ridgeline::testing {
 namespace {
@@ -45,7 +45,7 @@ TEST_F(Datasheets, DescribeTheirMachineAndNotThisOne) {
     EXPECT_TRUE(space.at(absent).empty()) << absent;
   }
   EXPECT_EQ(folder.listing(), "deck.toml gpu.json");
-  // Without --output on standard output, and a cache has a rate of its own.
+  // Without --output on standard output, and a cache has its own rate.
   const io::Json printed = io::Json::parse(
       sheet("name=A CPU,kind=cpu,source=x,bandwidth=460,cache=1e6,cache_bandwidth=2000,launch_us=3")
           .out);

@@ -12,7 +12,7 @@
 #include "core/topology.hpp"
 #include "miniapp/ridgeline.hpp"
 
-// What surrounds a run: streams, signals, limits, variables, processors.
+// The environment of a run: streams, signals, limits, variables, processors.
 
 namespace ridgeline::testing {
 namespace {
@@ -49,7 +49,7 @@ TEST_F(Environment, StandardErrorMayBeClosedOrFull) {
 }
 
 TEST_F(Environment, StandardOutputThatCannotBeWrittenFailsAtTheEnd) {
-  // The results go nowhere, and the checkpoint is there all the same.
+  // The printed results are lost, but the checkpoint is written.
   for (const char* to : {">&-", ">/dev/full"}) {
     const CommandResult result = line("$R train deck.toml --output out --quiet " + std::string(to));
     expect_refused(result, "standard output: cannot write", 1);
@@ -71,7 +71,7 @@ TEST_F(Environment, AReaderThatGoesAwayDoesNotEndTraining) {
 TEST_F(Environment, ALimitOfFileSizesIsAFullDisk) {
   const CommandResult result = line("ulimit -f 0; $R train deck.toml --quiet >out.txt");
   expect_refused(result, "deck.h5: cannot write: File too large", 1);
-  // What is left in the checkpoint's folder is what was there.
+  // The checkpoint's folder is unchanged.
   EXPECT_FALSE(fs::exists(folder / "deck.h5"));
 }
 
@@ -102,7 +102,7 @@ TEST_F(Environment, ASignalThatIsIgnoredAtItsStartStaysIgnored) {
   EXPECT_EQ(command.wait().status, 75);
 }
 
-// Whether a process has a handler for a signal by now.
+// Returns whether a process has a handler for a signal.
 bool handles(pid_t process, int signal) {
   std::ifstream status("/proc/" + std::to_string(process) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -113,7 +113,7 @@ bool handles(pid_t process, int signal) {
 }
 
 TEST_F(Environment, ASignalBeforeTheFirstStepEndsTheRunAtOnce) {
-  // Data that takes a while to make.
+  // Data whose generation takes some time.
   folder.write("deck.toml", deck_with("samples = 640", "samples = 3000000"));
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
     Command command(command_line(train_line("out")));
@@ -167,7 +167,7 @@ TEST_F(Environment, ALimitOfThreadsMeansFewerAndAWarning) {
     const io::Json warnings = record("out").at("machine").at("thread_warnings");
     EXPECT_EQ("warning: " + warnings.at(0).get<std::string>() + "\n", warning);
   }
-  // As many as it gives, however busy the machine is.
+  // As many as it allows, however busy the machine is.
   EXPECT_EQ(train_with({{"OMP_DYNAMIC", "true"}, {"OMP_NUM_THREADS", "2"}}).status, 0);
 }
 
@@ -180,7 +180,7 @@ TEST_F(Environment, AnUnusableVariableIsRefusedByName) {
     if (!has_space("openmp") && value == "600") continue;
     const CommandResult result = train_with({{name, value}});
     EXPECT_EQ(result.status, 2) << name;
-    // libgomp says so too, before main.
+    // libgomp prints a warning too, before main.
     ASSERT_EQ(result.errors().size(), 1u) << result.err;
     EXPECT_TRUE(contains(result.errors()[0], "environment's " + name + "=" + value + ": must be"));
   }
@@ -305,7 +305,7 @@ TEST_F(Environment, APinnedThreadOfAnotherProcessKeepsItsProcessor) {
 }
 
 TEST_F(Environment, AFigureThatWasMeasuredWhileDisturbedSaysSo) {
-  // As many processes as there are processors compute beside the run.
+  // One computing process per processor runs at the same time.
   std::vector<std::unique_ptr<Command>> others;
   for (std::size_t i = 0; i < ProcessorMask::of_this_thread().processors().size(); ++i) {
     others.push_back(
@@ -326,7 +326,7 @@ TEST_F(Environment, AFigureThatWasMeasuredWhileDisturbedSaysSo) {
   EXPECT_EQ(disturbed.at("alarm"), true);
   EXPECT_FALSE(disturbed.at("reasons").empty());
   EXPECT_GT(disturbed.at("disturbed_seconds"), 0);
-  // A run that has finished already measures nothing.
+  // A run that has finished already has no measurements.
   const CommandResult again = train("out",
                                     {"--set", "train.epochs=400", "--set",
                                      "checkpoint.every_epochs=400", "--resume", checkpoint("out")},
@@ -350,9 +350,8 @@ TEST_F(Environment, CeilingsOfProcessorsThatWereFurtherApartAreAWarning) {
   const CommandResult result = ridgeline({"roofline", deck, "--machine", folder / "machine.json",
                                           "--repeats", "3", "--space", host_space()});
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_TRUE(contains(result.err, "warning: what one thread wrote another reads in "))
-      << result.err;
-  EXPECT_TRUE(contains(result.err, "the processors are nearer to each other now")) << result.err;
+  EXPECT_TRUE(contains(result.err, "warning: a thread reads what another wrote in ")) << result.err;
+  EXPECT_TRUE(contains(result.err, "the exchange is faster, as after")) << result.err;
 }
 
 TEST_F(Environment, MoreThan1024ProcessorsAreNoHindrance) {
@@ -436,7 +435,7 @@ TEST_F(Environment, NumbersOnTheCommandLineAreDecimal) {
                  "--paths: must be an integer");
 }
 
-TEST_F(Environment, KokkosSaysNothingOfItsOwn) {
+TEST_F(Environment, KokkosPrintsNothing) {
   for (const char* flag : {"--kokkos-device-id=0", "--kokkos-device=0"}) {
     const CommandResult result = train("out", {flag, "--quiet"});
     EXPECT_EQ(result.status, 0);

@@ -13,8 +13,8 @@
 #include "miniapp/ridgeline.hpp"
 #include "network/checkpoint.hpp"
 
-// What happens to nodes and disks: kills at any moment, two runs at once, full and read-only disks.
-// RIDGELINE_SOAK=N makes N kills and N / 5 pairs of runs (tests/run.sh --soak).
+// Faults of nodes and disks: kills at any moment, two runs at once, full and read-only disks.
+// RIDGELINE_SOAK=N runs N kills and N / 5 pairs of runs (tests/run.sh --soak).
 
 namespace ridgeline::testing {
 namespace {
@@ -32,7 +32,7 @@ class Faults : public CommandLineThatComputes {
     here.folder = folder.path();
     return shell(text, here);
   }
-  // Whether a private mount namespace can be had, as root.
+  // Returns whether a private mount namespace is possible, as root.
   bool can_mount() const { return line("unshare -m mount -t tmpfs none /mnt").status == 0; }
 };
 
@@ -43,7 +43,7 @@ TEST_F(Faults, AKillAtAnyMomentLosesNothingAndLeavesAReadableCheckpoint) {
   const auto epochs = [](int count) {
     return Lines{"--set", "train.epochs=" + std::to_string(count)};
   };
-  // Up to twice the time of a run of three epochs, most of which is its start.
+  // Up to twice the time of a run of three epochs, most of which is the program's start.
   const auto began = std::chrono::steady_clock::now();
   ASSERT_EQ(train("killed", often + epochs(3)).status, 0);
   const auto latest = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -86,11 +86,10 @@ TEST_F(Faults, OfTwoRunsOnOneCheckpointOneTrainsAndOneIsRefused) {
   int meetings = 0;
   for (int pair = 0; pair < pairs; ++pair) {
     const Lines brief = {"--set", "train.epochs=40", "--quiet"};
-    const std::string out =
-        "pair" + std::to_string(pair % 2);  // a new folder, and one that is there
+    const std::string out = "pair" + std::to_string(pair % 2);  // a new folder, and an existing one
     Command a(command_line(train_line(out, brief))), b(command_line(train_line(out, brief)));
     const CommandResult first = a.wait(), second = b.wait();
-    // On a busy machine the second may begin when the first is over, and both finish.
+    // On a busy machine the second may begin after the end of the first, and both finish.
     const bool met = first.status != second.status;
     EXPECT_TRUE(met || (first.status == 0 && second.status == 0)) << first.err << second.err;
     if (met) {
@@ -109,8 +108,8 @@ TEST_F(Faults, TwoWritersPublishNothingHalfWrittenHoweverTheyMeet) {
 #if defined(RIDGELINE_SANITIZED)
   GTEST_SKIP() << "a sanitizer's library has to be the first that is loaded";
 #endif
-  // The handed case: one run waits in fsync while another, which was told not to lock, waits in the
-  // midst of writing the same file, and is killed there.
+  // A constructed case: one run waits in fsync while another, without a lock, waits in the
+  // middle of writing the same file, and is killed there.
   folder.write("deck.toml", deck_with("units = 96", "units = 20000"));
   ASSERT_EQ(train("out", {"--set", "train.epochs=1"}).status, 0);
   const std::size_t whole = bytes_of_file(checkpoint("out")).size();
@@ -138,7 +137,7 @@ TEST_F(Faults, TwoWritersPublishNothingHalfWrittenHoweverTheyMeet) {
 
 TEST_F(Faults, AFullDiskFailsTheRunAndHarmsNothing) {
   if (!can_mount()) GTEST_SKIP() << "needs root for a small file system";
-  folder.write("deck.toml", deck_with("units = 96", "units = 2000"));  // 400 kB a checkpoint
+  folder.write("deck.toml", deck_with("units = 96", "units = 2000"));  // 400 kB per checkpoint
   const CommandResult result = line(
       "mkdir small; unshare -m bash -c 'mount -t tmpfs -o size=700k none small && "
       "$R train deck.toml --output small --set train.epochs=1 --quiet && "

@@ -7,7 +7,8 @@
 
 #include "miniapp/ridgeline.hpp"
 
-// Files that a run reads and writes: no input is overwritten, no two runs meet, nothing waits.
+// Files that a run reads and writes: no input is overwritten, no two runs share a file, nothing
+// blocks.
 
 namespace ridgeline::testing {
 namespace {
@@ -21,7 +22,7 @@ class RunFilesOfTheCommand : public CommandLineThatComputes {
     options.folder = folder.path();
     return ridgeline(arguments, options);
   }
-  // Expects a refusal that leaves the folder as it was.
+  // Expects an error that leaves the folder unchanged.
   void expect_harmless(const Lines& arguments, const std::string& part) const {
     std::map<std::string, std::string> before = contents();
     expect_refused(run(arguments), part);
@@ -153,7 +154,8 @@ TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
                        "the checkpoint that is there will be kept as " + kept));
   EXPECT_EQ(bytes_of_file(kept), first);
   EXPECT_NE(bytes_of_file(now), first);
-  // Of two that would be lost, the one of more steps stays, and the newer one of as many.
+  // Of two that would be lost, the one with more steps is kept, or the newer one if both have as
+  // many.
   EXPECT_TRUE(contains(train("out", short_run).err, kept + ", of 30 steps, stays"));
   EXPECT_EQ(bytes_of_file(kept), first);
   fs::create_symlink("out/deck.h5", folder / "link.h5");
@@ -161,11 +163,11 @@ TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
   const std::string second = bytes_of_file(now);
   ASSERT_EQ(train("out").status, 0);
   EXPECT_EQ(bytes_of_file(kept), second);
-  // A run that goes on from the checkpoint itself, by whatever name, keeps none.
+  // A run that resumes from the checkpoint itself, under any name, keeps none.
   ASSERT_EQ(train("out", {"--resume", folder / "link.h5", "--set", "train.epochs=4"}).status, 0);
   EXPECT_EQ(bytes_of_file(kept), second);
   EXPECT_FALSE(fs::exists(folder / "link.h5.previous"));
-  // One that goes on from elsewhere replaces it as a new one does.
+  // One that resumes from another file replaces it as a new run does.
   const std::string third = bytes_of_file(now);
   ASSERT_EQ(train("there", {"--set", "train.stop_after_steps=5"}).status, 0);
   ASSERT_EQ(train("out", {"--resume", checkpoint("there")}).status, 0);
@@ -173,7 +175,7 @@ TEST_F(RunFilesOfTheCommand, KeepACheckpointThatAnotherRunLeft) {
   // One that writes nothing replaces nothing.
   EXPECT_EQ(train("out", {"--set", "train.optimizer.learning_rate=1e30"}).status, 1);
   EXPECT_EQ(bytes_of_file(kept), third);
-  // The folder's run goes on, and mentions the longer one.
+  // The folder's run is resumed, and the longer one is mentioned.
   EXPECT_TRUE(contains(train("out", {"--resume", folder / "out"}).err,
                        "warning: skipped " + kept + ": has 40 steps, and a run replaced it"));
 }
@@ -185,7 +187,7 @@ TEST_F(RunFilesOfTheCommand, LoseNothingUnderTheNamesForWhatIsReplaced) {
   folder.write("notes", "precious");
   fs::create_symlink("../notes", kept);
   expect_harmless({"train", "deck.toml", "--output", "out"}, "deck.h5.previous: is no checkpoint");
-  // A link is replaced, and what it leads to stays.
+  // A link is replaced, and its target is kept.
   for (const std::string to : {"../short/deck.h5", "deck.h5"}) {
     fs::remove(kept);
     fs::create_symlink(to, kept);
@@ -195,7 +197,7 @@ TEST_F(RunFilesOfTheCommand, LoseNothingUnderTheNamesForWhatIsReplaced) {
     EXPECT_EQ(bytes_of_file(kept), before) << to;
     EXPECT_EQ(bytes_of_file(checkpoint("short")), other);
   }
-  // A checkpoint that was damaged beyond recognition, or no checkpoint, is set aside.
+  // A checkpoint that was damaged beyond recognition, or another file, is set aside.
   const std::string before = bytes_of_file(kept);
   folder.write("out/deck.h5", "my notes");
   EXPECT_TRUE(contains(train("out").err, "deck.h5 is no checkpoint, and will be renamed"));
@@ -217,7 +219,7 @@ TEST_F(RunFilesOfTheCommand, FollowNoLinkThatSomebodyLeftForATemporaryFile) {
   ASSERT_EQ(run({"train", "deck.toml", "--checkpoint", "x.h5"}).status, 0);
   EXPECT_EQ(bytes_of_file(folder / "victim"), "precious");
   EXPECT_FALSE(fs::is_symlink(folder / "x.h5"));
-  // A link to a regular file is followed and stays; one that leads nowhere is an error.
+  // A link to a regular file is followed and kept; a dangling link is an error.
   fs::create_symlink("target.h5", folder / "link.h5");
   expect_harmless({"train", "deck.toml", "--checkpoint", "link.h5"}, "leads nowhere");
   folder.write("target.h5", "");
@@ -314,7 +316,7 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   };
   EXPECT_EQ(names(), "deck-16.h5 deck-20.h5 deck-22.h5 deck.h5 deck.train.json ");
   expect_refused(train("out", keep), "there are numbered checkpoints of an earlier run");
-  // The newest two are damaged: the one before them is taken, to the same bits.
+  // The newest two are damaged: the run resumes from the one before, with bitwise equal results.
   std::string bytes = bytes_of_file(folder / "out/deck-22.h5");
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   for (const char* name : {"out/deck-22.h5", "out/deck.h5"}) {
@@ -326,7 +328,7 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   EXPECT_TRUE(contains(resumed.err, "warning: skipped " + (folder / "out/deck-22.h5: ")));
   EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
   EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
-  // The damaged one stays.
+  // The damaged one is kept.
   EXPECT_EQ(
       names(),
       "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 deck.h5.previous deck.train.json ");
@@ -359,7 +361,7 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
   for (const auto& [out, limit] : runs) {
     const CommandResult stopped = train(out, endless + limit);
     EXPECT_EQ(stopped.status, 75) << stopped.err;
-    EXPECT_TRUE(contains(stopped.err, "stopped because its time is over; go on with --output " +
+    EXPECT_TRUE(contains(stopped.err, "stopped at its time limit; resume with --output " +
                                           (folder / out) + " --set train.epochs=1000000 "));
     EXPECT_TRUE(contains(stopped.err, " --resume " + checkpoint(out) + "\n"));
     const std::int64_t epochs =

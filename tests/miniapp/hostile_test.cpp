@@ -9,7 +9,7 @@
 #include "miniapp/ridgeline.hpp"
 #include "support/usage.hpp"
 
-// Inputs that broke a release (tests/cases), through the command: one line, status 2, nothing
+// Inputs on which a release failed (tests/cases), through the command: one line, status 2, nothing
 // written, and no more memory than the input accounts for.
 
 namespace ridgeline::testing {
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a run takes whatever its input is, with room to spare: 256 MiB, and the program itself, of
+// Memory of a run independent of its input, generously: 256 MiB, and the program itself, of
 // which a sanitizer keeps a shadow.
 #if defined(RIDGELINE_SANITIZED)
 constexpr long kMostKilobytes = 640 * 1024;
@@ -41,7 +41,7 @@ class HostileInput : public ::testing::Test {
     return shell(text, options);
   }
 
-  // Refused with a message that holds all parts, in bounded memory, and nothing written.
+  // Expects an error whose message contains all parts, in bounded memory, and no new files.
   void expect_refused(const std::vector<std::string>& line, const std::vector<std::string>& parts) {
     const std::string before = folder.listing();
     expect_refused(run(line), parts);
@@ -93,7 +93,7 @@ TEST_F(HostileInput, CheckpointsOfVersion1NeitherCrashNorLoseWhatTheyHold) {
   resumed.insert(resumed.end(), {"--set", "train.epochs=3"});
   expect_refused(resumed, {"ckpt_history_damaged.h5: ", "/history"});
   // It has no digest: a changed weight is another weight.
-  if (has_space("cuda")) return;  // its program computes nothing where there is no device
+  if (has_space("cuda")) return;  // this program cannot compute without a device
   for (const char* file : {"ckpt_flipped_weight.h5", "ckpt_good.h5"}) {
     auto inferred = line("infer", "--checkpoint", file);
     inferred.insert(inferred.end(), {"--space", host_space()});
@@ -156,7 +156,7 @@ TEST_F(HostileInput, ManyLayersArePlannedInLinearTime) {
     folder.write("many.toml", std::string(tiny).insert(at, layers));
     double least = 1e9;
     for (int i = 0; i < 3; ++i) {
-      // Whatever runs beside takes no processor time of it.
+      // Other programs do not count in its processor time.
       const double begin = usage().seconds;
       EXPECT_EQ(line("$R train many.toml --dry-run >/dev/null").status, 0);
       least = std::min(least, usage().seconds - begin);
@@ -171,7 +171,7 @@ TEST_F(HostileInput, MemoryIsCheckedBeforeItIsTaken) {
 #if defined(RIDGELINE_SANITIZED)
   GTEST_SKIP() << "a sanitizer takes terabytes of addresses";
 #endif
-  // 64 MiB of zeros a sample, in 65 kB: half a gigabyte as 64-bit integers.
+  // 64 MiB of zeros per sample, in 65 kB: half a gigabyte as 64-bit integers.
   fs::copy(case_path("hostile/long_sample.h5"), folder / "D.h5");
   const CommandResult limited = line("ulimit -v 800000; $R train D.toml --dry-run");
   expect_refused(limited, {"D.h5: /train/inputs: a sample takes 537 MB of memory, and "});

@@ -88,7 +88,7 @@ TEST_F(Infer, WritesTheOutputsOfAFile) {
             record("out").at("history").at("test_accuracy").back().get<double>());
 }
 
-TEST_F(Infer, SaysHowItScalesInputs) {
+TEST_F(Infer, ReportsTheScalingOfInputs) {
   const std::string images = "kind = \"hdf5\"\npath = \"x.h5\"\n";
   const std::string layers = "[[network.layer]]\nkind = \"flatten\"\n[[network.layer]]\n";
   std::string text =

@@ -11,7 +11,7 @@
 #include "io/layout.hpp"
 #include "miniapp/ridgeline.hpp"
 
-// How wide what verbs print is; tests/docs looks at every verb.
+// The width of the output of verbs; tests/docs checks every verb.
 
 namespace ridgeline::testing {
 namespace {
@@ -25,7 +25,7 @@ std::size_t widest_line(const std::string& text) {
   return widest;
 }
 
-// A terminal of so many columns that commands write to.
+// A terminal of a given width that commands write to.
 class Terminal {
  public:
   explicit Terminal(unsigned short columns) : master_(posix_openpt(O_RDWR | O_NOCTTY)) {
@@ -41,7 +41,8 @@ class Terminal {
 
   /// The name of the file that commands write to.
   std::string name() const { return ptsname(master_); }
-  /// What a command that has ended wrote, if it was less than the kernel's buffer of 4 KiB.
+  /// Returns the output of a command that has ended, if it was less than the kernel's buffer of 4
+  /// KiB.
   std::string text() const {
     std::string text(8192, '\0');
     std::size_t size = 0;
@@ -126,7 +127,7 @@ TEST_F(Output, IsCompleteForPrograms) {
 }
 
 TEST_F(Output, OfInfoFitsEightyColumns) {
-  // What has no space to break at is the only exception.
+  // Words without a space to break at are the only exception.
   std::istringstream lines(ridgeline({"info"}).out);
   for (std::string line; std::getline(lines, line);) {
     if (io::display_width(line) <= 80) continue;

@@ -43,7 +43,7 @@ TEST_F(TrainResumed, AfterStopAfterStepsOnOtherThreadsGivesTheSameBits) {
   const Lines verify = set("verify.metric=test_accuracy") + set("verify.at_least=1.5");
   const CommandResult first =
       train("part", set("train.stop_after_steps=13") + verify + Lines{"--threads", "2"});
-  EXPECT_EQ(first.status, 0) << first.err;  // [verify] is not asked
+  EXPECT_EQ(first.status, 0) << first.err;  // [verify] is not checked
   EXPECT_EQ(io::Hdf5Reader(checkpoint("part")).integer_attribute("/state", "step"), 13);
   EXPECT_FALSE(record("part").contains("verified"));
   const CommandResult second = train("part", {"--resume", checkpoint("part"), "--threads", "3"});
@@ -105,7 +105,7 @@ TEST_F(TrainResumed, RefusesWhatIsNoCheckpoint) {
 
 TEST_F(TrainResumed, InitTakesTheWeightsAlone) {
   ASSERT_EQ(train("first").status, 0);
-  // A file with /model alone, as a script from PyTorch writes it.
+  // A file with /model alone, as a script for PyTorch writes it.
   io::Hdf5Writer model;
   const io::Hdf5Reader from(checkpoint("first"));
   for (const std::string path :
@@ -117,7 +117,7 @@ TEST_F(TrainResumed, InitTakesTheWeightsAlone) {
   ASSERT_EQ(train("b", {"--init", folder / "model.h5"}).status, 0);
   expect_same("a", "b");
   EXPECT_NE(training_of(checkpoint("a")), training_of(checkpoint("first")));
-  // It goes on from there: the loss begins below where the first run began.
+  // It continues from there: the loss begins below the first loss of the first run.
   EXPECT_LT(record("a").at("history").at("train_loss")[0],
             record("first").at("history").at("train_loss")[0]);
 }

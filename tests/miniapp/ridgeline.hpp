@@ -32,8 +32,8 @@ inline CommandResult ridgeline(const std::vector<std::string>& arguments,
   return run_command(command_line(arguments), options);
 }
 
-/// A deck of 640 synthetic samples in 10 steps an epoch, wide enough for several threads. The tests
-/// count on its lines.
+/// A deck of 640 synthetic samples in 10 steps per epoch, wide enough for several threads. The
+/// tests depend on its line numbers.
 inline const std::string kDeck = R"(title = "A small deck"
 [data]
 kind = "synthetic"
@@ -65,7 +65,8 @@ inline std::string deck_with(const std::string& from, const std::string& to) {
   return text.replace(at, from.size(), to);
 }
 
-/// Every number below a group of an HDF5 file, by path; float32 as the float64 of the same value.
+/// Returns every value below a group of an HDF5 file, by path; float32 as the float64 of the same
+/// value.
 inline void collect_numbers(const io::Hdf5Reader& file, const std::string& group,
                             std::map<std::string, std::vector<double>>& numbers) {
   for (const std::string& name : file.children(group)) {
@@ -94,7 +95,7 @@ inline std::string case_path(const std::string& name) {
   return source_folder() + "/tests/cases/" + name;
 }
 
-/// A text for the shell.
+/// Returns a text quoted for the shell.
 inline std::string quoted(const std::string& text) { return "'" + text + "'"; }
 
 /// Runs a line of the shell in which R stands for the executable under test.
@@ -102,7 +103,7 @@ inline CommandResult shell(const std::string& line, const CommandOptions& option
   return run_command({"/bin/bash", "-c", "export R=" + quoted(kExecutable) + "; " + line}, options);
 }
 
-/// What `info --json` says.
+/// Returns the output of `info --json`.
 inline const io::Json& build() {
   static const io::Json info = io::Json::parse(ridgeline({"info", "--json"}).out);
   return info;
@@ -113,7 +114,7 @@ inline bool has_space(const std::string& name) {
   return std::find(spaces.begin(), spaces.end(), name) != spaces.end();
 }
 
-/// The host's space with the most threads.
+/// Returns the host's space with the most threads.
 inline std::string host_space() { return has_space("openmp") ? "openmp" : "serial"; }
 
 /// Base of tests that run the command in a folder with `deck.toml`.
@@ -121,7 +122,7 @@ class CommandLine : public ::testing::Test {
  protected:
   void SetUp() override { folder.write("deck.toml", kDeck); }
 
-  /// train DECK --output OUT on the host, with `more`.
+  /// Runs train DECK --output OUT on the host, with `more`.
   CommandResult train(const std::string& out, const std::vector<std::string>& more = {},
                       const CommandOptions& options = {}) {
     return ridgeline(train_line(out, more), options);
@@ -138,7 +139,7 @@ class CommandLine : public ::testing::Test {
   std::string record_file(const std::string& out) const {
     return folder / (out + "/deck.train.json");
   }
-  /// The record of a run into an output folder.
+  /// Returns the record of a run in an output folder.
   io::Json record(const std::string& out) const {
     return io::read_json(record_file(out), "ridgeline-training");
   }
@@ -147,7 +148,7 @@ class CommandLine : public ::testing::Test {
   const std::string deck = folder / "deck.toml";
 };
 
-/// Base of those that compute.
+/// Base of tests that compute.
 class CommandLineThatComputes : public CommandLine {
  protected:
   void SetUp() override {
@@ -158,7 +159,7 @@ class CommandLineThatComputes : public CommandLine {
   }
 };
 
-/// Expects a refusal: this status, one line on standard error with `part` in it, and nothing on
+/// Expects an error: this status, one line on standard error with `part` in it, and nothing on
 /// standard output.
 inline void expect_refused(const CommandResult& result, const std::string& part, int status = 2) {
   EXPECT_EQ(result.status, status) << result.err;

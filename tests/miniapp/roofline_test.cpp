@@ -9,7 +9,7 @@
 #include "io/layout.hpp"
 #include "miniapp/ridgeline.hpp"
 
-// What `roofline` and `machine` print and write when quantities are absent or a signal stops them.
+// The output of `roofline` and `machine` if quantities are absent or a signal stops them.
 
 namespace ridgeline::testing {
 namespace {
@@ -40,7 +40,7 @@ TEST_F(RooflineFiles, OfManyBatchesFit80ColumnsAsTables) {
     EXPECT_TRUE(contains(result.out, batch)) << result.out;
   }
   EXPECT_FALSE(contains(result.out, "of it, of it")) << result.out;
-  // A program gets one table.
+  // csv and json have one table.
   const CommandResult csv = ridgeline(line + Lines{"--format", "csv"});
   EXPECT_TRUE(contains(csv.out, "batch_5_fraction_of_ceiling")) << csv.out;
 }

@@ -5,7 +5,7 @@
 
 #include "miniapp/ridgeline.hpp"
 
-// The verb `study`: what it prints, writes and refuses.
+// The verb `study`: its output, files and errors.
 
 namespace ridgeline::testing {
 namespace {
@@ -48,7 +48,7 @@ TEST_F(Studies, SayThatThreadsAreNotBound) {
   }
 }
 
-TEST_F(Studies, ScalingStartsItselfOnceANumberOfThreads) {
+TEST_F(Studies, ScalingStartsItselfOncePerNumberOfThreads) {
   if (!has_space("openmp")) GTEST_SKIP() << "a build with one thread";
   const std::string file = folder / "scaling.json";
   const CommandResult result = study({"scaling", "--quick", "--threads", "2", "--turns", "1",
@@ -82,7 +82,7 @@ TEST_F(Studies, AnInterruptedScalingEndsItsWorker) {
   Command command(
       command_line({"study", "scaling", "--output", file, "--threads", "2", "--deck", deck}));
   usleep(1500000);
-  command.send(SIGTERM);  // to it alone
+  command.send(SIGTERM);  // to this process alone
   const CommandResult result = command.wait();
   EXPECT_EQ(result.status, 75) << result.err;
   EXPECT_EQ(io::read_json(file, "ridgeline-study").at("complete"), false);
@@ -129,7 +129,7 @@ TEST_F(Studies, SayWhereTheyLookedForDecksAndFoundNone) {
   std::filesystem::create_directory(folder / "inputs");
   EXPECT_TRUE(contains(run(kExecutable, {}).err, "note: no decks: inputs holds none; give --deck"));
   std::filesystem::remove(folder / "inputs");
-  // Those of an installation, found from where the program is.
+  // The decks of an installation, found from the program's path.
   std::filesystem::create_directories(folder / "usr/share/ridgeline/inputs");
   std::filesystem::create_directories(folder / "usr/bin");
   std::filesystem::copy_file(kExecutable, folder / "usr/bin/ridgeline");
@@ -152,7 +152,7 @@ TEST_F(Studies, TablesForProgramsHaveNumbersWithUnits) {
   const io::Json latency = rows({"latency", "--from", "4KiB", "--to", "64KiB"});
   expect_numbers(latency, {"space", "system_says"});
   EXPECT_EQ(latency.at(0).at("from_bytes"), 4096);
-  EXPECT_TRUE(latency.back().at("capacity_bytes").is_null());  // "end" to people
+  EXPECT_TRUE(latency.back().at("capacity_bytes").is_null());  // "end" in the table
   const io::Json bandwidth = rows({"bandwidth", "--from", "16KiB", "--to", "64KiB"});
   expect_numbers(bandwidth, {"space"});
   EXPECT_GT(bandwidth.at(0).at("triad_gbytes_per_second"), 0);
@@ -162,7 +162,7 @@ TEST_F(Studies, TablesForProgramsHaveNumbersWithUnits) {
   for (const char* key :
        {"a_seconds", "b_bytes_per_second", "half_rate_measured_bytes", "fitted_up_to_bytes"}) {
     const io::Json& value = dispatch.back().at(key);
-    // A fit that a busy machine does not settle is null.
+    // A fit that is not determined on a busy machine is null.
     EXPECT_TRUE(value.is_null() || value > 0) << key;
   }
 }
@@ -178,7 +178,7 @@ TEST_F(Studies, ALayerWithoutWorkHasNoRatesInTheRooflinesTable) {
   const CommandResult table = ridgeline(line + Lines{"--output", file});
   ASSERT_EQ(table.status, 0) << table.err;
   EXPECT_TRUE(contains(table.err, "written to '" + file + "'\n"));
-  EXPECT_TRUE(contains(table.out, " -\n"));  // to people a dash
+  EXPECT_TRUE(contains(table.out, " -\n"));  // a dash in the table
   const CommandResult result = ridgeline(line + Lines{"--format", "json"});
   ASSERT_EQ(result.status, 0) << result.err;
   const io::Json rows = io::Json::parse(result.out);

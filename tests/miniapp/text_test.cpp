@@ -7,7 +7,7 @@
 namespace ridgeline::testing {
 namespace {
 
-// A character model from text to text: trained, resumed, and asked to write.
+// A character model from text to text: trained, resumed, and used to generate text.
 
 const std::string kTextDeck = R"([data]
 kind = "text"
@@ -60,7 +60,7 @@ class Text : public CommandLineThatComputes {
   }
 };
 
-TEST_F(Text, LearnsARepetitionAndWritesItOn) {
+TEST_F(Text, LearnsARepetitionAndContinuesIt) {
   const CommandResult trained = train("out", {"--format", "json"});
   ASSERT_EQ(trained.status, 0) << trained.err;
   const io::Json history = record("out").at("history");
@@ -200,7 +200,7 @@ TEST_F(Tokens, OutsideTheVocabularyAreRefusedByFileSampleAndPosition) {
   expect_refused(train("out"), "data.h5: /test/inputs: token 2 of sample 17 is 11");
 }
 
-TEST_F(Tokens, WantAnEmbedding) {
+TEST_F(Tokens, NeedAnEmbedding) {
   write_data(10);
   write_deck("");
   expect_refused(train("out"), "deck.toml:6: gru1 computes with values, and the data are tokens");

@@ -6,7 +6,7 @@
 
 #include "miniapp/ridgeline.hpp"
 
-// What `train` writes, prints and refuses.
+// The output, files and errors of `train`.
 
 namespace ridgeline::testing {
 namespace {
@@ -82,7 +82,7 @@ TEST_F(Train, CheckpointAndRecordTellTheSameHistory) {
 
 TEST_F(Train, QuietSaysNothingOnStandardError) { EXPECT_EQ(train("out", {"--quiet"}).err, ""); }
 
-// Documents that a blank line parts.
+// Splits documents at blank lines.
 std::vector<std::string> documents(const std::string& text) {
   std::vector<std::string> parts;
   std::size_t begin = 0;
@@ -109,7 +109,7 @@ TEST_F(Train, TablesAreJsonOrCsvForPrograms) {
   const io::Json epochs = io::Json::parse(tables[0]);
   ASSERT_EQ(epochs.size(), 3u);
   const io::Json history = record("out").at("history");
-  // Numbers, or null on a machine that does not let its energy be read: all three alike.
+  // Numbers, or all three null on a machine whose energy cannot be read.
   const bool read = !record("out").at("energy_joules").is_null();
   EXPECT_EQ(record("out").at("power_watts").is_number(), read);
   EXPECT_EQ(record("out").at("energy_sources").is_array(), read);
@@ -122,7 +122,7 @@ TEST_F(Train, TablesAreJsonOrCsvForPrograms) {
   const CommandResult csv = train("out", {"--format", "csv"});
   const std::vector<std::string> csv_tables = documents(csv.out);
   ASSERT_EQ(csv_tables.size(), 1u);
-  std::vector<std::string> rows = split(csv_tables[0], '\n');  // lines end as RFC 4180 has it
+  std::vector<std::string> rows = split(csv_tables[0], '\n');  // lines end as in RFC 4180
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0], "epoch,train_loss,test_loss,test_accuracy,seconds,samples_per_second\r");
   for (std::size_t i = 1; i < rows.size(); ++i) {
@@ -165,18 +165,18 @@ TEST_F(Train, SaysWhichFilesItLeaves) {
   is_said(run({}), "deck.h5, deck.train.json, deck.h5.previous");
   is_said(run({"--output", "my results", "--checkpoint", "it's.h5"}),
           "'it'\\''s.h5', 'my results/it'\\''s.train.json'");
-  // A run that diverges leaves a record alone.
+  // A run that diverges writes only a record.
   const CommandResult diverged =
       run({"--output", "out", "--set", "train.optimizer.learning_rate=1e30"});
   expect_refused(diverged, "training diverged at step ", 1);
   is_said(diverged, "out/deck.train.json");
-  // One that has ended already leaves nothing.
+  // One that has ended already writes nothing.
   const CommandResult again = run({"--resume", "deck.h5"});
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_EQ(again.err.find("written to"), std::string::npos);
 }
 
-TEST_F(Train, TheHintToGoOnIsALineForAShell) {
+TEST_F(Train, TheHintToResumeIsQuotedForAShell) {
   CommandOptions here;
   here.folder = folder.path();
   const std::string set = "title=\"what's $new\"";
@@ -185,7 +185,7 @@ TEST_F(Train, TheHintToGoOnIsALineForAShell) {
                  "--set", "train.epochs=1000000", "--seed", "3"},
                 here);
   ASSERT_EQ(stopped.status, 75) << stopped.err;
-  const std::string begin = "; go on with ";
+  const std::string begin = "; resume with ";
   const std::size_t at = stopped.err.find(begin);
   ASSERT_NE(at, std::string::npos) << stopped.err;
   const std::string options =
@@ -222,7 +222,7 @@ TEST_F(Train, KokkossOwnFlagsAreAcceptedInBothSpellings) {
   ASSERT_EQ(train("out", {}, environment).status, 0);
   EXPECT_EQ(record("out").at("machine").at("threads"), 2);
   ASSERT_EQ(train("out", {"--threads", "1"}, environment).status, 0);
-  EXPECT_EQ(record("out").at("machine").at("threads"), 1);  // the command line comes first
+  EXPECT_EQ(record("out").at("machine").at("threads"), 1);  // the command line has precedence
 }
 
 TEST_F(Train, WithholdsTheFigureOfMeritWhereVerificationFails) {
@@ -234,7 +234,7 @@ TEST_F(Train, WithholdsTheFigureOfMeritWhereVerificationFails) {
   EXPECT_EQ(missed.out.find("figure of merit"), std::string::npos);
   EXPECT_EQ(record("out").at("verified"), false);
   EXPECT_FALSE(record("out").contains("figure_of_merit"));
-  EXPECT_TRUE(std::filesystem::exists(checkpoint("out")));  // the weights are none the worse
+  EXPECT_TRUE(std::filesystem::exists(checkpoint("out")));  // the weights are kept
 
   const CommandResult loss =
       train("out", {"--set", "verify.metric=test_loss", "--set", "verify.at_most=0.0"});
@@ -250,7 +250,8 @@ TEST_F(Train, AMissedVerificationOfADeckThatWasChangedIsANote) {
   folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 1.5\n");
   expect_refused(train("out"), "test_accuracy is ", 1);
   expect_refused(train("out", {"--set", "checkpoint.every_steps=7"}), "test_accuracy is ", 1);
-  expect_refused(train("out", {"--set", "train.epochs=3"}), "test_accuracy is ", 1);  // as it was
+  expect_refused(train("out", {"--set", "train.epochs=3"}), "test_accuracy is ",
+                 1);  // without overrides
   for (const Lines& change : {Lines{"--set", "train.epochs=2"}, Lines{"--seed", "7"}}) {
     const CommandResult result = train("out", change);
     EXPECT_EQ(result.status, 0) << result.err;
@@ -264,14 +265,14 @@ TEST_F(Train, AMissedVerificationOfADeckThatWasChangedIsANote) {
     EXPECT_EQ(record("out").at("verified"), false);
     EXPECT_FALSE(record("out").contains("figure_of_merit"));
   }
-  // What is reached is reached.
+  // A bound that is met is still verified.
   folder.write("deck.toml", kDeck + "[verify]\nmetric = \"test_accuracy\"\nat_least = 0.1\n");
   EXPECT_EQ(train("out", {"--set", "train.epochs=2"}).status, 0);
   EXPECT_EQ(record("out").at("verified"), true);
 }
 
 TEST_F(Train, VerifiesTheBestEpochOfAnEarlyStop) {
-  // From the third epoch on a rate that is much too high.
+  // From the third epoch on, the rate is much too high.
   const std::string spoiled =
       deck_with("epochs = 3",
                 "epochs = 4\nschedule = { kind = \"step\", every = 2, factor = 100 }\n"
@@ -283,7 +284,7 @@ TEST_F(Train, VerifiesTheBestEpochOfAnEarlyStop) {
   const std::vector<double> losses = json.at("history").at("test_loss");
   const double best = *std::min_element(losses.begin(), losses.end());
   const std::size_t epoch = json.at("best_epoch");
-  ASSERT_LT(epoch, losses.size());  // or there is nothing to see
+  ASSERT_LT(epoch, losses.size());  // otherwise the test has no subject
   EXPECT_EQ(losses[epoch - 1], best);
   EXPECT_TRUE(contains(result.err, "the checkpoint holds the weights of epoch " +
                                        std::to_string(epoch) + ", whose test_loss was best"));
@@ -305,7 +306,7 @@ TEST_F(Train, ReportsDivergenceAndOverwritesNoCheckpoint) {
     const CommandResult result =
         train("out", {"--set", std::string("train.optimizer.learning_rate=") + rate, "--set",
                       "train.epochs=20"});
-    if (result.status == 0) continue;  // a network of dead units is finite
+    if (result.status == 0) continue;  // a network of dead units has a finite loss
     expect_refused(result, "training diverged at step ", 1);
     EXPECT_TRUE(contains(result.errors()[0], "forward: output is not finite"));
     EXPECT_TRUE(contains(result.errors()[0], "no checkpoint was written before"));

@@ -2,7 +2,7 @@
 
 #include "miniapp/ridgeline.hpp"
 
-// What the command says without computing: help, version, info, the dry run, and refusals.
+// The output of the command without computing: help, version, info, the dry run, and errors.
 
 namespace ridgeline::testing {
 namespace {
@@ -166,7 +166,7 @@ TEST_F(CommandLine, RefusesFlagsThatKokkosDoesNotKnow) {
   }
 }
 
-// Each deck is refused when only planned, and so before anything is computed.
+// Each deck is an error in a dry run, hence before anything is computed.
 TEST_F(CommandLine, RefusesABadDeckByFileLineAndKey) {
   const auto refused = [&](const std::string& text, const std::string& place,
                            const std::string& part) {
@@ -260,7 +260,7 @@ TEST_F(CommandLine, DryRunPrintsWhatWouldRunAndWritesNothing) {
 }
 
 TEST_F(CommandLine, DryRunsParametersAddUp) {
-  // batch_norm's statistics are no parameters that anybody trains.
+  // batch_norm's statistics are not trained parameters.
   const CommandResult dry =
       ridgeline({"train", deck, "--dry-run", "--format", "json", "--set",
                  "network.layer=[{ kind = \"batch_norm\" }, { kind = \"dense\", units = 4 }]"});

@@ -255,7 +255,7 @@ TEST(Ceilings, WorkInAStepIsUnderAChainOfItsReuse) {
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 35e9);
   work.mostly_reads = false;
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 30e9);
-  work.reuse_bytes = 1;  // nearer than anything measured
+  work.reuse_bytes = 1;  // less than any arena measured
   EXPECT_DOUBLE_EQ(c.place(work).bandwidth_seconds, 1024 / 60e9);
 }
 
@@ -274,7 +274,8 @@ TEST(Ceilings, BeyondTheLargestArenaTheLadderBoundsTheChain) {
 
 TEST(Ceilings, InputOfAnotherThreadExplainsTimeAndIsNoRoof) {
   Json file = file_with_chains();
-  // A third of what triad's chain moves is a thread's own: it is not the rate of what is handed on.
+  // A third of the bytes of triad's chain are a thread's own: it is not the rate of data from
+  // others.
   file["spaces"]["openmp"]["chain"].push_back(link("triad", "other", 1024, 65536, 40));
   const Ceilings c = ceilings(file);
   Work work;
@@ -283,7 +284,7 @@ TEST(Ceilings, InputOfAnotherThreadExplainsTimeAndIsNoRoof) {
   work.mostly_reads = false;
   work.seconds = 1024 / 16e9;
   Placement placement = c.place(work);
-  // Of two threads each has written half: 60 GB/s for one half and 20 for the other.
+  // Each of two threads has written half: 60 GB/s for one half and 20 for the other.
   const double expected = 512 / 60e9 + 512 / 20e9;
   EXPECT_DOUBLE_EQ(placement.explained_seconds, expected);
   EXPECT_EQ(placement.bound, Bound::bandwidth);
@@ -303,7 +304,7 @@ TEST(Ceilings, TheLargestCeilingIsTheOneOfTheFractionWhateverExplainsMore) {
   work.bytes = work.working_set_bytes = 1024;
   work.reuse_bytes = 65536;
   work.mostly_reads = false;
-  work.flops = 2e3;  // 20 ns, and 17 ns of bandwidth, which are 34 with what the other thread wrote
+  work.flops = 2e3;  // 20 ns, and 17 ns of bandwidth, 34 ns with data from the other thread
   work.seconds = 40e-9;
   const Placement placement = ceilings(file_with_chains()).place(work);
   EXPECT_EQ(placement.ceiling, Bound::compute);
@@ -319,7 +320,8 @@ TEST(Ceilings, AKernelOfOneThreadFindsWhatTheOtherThreadsOfTheStepWrote) {
   work.reuse_bytes = 65536;
   work.mostly_reads = false;
   work.single_dispatches = 1;
-  // 1 of 16 at 20 GB/s, and 15 of 16 at a sixteenth of what 16 threads move when each has as much.
+  // 1 of 16 at 20 GB/s, and 15 of 16 at a sixteenth of the rate of 16 threads with as much data
+  // each.
   Placement placement = with_threads(16, file).place(work);
   EXPECT_EQ(placement.threads, 1);
   EXPECT_NEAR(placement.explained_seconds, 64 / 20e9 + 960 / (80e9 / 16), 1e-15);
@@ -344,7 +346,7 @@ TEST(Ceilings, WithoutAChainOfTheRightKindAreThoseOfTheLadder) {
     file["spaces"]["openmp"]["chain"] = Json::array({chain});
     EXPECT_DOUBLE_EQ(ceilings(file).place(work).bandwidth_seconds, 1024 / 80e9);
   }
-  // An arena that lacks the kind of chain is none.
+  // An arena without this kind of chain is ignored.
   Json file = file_with_chains();
   file["spaces"]["openmp"]["chain"].push_back(link("read", "own", 1024, 4e6, 5));
   work.reuse_bytes = 4e6;
@@ -465,7 +467,7 @@ TEST(Ceilings, OfADataSheetMayLackQuantitiesAndThenNothingIsTheBound) {
   EXPECT_DOUBLE_EQ(ceilings(file).place(work).ceiling_seconds, 0);
   EXPECT_EQ(ceilings(file).threads(), 2);
   EXPECT_EQ(to_string(Bound::unknown), "unknown");
-  // A measured file still has to have everything.
+  // A measured file must still have all quantities.
   file["measured"] = true;
   EXPECT_NE(message_of(file), "");
 }
@@ -528,7 +530,7 @@ TEST(Ceilings, CountsOfThreadsAreWholeNumbersInRange) {
                 std::string::npos)
           << message_of(file);
     }
-    if (threads.is_null()) continue;  // a data sheet that does not say
+    if (threads.is_null()) continue;  // a data sheet without them
     Json file = file_of_16();
     file["spaces"]["openmp"]["concurrency"] = threads;
     EXPECT_NE(message_of(file).find("spaces.openmp.concurrency is "), std::string::npos);

@@ -16,22 +16,22 @@ namespace {
 
 using testing::covers;
 
-// Runs on a machine that others share: what all quantities of a run have in common, what a run does
-// to each, and within a run samples of which some are much too long.
+// Synthetic runs on a shared machine: a deviation common to all quantities of a run, one per run
+// and quantity, and samples within a run of which some are much too long.
 class Machine {
  public:
   explicit Machine(std::uint64_t seed) : seed_(seed) {}
 
   double common_deviation = 0.01;  // of the logarithm
-  double run_deviation = 0.012;    // a third to three times as much, by quantity
+  double run_deviation = 0.012;    // a third to three times of this, by quantity
   double sample_deviation = 0.03;
-  double disturbed_runs = 0.1;  // probability; a tenth slower
+  double disturbed_runs = 0.1;  // probability; these are a tenth slower
   double tails = 3;             // degrees of freedom of Student's t; 0 is a normal distribution
-  double drift = 0;             // from one run to the next, runs of both sides in turn
-  double slow_state = 0;        // probability of a run; all quantities by up to half slower
+  double drift = 0;             // from one run to the next; runs of both sides alternate
+  double slow_state = 0;        // probability of a run; all its quantities are up to 50 % slower
   int samples = 20;
 
-  // `slower` is what quantity 0 takes longer after the change.
+  // `slower` is the factor of quantity 0 after the change.
   std::vector<Matched> compare_runs(int quantities, int before, int after, double slower = 1) {
     std::vector<Matched> matched(static_cast<std::size_t>(quantities));
     double drifted = 0;
@@ -85,7 +85,7 @@ int differing(const std::vector<Compared>& outcomes) {
 struct Trials {
   double any_difference = 0;  // of comparisons in which any quantity but the first differs
   double found = 0;           // in which the first is slower
-  double covered = 0;         // in which all intervals hold the true ratios
+  double covered = 0;         // in which all intervals contain the true ratios
 };
 
 Trials repeat(int trials, int quantities, int before, int after, double slower,
@@ -110,8 +110,8 @@ Trials repeat(int trials, int quantities, int before, int after, double slower,
   return shares;
 }
 
-// The promise: of 20 comparisons of five runs with five of the same build at most one reports any
-// difference, and a kernel that is a tenth slower is found in 19.
+// The requirement: of 20 comparisons of five runs with five of the same build at most one reports
+// any difference, and a kernel that is a tenth slower is found in 19.
 TEST(Comparison, TheSameBuildRarelyDiffersAndATenthIsFound) {
   for (const int quantities : {1, 12, 30, 200}) {
     const Trials same = repeat(200, quantities, 5, 5, 1);
@@ -140,8 +140,8 @@ TEST(Comparison, HeavyTailsAndDisturbedRunsHideDifferencesAndMakeNone) {
   EXPECT_GE(slower.found, 0.5);
 }
 
-// Of a machine that drifts only runs in turn tell much.
-TEST(Comparison, RunsInTurnSeeThroughDrift) {
+// On a machine that drifts only alternate runs find differences.
+TEST(Comparison, AlternateRunsRemoveDrift) {
   const auto drifting = [](Machine& machine) {
     machine.common_deviation = machine.disturbed_runs = machine.tails = 0;
     machine.drift = 0.02;
@@ -163,7 +163,7 @@ TEST(Comparison, RunsInTurnSeeThroughDrift) {
   EXPECT_FALSE(unpaired.paired);
   EXPECT_EQ(unpaired.ratio, paired.ratio);
   EXPECT_GT(unpaired.interval->high, paired.interval->high);
-  // Without drift the runs themselves say more than half as many pairs.
+  // Without drift the runs contain more information than half as many pairs.
   machine.drift = 1e-6;
   EXPECT_FALSE(compare(machine.compare_runs(12, 5, 5))[0].paired);
 }
@@ -233,7 +233,7 @@ TEST(Comparison, IntervalsAreAsWideAsTheirLevelSays) {
     EXPECT_GE(one.covered, 0.92) << before << " " << after;
     EXPECT_LE(one.covered, 0.98) << before << " " << after;
   }
-  // Quantities of which each varies by itself.
+  // Quantities that vary independently.
   const Trials many = repeat(400, 20, 5, 5, 1.1, [&](Machine& machine) {
     normal(machine);
     machine.common_deviation = 0;
@@ -328,7 +328,7 @@ TEST(Comparison, WithoutSamplesOneRunHasNoInterval) {
   EXPECT_NEAR(outcome.ratio, 1.5, 1e-12);
   EXPECT_FALSE(outcome.interval);
   EXPECT_FALSE(outcome.differs);
-  // One of version 1 on one side is enough for that; a run more is not.
+  // One of version 1 on one side is sufficient for that; one more run is not.
   const Matched mixed = {{{1, 1, {}}}, {{1.5, 1.5, {1.4, 1.5, 1.6}}}};
   EXPECT_FALSE(compare({mixed})[0].interval);
   const Matched two = {{{1, 1, {}}}, {{1.5, 1.5, {}}, {1.51, 1.51, {}}}};
@@ -365,7 +365,7 @@ TEST(Comparison, AMediansVarianceIsThatOfItsResamples) {
       squares += value * value / kResamples;
     }
     const double variance = squares - sum * sum;
-    // With an even number the mean of the two in the middle varies somewhat less.
+    // With an even number the mean of the two central values varies somewhat less.
     EXPECT_NEAR(median_log_variance(samples), variance, (count % 2 == 0 ? 0.25 : 0.04) * variance)
         << count;
   }
@@ -414,7 +414,7 @@ TEST(Comparison, AVarianceIsModeratedUpwardsOnly) {
   };
   // Three runs that agree by chance are not more certain than the others.
   EXPECT_GT(width(0.001, 0.02), 5 * width(0.001, 0.001));
-  // What varies more keeps its variance; it gains degrees of freedom alone.
+  // A larger variance is not changed; only its degrees of freedom increase.
   EXPECT_NEAR(width(0.04, 0.02), 2 * student_t(0.05 / 8, 8 * 4) * 0.04 * std::sqrt(2.0 / 3), 1e-4);
 }
 

@@ -48,7 +48,7 @@ TEST(Crossover, MayBeEverywhereOrNowhere) {
   EXPECT_EQ(to_string(never.kind), "never");
   EXPECT_EQ(to_string(always.kind), "always");
   EXPECT_EQ(find_crossover({}).kind, Kind::never);
-  // As quick is not quicker.
+  // Equal times are not faster.
   EXPECT_EQ(find_crossover(points_of({1, 1.01})).kind, Kind::never);
 }
 
@@ -100,7 +100,7 @@ TEST(Advantage, OfBytesIsRecovered) {
   EXPECT_GE(even, 90);
   EXPECT_FALSE(fit_advantage({1, 4}, {1, 2}));
   EXPECT_FALSE(fit_advantage({}, {}));
-  // What hardly grows has no slope that anybody could rely on.
+  // Bytes that hardly grow determine no slope.
   EXPECT_FALSE(fit_advantage({1.0, 1.1, 1.2, 1.3}, {1, 2, 3, 5}));
   EXPECT_TRUE(fit_advantage({1, 2, 3, 4}, {1, 2, 3, 5}));
 }

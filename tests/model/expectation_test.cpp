@@ -70,7 +70,7 @@ TEST(Expectation, IsAFixedPartAndTheCeilingOverItsFraction) {
   EXPECT_TRUE(ceilings.absent().empty());
   const MeasuredFraction& dense = measured_fraction(DeviceKind::gpu, "dense", Phase::forward);
   const MeasuredFraction& any = measured_fraction(DeviceKind::gpu, "sorting", Phase::forward);
-  // Of one launch the 10 µs of this machine are more than what is fixed, of none they are not.
+  // With one launch the 10 µs of this machine exceed the fixed part, with none they do not.
   ASSERT_LT(std::max(dense.fixed_seconds, any.fixed_seconds), 1e-5);
   const Expectation both =
       expect(ceilings, DeviceKind::gpu,
@@ -82,7 +82,7 @@ TEST(Expectation, IsAFixedPartAndTheCeilingOverItsFraction) {
   EXPECT_EQ(both.without_record, (std::set<std::string>{"sorting forward"}));
 }
 
-// As the fractions, which are of layers in steps.
+// Like the fractions, which are of layers in steps.
 TEST(Expectation, OfAStepHasTheBandwidthOfAChain) {
   Json file = machine_file(true);
   Json& chain = file["spaces"]["cuda"]["chain"];
@@ -124,7 +124,7 @@ TEST(Expectation, IsNoneWithoutAPeakOrABandwidth) {
   EXPECT_FALSE(expect(no_peak, DeviceKind::gpu, {{part("dense", 1e9, 1, 0)}}).expected);
 }
 
-// What was measured on the H200 (docs/results), which the table was fitted to.
+// The measurements on the H200 (docs/results) that the table was fitted to.
 const std::string kH200 = "/docs/results/h200-16-cores/";
 
 Phase phase_named(const std::string& name) {
@@ -162,7 +162,7 @@ TEST(Expectation, OfStepsOnTheH200IsNearerThanItsCeilings) {
     expected_errors.push_back(error_of(*found.expected, measured));
     ceiling_errors.push_back(error_of(found.at_best, measured));
     EXPECT_LT(expected_errors.back(), std::log(2.5)) << entry.path();
-    // All but those that are launches alone.
+    // All except those whose time is launch cost alone.
     nearer += expected_errors.back() < ceiling_errors.back();
   }
   ASSERT_EQ(expected_errors.size(), 16u);

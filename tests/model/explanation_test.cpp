@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-// Rooflines made here, whose sentences are known.
+// Synthetic rooflines, whose sentences are known.
 
 namespace {
 
@@ -18,7 +18,7 @@ using ridgeline::model::Roofline;
 
 Timing seconds(double median) { return {median, median, median, 9, median, median, {}}; }
 
-// A record of so many microseconds, of which its ceiling explains a share.
+// Adds a record of `microseconds`, of which its ceiling explains a share.
 void add(Roofline& roofline, const char* layer, Phase phase, Bound ceiling, double microseconds,
          double fraction) {
   LayerRecord record;
@@ -55,7 +55,7 @@ BatchRoofline large_batch() {
   return at;
 }
 
-TEST(Explanation, SaysThatOverheadHoldsANetworkBackAndHowNearItsLayersCome) {
+TEST(Explanation, SaysThatOverheadBoundsANetworkAndHowCloseItsLayersCome) {
   EXPECT_EQ(
       explain({small_batch()}, true),
       (std::vector<std::string>{
@@ -66,7 +66,7 @@ TEST(Explanation, SaysThatOverheadHoldsANetworkBackAndHowNearItsLayersCome) {
           "them is what the overhead is"}));
 }
 
-TEST(Explanation, SaysIfTheOverheadIsNotThatOfLaunching) {
+TEST(Explanation, SaysIfTheOverheadIsNotLaunchCost) {
   BatchRoofline at = small_batch();
   at.roofline.empty_seconds = 1e-6;
   EXPECT_EQ(explain({at}, false).back(),
@@ -150,7 +150,7 @@ TEST(Explanation, NamesTheRatesOfTheBandwidthCeilingsAndTheirRidge) {
   EXPECT_TRUE(has("100.0 to 200.0 GB/s here, so that its ridge is at 1.0 FLOP/B"));
 }
 
-TEST(Explanation, ABoundNearHalfIsNoTurningPoint) {
+TEST(Explanation, ABoundNearHalfIsNoChangeOfBound) {
   BatchRoofline between = large_batch();
   between.batch = 8;
   between.roofline.records[0].placement.is_near_half = true;
@@ -174,7 +174,7 @@ TEST(Explanation, WithoutTheDataSheetsQuantitiesNoBoundIsNamed) {
   }
 }
 
-TEST(Explanation, LayersThatTakeNextToNothingAreLeftOut) {
+TEST(Explanation, LayersOfNegligibleTimeAreLeftOut) {
   BatchRoofline at = large_batch();
   add(at.roofline, "view", Phase::forward, Bound::latency, 0.1, 0.99);
   for (const std::string& sentence : explain({at}, true)) {

@@ -32,7 +32,7 @@ TEST(LaunchCost, IsRecovered) {
   EXPECT_NEAR(cost->seconds.value, kA, 1e-9 * kA);
   EXPECT_NEAR(cost->bytes_per_second.value, kB, 1e-6 * kB);
   EXPECT_NEAR(cost->half_rate_bytes.value, kA * kB, 1e-6 * kA * kB);
-  // Half of b flows there, by definition.
+  // The rate is half of b there, by definition.
   EXPECT_NEAR(kA * kB / cost->at(kA * kB), kB / 2, 1e-6 * kB);
 }
 
@@ -78,7 +78,7 @@ TEST(LaunchCost, StraightPointsEndWhereTheRateFalls) {
   EXPECT_EQ(straight_points(bytes, seconds), straight);
 }
 
-TEST(LaunchCost, StraightPointsBearDisturbedOnes) {
+TEST(LaunchCost, StraightPointsTolerateDisturbedOnes) {
   std::vector<double> bytes, seconds;
   make(1, 0.02, bytes, seconds);
   for (const std::size_t disturbed : {1, 5}) seconds[disturbed] *= 1.7;

@@ -66,7 +66,7 @@ TEST(LeastSquares, NeedsMorePointsThanParameters) {
   EXPECT_TRUE(least_squares({1}, 2, residual));
 }
 
-TEST(LeastSquares, WhatTheDataDoNotTellIsUnbounded) {
+TEST(LeastSquares, WhatTheDataDoNotDetermineIsUnbounded) {
   // Only the sum of the parameters matters.
   const auto fit = least_squares({0, 0}, 5, [](const std::vector<double>& p, std::size_t i) {
     return p[0] + p[1] - 1 - 0.01 * double(i % 2);
@@ -77,7 +77,7 @@ TEST(LeastSquares, WhatTheDataDoNotTellIsUnbounded) {
 }
 
 TEST(LeastSquares, AParameterAtTheEndOfItsRangeLeavesTheOthersTheirIntervals) {
-  // The second parameter is cut off at 1, and no residual depends on it there.
+  // The second parameter is limited to 1, and no residual depends on it there.
   const auto fit = least_squares({0, 5}, 5, [](const std::vector<double>& p, std::size_t i) {
     return p[0] + std::min(p[1], 1.0) - 3 - 0.01 * double(i % 2);
   });
@@ -89,7 +89,8 @@ TEST(LeastSquares, AParameterAtTheEndOfItsRangeLeavesTheOthersTheirIntervals) {
   EXPECT_TRUE(std::isinf(second.high));
 }
 
-// Of 400 fits of a constant to eight points in normal noise, those whose interval holds the truth.
+// Returns how many of 400 fits of a constant to eight points in normal noise have an interval that
+// contains the true value.
 template <class Method>
 int covered_of_400(const Method& method) {
   int covered = 0;

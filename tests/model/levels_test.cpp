@@ -16,7 +16,7 @@ struct Curve {
   std::vector<double> bytes, cost;
 };
 
-// Three caches and memory: what a load costs, and how much each holds.
+// Three caches and memory: latency and capacity.
 constexpr double kCapacity[] = {48 * 1024.0, 2 * 1048576.0, 32 * 1048576.0};
 constexpr double kCost[] = {1.2, 4.5, 20, 100};
 
@@ -33,13 +33,13 @@ Curve curve_with(const std::function<double(double)>& missing, int per_octave, N
   return curve;
 }
 
-// A cache that replaces the oldest misses everything as soon as the set does not fit; one that
-// replaces at random keeps as much as it holds; real ones lie between.
+// A cache with LRU replacement misses every load as soon as the set does not fit; one with random
+// replacement keeps as many lines as it holds; real ones are between.
 double oldest(double sets) { return sets > 1 ? 1 : 0; }
 double random(double sets) { return sets > 1 ? 1 - 1 / sets : 0; }
 double between(double sets) { return std::min(1.0, std::max(0.0, sets - 1)); }
 
-// Whether every capacity is within one point of the sweep, and there is nothing else.
+// Returns whether every capacity is within one point of the sweep, and there are no other levels.
 bool finds_capacities(const Curve& curve, int per_octave) {
   const std::vector<CurveLevel> levels = find_levels(curve.bytes, curve.cost);
   if (levels.size() != 4 || !std::isinf(levels[3].capacity_bytes.value)) return false;
@@ -75,7 +75,7 @@ TEST(Levels, AreFoundWithinOnePointInNoise) {
   }
 }
 
-TEST(Levels, AreNotMadeOrEndedByDisturbedPoints) {
+TEST(Levels, AreNotChangedByDisturbedPoints) {
   // Every seventh point was measured with a slower clock.
   for (const auto& missing : {oldest, random, between}) {
     Curve curve = curve_with(missing, 8, Noise(1, 0.005));
@@ -98,9 +98,9 @@ TEST(Levels, CostsCoverTheTruthInNoise) {
   for (const int count : covered) EXPECT_GE(count, 90);
 }
 
-// What is streamed pays for the kernel's beginning: a small set costs more a byte, in no level of
-// its own, and the level that it belongs to does not cost more for it.
-TEST(Levels, CostWhatTheyCostBehindThePriceOfBeginning) {
+// A streaming kernel has a start-up cost: a small set costs more per byte, but is not a separate
+// level, and does not increase the cost of its level.
+TEST(Levels, ExcludeTheStartUpCost) {
   const Curve plain = curve_with(oldest, 8, Noise(1, 0));
   Curve curve = plain;
   // Three times the first level's cost at 4 KiB.
@@ -128,7 +128,7 @@ TEST(Levels, OfAFlatCurveAreOne) {
 
 TEST(Levels, EndWithTheLastPointWhereTheCurveStillRises) {
   Curve curve = curve_with(oldest, 4, Noise(1, 0));
-  // Cut off behind the third capacity, where a slow rise begins.
+  // Ends after the third capacity, where a slow rise begins.
   while (curve.bytes.back() > kCapacity[2]) curve.bytes.pop_back(), curve.cost.pop_back();
   for (int i = 1; i <= 6; ++i) {
     curve.bytes.push_back(kCapacity[2] * std::exp2(i / 4.0));

@@ -14,8 +14,9 @@
 #include "support/curves.hpp"
 #include "support/noise.hpp"
 
-// What every fit says of curves that are disturbed, flat, cut off before what is asked for, or two
-// or three points long: a number within the measured range with a bounded interval, or none.
+// The results of every fit for curves that are disturbed, flat, end before the quantity in
+// question, or have two or three points: a value within the measured range with a bounded interval,
+// or none.
 
 namespace ridgeline::model {
 namespace {
@@ -33,7 +34,7 @@ TEST(Stated, IsWhatLiesInTheRangeWithABoundedInterval) {
   EXPECT_EQ(stated_one.low, 10);
   EXPECT_EQ(stated_one.high, 40);
   EXPECT_EQ(stated({20, 5, 50}, {1, 64}).value, 20);
-  // An interval of more than a decade says nothing but its bounds.
+  // For an interval of more than a decade only the bounds are stated.
   const Estimate wide = stated({20, 4.9, 50}, {1, 64});
   EXPECT_FALSE(wide.reached());
   EXPECT_EQ(wide.low, 4.9);
@@ -144,7 +145,7 @@ TEST(SaturationOf, ACurveThatDoesNotSaturateIsNotReached) {
   }
 }
 
-// Calls of V bytes, with 3 µs before anything flows at 40 GB/s: half of the rate at 120 kB.
+// Calls of V bytes, with a cost of 3 µs and then 40 GB/s: half of the rate at 120 kB.
 struct Calls {
   std::vector<double> bytes, seconds;
 };
@@ -263,7 +264,7 @@ TEST(CrossoverOf, AConstantRatioIsNowhereOrEverywhere) {
     EXPECT_EQ(always.size.value, 1);
     const Crossover tie = find_crossover(sizes(trial, 0.03, false, [](double) { return 1.0; }));
     expect_within(tie.size, 1, 512);
-    // As good as never stated: the largest size would have to win by chance in most resamples.
+    // Almost never stated: the largest size would have to win by chance in most resamples.
     EXPECT_FALSE(tie.size.reached() && tie.size.value < 256);
   }
 }

@@ -38,7 +38,7 @@ StepTiming step_of(const std::vector<double>& seconds) {
 
 TEST(Roofline, OfAStepIsExplainedByNoMoreThanItsRecordsTimes) {
   const Ceilings ceilings(machine_file(), "machine.json", "openmp", "float32");
-  // Half of the bytes at 10 GB/s and half at 1: 550 ns; the second finds its data nearer.
+  // Half of the bytes at 10 GB/s and half at 1: 550 ns; the second has its data in a faster cache.
   const Roofline roofline = place_under(ceilings, step_of({1e-6, 200e-9}));
   EXPECT_NEAR(roofline.records[0].placement.explained_seconds, 550e-9, 1e-15);
   EXPECT_NEAR(roofline.records[1].placement.explained_seconds, 550e-9, 1e-15);

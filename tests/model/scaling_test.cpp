@@ -48,7 +48,7 @@ TEST(Amdahl, IntervalsCoverTheTruthInNoiseFromTwoNumbersOfThreadsOn) {
   }
 }
 
-// What a shared machine does: a time in ten is 1.2 to 2.5 times as long.
+// As on a shared machine, one time in ten is 1.2 to 2.5 times as long.
 struct Disturbed {
   explicit Disturbed(std::uint64_t seed) : noise(seed, 0.03), neighbours(1000 + seed, 1.0) {}
   double operator()() {
@@ -115,7 +115,7 @@ TEST(UniversalScalabilityLaw, NeedsThreeNumbersOfThreads) {
   EXPECT_FALSE(fit_scalability(curve_of({1, 2}, 5, Noise(1, 0.01), universal)));
 }
 
-TEST(UniversalScalabilityLaw, WithoutTalkHasNoPeak) {
+TEST(UniversalScalabilityLaw, WithoutCoherenceHasNoPeak) {
   const auto law = fit_scalability(curve_of({1, 2, 4, 8}, 3, Noise(1, 0.02), amdahl));
   ASSERT_TRUE(law);
   EXPECT_FALSE(law->most_useful_threads.reached());

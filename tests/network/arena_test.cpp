@@ -18,9 +18,9 @@ bool alive_together(const Allocation& a, const Allocation& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
-// Places `count` allocations of different sizes and times, some of no size or never alive, and
-// checks that none that are alive together overlap. `most` is how much more than the busiest
-// moment's may be taken.
+// Places `count` allocations of different sizes and lifetimes, some of size 0 or never alive, and
+// checks that none with overlapping lifetimes overlap in memory. `most` is the permitted factor
+// over the maximum of the bytes alive at once.
 void check_placement(std::size_t count, std::size_t moments, double most) {
   std::vector<Allocation> allocations;
   for (std::size_t i = 0; i < count; ++i) {
@@ -42,7 +42,7 @@ void check_placement(std::size_t count, std::size_t moments, double most) {
           << i << " and " << j;
     }
   }
-  // No moment needs less, and little more than the busiest moment's is taken.
+  // At least the maximum of the bytes alive at once is used, and little more.
   std::size_t busiest = 0;
   for (std::size_t moment = 0; moment < moments + 9; ++moment) {
     std::size_t sum = 0;
@@ -61,8 +61,8 @@ TEST(ArenaPlacement, KeepsWhatIsAliveTogetherApartAndReusesTheRest) {
 
 TEST(ArenaPlacement, OfVeryManyToo) { check_placement(5000, 501, 1.5); }
 
-// Runs a network's program on paper: every tensor is stamped into the arena when it is written, and
-// must still be there, whole, whenever it is read.
+// Simulates a network's steps: every tensor is marked in the arena when it is written, and
+// must still be complete whenever it is read.
 template <class T>
 class PaperRun {
  public:

@@ -58,7 +58,7 @@ void expect_labels_of_tokens() {
 
 class Feed : public testing::Computing {};
 
-TEST_F(Feed, BringsALabelForEveryToken) {
+TEST_F(Feed, HasALabelForEveryToken) {
 #define RIDGELINE_CHECK(Space, T) expect_labels_of_tokens<Space, T>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK

@@ -12,8 +12,8 @@
 #include "network/runs.hpp"
 #include "support/paths.hpp"
 
-// Damage to checkpoints: in version 2 all of it is noticed; version 1 has no digest, and yet
-// crashes nothing.
+// Damage to checkpoints: in version 2 all of it is detected; version 1 has no digest, but still
+// causes no crash.
 
 namespace ridgeline::network {
 namespace {
@@ -32,7 +32,7 @@ std::string case_of(const std::string& name) {
   return testing::source_folder() + "/tests/cases/hostile/" + name;
 }
 
-// Everything that a checkpoint gives to a run.
+// All that a run reads from a checkpoint.
 struct Content {
   std::string deck;
   Checkpoint<float> checkpoint;
@@ -54,7 +54,7 @@ struct Content {
   }
 };
 
-// A trained network's checkpoint and what it holds.
+// A trained network's checkpoint and its content.
 class DamagedCheckpoint : public testing::Computing {
  protected:
   void SetUp() override {
@@ -95,7 +95,7 @@ TEST_F(DamagedCheckpoint, WithAFlippedBitIsRefusedOrSaysTheSame) {
       }
     }
   }
-  EXPECT_GT(refused, tried / 2);  // what is not refused lies in gaps
+  EXPECT_GT(refused, tried / 2);  // bits in gaps may be accepted
 }
 
 TEST_F(DamagedCheckpoint, WithADamagedDatasetIsRefused) {
@@ -136,7 +136,7 @@ TEST_F(DamagedCheckpoint, WithADamagedDatasetIsRefused) {
 }
 
 TEST_F(DamagedCheckpoint, WithChangedContentIsRefusedByItsDigest) {
-  // A valid file whose digest is of another: what no checksum of HDF5's can notice.
+  // A valid file with the digest of another, which no checksum of HDF5 can detect.
   Checkpoint<float> other = content.checkpoint;
   other.parameters[3] += 1;
   save_checkpoint(folder / "other.h5", *experiment.plan, other);
@@ -153,7 +153,7 @@ TEST_F(DamagedCheckpoint, WithChangedContentIsRefusedByItsDigest) {
                 "changed");
 }
 
-// A checkpoint with one attribute of /state or one dataset of /history replaced, and a right
+// A checkpoint with one attribute of /state or one dataset of /history replaced, and a correct
 // digest.
 std::string refusal_of_state(const NetworkPlan& plan, Checkpoint<float> checkpoint,
                              const std::function<void(Checkpoint<float>&)>& change,
@@ -210,7 +210,7 @@ TEST_F(DamagedCheckpoint, OfOtherDataIsNotResumed) {
                  other.run<Kokkos::DefaultHostExecutionSpace, float>({bad, opened(good), {}});
                }),
                good + ": /data: deck.toml's data have changed since: another first sample"));
-  // A state that fits no run of this deck, whatever the file says.
+  // A state that no run of this deck can have.
   Checkpoint<float> shifted = content.checkpoint;
   shifted.state.sample = 7;
   shifted.state.sums = {1, 1, 7};

@@ -11,7 +11,7 @@
 #include "network/networks.hpp"
 #include "support/file_size_limit.hpp"
 
-// Checkpoints as files; none of this needs Kokkos to run.
+// Checkpoints as files; none of this needs a running Kokkos.
 
 namespace ridgeline::network {
 namespace {
@@ -29,7 +29,7 @@ using testing::ScratchFolder;
 
 const std::vector<std::string> kMomentum = {"train.optimizer.momentum=0.9"};
 
-// Numbers for a whole buffer, gaps zero as checkpoints restore them.
+// Returns values for a whole buffer, with gaps of zero as checkpoints restore them.
 template <class T>
 std::vector<T> buffer_of(const NetworkPlan& plan, std::uint64_t seed) {
   const std::vector<T> random = testing::random_values<T>(plan.parameter_buffer_size, seed);
@@ -54,7 +54,7 @@ Checkpoint<T> checkpoint_of(const NetworkPlan& plan, const std::string& deck) {
   checkpoint.state.history = {{0.7, 1.0 / 7}, {0.8, 0.4}, {0.25, 0.5}, {1.5, 1.25}};
   checkpoint.parameters = buffer_of<T>(plan, 1);
   if (plan.optimizer.momentum != 0) checkpoint.optimizer_state = {buffer_of<T>(plan, 2)};
-  // What decimal digits and careless conversions lose.
+  // Values that decimal digits and careless conversions would change.
   const std::size_t at = plan.parameters.front().offset;
   checkpoint.parameters[at] = std::numeric_limits<T>::denorm_min();
   checkpoint.parameters[at + 1] = std::numeric_limits<T>::max();
@@ -107,7 +107,7 @@ TEST(Checkpoint, KeepsTheBestEpochsParametersAsTheModel) {
   saved.best = std::make_shared<const std::vector<float>>(buffer_of<float>(*plan, 3));
   saved.state.best_epoch = 1;
   const std::string file = folder / "a.h5";
-  // Builds that read versions 1 and 2 do not know /last, and must not resume without it.
+  // Builds that read versions 1 and 2 ignore /last, and must not resume without it.
   const auto check = [&](bool has_last) {
     save_checkpoint(file, *plan, saved);
     EXPECT_EQ(io::Hdf5Reader(file).has("/last"), has_last);
@@ -120,7 +120,7 @@ TEST(Checkpoint, KeepsTheBestEpochsParametersAsTheModel) {
     EXPECT_TRUE(same_bits(load_parameters<float>(file, *plan), *saved.best));
   };
   check(true);
-  // At the end of that epoch both are the same, but in the midst of the next they are not.
+  // At the end of that epoch both are the same, but within the next they are not.
   saved.state.best_epoch = saved.state.epoch;
   check(true);
   saved.state.sample = 0;
@@ -158,7 +158,7 @@ TEST(Checkpoint, HasTheContractsObjects) {
   EXPECT_EQ(file.children("/model"), (std::vector<std::string>{"last", "narrow", "rows"}));
   EXPECT_EQ(file.children("/model/rows"), (std::vector<std::string>{"bias", "weight"}));
   EXPECT_EQ(file.children("/model/narrow"), (std::vector<std::string>{"weight"}));
-  EXPECT_EQ(file.shape("/model/narrow/weight"), (Shape{9, 18}));  // [out, in], as PyTorch has it
+  EXPECT_EQ(file.shape("/model/narrow/weight"), (Shape{9, 18}));  // [out, in], as in PyTorch
   EXPECT_EQ(file.shape("/model/rows/bias"), (Shape{6}));
   EXPECT_EQ(file.element_size("/model/rows/weight"), 4u);
   EXPECT_TRUE(file.has("/optimizer/rows/weight"));
@@ -170,7 +170,7 @@ TEST(Checkpoint, HasTheContractsObjects) {
   }
 }
 
-// Saves a checkpoint of one deck and gives the message with which another's network refuses it.
+// Saves a checkpoint of one deck and returns the error message for another's network.
 std::string refusal(const config::Deck& saved_deck, const config::Deck& loading_deck) {
   const ScratchFolder folder;
   const auto saved = plan_of(saved_deck), loading = plan_of(loading_deck);
@@ -209,7 +209,7 @@ TEST(Checkpoint, OfALayerWithAnotherSetOfParametersIsRefused) {
   EXPECT_TRUE(
       contains(refusal(deck_of(kMixed), deck_of(kMixed, {"network.layer.narrow.bias=true"})),
                "/model/narrow/bias: is missing"));
-  // A bias that would silently be dropped is another network too.
+  // A file with a bias that would silently be dropped is of another network too.
   EXPECT_TRUE(contains(refusal(deck_of(kMixed), deck_of(kMixed, {"network.layer.rows.bias=false"})),
                        "/model/rows/bias: is a parameter that this network does not have"));
 }
@@ -302,7 +302,7 @@ TEST(Checkpoint, ValuesThatAreNotFiniteAreRefusedWhenLoaded) {
                  "model.h5: /model/fc2/bias: holds a value that is not finite in float32, at "
                  "position 4"));
   }
-  // Nor is a float64 that float32 cannot hold.
+  // Nor is a float64 that float32 cannot represent.
   io::Hdf5Writer file;
   for (const ParameterSlot& slot : plan->parameters) {
     const std::vector<double> values(slot.size, 1e300);

@@ -114,13 +114,13 @@ TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {
   reason.clear();
   save_checkpoint(folder / "a-9.h5", *plan, checkpoint_at(*plan, 10));
   EXPECT_TRUE(contains(error(), begin + "its step is 10"));
-  // What may be a checkpoint that was damaged stays; what is something else is refused.
+  // Possibly damaged checkpoints are kept; other files are errors.
   const std::string bytes = testing::bytes_of_file(folder / "a-9.h5");
   for (const std::size_t left : {bytes.size() - 10, bytes.size() / 2, std::size_t{0}}) {
     folder.write("a-9.h5", bytes.substr(0, left));
     EXPECT_TRUE(numbered_checkpoints(folder / "a.h5", refusal).empty()) << left;
   }
-  folder.write("a-9.h5", "notes");  // or a checkpoint whose beginning is lost
+  folder.write("a-9.h5", "notes");  // or a checkpoint without its beginning
   EXPECT_TRUE(numbered_checkpoints(folder / "a.h5", refusal).empty());
   io::Hdf5Writer other;
   other.write("/values", std::vector<float>{1});
@@ -157,7 +157,7 @@ TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
   rlimit before;
   getrlimit(RLIMIT_AS, &before);
   rlimit none_left = before;
-  // Nothing is left by the count of free memory, and what there is serves a small checkpoint.
+  // By the free memory reported nothing is left, but a small checkpoint can still be allocated.
   none_left.rlim_cur = 1;
   setrlimit(RLIMIT_AS, &none_left);
   std::string error;
@@ -168,7 +168,7 @@ TEST(CheckpointWriter, WritesInTheCallersThreadWhereMemoryIsShort) {
   }
   setrlimit(RLIMIT_AS, &before);
   EXPECT_EQ(error, "");
-  EXPECT_EQ(writer.newest_step(), 1);  // it was there when write() returned
+  EXPECT_EQ(writer.newest_step(), 1);  // it was complete when write() returned
 }
 #endif
 
@@ -179,7 +179,7 @@ TEST_F(Writing, FailsTheRunAndLeavesTheLastCheckpoint) {
   std::filesystem::create_directory(folder / "out");
   const Experiment experiment(kPerceptron, {"train.epochs=200"});
   testing::Watch watch;
-  // The folder goes while training is under way.
+  // The folder is removed during training.
   watch.step = [&](std::int64_t step) {
     if (step == 12) std::filesystem::rename(folder / "out", folder / "gone");
   };

@@ -9,12 +9,12 @@
 
 namespace ridgeline::testing {
 
-/// A checkpoint to go on from or to begin with.
+/// Returns a checkpoint to resume from or to begin with.
 inline std::shared_ptr<const network::CheckpointFile> opened(const std::string& path) {
   return std::make_shared<const network::CheckpointFile>(path);
 }
 
-/// What a run might save after a step, with values that tell which.
+/// Returns a checkpoint of a step, with values that identify the step.
 inline network::Checkpoint<float> checkpoint_at(const network::NetworkPlan& plan,
                                                 std::int64_t step) {
   network::Checkpoint<float> checkpoint;

@@ -3,7 +3,7 @@
 #include "network/networks.hpp"
 #include "support/tally.hpp"
 
-// Counts of what belongs to no layer, against plain loops that count, and of whole steps.
+// Counts of losses and optimizers, compared with plain loops that count, and of whole steps.
 
 namespace ridgeline::network {
 namespace {
@@ -48,8 +48,9 @@ void cross_entropy_row(Array& z, Array& gradient, std::size_t row, std::size_t c
   if (smoothed) expected = Number{0.9} * expected + Number{0.1} * total / Number{double(classes)};
   const Number loss = log(sum) - expected;
   EXPECT_FALSE(std::isnan(loss.value));
-  const Number factor = Number{0.25} / sum;  // one over the batch, by the sum of the exponentials
-  const Number q{0.01};                      // of the smoothed label, over the batch
+  const Number factor =
+      Number{0.25} / sum;  // one over the batch, divided by the sum of the exponentials
+  const Number q{0.01};    // of the smoothed label, over the batch
   for (std::size_t c = 0; c < classes; ++c) gradient.write(first + c, e[c] * factor - q);
 }
 
@@ -130,7 +131,7 @@ TEST(OptimizerCounts, OfSgdEqualAPlainLoopInEveryOption) {
   }
 }
 
-// One parameter's update by Adam, AdamW or RMSprop, as their documentation has it.
+// One parameter's update by Adam, AdamW or RMSprop, by their documentation.
 void adaptive_update(const std::string& kind, bool decay, bool momentum, bool clipped, Array& p,
                      Array& g, Array& first, Array& second, std::size_t i) {
   Number gradient = g.read(i), parameter = p.read(i);
@@ -208,7 +209,7 @@ TEST(LossCounts, OfBinaryCrossEntropyEqualAPlainLoop) {
       const Number magnitude = counted(std::abs(logit.value));
       const Number e = exp(-magnitude), one_more = Number{1} + e;
       sum = sum + (positive - logit * wanted + log(one_more));
-      // σ(z) is 1 or e over 1 + e, by the sign that is known.
+      // σ(z) is 1 or e over 1 + e, depending on the sign, which is known.
       gradient.write(i, (e / one_more - wanted) * Number{0.1});
     }
     const Number mean = sum / Number{double(columns)};

@@ -4,7 +4,7 @@
 
 #include "network/runs.hpp"
 
-// When train.early_stop ends a run, and the best epoch that its checkpoints keep.
+// The end of a run by train.early_stop, and the best epoch in its checkpoints.
 
 namespace ridgeline::network {
 namespace {
@@ -36,7 +36,7 @@ TEST(EarlyStop, ComesWhenTheMetricHasNotImprovedForPatienceEpochs) {
   EXPECT_FALSE(stalled({3, 2}));
   EXPECT_FALSE(stalled({3, 2, 2.5}));
   EXPECT_TRUE(stalled({3, 2, 2.5, 2.1}));
-  EXPECT_TRUE(stalled({3, 2, 2, 2}));  // as good is not better
+  EXPECT_TRUE(stalled({3, 2, 2, 2}));  // equal is not better
   EXPECT_FALSE(stalled({3, 2, 2.5, 1.9}));
   stop.metric = config::Metric::test_accuracy;
   history.test_accuracy = {0.5, 0.7, 0.6, 0.7};
@@ -66,7 +66,7 @@ std::vector<std::string> operator+(std::vector<std::string> a, const std::vector
   return a;
 }
 
-// The first epochs learn; from the fourth on a rate that is much too high ruins it.
+// The first epochs learn; from the fourth on the rate is much too high, and the loss increases.
 const std::vector<std::string> kSpoiled = {
     "train.epochs=8", "train.optimizer.learning_rate=0.05", "train.optimizer.momentum=0.8",
     "train.schedule={ kind = \"step\", every = 3, factor = 100 }"};
@@ -87,11 +87,11 @@ TEST_F(TrainingWithEarlyStop, TheCheckpointHoldsTheBestEpoch) {
   const TrainingResult result = experiment.run<Space, double>({folder / "a.h5", {}, {}});
   const std::vector<double>& losses = result.state.history.test_loss;
   const auto best = std::min_element(losses.begin(), losses.end());
-  ASSERT_LT(best - losses.begin() + 1, result.state.epoch);  // or there is nothing to see
+  ASSERT_LT(best - losses.begin() + 1, result.state.epoch);  // otherwise the test has no subject
   EXPECT_EQ(result.state.best_epoch, best - losses.begin() + 1);
   EXPECT_EQ(test_loss_of(experiment, load_parameters<double>(folder / "a.h5", *experiment.plan)),
             *best);
-  // What the run stands at is kept too, and is what an equal run without early_stop ends with.
+  // The current parameters are saved too, and equal those of the same run without early_stop.
   const auto checkpoint = load_checkpoint<double>(folder / "a.h5", *experiment.plan);
   EXPECT_EQ(checkpoint.state.best_epoch, result.state.best_epoch);
   EXPECT_EQ(test_loss_of(experiment, checkpoint.parameters), losses.back());
@@ -130,7 +130,7 @@ TEST_F(TrainingWithEarlyStop, StoppedAnywhereAndResumedKeepsTheSameBestEpoch) {
     expect_same_run<float>(folder / "a.h5", folder / "whole.h5", *experiment.plan,
                            "stopped after step " + std::to_string(stop));
   }
-  // More epochs go on from the last one, not from the best.
+  // More epochs continue from the last one, not from the best.
   const Experiment shorter(kPerceptron, kStopped + std::vector<std::string>{"train.epochs=4"});
   shorter.run<Space, float>({folder / "b.h5", {}, {}});
   experiment.run<Space, float>({folder / "b.h5", opened(folder / "b.h5"), {}});
@@ -143,7 +143,7 @@ TEST_F(TrainingWithEarlyStop, AFileWithoutItsBestEpochGoesOnFromWhatItHolds) {
   const TrainingResult whole = experiment.run<Space, float>({folder / "whole.h5", {}, {}});
   const std::int64_t best = *whole.state.best_epoch;
   ASSERT_LT(best, whole.state.epoch);
-  // As an earlier release left it after that epoch, and after the next.
+  // A file as an earlier release wrote it after that epoch, and after the next.
   for (const std::int64_t epoch : {best, best + 1}) {
     Watch watch;
     watch.stop_at = 5 * epoch;

@@ -7,7 +7,7 @@
 namespace ridgeline::network {
 namespace {
 
-TEST(Draw, TakesTheLikeliestAtTemperatureZero) {
+TEST(Draw, TakesTheMostLikelyAtTemperatureZero) {
   const std::vector<float> logits = {0.5f, 2.0f, 2.0f, -1.0f};
   for (const double uniform : {0.0, 0.5, 0.999}) {
     EXPECT_EQ(draw(logits.data(), logits.size(), 0.0, uniform), 1);
@@ -29,7 +29,7 @@ TEST(Draw, FollowsTheSoftmaxAtATemperature) {
   }
 }
 
-// A network whose every next token is known: an embedding whose rows are the logits of their
+// A network with known next tokens: an embedding whose rows are the logits of their
 // successors.
 template <class Space, class T>
 void check_generate() {

@@ -3,8 +3,8 @@
 #include "network/gated_residual.hpp"
 #include "network/networks.hpp"
 
-// Gradients of whole networks by central differences of the loss, and training against the same
-// mathematics in plain loops.
+// Gradients of whole networks compared with central differences of the loss, and training with the
+// same mathematics in plain loops.
 
 namespace ridgeline::network {
 namespace {
@@ -28,7 +28,7 @@ void check_gradients(const config::Deck& deck, const std::string& what) {
   const auto plan = plan_of(deck);
   const auto network = network_of<Space, double>(deck, plan, 8);
   const Space instance;
-  // A larger batch first, so that what it leaves behind would show.
+  // A larger batch first, so that remaining data of it would cause an error.
   const TestBatch<Space, double> other(instance, *plan, 8, 3), batch(instance, *plan, 5, 4);
   network->compute_gradients(other.view);
   network->compute_gradients(batch.view);

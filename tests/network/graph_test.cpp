@@ -61,7 +61,7 @@ TEST(Graph, JoinsGradientsOnceForEveryForkAndNamesTheResidual) {
       joined.push_back(plan->layers[join.merge]->name + " after " + plan->layers[step.layer]->name);
     }
   }
-  // The network's input has no gradient, so `first` joins nothing.
+  // The network's input has no gradient, so `first` has no join.
   EXPECT_EQ(joined, (std::vector<std::string>{
                         "twice after twice/again", "twice/again after twice/again/flatten1",
                         "outer/square after outer/square/dense1", "outer after outer/inner",
@@ -128,7 +128,7 @@ TEST(Graph, RefusesWhatDoesNotFitByFileLineAndLayer) {
       "deck.toml:11: network.layer.r.activation must be one of"));
 }
 
-TEST(Graph, WantsAnEmbeddingWhereTheDataAreTokensAndNowhereElse) {
+TEST(Graph, NeedsAnEmbeddingIfAndOnlyIfTheDataAreTokens) {
   const auto plan_with = [](const std::string& layers, bool tokens) {
     const config::Deck deck = deck_of(layers);
     return error_of([&] { Graph graph(deck.network.layers, {{4}, tokens, 0}); });

@@ -7,7 +7,7 @@ namespace {
 thread_local long allocations = 0;
 }  // namespace
 
-// Apart from what uses them: a compiler that inlines one of the two calls them mismatched.
+// In a separate file: a compiler that inlines only one of the two warns that they do not match.
 #if !defined(RIDGELINE_SANITIZED)
 void* operator new(std::size_t size) {
   ++allocations;

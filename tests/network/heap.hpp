@@ -2,8 +2,8 @@
 
 namespace ridgeline::testing {
 
-/// What this thread has allocated with `new` since the program began; 0 for ever under a sanitizer,
-/// which has its own `new`.
+/// Returns the allocations of this thread with `new` since the program began; always 0 with a
+/// sanitizer, which has its own `new`.
 long heap_allocations();
 
 }  // namespace ridgeline::testing

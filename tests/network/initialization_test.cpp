@@ -68,7 +68,8 @@ Moments moments(const std::vector<double>& values) {
   return m;
 }
 
-// Uniform within ±bound: reaches the bound, never passes it, and is flat between.
+// Checks a uniform distribution within ±bound: it reaches the bound, never exceeds it, and is flat
+// between.
 void expect_uniform(const std::vector<double>& values, double bound) {
   const Moments m = moments(values);
   const double count = double(values.size());
@@ -118,7 +119,7 @@ TEST(Initialization, DependsOnTheSeedAlone) {
     const std::vector<float> first = initial_parameters<float>(*plan, 7);
     EXPECT_EQ(first, initial_parameters<float>(*again, 7));
     EXPECT_NE(first, initial_parameters<float>(*plan, 8));
-    // float32 rounds the numbers of float64.
+    // float32 rounds the values of float64.
     const std::vector<double> wide_values = initial_parameters<double>(*plan, 7);
     EXPECT_EQ(first, std::vector<float>(wide_values.begin(), wide_values.end()));
   }
@@ -130,7 +131,7 @@ TEST(Initialization, GivesEveryParameterItsOwnNumbersAndGapsZero) {
   ASSERT_EQ(all.size(), plan->parameter_buffer_size);
   EXPECT_NE(values_of(*plan, all, "second", "weight"), values_of(*plan, all, "third", "weight"));
   std::set<double> different(all.begin(), all.end());
-  // Gaps are one zero; the rest hardly ever repeats.
+  // All gaps have the value zero; other values hardly ever repeat.
   EXPECT_EQ(different.size(), plan->parameter_count() + 1);
   std::size_t zeros = 0;
   for (const double value : all) zeros += value == 0 ? 1 : 0;

@@ -69,7 +69,7 @@ void check_evaluate() {
   EXPECT_EQ(network->read_state(), state);
   EXPECT_DOUBLE_EQ(both.mean_loss(), both.loss / 19);
   EXPECT_DOUBLE_EQ(both.accuracy(), both.correct / 19);
-  // As many correct as have their largest output at the label.
+  // A sample is correct if its maximum output is at the label.
   network->reset_losses();
   network->evaluate(batch.view);
   const std::vector<T> y = outputs(*network, batch);
@@ -102,7 +102,7 @@ TEST_F(Networks, LossSumsBeginWhereTheyAreSet) {
 
 template <class Space, class T>
 void check_state() {
-  // A network that is handed parameters, velocity and step goes on as the first would have.
+  // A network with the same parameters, velocity and step continues as the first would have.
   const config::Deck deck = deck_of(
       testing::kMixed, {"train.optimizer.momentum=0.9", "train.schedule={ kind = \"cosine\" }"});
   const auto plan = plan_of(deck);
@@ -128,7 +128,7 @@ TEST_F(Networks, StateIsParametersVelocityAndStep) {
 }
 
 #if defined(KOKKOS_ENABLE_OPENMP)
-// Trains a few steps on one thread and on many; how many kernels ran on many.
+// Trains a few steps on one thread and on many; returns how many kernels ran on many.
 template <class T>
 long check_threads(const config::Deck& deck) {
   const auto plan = plan_of(deck);
@@ -152,7 +152,7 @@ void check_threads() {
     sets.insert(sets.end(), {"train.optimizer={ kind = \"adam\", learning_rate = 0.01 }",
                              "train.clip_norm=0.5"});
     const long parallel = check_threads<T>(deck_of(network.layers, sets));
-    // Small networks stay on one thread; the others would compare nothing if they did.
+    // Small networks run on one thread; for the others the comparison would then be trivial.
     const bool large =
         network.name == "wide" || network.name == "images" || network.name == "sequences";
     if (large) {
@@ -167,7 +167,7 @@ TEST_F(Networks, OneThreadAndManyTrainToTheSameBits) {
 }
 #endif
 
-// Writes down what it is told.
+// Records the calls.
 struct Recorder : StepObserver {
   void begin(std::size_t part) override { told.push_back(int(part)); }
   void end(std::size_t part) override { told.push_back(-1 - int(part)); }

@@ -74,9 +74,9 @@ kind = "activation"
 function = "sigmoid"
 )";
 
-/// Residuals: of an identity and of a projection, nested, with an activation after the sum, the
-/// input itself on a shortcut, two that fork at one place, one whose layers are a view; and a
-/// sequence.
+/// Residuals: with an identity and with a projection, nested, with an activation after the sum,
+/// with the input itself on a shortcut, two that fork at one place, one whose layers are a view;
+/// and a sequence.
 inline const std::string kResidual = R"([[network.layer]]
 kind = "residual"
 name = "first"
@@ -125,7 +125,7 @@ kind = "dense"
 units = 5
 )";
 
-/// What images go through, with kImageSets: strides, groups and dilation, statistics that the
+/// Layers for images, with kImageSets: strides, groups and dilation, statistics that the
 /// forward pass keeps, a projection, overlapping windows, dropout.
 inline const std::string kImages = R"([[network.layer]]
 kind = "conv2d"
@@ -168,7 +168,7 @@ units = 5
 )";
 inline const std::vector<std::string> kImageSets = {"data.shape=[2, 9, 9]"};
 
-/// What sequences of values go through, with kSequenceSets.
+/// Layers for sequences of values, with kSequenceSets.
 inline const std::string kSequences = R"([[network.layer]]
 kind = "position_embedding"
 [[network.layer]]
@@ -192,13 +192,13 @@ units = 5
 )";
 inline const std::vector<std::string> kSequenceSets = {"data.shape=[7, 6]"};
 
-/// A network's layers and what --set has to add for them.
+/// A network's layers and the --set values that they need.
 struct NetworkCase {
   std::string name, layers;
   std::vector<std::string> sets;
 };
 
-/// Networks of every shape; all kinds of layer but embedding are among them.
+/// Networks of every shape, with all kinds of layer except embedding.
 inline std::vector<NetworkCase> all_networks() {
   return {{"perceptron", kPerceptron, {}},
           {"mixed", kMixed, {}},
@@ -209,8 +209,8 @@ inline std::vector<NetworkCase> all_networks() {
           {"sequences", kSequences, kSequenceSets}};
 }
 
-/// A deck of these layers on 70 synthetic samples in batches of 16: five steps an epoch, the last
-/// with 6 samples. `sets` are put over it as --set would.
+/// A deck of these layers on 70 synthetic samples in batches of 16: five steps per epoch, the last
+/// with 6 samples. `sets` override it as --set would.
 inline config::Deck deck_of(const std::string& layers, const std::vector<std::string>& sets = {}) {
   return config::Deck::parse(R"([data]
 kind = "synthetic"
@@ -228,7 +228,7 @@ optimizer = { kind = "sgd", learning_rate = 0.1 }
                              "deck.toml", {}, sets);
 }
 
-/// What --set adds for an autoencoder, whose last layer gives [12].
+/// The --set values for an autoencoder, whose last layer has the output [12].
 inline const std::vector<std::string> kAutoencoder = {"data.target=input", "train.loss=mse"};
 
 inline std::shared_ptr<const network::NetworkPlan> plan_of(const config::Deck& deck) {
@@ -264,7 +264,7 @@ struct TestBatch {
   network::Batch<Space, T> view;
 };
 
-/// A network that is ready to train, with the deck's initial parameters.
+/// Returns a network that is ready to train, with the deck's initial parameters.
 template <class Space, class T>
 std::unique_ptr<network::Network<Space, T>> network_of(
     const config::Deck& deck, const std::shared_ptr<const network::NetworkPlan>& plan,

@@ -6,8 +6,8 @@
 #include "network/networks.hpp"
 #include "network/runs.hpp"
 
-// Losses and gradients that are not finite: the run ends with layer, phase and step, or leaves the
-// step out.
+// Losses and gradients that are not finite: the run ends with layer, phase and step, or skips the
+// step.
 
 namespace ridgeline::network {
 namespace {
@@ -44,7 +44,7 @@ std::vector<std::string> with(std::vector<std::string> sets, const std::vector<s
   return sets;
 }
 
-// Makes the inputs of one sample infinite, which a file's must not be.
+// Makes the inputs of one sample infinite, which a file must not contain.
 void spoil(Experiment& experiment, std::size_t sample) {
   auto& values = std::get<std::vector<float>>(experiment.dataset.train.inputs);
   const std::size_t size = experiment.dataset.sample_size();
@@ -126,14 +126,14 @@ TEST_F(NonFiniteSteps, AreLeftOutWhereTheDeckSaysSo) {
     const auto checkpoint = load_checkpoint<float>(folder / "a.h5", *experiment.plan);
     EXPECT_EQ(checkpoint.state.skipped.total, 3);
     for (const double loss : checkpoint.state.history.train_loss) EXPECT_TRUE(std::isfinite(loss));
-    // Running statistics of the left-out batch leave no trace; that parameters are finite, the
-    // checkpoint proves.
+    // The skipped batch does not change running statistics; the checkpoint shows that parameters
+    // are finite.
     EXPECT_LT(checkpoint.state.history.train_loss[2], checkpoint.state.history.train_loss[0]);
   }
 }
 
 TEST_F(NonFiniteSteps, LeaveTheOtherStepsAsTheyAre) {
-  // A run in which nothing is left out has the same bits whether it would be or not.
+  // A run without skipped steps has bitwise equal results with either setting.
   const ScratchFolder folder;
   const Experiment stop(kNetwork, kInOrder);
   const Experiment skip(kNetwork, with(kInOrder, {"train.on_nonfinite=skip"}));

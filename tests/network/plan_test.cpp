@@ -56,7 +56,7 @@ TEST(NetworkPlan, LaysParametersOutAlignedWithoutOverlap) {
   EXPECT_EQ(count, 4u * 6 + 6 + 18 * 9 + 9 * 5 + 5);
 }
 
-TEST(NetworkPlan, AsksForNoGradientThatNobodyUses) {
+TEST(NetworkPlan, RequestsOnlyGradientsThatAreUsed) {
   const auto needs = [](const std::string& layers) {
     const auto plan = plan_of(deck_of(layers));
     std::vector<bool> list;
@@ -91,7 +91,7 @@ TEST(NetworkPlan, ListsThePartsOfAStepInTheOrderTheyRun) {
                 "activation1/backward:activation optimizer/update:sgd ");
 }
 
-// The message with which the network of a deck is refused.
+// Returns the error message for the network of a deck.
 std::string refusal(const std::string& layers, const std::vector<std::string>& sets = {}) {
   return error_of([&] { plan_of(deck_of(layers, sets)); });
 }
@@ -123,7 +123,7 @@ TEST(NetworkPlan, RefusesALastLayerThatDoesNotFitTheTargets) {
   const std::string error = refusal(last_dense("units = 11\n"), kAutoencoder);
   EXPECT_TRUE(contains(error, "deck.toml:12: the network ends in [11], and a target is [3, 4]"))
       << error;
-  // The size counts, not the shape.
+  // The size matters, not the shape.
   EXPECT_EQ(refusal(last_dense("units = 12\n"), kAutoencoder), "none");
 }
 
@@ -142,7 +142,7 @@ TEST(NetworkPlan, RefusesALossThatDoesNotGoWithTheData) {
                        "deck.toml:11: mse needs values to compare with, and the data has class"));
   EXPECT_TRUE(contains(plan_with("cross_entropy", {{4}, 0, {3}}),
                        "deck.toml:11: cross_entropy needs class labels, and the data has values"));
-  // Inputs alone go with either.
+  // Inputs alone are valid with either.
   EXPECT_EQ(plan_with("mse", {{4}, 0, {}, false}), "none");
 }
 

@@ -3,7 +3,7 @@
 #include "network/networks.hpp"
 #include "support/references.hpp"
 
-// Whole networks against PyTorch in float64: output, loss and gradients of one batch, and
+// Whole networks compared with PyTorch in float64: output, loss and gradients of one batch, and
 // parameters after ten steps of every optimizer.
 
 namespace ridgeline::network {
@@ -62,7 +62,7 @@ struct ReferenceBatch {
   Batch<Space, T> view;
 };
 
-// A network with the case's parameters; expects the file to have just the network's.
+// Returns a network with the case's parameters; expects the file to have no others.
 template <class Space, class T>
 std::unique_ptr<Network<Space, T>> begin(const Reference& reference, std::size_t batch) {
   const io::Hdf5Reader& file = reference.file;
@@ -93,7 +93,7 @@ std::unique_ptr<Network<Space, T>> begin(const Reference& reference, std::size_t
   return network;
 }
 
-// Expects a buffer of all parameters, or gradients, to be what the file has in `folder`.
+// Expects a buffer of all parameters, or gradients, to equal the file's values in `folder`.
 template <class T>
 void expect_parameters(const std::vector<T>& found, const Reference& reference,
                        const std::string& folder, bool gradients, double tolerance) {
@@ -186,7 +186,7 @@ TEST_F(NetworkReferences, HavePyTorchsParametersAfterTenStepsOfEveryOptimizer) {
   }
 }
 
-// Without Kokkos: what the files cover.
+// Without Kokkos: coverage of the files.
 
 TEST(NetworkReferenceFile, HasEveryLayerOfLayersAndEveryLoss) {
   const io::Hdf5Reader file(testing::reference_file("networks.h5"));
@@ -208,7 +208,7 @@ TEST(NetworkReferenceFile, HasEveryLayerOfLayersAndEveryLoss) {
   for (const char* kind : {"residual", "sequence"}) {
     EXPECT_EQ(seen.given[kind], seen.known[kind]) << kind;
   }
-  // As dropout's mask is random, and pooling and the rest are in layers.h5, not every kind is here.
+  // Not every kind is here: dropout's mask is random, and layers.h5 has pooling and others.
   const std::vector<std::string>& names = kernels::activation_names();
   std::set<std::string> activations(names.begin(), names.end());
   activations.erase("identity");  // the default

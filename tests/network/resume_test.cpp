@@ -4,7 +4,7 @@
 
 #include "network/runs.hpp"
 
-// A run that was interrupted anywhere and resumed ends in the bits of one that never was.
+// A run that was interrupted anywhere and resumed has bitwise the results of one that never was.
 
 namespace ridgeline::network {
 namespace {
@@ -23,7 +23,7 @@ using testing::Watch;
 
 using Sets = std::vector<std::string>;
 
-constexpr std::int64_t kSteps = 15;  // five an epoch
+constexpr std::int64_t kSteps = 15;  // five per epoch
 
 const Sets kVariants[] = {
     {},
@@ -70,7 +70,7 @@ void check_resume(const Experiment& whole, const std::string& whole_path, const 
 template <class Space, class T>
 void check_every_step() {
   for (std::size_t variant = 0; variant < std::size(kVariants); ++variant) {
-    // Only where it stops: a checkpoint waits for the disk.
+    // Only where it stops, since every checkpoint waits for the disk.
     const Sets sets = with(kVariants[variant], {"checkpoint.every_epochs=0"});
     const ScratchFolder folder;
     const Experiment whole(kPerceptron, sets);
@@ -99,7 +99,7 @@ TEST_F(Resume, ManyTimesOverGivesTheSameBitsToo) {
 }
 
 TEST_F(Resume, FromEveryCheckpointOfARunGivesTheSameBits) {
-  // What a kill -9 leaves: the last checkpoint, every third step and at the end of every epoch.
+  // After kill -9 there is the last checkpoint: one every third step and at the end of every epoch.
   const ScratchFolder folder;
   const Sets often = {"checkpoint.every_steps=3", "checkpoint.every_epochs=1"};
   const Experiment kept(kPerceptron, with(with(kVariants[2], often), {"checkpoint.keep=100"}));

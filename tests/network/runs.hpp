@@ -14,9 +14,9 @@
 
 namespace ridgeline::testing {
 
-/// Writes down how training goes, and asks for a stop after some step.
+/// Records the progress of training, and requests a stop after some step.
 struct Watch : network::TrainingEvents {
-  std::int64_t stop_at = -1;               ///< a signal comes during this step, counted from 1
+  std::int64_t stop_at = -1;               ///< a stop is requested during this step, counted from 1
   std::function<void(std::int64_t)> step;  ///< called after every step with the steps of this run
 
   std::vector<network::EpochReport> epochs;
@@ -33,7 +33,7 @@ struct Watch : network::TrainingEvents {
   bool stop_requested() override { return steps == stop_at; }
 };
 
-/// A deck with the data and the plan that go with it.
+/// A deck with its data and plan.
 struct Experiment {
   explicit Experiment(config::Deck the_deck)
       : deck(std::move(the_deck)), dataset(data::load_dataset(deck.data)), plan(plan_of(deck)) {}
@@ -56,7 +56,7 @@ struct Experiment {
   std::shared_ptr<const network::NetworkPlan> plan;
 };
 
-/// Expects the checkpoints at two paths to hold the same bits, except what tells the time.
+/// Expects the checkpoints at two paths to be bitwise equal, except for times.
 template <class T>
 void expect_same_run(const std::string& found_path, const std::string& expected_path,
                      const network::NetworkPlan& plan, const std::string& what) {

@@ -43,7 +43,7 @@ TEST(Schedule, CosineFallsFromTheRateToTheFinalRate) {
     EXPECT_LT(schedule.rate(step + 1), schedule.rate(step));
   }
   EXPECT_DOUBLE_EQ(schedule.rate(12), 0.1);
-  EXPECT_DOUBLE_EQ(schedule.rate(100), 0.1);  // a run that was made longer stays there
+  EXPECT_DOUBLE_EQ(schedule.rate(100), 0.1);  // constant in a run that was extended
 }
 
 TEST(Schedule, StepMultipliesByTheFactorEveryFewSteps) {
@@ -57,7 +57,7 @@ TEST(Schedule, StepMultipliesByTheFactorEveryFewSteps) {
 }
 
 TEST(Schedule, StepCountsTheDecksEpochs) {
-  // Five steps an epoch.
+  // Five steps per epoch.
   const Schedule schedule = make_schedule(
       testing::deck_of(testing::kMixed,
                        {"train.schedule={ kind = \"step\", every = 2, factor = 0.1 }"}),

@@ -8,8 +8,8 @@
 #include "network/trainer.hpp"
 #include "support/kokkos_events.hpp"
 
-// What a step may do, as Kokkos Tools see it: launch kernels whose labels say layer and phase, and
-// nothing else.
+// The operations of a step, as seen by Kokkos Tools: it launches kernels whose labels have layer
+// and phase, and does nothing else.
 
 namespace ridgeline::network {
 namespace {
@@ -78,7 +78,7 @@ void check_step(const std::string& gemm) {
       EXPECT_TRUE(is_ours(*plan, event.label) || (!native && is_ours(*plan, event.region)))
           << event;
     }
-    // Whatever computes is there by name.
+    // Every layer that computes occurs by name.
     for (const auto& layer : plan->layers) {
       EXPECT_EQ(prefixes.count(layer->name), layer->is_view(true) ? 0u : 1u) << layer->name;
     }
@@ -104,7 +104,7 @@ TEST_F(Step, RunsKokkosKernelsInsideLabelledRegions) {
 
 template <class Space, class T>
 void check_heap() {
-  if (!kIsHost<Space>) return;  // a driver's launches are its own affair
+  if (!kIsHost<Space>) return;  // launches of a driver may allocate
   std::vector<config::Deck> all = decks("native");
   all.push_back(deck_of(testing::kWide));  // on all threads
   for (const config::Deck& deck : all) {
@@ -146,7 +146,7 @@ void check_memory() {
       }
       const layers::Target target = layers::target_of<Space, T>(Space(), gemm_backend(deck));
       EXPECT_EQ(bytes, plan->memory(target, 16, training).total());
-      // The step's numbers, the step and its health, the losses' and the norm's sums.
+      // The step's values, the step and its health, the sums of the losses and of the norm.
       EXPECT_LE(small_bytes, 160u);
     }
   }
@@ -177,7 +177,7 @@ void check_training_labels() {
   const std::vector<KokkosEvents::Event> seen = events.all();
   EXPECT_GT(seen.size(), 15 * 2 * plan->layers.size());
   for (const KokkosEvents::Event& event : seen) {
-    // Copies of Kokkos's may be kernels of its own.
+    // Copies by Kokkos may be kernels of Kokkos.
     if (event.kind == Kind::fence || begins(event.label, "Kokkos::")) continue;
     if (event.kind == Kind::deep_copy && event.label.empty())
       continue;  // to a View over host memory

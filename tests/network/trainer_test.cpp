@@ -25,7 +25,7 @@ using testing::Watch;
 
 class Training : public testing::Computing {};
 
-// Five steps an epoch, three epochs.
+// Five steps per epoch, three epochs.
 constexpr std::int64_t kSteps = 15;
 
 using Space = Kokkos::DefaultHostExecutionSpace;
@@ -45,7 +45,7 @@ void check_learning() {
   ASSERT_EQ(history.test_accuracy.size(), 30u);
   EXPECT_EQ(history.seconds.size(), 30u);
   EXPECT_LT(history.train_loss.back(), 0.25 * history.train_loss.front());
-  // Every epoch was reported, and as it stands in the history.
+  // Every epoch was reported, with the values in the history.
   ASSERT_EQ(watch.epochs.size(), 30u);
   for (std::size_t i = 0; i < 30; ++i) {
     const EpochReport& report = watch.epochs[i];
@@ -208,7 +208,7 @@ TEST_F(Training, ADivergingRunSaysSoAndOverwritesNoCheckpoint) {
 }
 
 TEST_F(Training, ALossThatIsNotFiniteIsDivergenceEvenWhereTheWeightsAreFinite) {
-  // Outputs of about 1e25 have squares that float32 cannot hold, and finite gradients.
+  // Outputs of about 1e25 have squares that float32 cannot represent, and finite gradients.
   const std::string linear =
       "[[network.layer]]\nkind = \"flatten\"\n[[network.layer]]\nkind = \"dense\"\nunits = 12\n";
   for (const std::string every : {"checkpoint.every_epochs=1", "checkpoint.every_steps=2"}) {
@@ -298,7 +298,7 @@ TEST_F(Training, ATestLossThatIsNotFiniteIsDivergence) {
       "[[network.layer]]\nkind = \"flatten\"\n[[network.layer]]\nkind = \"dense\"\nunits = 12\n",
       sets);
   auto& values = std::get<std::vector<float>>(experiment.dataset.test.inputs);
-  values[3] = 1e25f;  // float32 cannot hold its square
+  values[3] = 1e25f;  // float32 cannot represent its square
   EXPECT_EQ((experiment.run<Space, float>({folder / "a.h5", {}, {}}).outcome), Outcome::diverged);
   EXPECT_EQ(folder.listing(), "");
 }

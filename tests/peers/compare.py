@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ridgeline against the newest PyTorch and OpenBLAS, in turn, on this machine.
+"""Compares Ridgeline with the newest PyTorch and OpenBLAS, alternately, on this machine.
 
 Every turn runs each of ridgeline and the peer once; what is printed is the median of the turns' ratios
 (peer's time / ours: above 1, ridgeline is faster). The peers come from PyPI:
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-# Networks that only measure; data made by ridgeline itself, so that nothing has to be installed.
+# Networks for measurements only; ridgeline generates the data, so that no data need be installed.
 HEAD = """
 title = "measured against a peer"
 [data]
@@ -144,7 +144,7 @@ def inference_of(model, x):
 
 
 def torch_comparisons(args, root, folder):
-    """(name, ours, peer) of everything that is held against PyTorch; each a call that gives seconds."""
+    """Returns (name, ours, peer) of every comparison with PyTorch; each is a call that returns seconds."""
     import networks
     import torch
 
@@ -256,7 +256,7 @@ def main():
                         help="characters of the text decks' data, for the peer's networks")
     parser.add_argument("--only", default="", help="names that contain this alone")
     args = parser.parse_args()
-    # Both sides alike: ridgeline pins its threads itself, PyTorch does as its users have it.
+    # Both sides with their defaults: ridgeline pins its threads, PyTorch does not.
     with tempfile.TemporaryDirectory() as folder:
         if not args.machine:
             args.machine = f"{folder}/machine.json"

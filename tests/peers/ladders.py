@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ridgeline's ladders against a plain OpenMP C program of the same loops, in turn.
+"""Compares Ridgeline's ladders with a plain OpenMP C program of the same loops, alternately.
 
     tests/peers/ladders.py [--build build/openmp] [--turns 9] [--output FILE]
 

@@ -15,7 +15,7 @@
 #include "support/usage.hpp"
 
 // Damaged files: refused with one line, or read; never a crash, a hang, or memory that the file
-// cannot account for. 500 of each reader's, 10,000 of each in a soak (tests/run.sh --soak).
+// cannot account for. 500 for each reader, 10,000 for each in a soak (tests/run.sh --soak).
 
 namespace ridgeline::testing {
 namespace {
@@ -23,7 +23,7 @@ namespace {
 constexpr double kMostSeconds = 5;
 constexpr long kMostKilobytes = 256 * 1024;  // and four times the file's size
 
-// What a signal handler reports.
+// Reported by the signal handler.
 char under_test[200];
 
 extern "C" void report_and_die(int signal_number) {
@@ -46,7 +46,7 @@ TEST_P(MutantsOf, AFileAreReadOrRefusedInTimeAndMemory) {
   const ScratchFolder folder;
   const std::string file = folder / "mutant";
   std::vector<std::string> originals;
-  std::set<std::string> accepted;  // what whole files say
+  std::set<std::string> accepted;  // the content of valid files
   for (const std::string& seed : reader.seed_files()) {
     originals.push_back(bytes_of_file(seed));
     folder.write("mutant", originals.back());
@@ -78,7 +78,7 @@ TEST_P(MutantsOf, AFileAreReadOrRefusedInTimeAndMemory) {
     std::snprintf(under_test, sizeof(under_test), "mutant %d of the reader %s, in %s\n", i,
                   reader.name, file.c_str());
     const double before = usage().seconds;
-    alarm(100);  // of the clock, on a machine that others use too
+    alarm(100);  // of elapsed time, on a shared machine
     const std::string digest = digest_or_refusal(reader, file);
     alarm(0);
     slowest = std::max(slowest, usage().seconds - before);
@@ -99,7 +99,7 @@ TEST_P(MutantsOf, AFileAreReadOrRefusedInTimeAndMemory) {
               count, slowest, (usage().peak_kilobytes - at_first.peak_kilobytes) / 1024);
 }
 
-// HDF5 does not check what the message of a chunked layout says, which random damage seldom meets.
+// HDF5 does not check the message of a chunked layout, which random damage seldom changes.
 TEST(MutantsOfChunkedData, AreRefusedOrReadTheSameTwice) {
   const bool soak = std::getenv("RIDGELINE_SOAK") != nullptr;
   const Reader& reader = reader_of("hdf5_data");
@@ -123,7 +123,7 @@ TEST(MutantsOfChunkedData, AreRefusedOrReadTheSameTwice) {
           ASSERT_EQ(digest, digest_of_whole) << name << ": " << at << ", " << bit;
         }
         const std::string again = digest_or_refusal(reader, file);
-        // Whether it is refused may depend on what lies beyond a damaged heap of names.
+        // The error may depend on the memory beyond a damaged heap of names.
         if (digest.empty() || again.empty()) continue;
         ASSERT_EQ(again, digest) << name << ": " << at << ", " << bit;
       }

@@ -114,7 +114,7 @@ def elementwise():
     yield "softmax", "vector", "", [7], 4, {"scale": 3}
     yield "softmax", "sequence", "", [5, 6], 2, {"scale": 3}
     yield "softmax", "wide", "", [70], 3, {"scale": 5}
-    # PyTorch's own random numbers are not ours: what is dropped is tested by the layer's own tests.
+    # PyTorch's random numbers differ from ours: the layer's tests check which elements are dropped.
     yield "dropout", "inference", "rate = 0.4", [4, 5], 3, {"mode": "inference"}
     yield "dropout", "training_without_loss", "rate = 0.0", [4, 5], 3, {}
 

@@ -32,7 +32,7 @@ from layer_cases import layer_cases
 from torch_layers import build, kinks, make_layer
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-# Nearer to where a function has no derivative, rounding could decide which side a float32 is on.
+# Closer to a point without a derivative, rounding could decide on which side a float32 is.
 NEAREST_KINK = 1e-4
 
 DECK = """[data]
@@ -81,7 +81,7 @@ def leaves(group):
 
 
 def put(group, path, values, kind=numpy.float64):
-    """Writes an array; kind float32 where that is exact."""
+    """Writes an array, as float32 if that is exact."""
     array = values.detach().numpy() if isinstance(values, torch.Tensor) else numpy.asarray(values)
     stored = array.astype(kind)
     assert (stored == array).all() and numpy.isfinite(stored).all(), path
@@ -90,7 +90,7 @@ def put(group, path, values, kind=numpy.float64):
 
 
 def put_parameters(group, folder, named, kind=numpy.float64):
-    """One dataset a parameter, at the place that a checkpoint gives it below /model."""
+    """Writes one dataset per parameter, with its path in a checkpoint below /model."""
     for key, values in named.items():
         put(group, f"{folder}/{dataset_path(key)}", values, kind)
 
@@ -105,7 +105,7 @@ def rounded(values):
 
 
 def draw_parameters(module):
-    """Random parameters, none of them special as zeros and ones are."""
+    """Returns random parameters, without special values such as zeros and ones."""
     for key, values in module.state_dict().items():
         name = key.rpartition(".")[2]
         if name == "num_batches_tracked":
@@ -134,7 +134,7 @@ def statistics(module):
 
 
 def away_from_kinks(name, compute):
-    """What compute() gives with the first seed that keeps the distance."""
+    """Returns the result of compute() with the first seed that keeps the distance."""
     for attempt in range(1000):
         torch.manual_seed(zlib.crc32(f"{name} {attempt}".encode()))
         kinks()
@@ -211,7 +211,7 @@ def loss_of(train, output, target):
 
 
 def draw_samples(count, shape, classes, tokens, loss, output_shape, scale=1):
-    """Inputs, and labels (one a sample or one a position) or values."""
+    """Returns inputs, and labels (one per sample or one per position) or values."""
     x = torch.randint(tokens, (count, *shape)) if tokens else rounded(torch.randn(count, *shape) * scale)
     if classes:
         return x, torch.randint(classes, (count, *output_shape[:-1]))
@@ -279,7 +279,7 @@ def make_optimizer(network, table):
 
 
 def rate(schedule, highest, step, steps, epoch):
-    """The learning rate of a step, as src/network/schedule.hpp has it."""
+    """Returns the learning rate of a step, as src/network/schedule.hpp defines it."""
     warm = schedule.get("warmup_steps", 0)
     if step < warm:
         return highest * (step + 1) / warm
@@ -323,7 +323,7 @@ def training_case(group, layers, shape, train):
             parameters["lr"] = rates[-1]
         optimizer.step()
         losses.append(loss.item())
-    if norms:  # of both kinds, or the case shows little
+    if norms:  # of both kinds, otherwise the case tests little
         assert min(norms) < options["clip_norm"] < max(norms), (group.name, norms)
     put_samples(group, deck, x, labels, 5, 0)
     put_parameters(group, "parameters", before, numpy.float32)

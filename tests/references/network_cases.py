@@ -1,4 +1,4 @@
-"""Cases of whole networks: layers as a deck has them, and what they are trained for."""
+"""Cases of whole networks: layers as in a deck, and their loss."""
 
 
 def layers(*inline):
@@ -172,7 +172,7 @@ def whole_networks():
         [4, 6], "cross_entropy", 3, classes=5)
 
 
-# Ten steps of training. 23 samples in batches of 5: five steps an epoch, the last with 3 samples.
+# Ten steps of training. 23 samples in batches of 5: five steps per epoch, the last with 3 samples.
 SAMPLES, BATCH, EPOCHS = 23, 5, 2
 
 
@@ -212,7 +212,7 @@ def training_cases():
     yield optimizer("cosine_warmup", sgd, train=cosine.format(warm))
     yield optimizer("cosine_warmup_final", sgd, train=cosine.format(warm + ", final = 0.02"))
     yield optimizer("adam_cosine_warmup", adam, train=cosine.format(warm + ", final = 0.001"))
-    # Running statistics are no part of what an optimizer updates.
+    # An optimizer does not update running statistics.
     normalised = layers('kind = "dense", name = "fc1", units = 7, bias = false', 'kind = "batch_norm"',
                         'kind = "activation", function = "tanh"', 'kind = "dense", name = "last", units = 5')
     yield optimizer("batch_norm_sgd", sgd + ", momentum = 0.9, weight_decay = 0.05", normalised)

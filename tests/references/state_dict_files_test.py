@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Files that jobs/state_dict.py refuses, how it writes, and which Python runs it.
+"""Files that jobs/state_dict.py rejects, its output, and the Python that runs it.
 
     python3 tests/references/state_dict_files_test.py
 """
@@ -26,7 +26,7 @@ ONES = numpy.ones((3, 4), numpy.float32)
 
 class Hdf5(Scratch):
     def refused_file(self, fill, says):
-        """A sound /model, and what `fill` adds to the file."""
+        """Writes a valid /model, and the additions of `fill`."""
         file = self.checkpoint({"fc/weight": ONES})
         with h5py.File(file, "r+") as opened:
             fill(opened)
@@ -257,7 +257,7 @@ class Files(Scratch):
 
 
 class Interpreters(Scratch):
-    """What happens where the Python that runs the script lacks a module."""
+    """The script under a Python that lacks a module."""
 
     def setUp(self):
         super().setUp()

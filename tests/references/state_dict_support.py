@@ -1,4 +1,4 @@
-"""What the tests of jobs/state_dict.py share."""
+"""Common functions of the tests of jobs/state_dict.py."""
 import pathlib
 import subprocess
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The way to PyTorch and back: jobs/state_dict.py and `ridgeline` on the same weights.
+"""Conversion to PyTorch and back: jobs/state_dict.py and `ridgeline` with the same weights.
 
     RIDGELINE=build/openmp/bin/ridgeline python3 tests/references/state_dict_test.py
 
@@ -309,7 +309,7 @@ class PyTorchFiles(Scratch):
     def setUp(self):
         super().setUp()
         self.file, self.init = self.folder / "model.pt", self.folder / "init.h5"
-        warnings.simplefilter("ignore")  # PyTorch calls some of what is made here unfinished or deprecated
+        warnings.simplefilter("ignore")  # PyTorch warns that some objects created here are unfinished or deprecated
 
     def refused_object(self, what, says):
         torch.save(what, self.file)

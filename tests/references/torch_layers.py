@@ -26,7 +26,7 @@ _distances = []
 
 
 def kinks():
-    """The least distance from a kink, or of a pool's two largest, since the last call."""
+    """Returns the least distance from a kink, or between a pool's two largest values, since the last call."""
     least = min(_distances, default=float("inf"))
     _distances.clear()
     return least
@@ -69,7 +69,7 @@ class MaxPool2d(nn.MaxPool2d):
         windows = windows.unfold(3, self.kernel_size[1], self.stride[1]).flatten(4)
         if windows.shape[4] > 1:
             best = windows.topk(2, dim=4).values
-            # Zeros of a relu may tie: whichever is taken passes nothing on.
+            # Zeros of a relu may tie: the gradient is zero for either choice.
             gaps = (best[..., 0] - best[..., 1])[best[..., 0] != 0]
             _distances.extend(gaps.min().reshape(1).tolist() if gaps.numel() else [])
         return super().forward(x)
@@ -108,7 +108,7 @@ class Activation(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Over the channels of an image [c, h, w], else over the last dimension."""
+    """Over the channels of an image [c, h, w], otherwise over the last dimension."""
 
     def __init__(self, shape, momentum=0.1, epsilon=1e-5):
         self.of_image = len(shape) == 3
@@ -235,7 +235,7 @@ def make_layer(table, shape):
 
 
 def output_shape(module, shape, tokens=False):
-    """Of one sample; two are tried, and nothing of it stays."""
+    """Returns the shape of one sample's output; runs two samples and keeps no state."""
     sample = torch.zeros(2, *shape, dtype=torch.int64 if tokens else torch.float64)
     before = list(_distances)
     was_training = module.training

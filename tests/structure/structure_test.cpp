@@ -11,7 +11,7 @@
 
 #include "support/paths.hpp"
 
-// The shape of the sources: dependencies go one way, and the library neither prints nor exits.
+// The structure of the sources: dependencies go one way, and the library neither prints nor exits.
 
 namespace {
 
@@ -77,7 +77,7 @@ TEST(Structure, FoldersIncludeOnlyFromThemselvesAndThoseBefore) {
       EXPECT_LE(place_of(from), place_of(folder)) << place(file, line);
     }
   }
-  EXPECT_GT(includes, 50);  // the sources were there
+  EXPECT_GT(includes, 50);  // the sources were found
 }
 
 // Kernels know no deck and no files: what they need comes as arguments.
@@ -182,7 +182,7 @@ TEST(Structure, CudaIsNamedInOneFolder) {
 
 TEST(Structure, NobodyCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
 
-// On a host nvcc's host-device lambdas are called through a pointer, an element a call, and their
+// On a host nvcc's host-device lambdas are called through a pointer, once per element, and their
 // copies allocate: kernels have names.
 TEST(Structure, NoKernelIsALambdaOfHostAndDevice) {
   EXPECT_EQ(matches("KOKKOS_(CLASS_)?LAMBDA"), Places());
@@ -230,7 +230,7 @@ TEST(Structure, TheDocumentOnReliabilityNamesTestsThatAreThere) {
   EXPECT_GT(names, 50u);
 }
 
-// What is read: sources, documents, jobs, but not this file, which has the words.
+// Returns the files to check: sources, documents, jobs, but not this file, which has the patterns.
 std::vector<fs::path> texts() {
   std::vector<fs::path> files = {kRoot / "README.md"};
   for (const char* folder : {"src", "miniapp", "tests", "docs", "jobs", "cmake"}) {
@@ -274,7 +274,7 @@ TEST(Structure, TextsArePlainEnglish) {
       }
     }
   }
-  EXPECT_GT(lines, 10000u);  // the texts were there
+  EXPECT_GT(lines, 10000u);  // the texts were found
 }
 
 }  // namespace

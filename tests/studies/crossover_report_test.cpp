@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-// Curves made here, whose table and sentences are known.
+// Synthetic curves, whose table and sentences are known.
 
 namespace ridgeline::studies {
 namespace {
@@ -71,7 +71,7 @@ TEST(CrossoverReport, SaysWhereTheOtherMachineIsFasterAndWhatGrows) {
           "and not at the largest size in 1; at the smallest size it is slower in 2",
           "expected (not measured): the GPU 9's advantage over this machine grows with the "
           "bytes that an operation touches in 2 of 2 rows whose bytes grow fourfold or more"}));
-  // It is that of what is expected: the ceilings' advantage grows by less.
+  // It is that of the expected times: the ceilings' advantage grows by less.
   for (const io::Json& fit : study.fit.at("advantage")) {
     EXPECT_EQ(fit.at("way"), "expected");
     EXPECT_GT(fit.at("per_doubling_of_bytes").at("value"), 1.2);
@@ -94,7 +94,7 @@ TEST(CrossoverReport, MarksUncertainTimesAndKindsWithoutARecord) {
 
 TEST(CrossoverReport, TellsApartWhatIsUncertainAndWhatNeverIs) {
   SizeCurve uncertain = curve("dense", {4, 4, 4}, {0.9, 1.1, 2});
-  // Now faster, now slower at every size but the last.
+  // Alternately faster and slower at every size except the last.
   for (std::size_t i : {0u, 1u}) {
     for (int turn = 0; turn < kTurns; ++turn) {
       uncertain.points[i].ratios[kExpected][std::size_t(turn)] = turn % 2 ? 0.5 : 2;

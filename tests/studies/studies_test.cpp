@@ -16,7 +16,7 @@
 #include "studies/scaling.hpp"
 #include "support/runtime.hpp"
 
-// Every study with small bounds: what it sweeps, what it fits, how it ends. Times are not judged.
+// Every study with small bounds: its sweep, its fits, its end. Times are not checked.
 
 namespace ridgeline::studies {
 namespace {
@@ -28,7 +28,7 @@ class Studies : public testing::Computing {
     control.quick = true;
     return control;
   }
-  /// Stops after so many points.
+  /// Stops after this many points.
   Control stopping(int points) {
     Control control = quick();
     asked_ = 0;
@@ -36,7 +36,7 @@ class Studies : public testing::Computing {
     return control;
   }
 
-  /// Stops after it has told so often what it measured.
+  /// Stops after this many reports of progress.
   Control stopping_when_told(int times) {
     Control control = quick();
     told_ = 0;
@@ -122,7 +122,7 @@ TEST_F(Studies, SaturatingThreadsAreTheFewestThatNearlyReachTheBest) {
   EXPECT_EQ(threads.low, 3);
   EXPECT_EQ(threads.high, 4);
   EXPECT_EQ(saturating_threads({1, 2}, {10, 10.1}).value, 1);
-  // What still grows at the last count is not saturated as far as anybody measured.
+  // Bandwidth that still grows at the last count is not saturated in the measured range.
   const model::Estimate growing = saturating_threads({1, 2, 4}, {10, 20, 39});
   EXPECT_FALSE(growing.reached());
   EXPECT_EQ(growing.low, 2);
@@ -302,7 +302,8 @@ TEST_F(Studies, CrossoverAgainstAMachineFileUsesItsCeilings) {
   bounds.machine_file = io::Json{{"spaces", {{"cuda", space}}}};
   const Study study = study_crossover(bounds, quick());
   for (const io::Json& point : study.points) {
-    // Launches of 10 µs each and nothing else that counts; with transfers, a millisecond each way.
+    // Launches of 10 µs each, and all other times are negligible; with transfers, a millisecond
+    // each way.
     const double launches = 1e5 * point.at("eager").at("second_ceiling_seconds").get<double>();
     EXPECT_NEAR(launches, std::round(launches), 1e-6);
     EXPECT_GE(launches, 1);
@@ -358,7 +359,7 @@ TEST_F(Studies, ScalingFitsWhatItsWorkersMeasured) {
   EXPECT_EQ(dense.at("weak_efficiency"), 1);
   EXPECT_TRUE(dense.contains("contention"));
   ASSERT_EQ(study.fit.at("first_to_stop").size(), 1u);
-  // Two threads make dense2 1.25 times as fast: less than half of what they could.
+  // Two threads make dense2 1.25 times as fast: less than half of the ideal.
   EXPECT_EQ(study.fit.at("first_to_stop")[0].at("layer"), "dense2");
   EXPECT_EQ(study.fit.at("first_to_stop")[0].at("threads"), 2);
 }

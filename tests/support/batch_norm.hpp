@@ -41,7 +41,7 @@ struct BatchNormDefinition {
     }
     return y;
   }
-  /// The running statistics after a batch of this mean and biased variance.
+  /// Updates the running statistics after a batch with this mean and biased variance.
   Values moved_mean(const Values& running, const Values& mean) const {
     Values moved(channels);
     for (std::size_t c = 0; c < channels; ++c) {

@@ -35,7 +35,7 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     }
   }
   for (const auto& [name, value] : more) list.push_back(name + "=" + value);
-  // Threads that another test has pinned would be in the way, and this run would say so.
+  // Pinned threads of another test would lead to a warning of this run.
   if (!pinned && more.count("OMP_PROC_BIND") + more.count("OMP_PLACES") == 0)
     list.push_back("OMP_PROC_BIND=false");
   return list;
@@ -48,7 +48,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-// Reads what is there; false at the end.
+// Reads the available output; returns false at the end.
 bool read_some(int descriptor, std::string& into) {
   char buffer[4096];
   const ssize_t count = read(descriptor, buffer, sizeof buffer);
@@ -85,7 +85,7 @@ std::vector<std::string> CommandResult::errors() const {
 
 Command::Command(const std::vector<std::string>& arguments, const CommandOptions& options)
     : deadline_(now() + options.seconds), keeps_disturbance_(options.keeps_disturbance) {
-  // All that allocates happens before the fork: this program has threads.
+  // All allocations are before the fork: this program has threads.
   std::vector<std::string> texts = arguments;
   std::vector<std::string> variables = environment_with(options.environment, options.pinned);
   const std::vector<char*> argv = pointers_to(texts), envp = pointers_to(variables);
@@ -130,7 +130,7 @@ void Command::send(int signal) const {
   if (!ended_) kill(process_, signal);
 }
 
-// Takes what the command writes, and waits a little where it writes nothing.
+// Reads the command's output, and waits a little if there is none.
 void Command::collect(int milliseconds) {
   pollfd descriptors[2] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}};
   if (out_ < 0 && err_ < 0) {
@@ -173,7 +173,7 @@ CommandResult Command::wait() {
     collect(1);
   }
   while (out_ >= 0 || err_ >= 0) collect(1000);
-  // Other tests disturb this one, and its subject is another.
+  // Other tests disturb this one, whose subject is not the disturbance.
   if (!keeps_disturbance_) result_.err = without_disturbance(result_.err);
   return result_;
 }

@@ -12,9 +12,9 @@
 
 namespace ridgeline::testing {
 
-/// How a command is run.
+/// Options for running a command.
 struct CommandOptions {
-  std::map<std::string, std::string> environment;  ///< beside this program's, without OMP_…
+  std::map<std::string, std::string> environment;  ///< added to this program's, without OMP_…
   bool pinned = false;  ///< whether OMP_PROC_BIND stays unset, so that threads are pinned
   std::string folder;   ///< current folder; empty: this program's
   std::optional<std::uint64_t> largest_file;  ///< bytes a file may have (RLIMIT_FSIZE)
@@ -23,7 +23,7 @@ struct CommandOptions {
   double seconds = 100;            ///< killed after this long
 };
 
-/// How a command ended.
+/// Status and output of a command.
 struct CommandResult {
   int status = -1;          ///< exit status, or -1
   int signal = 0;           ///< that ended it, or 0
@@ -34,8 +34,8 @@ struct CommandResult {
   std::vector<std::string> errors() const;
 };
 
-/// A command under way; killed where it is forgotten. Runs on all processors, whatever this program
-/// is bound to.
+/// A running command; killed by the destructor. Runs on all processors, even if this program
+/// is bound.
 class Command {
  public:
   explicit Command(const std::vector<std::string>& arguments, const CommandOptions& options = {});
@@ -43,11 +43,12 @@ class Command {
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
-  /// Collects output until `condition` holds; false where the command ended first or took too long.
+  /// Collects output until `condition` holds; returns false if the command ended first or took too
+  /// long.
   bool wait_until(const std::function<bool()>& condition);
   void send(int signal) const;
   pid_t process() const { return process_; }
-  /// What it has written so far, as far as wait_until has looked.
+  /// Returns the output that wait_until() has collected so far.
   const std::string& out() const { return result_.out; }
   /// Waits for its end.
   CommandResult wait();

@@ -11,8 +11,8 @@
 
 namespace ridgeline::testing {
 
-/// Factors of which one in five, at a random place, is 1.5 to 4, and the others are 1: what a
-/// shared machine does to times.
+/// Factors of which one in five, at a random place, is 1.5 to 4, and the others are 1, like the
+/// disturbances of a shared machine.
 inline std::vector<double> disturbances(std::size_t count, std::uint64_t seed) {
   std::vector<double> factors(count, 1);
   for (std::size_t begin = 0; begin + 5 <= count; begin += 5) {

@@ -4,7 +4,7 @@
 
 namespace ridgeline::testing {
 
-/// Limits the size of files as a full disk would, while it lives.
+/// Limits the size of files during its lifetime, as a full disk would.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) {

@@ -8,7 +8,7 @@
 
 namespace ridgeline::testing {
 
-/// Writes down what Kokkos tells its tools for as long as it lives; one at a time.
+/// Records the events of Kokkos Tools during its lifetime; at most one object at a time.
 class KokkosEvents {
  public:
   enum class Kind { kernel, allocation, deallocation, region, deep_copy, fence };
@@ -44,7 +44,7 @@ class KokkosEvents {
            Kokkos_Profiling_SpaceHandle, const char*, const void*,
            std::uint64_t bytes) { add(Kind::deep_copy, label, bytes); });
     tools::set_begin_fence_callback([](const char* label, std::uint32_t, std::uint64_t*) {
-      // Kokkos fences around every event that it tells; Kokkos before 3.5 tells of no fence.
+      // Kokkos fences around every event; Kokkos before 3.5 does not report fences.
       if (std::string(label).find("Kokkos Profile Tool Fence") == std::string::npos) {
         add(Kind::fence, label, 0);
       }

@@ -10,7 +10,7 @@
 
 namespace ridgeline::testing {
 
-/// `size` numbers in [-1, 1), the same for the same seed.
+/// Returns `size` values in [-1, 1), the same for the same seed.
 template <class T>
 std::vector<T> random_values(std::size_t size, std::uint64_t seed) {
   std::vector<T> values(size);
@@ -20,7 +20,7 @@ std::vector<T> random_values(std::size_t size, std::uint64_t seed) {
   return values;
 }
 
-/// A buffer on the space with these values.
+/// Returns a buffer on the space with these values.
 template <class Space, class T>
 Buffer<Space, T> on_space(const Space& instance, const std::vector<T>& values) {
   Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "test/buffer"),
@@ -31,7 +31,7 @@ Buffer<Space, T> on_space(const Space& instance, const std::vector<T>& values) {
   return buffer;
 }
 
-/// A buffer full of NaN, so that what a kernel leaves out shows.
+/// Returns a buffer full of NaN, so that elements that a kernel does not write are detected.
 template <class T, class Space>
 Buffer<Space, T> poisoned(const Space& instance, std::size_t size) {
   return on_space(instance, std::vector<T>(size, std::nan("")));
@@ -46,7 +46,7 @@ std::vector<T> on_host(const Space& instance, const Buffer<Space, T>& buffer) {
   return values;
 }
 
-/// |a - b| / |b| in the Euclidean norm; NaN if any value is.
+/// Returns |a - b| / |b| in the Euclidean norm; NaN if any value is.
 template <class A, class B>
 double relative_error(const std::vector<A>& a, const std::vector<B>& b) {
   double difference = 0, norm = 0;

@@ -21,7 +21,7 @@ class Noise {
   double deviation_;
 };
 
-/// Whether an interval holds the truth.
+/// Returns whether an interval contains the true value.
 template <class Estimate>
 bool covers(const Estimate& estimate, double truth) {
   return estimate.low <= truth && truth <= estimate.high;

@@ -24,7 +24,7 @@ inline kernels::PoolShape pool_shape(std::size_t planes, int height, int width, 
           padding_w};
 }
 
-/// Shapes for tests: windows side by side, overlapping and with gaps; padded; odd sizes; rows
+/// Shapes for tests: windows that are adjacent, overlapping and with gaps; padded; odd sizes; rows
 /// shorter and longer than vectors and than a piece of 64; one value; a window that is the image.
 inline std::vector<kernels::PoolShape> pool_shapes() {
   return {pool_shape(3, 28, 28, 2, 2, 2, 2, 0, 0),  pool_shape(5, 7, 9, 2, 2, 2, 2, 0, 0),

@@ -1,8 +1,8 @@
-// Loaded into the command by tests (LD_PRELOAD): widens the windows of races and imitates machines
-// that are not there.
+// Loaded into the command by tests (LD_PRELOAD): widens the windows of races and simulates other
+// machines.
 //
-//   NAP_FSYNC=S, NAP_WRITE=S     sleeps so many seconds in fsync, and in a write of over 1 MB
-//   MANY_PROCESSORS=N            sched_getaffinity as a kernel that knows N processors
+//   NAP_FSYNC=S, NAP_WRITE=S     sleeps S seconds in fsync, and in a write of over 1 MB
+//   MANY_PROCESSORS=N            sched_getaffinity as on a kernel with N processors
 //   REFUSE_PINNING=1             sched_setaffinity is not permitted
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -65,7 +65,7 @@ std::string read(const data::Dataset& dataset) {
   return values.text();
 }
 
-// A deck and the plan of its network, for samples of whatever shape its data would have.
+// Reads a deck and plans its network, for samples of the shape that its data would have.
 std::string read(const config::Deck& deck) {
   network::SampleShape sample;
   if (deck.data.kind == config::DataKind::text) {
@@ -85,7 +85,7 @@ std::string read(const config::Deck& deck) {
 
 std::string read_deck(const std::string& file) { return read(config::Deck::load(file)); }
 
-// The file is what stands after --set.
+// The file contains the argument of --set.
 std::string read_set(const std::string& file) {
   const std::string text = io::read_text(file);
   return read(
@@ -104,7 +104,7 @@ std::string read_machine(const std::string& file) {
   return values.text();
 }
 
-// Every quantity of a result, and what comparing it with itself gives.
+// Digests every quantity of a result, and the comparison of the result with itself.
 std::string read_result(const std::string& file) {
   const std::vector<model::ResultRun> runs = model::read_result(file);
   const model::ResultMatch match = model::match_results(runs, runs);
@@ -157,7 +157,7 @@ std::string read_text_data(const std::string& file) {
   return values.text();
 }
 
-// What the network is, the file's own deck says, and its vocabulary or else `sample`.
+// The file's deck defines the network, with the file's vocabulary or otherwise `sample`.
 std::string read_checkpoint(const std::string& name) {
   const network::CheckpointFile file(name);
   file.require_whole();

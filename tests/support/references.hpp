@@ -15,12 +15,12 @@
 
 namespace ridgeline::testing {
 
-/// A file of PyTorch's results; tests/references/make.py says what is in it.
+/// A file of PyTorch's results; tests/references/make.py describes its content.
 inline std::string reference_file(const std::string& name) {
   return source_folder() + "/tests/references/" + name;
 }
 
-/// How far a result may be from PyTorch's in float64, relative in norm.
+/// The tolerance to PyTorch's results in float64, relative in norm.
 template <class T>
 constexpr double kReferenceTolerance = sizeof(T) == 4 ? 1e-5 : 1e-10;
 

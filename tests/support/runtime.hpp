@@ -6,11 +6,11 @@
 
 namespace ridgeline::testing {
 
-/// Why Kokkos does not run in this program, or empty where it does.
+/// Why Kokkos does not run in this program, or empty if it does.
 const std::string& no_runtime_reason();
 
-/// Base of tests that compute. Tests run with 4 host threads, more than some machines have
-/// processors, so that teams of several threads are real everywhere.
+/// Base of tests that compute. Tests run with 4 host threads, even on machines with fewer
+/// processors, so that teams have several threads everywhere.
 class Computing : public ::testing::Test {
  protected:
   void SetUp() override {

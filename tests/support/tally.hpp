@@ -6,11 +6,11 @@
 
 namespace ridgeline::testing {
 
-// Counts a computation by doing it: arithmetic on Number counts itself, and an Array knows which of
-// its elements were read and which written. Written plainly after docs/layers.md, so that the
-// counts of the library stand against a loop and not against a formula.
+// Counts a computation by executing it: arithmetic on Number is counted, and an Array records which
+// of its elements were read and which written. The loops follow docs/layers.md, so that the counts
+// of the library are compared with a loop and not with a formula.
 
-/// What was counted since the last reset.
+/// Counts since the last reset.
 struct Tally {
   static inline double flops = 0;
   static void reset() { flops = 0; }

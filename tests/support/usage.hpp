@@ -6,7 +6,7 @@
 
 namespace ridgeline::testing {
 
-/// What this process used and the children that it has waited for.
+/// Resources used by this process and by the children that it has waited for.
 struct Usage {
   double seconds = 0;       ///< of processors
   long peak_kilobytes = 0;  ///< of the larger
