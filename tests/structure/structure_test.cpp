@@ -180,7 +180,7 @@ TEST(Structure, CudaIsNamedInOneFolder) {
   EXPECT_FALSE(matches("cuda_runtime").empty());  // the folder was there
 }
 
-TEST(Structure, NobodyCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
+TEST(Structure, NothingCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }
 
 // On a host nvcc's host-device lambdas are called through a pointer, once per element, and their
 // copies allocate: kernels have names.
