@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/random.hpp"
 #include "core/seconds.hpp"
@@ -10,8 +9,6 @@
 
 namespace ridgeline::model {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Index of the first size from which all ratios are wins; their number where there is none.
 std::size_t first_win(const std::vector<double>& ratios) {
