@@ -6,8 +6,8 @@
 
 namespace ridgeline::machine {
 
-// What Linux says about the host, from /proc and /sys; nothing here needs Kokkos. What cannot be
-// read is empty or 0.
+// What Linux says about the host, from /proc and /sys, and hwloc about its caches and cores;
+// nothing here needs Kokkos. What cannot be read is empty or 0.
 
 /// Returns the value of the first line "key : value" or "key: value" of a file such as
 /// /proc/cpuinfo.
