@@ -52,6 +52,19 @@ auto as_vector(const View& view) {
   return as_vector(view, view.size());
 }
 
+/// Returns host memory that something else owns as a View of `size` values.
+template <class T>
+auto host_view(T* data, std::size_t size) {
+  return Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, size);
+}
+/// Returns it as a View [rows, columns].
+template <class T>
+auto host_view(T* data, std::size_t rows, std::size_t columns) {
+  return Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace,
+                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, rows, columns);
+}
+
 /// Host memory that a device's copy engine accesses directly; ordinary host memory for a host
 /// space.
 template <class Space>

@@ -236,10 +236,7 @@ StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t
   const std::vector<double>& numbers = detail::host_tables();
   tables_ = Buffer<Space, double>(
       Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/tables"), numbers.size());
-  Kokkos::deep_copy(
-      instance, tables_,
-      Kokkos::View<const double*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                   Kokkos::MemoryTraits<Kokkos::Unmanaged>>(numbers.data(), numbers.size()));
+  Kokkos::deep_copy(instance, tables_, host_view(numbers.data(), numbers.size()));
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (int k = 0; k < arrays; ++k)
     fill(memory_ + static_cast<std::size_t>(k) * stride_, nullptr, nan);
