@@ -14,4 +14,4 @@ find_package(fmt CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(tomlplusplus CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
-find_package(Eigen3 3.3 CONFIG REQUIRED)
+find_package(Boost 1.66 REQUIRED)  # Boost.Math, headers alone

@@ -15,14 +15,6 @@ function(ridgeline_source_options)
     if(NOT source MATCHES "\\.cpp$")
       continue()
     endif()
-    # GCC 12 reports the undefined operands of its AVX-512 intrinsics as uninitialised variables
-    # (GCC bug 105593): 370 warnings in Eigen's products.
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-      file(STRINGS "${source}" eigen REGEX "^#include <Eigen/" LIMIT_COUNT 1)
-      if(eigen)
-        set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS -Wno-maybe-uninitialized)
-      endif()
-    endif()
     # This source checks the CPU before any other code runs, so it must run on any CPU. The last
     # -march= takes effect.
     if(source MATCHES "/isa_baseline\\.cpp$" AND RIDGELINE_ISA
@@ -32,23 +24,29 @@ function(ridgeline_source_options)
   endforeach()
 endfunction()
 
-# Compiles sources of one target together, in groups named NAME: nvcc parses Kokkos's headers four
-# times per source, which takes longer than the rest of most sources, and a build with sanitizers
-# always starts from scratch. Local names of the sources must differ.
+# Compiles sources of one target together, in groups named NAME, because each source parses and
+# instantiates the same templates of Kokkos and JSON, which takes longer than its own code. nvcc
+# parses Kokkos's headers four times per source. Local names of the sources must differ.
 function(ridgeline_compile_together target name)
-  if(NOT RIDGELINE_ENABLE_CUDA AND NOT RIDGELINE_SANITIZE)
+  if(NOT RIDGELINE_COMPILE_TOGETHER)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-  set(index 0)
+  set(count_with_kokkos 0)
+  set(count_without 0)
   foreach(source IN LISTS ARGN)
     get_source_file_property(host_only "${source}" SKIP_PRECOMPILE_HEADERS)
     get_source_file_property(own_options "${source}" COMPILE_OPTIONS)
-    if(host_only OR own_options)
+    if(own_options)
       continue()
     endif()
-    math(EXPR group "${index} / 6")
-    math(EXPR index "${index} + 1")
-    set_source_files_properties("${source}" PROPERTIES UNITY_GROUP "${name}_${group}")
+    if(host_only)
+      set(kind without)
+    else()
+      set(kind with_kokkos)
+    endif()
+    math(EXPR group "${count_${kind}} / 6")
+    math(EXPR count_${kind} "${count_${kind}} + 1")
+    set_source_files_properties("${source}" PROPERTIES UNITY_GROUP "${name}_${kind}_${group}")
   endforeach()
 endfunction()

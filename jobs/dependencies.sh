@@ -12,7 +12,7 @@ set -euo pipefail
 # name. Fortran: Kokkos Kernels compiles a few lines of it to find out how BLAS mangles its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev xxHash:libxxhash-dev Hwloc:libhwloc-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
-  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev Eigen3:libeigen3-dev BLAS:libopenblas-openmp-dev
+  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev Boost:libboost-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
 modules=(h5py:python3-h5py) # a test reads checkpoints with it, and is skipped without
 debian=(ca-certificates) # for Kokkos's release from GitHub

@@ -51,9 +51,7 @@ std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Datas
   for (std::size_t at = 0; at < outputs.size();) {
     const auto item = feed.next();
     const Matrix<Space, const T> y = network.forward(item.batch.inputs);
-    const auto host =
-        as_matrix(host_view(outputs.data() + at, item.count * width), item.count, width);
-    Kokkos::deep_copy(network.instance(), host, y);
+    Kokkos::deep_copy(network.instance(), host_view(outputs.data() + at, item.count, width), y);
     network.wait();
     at += item.count * width;
   }

@@ -96,19 +96,25 @@ CLI::Option* add_size(CLI::App& study, const std::string& name, std::size_t& byt
   return study.add_option(name, bytes, what)->transform(size())->type_name("SIZE");
 }
 
-// A study's place on the command line, with what every one of them takes.
-std::pair<CLI::App*, std::shared_ptr<StudyOptions>> add(CLI::App& verb, const std::string& name,
-                                                        const std::string& what) {
-  CLI::App* study = verb.add_subcommand(name, what);
-  auto options = std::make_shared<StudyOptions>();
-  study->add_option("--output", options->output, "Write every point and fit to this file (JSON)");
-  study
-      ->add_option("--space", options->space,
-                   "This space alone: serial, openmp or cuda (auto: all of the build)")
+// A study's place on the command line.
+struct StudyVerb {
+  CLI::App& study;
+  std::shared_ptr<StudyOptions> options;
+  const CommonOptions& common;
+  Action& action;
+};
+
+// Adds what every study takes.
+void add_common_options(const StudyVerb& verb, const std::string& name) {
+  StudyOptions& options = *verb.options;
+  verb.study.add_option("--output", options.output,
+                        "Write every point and fit to this file (JSON)");
+  verb.study
+      .add_option("--space", options.space,
+                  "This space alone: serial, openmp or cuda (auto: all of the build)")
       ->capture_default_str();
-  study->add_flag("--quick", options->quick, "Within 30 s rather than 3 min: fewer points");
-  study->footer("Example:\n  ridgeline study " + name + " --output " + name + ".json");
-  return {study, options};
+  verb.study.add_flag("--quick", options.quick, "Within 30 s rather than 3 min: fewer points");
+  verb.study.footer("Example:\n  ridgeline study " + name + " --output " + name + ".json");
 }
 
 void add_thread_counts(CLI::App& study, std::vector<int>& counts) {
@@ -126,84 +132,75 @@ void add_per_octave(CLI::App& study, int& per_octave, const std::string& default
 
 // `measure(spaces, control)` gives the study.
 template <class Measure>
-void set_action(CLI::App& study, const std::shared_ptr<StudyOptions>& options,
-                const CommonOptions& common, Action& action, const Measure& measure) {
-  study.callback(
-      [=, &common, &action] { action = [=, &common] { return run(*options, common, measure); }; });
+void set_action(const StudyVerb& verb, const Measure& measure) {
+  verb.study.callback(
+      [options = verb.options, &common = verb.common, &action = verb.action, measure] {
+        action = [=, &common] { return run(*options, common, measure); };
+      });
 }
 
 // The same of a study that measures within its bounds, on each of the spaces.
 template <class Bounds>
-void set_action(CLI::App& study, const std::shared_ptr<StudyOptions>& options,
-                const CommonOptions& common, Action& action, const std::shared_ptr<Bounds>& bounds,
-                Study (*measure)(Bounds, const Control&)) {
-  set_action(study, options, common, action, [=](const auto& spaces, const Control& control) {
+void set_action(const StudyVerb& verb, const std::shared_ptr<Bounds>& bounds,
+                Study (*measure)(const Bounds&, const Control&)) {
+  set_action(verb, [=](const auto& spaces, const Control& control) {
     bounds->spaces = spaces;
     return measure(*bounds, control);
   });
 }
 
-void add_latency(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] =
-      add(verb, "latency", "A dependent load against working set: cache levels, the TLB's part");
+void add_latency(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::LatencyBounds>();
-  add_size(*study, "--from", bounds->smallest, "Smallest working set (default: 4 KiB)");
-  add_size(*study, "--to", bounds->largest,
+  add_size(verb.study, "--from", bounds->smallest, "Smallest working set (default: 4 KiB)");
+  add_size(verb.study, "--to", bounds->largest,
            "Largest working set (default: 1 GiB, quick 256 MiB, at most a quarter of free memory)");
-  add_per_octave(*study, bounds->per_octave, "8, quick 4");
-  set_action(*study, options, common, action, bounds, studies::study_latency);
+  add_per_octave(verb.study, bounds->per_octave, "8, quick 4");
+  set_action(verb, bounds, studies::study_latency);
 }
 
-void add_bandwidth(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] =
-      add(verb, "bandwidth", "Five streaming kernels against working set and threads");
+void add_bandwidth(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::BandwidthBounds>();
-  add_size(*study, "--from", bounds->smallest,
+  add_size(verb.study, "--from", bounds->smallest,
            "Smallest working set of all arrays (default: 8 KiB)");
-  add_size(*study, "--to", bounds->largest,
+  add_size(verb.study, "--to", bounds->largest,
            "Largest working set (default: 1 GiB, quick 384 MiB, at most a quarter of free memory)");
-  add_per_octave(*study, bounds->per_octave, "4, quick 2");
-  add_thread_counts(*study, bounds->threads);
-  set_action(*study, options, common, action, bounds, studies::study_bandwidth);
+  add_per_octave(verb.study, bounds->per_octave, "4, quick 2");
+  add_thread_counts(verb.study, bounds->threads);
+  set_action(verb, bounds, studies::study_bandwidth);
 }
 
-void add_concurrency(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] =
-      add(verb, "concurrency", "Bandwidth against threads and loads in flight, and Little's law");
+void add_concurrency(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::ConcurrencyBounds>();
-  add_size(*study, "--working-set", bounds->working_set,
+  add_size(verb.study, "--working-set", bounds->working_set,
            "Bytes that the loads are scattered over (default: four times the last cache)");
-  study
-      ->add_option("--loads", bounds->loads,
-                   "Independent loads in flight per thread, such as 1,2,4")
+  verb.study
+      .add_option("--loads", bounds->loads, "Independent loads in flight per thread, such as 1,2,4")
       ->delimiter(',')
       ->transform(integer(1, 1 << 20));
-  add_thread_counts(*study, bounds->threads);
-  set_action(*study, options, common, action, bounds, studies::study_concurrency);
+  add_thread_counts(verb.study, bounds->threads);
+  set_action(verb, bounds, studies::study_concurrency);
 }
 
-void add_dispatch(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] = add(
-      verb, "dispatch", "What a launch, a reduction, a barrier and a transfer cost; T = a + V/b");
+void add_dispatch(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::DispatchBounds>();
-  add_size(*study, "--from", bounds->smallest, "Bytes of the smallest kernel (default: 256)");
-  add_size(*study, "--to", bounds->largest, "Of the largest (default: 64 MiB, a device 256 MiB)");
-  add_per_octave(*study, bounds->per_octave, "4, quick 2");
-  set_action(*study, options, common, action, bounds, studies::study_dispatch);
+  add_size(verb.study, "--from", bounds->smallest, "Bytes of the smallest kernel (default: 256)");
+  add_size(verb.study, "--to", bounds->largest,
+           "Of the largest (default: 64 MiB, a device 256 MiB)");
+  add_per_octave(verb.study, bounds->per_octave, "4, quick 2");
+  set_action(verb, bounds, studies::study_dispatch);
 }
 
-void add_divergence(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] = add(
-      verb, "divergence", "The same FLOPs in up to 32 paths; regular, gathered, dependent access");
+void add_divergence(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::DivergenceBounds>();
-  study->add_option("--paths", bounds->paths, "Numbers of paths (default: 1,2,4,8,16,32)")
+  verb.study.add_option("--paths", bounds->paths, "Numbers of paths (default: 1,2,4,8,16,32)")
       ->delimiter(',')
       ->transform(integer(1, 1 << 20));
-  study->add_option("--iterations", bounds->iterations, "Iterations a launch (default: 1048576)")
+  verb.study
+      .add_option("--iterations", bounds->iterations, "Iterations a launch (default: 1048576)")
       ->transform(integer(32, std::int64_t{1} << 31));
-  add_size(*study, "--array", bounds->array_bytes,
+  add_size(verb.study, "--array", bounds->array_bytes,
            "Bytes of the array that is read (default: 256 MiB, quick 64 MiB)");
-  set_action(*study, options, common, action, bounds, studies::study_divergence);
+  set_action(verb, bounds, studies::study_divergence);
 }
 
 CLI::Option* add_kinds(CLI::App& study, std::vector<std::string>& kinds) {
@@ -242,34 +239,31 @@ std::string widest_space(const io::Json& machine, const std::string& file) {
   throw RequestError(file + ": has no spaces; measure the machine with `ridgeline machine`");
 }
 
-void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] =
-      add(verb, "crossover",
-          "From which size on one space beats another, layer by layer, deck by deck");
+void add_crossover(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::CrossoverBounds>();
   auto decks = std::make_shared<DeckChoice>();
   auto spaces = std::make_shared<std::string>();
   auto machine_file = std::make_shared<std::string>();
-  CLI::Option* two = study->add_option(
+  CLI::Option* two = verb.study.add_option(
       "--spaces", *spaces, "The two spaces, such as openmp,cuda (default: the build's last two)");
-  study
-      ->add_option("--machine", *machine_file,
-                   "A machine file that stands for the second space: at best, and as expected")
+  verb.study
+      .add_option("--machine", *machine_file,
+                  "A machine file that stands for the second space: at best, and as expected")
       ->excludes(two);
-  CLI::Option* kinds = add_kinds(*study, bounds->kinds);
-  study->add_flag("--no-layers", bounds->no_layers, "Decks alone")->excludes(kinds);
-  study->add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")
+  CLI::Option* kinds = add_kinds(verb.study, bounds->kinds);
+  verb.study.add_flag("--no-layers", bounds->no_layers, "Decks alone")->excludes(kinds);
+  verb.study.add_option("--widths", bounds->widths, "Widths of the layers, such as 16,64,256")
       ->delimiter(',')
       ->transform(integer(1, 1 << 30));
-  study->add_option("--batches", bounds->batches, "Batches, such as 1,8,64")
+  verb.study.add_option("--batches", bounds->batches, "Batches, such as 1,8,64")
       ->delimiter(',')
       ->transform(integer(1, 1 << 20));
-  decks->add_to(*study);
-  options->add_inputs = [=](io::RunFiles& files) {
+  decks->add_to(verb.study);
+  verb.options->add_inputs = [=](io::RunFiles& files) {
     if (!machine_file->empty()) files.input("--machine", *machine_file);
     decks->add_inputs(files);
   };
-  set_action(*study, options, common, action, [=](const auto& all, const auto& control) {
+  set_action(verb, [=](const auto& all, const auto& control) {
     if (machine_file->empty()) {
       std::tie(bounds->first, bounds->second) = two_spaces(all, *spaces);
     } else {
@@ -287,9 +281,10 @@ void add_crossover(CLI::App& verb, const CommonOptions& common, Action& action) 
 }
 
 // What the study of scaling measures in a process of its own.
-io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const DeckChoice& decks,
-                      bool quick, const std::string& bind,
-                      const std::vector<std::string>& kokkos_flags) {
+std::vector<studies::ScalingTime> scaling_with(int threads, const studies::ScalingBounds& bounds,
+                                               const DeckChoice& decks, bool quick,
+                                               const std::string& bind,
+                                               const std::vector<std::string>& kokkos_flags) {
   const std::vector<int>& counts = bounds.threads;
   const int most = counts.empty() ? Runtime::host_threads().count
                                   : *std::max_element(counts.begin(), counts.end());
@@ -303,7 +298,7 @@ io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const D
   for (const std::string& set : decks.sets) arguments.insert(arguments.end(), {"--set", set});
   arguments.insert(arguments.end(), kokkos_flags.begin(), kokkos_flags.end());
   const ProcessOutput result = run_self(arguments, Runtime::host_threads().cpus);
-  if (result.status != 0 && stop_requested()) return io::Json::array();
+  if (result.status != 0 && stop_requested()) return {};
   if (result.status != 0) {
     std::string reason = result.err.substr(0, result.err.find('\n'));
     const std::string prefix = "ridgeline: ";
@@ -311,26 +306,27 @@ io::Json scaling_with(int threads, const studies::ScalingBounds& bounds, const D
     throw RunError(fmt::format("measuring with {} failed ({}): {}",
                                io::show_count(threads, "thread"), result.status, reason));
   }
-  return io::Json::parse(result.out);
+  std::vector<studies::ScalingTime> times;
+  for (const io::Json& time : io::Json::parse(result.out)) {
+    times.push_back(studies::scaling_time(time));
+  }
+  return times;
 }
 
-void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
-  auto [study, options] =
-      add(verb, "scaling", "Strong and weak scaling over threads of every layer and deck");
+void add_scaling(const StudyVerb& verb) {
   auto bounds = std::make_shared<studies::ScalingBounds>();
   auto decks = std::make_shared<DeckChoice>();
   auto most = std::make_shared<int>(0);
-  add_thread_counts(*study, bounds->threads);
-  study
-      ->add_option("--turns", bounds->turns,
-                   "Turns through all thread counts (default: 5, quick 3)")
+  add_thread_counts(verb.study, bounds->threads);
+  verb.study
+      .add_option("--turns", bounds->turns, "Turns through all thread counts (default: 5, quick 3)")
       ->transform(integer(1, 1000));
-  add_kinds(*study, bounds->kinds);
-  decks->add_to(*study);
-  options->add_inputs = [=](io::RunFiles& files) { decks->add_inputs(files); };
+  add_kinds(verb.study, bounds->kinds);
+  decks->add_to(verb.study);
+  verb.options->add_inputs = [=](io::RunFiles& files) { decks->add_inputs(files); };
   // What the study calls itself with, once per number of threads.
-  study->add_option("--worker", *most)->group("");
-  study->callback([=, &common, &action, options = options] {
+  verb.study.add_option("--worker", *most)->group("");
+  verb.study.callback([=, options = verb.options, &common = verb.common, &action = verb.action] {
     if (*most > 0) {
       action = [=, &common] {
         std::vector<std::string> notes;  // those of the process that started this one
@@ -338,7 +334,12 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
         studies::ScalingBounds mine = *bounds;
         mine.decks = cases;
         const Runtime runtime(common.threads, common.kokkos_flags, binding_of(common));
-        print(io::to_text(studies::measure_scaling(mine, *most, options->quick)));
+        io::Json list = io::Json::array();
+        for (const studies::ScalingTime& time :
+             studies::measure_scaling(mine, *most, options->quick)) {
+          list.push_back(studies::to_json(time));
+        }
+        print(io::to_text(list));
         return Status::done;
       };
       return;
@@ -362,6 +363,24 @@ void add_scaling(CLI::App& verb, const CommonOptions& common, Action& action) {
   });
 }
 
+// Every study: a new one has its line here.
+constexpr struct {
+  const char *name, *what;
+  void (*add_options)(const StudyVerb&);
+} kStudies[] = {
+    {"latency", "A dependent load against working set: cache levels, the TLB's part", add_latency},
+    {"bandwidth", "Five streaming kernels against working set and threads", add_bandwidth},
+    {"concurrency", "Bandwidth against threads and loads in flight, and Little's law",
+     add_concurrency},
+    {"dispatch", "What a launch, a reduction, a barrier and a transfer cost; T = a + V/b",
+     add_dispatch},
+    {"divergence", "The same FLOPs in up to 32 paths; regular, gathered, dependent access",
+     add_divergence},
+    {"crossover", "From which size on one space beats another, layer by layer, deck by deck",
+     add_crossover},
+    {"scaling", "Strong and weak scaling over threads of every layer and deck", add_scaling},
+};
+
 }  // namespace
 
 void add_study(CLI::App& app, const CommonOptions& common, Action& action) {
@@ -370,14 +389,13 @@ void add_study(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->require_subcommand(1);
   verb->footer(
       "Example:\n  ridgeline study latency --output latency.json\n"
-      "docs/studies/ has a page a study.");
-  add_latency(*verb, common, action);
-  add_bandwidth(*verb, common, action);
-  add_concurrency(*verb, common, action);
-  add_dispatch(*verb, common, action);
-  add_divergence(*verb, common, action);
-  add_crossover(*verb, common, action);
-  add_scaling(*verb, common, action);
+      "docs/studies/ has a page per study.");
+  for (const auto& [name, what, add_options] : kStudies) {
+    const StudyVerb study = {*verb->add_subcommand(name, what), std::make_shared<StudyOptions>(),
+                             common, action};
+    add_common_options(study, name);
+    add_options(study);
+  }
 }
 
 }  // namespace ridgeline::miniapp

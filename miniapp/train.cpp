@@ -233,6 +233,126 @@ SpaceKind planned_space(const std::string& name) {
   return name == "auto" ? built[built.size() - 2] : resolve_space(name);
 }
 
+// What a run left behind.
+struct Trained {
+  network::TrainingResult result;
+  io::Json record;
+  Disturbance disturbance;
+  std::string resumed_from;
+};
+
+Trained train_on(SpaceKind space, const TrainOptions& options, const CommonOptions& common,
+                 const config::Deck& deck, const Session& session, network::TrainingFiles training,
+                 Console& console) {
+  Trained trained;
+  trained.result =
+      compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
+        using Space = std::decay_t<decltype(instance)>;
+        using T = decltype(scalar);
+        const layers::Target target =
+            layers::target_of<Space, T>(instance, network::gemm_backend(deck));
+        const network::Memory memory =
+            session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
+        network::Memory held = memory;
+        if (deck.train.early_stop) held.parameters *= 2;  // those of the best epoch
+        require_host_memory(space, deck, deck.train.batch, held);
+        console.say(
+            fmt::format("{}: {}, {}, {} ({}), {} of memory on the space, {} of data on the host",
+                        deck.title, io::show_count(session.plan->trained_count(), "parameter"),
+                        to_string(space), io::show_count(Runtime::host_threads().count, "thread"),
+                        Runtime::host_threads().binding, show_bytes(double(memory.total())),
+                        show_bytes(double(session.dataset.memory_bytes()))));
+        Guard guard(space);
+        auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
+                                             std::move(training), console);
+        trained.disturbance = guard.report();
+        trained.record = record_of(deck, options, session, space, done);
+        trained.record["disturbed"] = machine::to_json(trained.disturbance);
+        console.record_energy(trained.record);
+        return done;
+      });
+  return trained;
+}
+
+void tell_outcome(const Trained& trained, const config::Deck& deck, bool ended,
+                  const Console& console) {
+  using network::Outcome;
+  const network::TrainingResult& result = trained.result;
+  if (result.outcome == Outcome::already_finished) {
+    console.say(
+        fmt::format("{} has finished already, after {}{}; nothing to do, and nothing is written",
+                    trained.resumed_from, io::show_count(result.state.epoch, "epoch"),
+                    result.state.epoch < deck.train.epochs ? ", by train.early_stop" : ""));
+  }
+  if (result.outcome == Outcome::stopped_early) {
+    console.say(fmt::format("stopped early, after {}, as the deck asks: {} no longer improves",
+                            io::show_count(result.state.epoch, "epoch"),
+                            config::to_string(deck.train.early_stop->metric)));
+  }
+  if (ended && result.state.best_epoch && result.state.best_epoch != result.state.epoch) {
+    console.say(fmt::format("the checkpoint holds the weights of epoch {}, whose {} was best",
+                            *result.state.best_epoch,
+                            config::to_string(deck.train.early_stop->metric)));
+  }
+  if (result.state.skipped.total > 0) {
+    warn(fmt::format("{} of {} left out: loss or gradients were not finite",
+                     result.state.skipped.total, io::show_count(result.state.step, "step")));
+  }
+}
+
+// Writes the record and says how the run ended. Throws RunError for one that failed.
+Status conclude(Trained trained, const TrainOptions& options, const config::Deck& deck,
+                TrainFiles& files, io::TableFormat format, const Console& console) {
+  using network::Outcome;
+  const network::TrainingResult& result = trained.result;
+  const bool computed = result.outcome != Outcome::already_finished;
+  // A run that has finished already measures nothing.
+  if (computed) warn_of(trained.disturbance);
+  const bool ended = result.outcome == Outcome::finished ||
+                     result.outcome == Outcome::stopped_early ||
+                     result.outcome == Outcome::already_finished;
+  tell_outcome(trained, deck, ended, console);
+  const std::optional<std::string> miss = ended ? missed(deck, result.state) : std::nullopt;
+  // What a deck must reach, it must reach as it is written.
+  const bool excused = miss && deck.trains_otherwise && !options.verify;
+  const std::optional<std::string> failure = result.outcome == Outcome::diverged
+                                                 ? std::optional<std::string>(result.failure)
+                                             : excused ? std::nullopt
+                                                       : miss;
+  const bool as_table = format == io::TableFormat::table;
+  if (computed) {
+    io::Json& json = trained.record;
+    if (ended) json["verified"] = excused ? io::Json() : io::Json(!failure);
+    if (result.outcome == Outcome::diverged) json["verified"] = false;
+    if (ended && !failure) json["figure_of_merit"] = result.samples_per_second;
+    io::write_json(files.record(), json);
+    if (as_table && result.step_seconds.repeats > 0) print_shares(result, deck.train.batch);
+    console.say(written_to(files.written(result.outcome != Outcome::diverged)));
+  }
+  if (excused) {
+    console.say(*miss +
+                "; this is no failure, because --set or --seed changed what is trained (--verify "
+                "makes it one)");
+  }
+  if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
+  if (as_table && ended && computed) {
+    print_wrapped(fmt::format(
+        "figure of merit: {}{:.0f} samples/s, with loading and all else between steps{}\n",
+        trained.disturbance.alarm() ? "~" : "", result.samples_per_second,
+        trained.disturbance.alarm() ? "; measured while disturbed" : ""));
+  }
+  if (result.outcome == Outcome::stopped) {
+    console.say(
+        std::string(stop_requested() ? "stopped by a signal" : "stopped because its time is over") +
+        "; go on with " + files.resume_options());
+    return Status::stopped;
+  }
+  if (result.outcome == Outcome::stopped_after_steps) {
+    console.say(fmt::format("stopped at step {}, as the deck asks", result.state.step));
+  }
+  return Status::done;
+}
+
 Status run(const TrainOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets, options.seed);
@@ -280,100 +400,10 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
     for (const std::string& note : files.notes()) console.say(note);
   });
 
-  io::Json json;
-  Disturbance disturbance;
-  const network::TrainingResult result =
-      compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
-        using Space = std::decay_t<decltype(instance)>;
-        using T = decltype(scalar);
-        const layers::Target target =
-            layers::target_of<Space, T>(instance, network::gemm_backend(deck));
-        const network::Memory memory =
-            session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
-        network::Memory held = memory;
-        if (deck.train.early_stop) held.parameters *= 2;  // those of the best epoch
-        require_host_memory(space, deck, deck.train.batch, held);
-        console.say(
-            fmt::format("{}: {}, {}, {} ({}), {} of memory on the space, {} of data on the host",
-                        deck.title, io::show_count(session.plan->trained_count(), "parameter"),
-                        to_string(space), io::show_count(Runtime::host_threads().count, "thread"),
-                        Runtime::host_threads().binding, show_bytes(double(memory.total())),
-                        show_bytes(double(session.dataset.memory_bytes()))));
-        Guard guard(space);
-        auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
-                                             std::move(training), console);
-        disturbance = guard.report();
-        json = record_of(deck, options, session, space, done);
-        json["disturbed"] = machine::to_json(disturbance);
-        console.record_energy(json);
-        return done;
-      });
+  Trained trained = train_on(space, options, common, deck, session, std::move(training), console);
+  trained.resumed_from = resumed_from;
   console.finish();
-  // A run that has finished already has no measurements.
-  if (result.outcome != network::Outcome::already_finished) warn_of(disturbance);
-
-  using network::Outcome;
-  if (result.outcome == Outcome::already_finished) {
-    console.say(
-        fmt::format("{} has finished already, after {}{}; nothing to do, and nothing is written",
-                    resumed_from, io::show_count(result.state.epoch, "epoch"),
-                    result.state.epoch < deck.train.epochs ? ", by train.early_stop" : ""));
-  }
-  const bool ended = result.outcome == Outcome::finished ||
-                     result.outcome == Outcome::stopped_early ||
-                     result.outcome == Outcome::already_finished;
-  const std::optional<std::string> miss = ended ? missed(deck, result.state) : std::nullopt;
-  if (result.outcome == Outcome::stopped_early) {
-    console.say(fmt::format("stopped early, after {}, by train.early_stop: {} no longer improves",
-                            io::show_count(result.state.epoch, "epoch"),
-                            config::to_string(deck.train.early_stop->metric)));
-  }
-  if (ended && result.state.best_epoch && result.state.best_epoch != result.state.epoch) {
-    console.say(fmt::format("the checkpoint holds the weights of epoch {}, whose {} was best",
-                            *result.state.best_epoch,
-                            config::to_string(deck.train.early_stop->metric)));
-  }
-  // [verify] applies to the deck without overrides.
-  const bool excused = miss && deck.trains_otherwise && !options.verify;
-  const std::optional<std::string> failure = result.outcome == Outcome::diverged
-                                                 ? std::optional<std::string>(result.failure)
-                                             : excused ? std::nullopt
-                                                       : miss;
-  if (result.state.skipped.total > 0) {
-    warn(fmt::format("{} of {} skipped: loss or gradients were not finite",
-                     result.state.skipped.total, io::show_count(result.state.step, "step")));
-  }
-  const bool as_table = format == io::TableFormat::table;
-  if (result.outcome != Outcome::already_finished) {
-    if (ended) json["verified"] = excused ? io::Json() : io::Json(!failure);
-    if (result.outcome == Outcome::diverged) json["verified"] = false;
-    if (ended && !failure) json["figure_of_merit"] = result.samples_per_second;
-    io::write_json(files.record(), json);
-    if (as_table && result.step_seconds.repeats > 0) print_shares(result, deck.train.batch);
-    console.say(written_to(files.written(result.outcome != Outcome::diverged)));
-  }
-  if (excused) {
-    console.say(*miss +
-                "; this is no failure, because --set or --seed changed what is trained (--verify "
-                "makes it one)");
-  }
-  if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
-  if (as_table && ended && result.outcome != Outcome::already_finished) {
-    print_wrapped(fmt::format(
-        "figure of merit: {}{:.0f} samples/s, with loading and all else between steps{}\n",
-        disturbance.alarm() ? "~" : "", result.samples_per_second,
-        disturbance.alarm() ? "; measured while disturbed" : ""));
-  }
-  if (result.outcome == Outcome::stopped) {
-    console.say(
-        std::string(stop_requested() ? "stopped by a signal" : "stopped at its time limit") +
-        "; resume with " + files.resume_options());
-    return Status::stopped;
-  }
-  if (result.outcome == Outcome::stopped_after_steps) {
-    console.say(fmt::format("stopped at step {}, by train.stop_after_steps", result.state.step));
-  }
-  return Status::done;
+  return conclude(std::move(trained), options, deck, files, format, console);
 }
 
 }  // namespace

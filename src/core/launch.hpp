@@ -18,9 +18,10 @@
 
 namespace ridgeline {
 
-/// Cost of a kernel, from which a host space decides whether a parallel region pays off.
+/// Estimated cost of a kernel, from which a host space decides whether a parallel region pays off:
+/// instructions as they run, not the FLOPs that layers count.
 struct Cost {
-  double flops = 0;
+  double operations = 0;  ///< scalar arithmetic instructions; an exp, tanh or erf is about 20
   double bytes = 0;
 };
 
@@ -66,8 +67,8 @@ class EmptyLaunches {
 /// those of the second-level cache, which holds such small data, and of arithmetic that is not only
 /// fused multiply-adds.
 inline bool runs_on_one_thread(const Cost& cost) {
-  constexpr double kSeconds = 4e-6, kFlopsPerSecond = 2e10, kBytesPerSecond = 5e10;
-  return std::max(cost.flops / kFlopsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
+  constexpr double kSeconds = 4e-6, kOperationsPerSecond = 2e10, kBytesPerSecond = 5e10;
+  return std::max(cost.operations / kOperationsPerSecond, cost.bytes / kBytesPerSecond) < kSeconds;
 }
 
 /// Returns the number of blocks that a host instance runs concurrently; `worker` is below it.

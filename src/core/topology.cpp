@@ -35,12 +35,33 @@ int numa_of(hwloc_topology_t topology, hwloc_obj_t processor) {
   return node == nullptr ? 0 : static_cast<int>(node->logical_index);
 }
 
-std::vector<Processor> read_processors() {
+std::vector<DataCache> read_caches(hwloc_topology_t topology) {
+  std::vector<DataCache> caches;
+  for (hwloc_obj_type_t type = HWLOC_OBJ_L1CACHE; type <= HWLOC_OBJ_L5CACHE;
+       type = static_cast<hwloc_obj_type_t>(type + 1)) {
+    hwloc_obj_t next = nullptr;
+    while ((next = hwloc_get_next_obj_by_type(topology, type, next)) != nullptr) {
+      if (next->attr->cache.size == 0) continue;
+      caches.push_back({static_cast<int>(next->attr->cache.depth),
+                        static_cast<std::size_t>(next->attr->cache.size),
+                        {}});
+      hwloc_obj_t processor = nullptr;
+      while ((processor = hwloc_get_next_obj_inside_cpuset_by_type(
+                  topology, next->cpuset, HWLOC_OBJ_PU, processor)) != nullptr) {
+        caches.back().processors.push_back(static_cast<int>(processor->os_index));
+      }
+    }
+  }
+  return caches;
+}
+
+Topology read_topology() {
   std::vector<Processor> processors;
+  std::vector<DataCache> caches;
   // hwloc reports an inconsistent machine description in many lines on standard error.
   setenv("HWLOC_HIDE_ERRORS", "2", 0);
   hwloc_topology_t topology = nullptr;
-  if (hwloc_topology_init(&topology) != 0) return processors;
+  if (hwloc_topology_init(&topology) != 0) return Topology({});
   // Includes processors that this process may not use: other processes run there.
   hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
   if (hwloc_topology_load(topology) == 0) {
@@ -52,24 +73,35 @@ std::vector<Processor> read_processors() {
                             last_cache_of(next), numa_of(topology, next),
                             number_of_parent(topology, next, HWLOC_OBJ_PACKAGE, 0)});
     }
+    caches = read_caches(topology);
   }
   hwloc_topology_destroy(topology);
-  return processors;
+  return Topology(std::move(processors), std::move(caches));
 }
 
 }  // namespace
 
 Topology Topology::read() {
-  std::vector<Processor> processors = read_processors();
-  if (processors.empty()) {
+  Topology topology = read_topology();
+  if (topology.processors().empty()) {
     for (int number = 0; number < processor_count(); ++number) {
-      processors.push_back({number, number, 0, 0, 0});
+      topology.processors_.push_back({number, number, 0, 0, 0});
     }
   }
-  return Topology(std::move(processors));
+  return topology;
 }
 
-Topology::Topology(std::vector<Processor> processors) : processors_(std::move(processors)) {}
+Topology::Topology(std::vector<Processor> processors, std::vector<DataCache> caches)
+    : processors_(std::move(processors)), caches_(std::move(caches)) {}
+
+std::vector<DataCache> Topology::caches_of(int number) const {
+  std::vector<DataCache> caches;
+  for (const DataCache& cache : caches_) {
+    const auto& shared = cache.processors;
+    if (std::find(shared.begin(), shared.end(), number) != shared.end()) caches.push_back(cache);
+  }
+  return caches;
+}
 
 std::vector<Processor> Topology::select(const std::vector<int>& numbers) const {
   std::set<int> left(numbers.begin(), numbers.end());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,13 @@ struct Processor {
   int package = 0;
 };
 
+/// A data or unified cache and the processors that share it, in topology order.
+struct DataCache {
+  int level = 0;
+  std::size_t bytes = 0;
+  std::vector<int> processors;
+};
+
 /// The processors of the machine in topology order: consecutive ones are close.
 class Topology {
  public:
@@ -24,9 +32,12 @@ class Topology {
   /// HWLOC_HIDE_ERRORS.
   static Topology read();
 
-  explicit Topology(std::vector<Processor> processors);
+  explicit Topology(std::vector<Processor> processors, std::vector<DataCache> caches = {});
 
   const std::vector<Processor>& processors() const { return processors_; }
+
+  /// Returns the caches of a processor, innermost first; none if hwloc reports none.
+  std::vector<DataCache> caches_of(int number) const;
 
   /// Returns these processors, in topology order; an unknown number becomes a separate core.
   std::vector<Processor> select(const std::vector<int>& numbers) const;
@@ -40,6 +51,7 @@ class Topology {
 
  private:
   std::vector<Processor> processors_;
+  std::vector<DataCache> caches_;  // by level
 };
 
 /// Returns processors as a list "0-3,8".

@@ -62,6 +62,12 @@ auto host_view(T* data, std::size_t size) {
   return Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, size);
 }
+/// Wraps host memory [rows, columns] as a matrix.
+template <class T>
+auto host_view(T* data, std::size_t rows, std::size_t columns) {
+  return Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace,
+                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, rows, columns);
+}
 
 /// Alignment of sub-buffers in bytes: at least a cache line of any CPU and a vector load of a GPU.
 inline constexpr std::size_t kAlignment = 128;

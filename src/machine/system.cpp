@@ -4,13 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 #include <set>
-#include <sstream>
+
+#include "core/topology.hpp"
 
 namespace ridgeline::machine {
 namespace {
@@ -22,55 +21,10 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
-// "32K", "1M" or plain bytes.
-std::size_t parse_size(const std::string& text) {
-  std::size_t value = 0, i = 0;
-  while (i < text.size() && std::isdigit(static_cast<unsigned char>(text[i]))) {
-    value = 10 * value + static_cast<std::size_t>(text[i++] - '0');
-  }
-  const char unit = i < text.size() ? text[i] : ' ';
-  return value << (unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0);
-}
-
-// Returns the number of processors in a list such as "0-3,8".
-int count_list(const std::string& list) {
-  std::istringstream parts(list);
-  std::string part;
-  int count = 0;
-  while (std::getline(parts, part, ',')) {
-    const std::size_t dash = part.find('-');
-    if (part.empty()) continue;
-    count += dash == std::string::npos
-                 ? 1
-                 : std::atoi(part.c_str() + dash + 1) - std::atoi(part.c_str()) + 1;
-  }
-  return count;
-}
-
-// One cache of a processor as reported by the system.
-struct CacheFolder {
-  int level;
-  std::size_t bytes;
-  std::string shared_by;  // processors, such as "0-3,8"
-};
-
-// Data and unified caches, innermost first.
-std::vector<CacheFolder> cache_folders(int processor) {
-  std::vector<CacheFolder> caches;
-  for (int index = 0; index < 16; ++index) {
-    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(processor) +
-                               "/cache/index" + std::to_string(index) + "/";
-    const std::string type = first_line(folder + "type");
-    if (type.empty()) break;
-    if (type == "Instruction") continue;
-    const CacheFolder cache{std::atoi(first_line(folder + "level").c_str()),
-                            parse_size(first_line(folder + "size")),
-                            first_line(folder + "shared_cpu_list")};
-    if (cache.bytes > 0) caches.push_back(cache);
-  }
-  std::sort(caches.begin(), caches.end(),
-            [](const CacheFolder& a, const CacheFolder& b) { return a.level < b.level; });
-  return caches;
+// Read once: hwloc takes milliseconds, and probes call this often.
+const Topology& topology() {
+  static const Topology topology = Topology::read();
+  return topology;
 }
 
 }  // namespace
@@ -90,8 +44,8 @@ std::string value_of(const std::string& path, const std::string& key) {
 
 std::vector<Cache> host_caches() {
   std::vector<Cache> caches;
-  for (const CacheFolder& folder : cache_folders(0)) {
-    caches.push_back({folder.level, folder.bytes, std::max(1, count_list(folder.shared_by))});
+  for (const DataCache& cache : topology().caches_of(0)) {
+    caches.push_back({cache.level, cache.bytes, static_cast<int>(cache.processors.size())});
   }
   return caches;
 }
@@ -99,14 +53,13 @@ std::vector<Cache> host_caches() {
 std::size_t last_caches_bytes(const std::vector<int>& processors) {
   std::vector<int> all = processors;
   if (all.empty()) {
-    all.resize(static_cast<std::size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))));
-    std::iota(all.begin(), all.end(), 0);
+    for (const Processor& processor : topology().processors()) all.push_back(processor.number);
   }
-  std::set<std::string> counted;
+  std::set<std::vector<int>> counted;
   std::size_t bytes = 0;
   for (const int processor : all) {
-    const std::vector<CacheFolder> caches = cache_folders(processor);
-    if (!caches.empty() && counted.insert(caches.back().shared_by).second) {
+    const std::vector<DataCache> caches = topology().caches_of(processor);
+    if (!caches.empty() && counted.insert(caches.back().processors).second) {
       bytes += caches.back().bytes;
     }
   }
@@ -132,15 +85,9 @@ std::string cpu_model() {
 }
 
 int physical_cores() {
-  std::set<std::string> cores;
-  const int configured = static_cast<int>(sysconf(_SC_NPROCESSORS_CONF));
-  for (int cpu = 0; cpu < configured; ++cpu) {
-    const std::string siblings = first_line("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                                            "/topology/thread_siblings_list");
-    if (!siblings.empty()) cores.insert(siblings);
-  }
-  return cores.empty() ? static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))
-                       : static_cast<int>(cores.size());
+  std::set<int> cores;
+  for (const Processor& processor : topology().processors()) cores.insert(processor.core);
+  return static_cast<int>(cores.size());
 }
 
 std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }

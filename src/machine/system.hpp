@@ -6,8 +6,8 @@
 
 namespace ridgeline::machine {
 
-// Properties of the host from /proc and /sys of Linux; nothing here needs Kokkos. Values that
-// cannot be read are empty or 0.
+// Properties of the host from /proc and /sys of Linux, and of its caches and cores from hwloc;
+// nothing here needs Kokkos. Values that cannot be read are empty or 0.
 
 /// Returns the value of the first line "key : value" or "key: value" of a file such as
 /// /proc/cpuinfo.

@@ -1,26 +1,20 @@
 #include "model/comparison.hpp"
 
-#include <unsupported/Eigen/SpecialFunctions>
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 #include <utility>
 
 #include "core/seconds.hpp"
+#include "model/special_functions.hpp"
 
 namespace ridgeline::model {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Pairs have half the degrees of freedom: their variances have to be smaller than this, relative to
 // those of the runs, to be used.
 constexpr double kPairsGain = 0.6;
 constexpr std::size_t kLeastPairs = 3;
-
-double trigamma(double x) { return Eigen::numext::polygamma(1.0, x); }
 
 // The x at which trigamma is y, by Newton's method on 1 / trigamma, which is convex and nearly a
 // straight line (Smyth 2004, appendix).
@@ -28,7 +22,7 @@ double trigamma_inverse(double y) {
   double x = 0.5 + 1 / y;
   for (int i = 0; i < 50; ++i) {
     const double value = trigamma(x);
-    const double step = value * (1 - value / y) / Eigen::numext::polygamma(2.0, x);
+    const double step = value * (1 - value / y) / tetragamma(x);
     x += step;
     if (std::abs(step) < 1e-10 * x) break;
   }
@@ -197,7 +191,7 @@ double median_log_variance(std::vector<double> samples) {
   const double b = static_cast<double>(n) - a + 1;
   const double count = static_cast<double>(n);
   const auto below = [&](std::size_t i) {  // that the a-th smallest is among the i smallest
-    return Eigen::numext::betainc(a, b, static_cast<double>(i) / count);
+    return incomplete_beta(a, b, static_cast<double>(i) / count);
   };
   double mean = 0, square = 0, before = 0;
   const double centre = std::log(samples[n / 2]);
@@ -222,8 +216,7 @@ VarianceEstimate variance_prior(const std::vector<VarianceEstimate>& estimates) 
   double expected = 0, mean = 0;
   for (const auto& [variance, freedom] : estimates) {
     if (!(variance > 0) || !(freedom > 0)) continue;
-    logarithms.push_back(std::log(variance) - Eigen::numext::digamma(freedom / 2) +
-                         std::log(freedom / 2));
+    logarithms.push_back(std::log(variance) - digamma(freedom / 2) + std::log(freedom / 2));
     mean += logarithms.back();
     expected += trigamma(freedom / 2);
   }
@@ -235,7 +228,7 @@ VarianceEstimate variance_prior(const std::vector<VarianceEstimate>& estimates) 
   const double excess = spread / (count - 1) - expected / count;
   if (!(excess > 0)) return {std::exp(mean), kInfinity};
   const double half = trigamma_inverse(excess);
-  return {std::exp(mean + Eigen::numext::digamma(half) - std::log(half)), 2 * half};
+  return {std::exp(mean + digamma(half) - std::log(half)), 2 * half};
 }
 
 std::vector<Compared> compare(const std::vector<Matched>& quantities,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/random.hpp"
 #include "core/seconds.hpp"
@@ -10,8 +9,6 @@
 
 namespace ridgeline::model {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Returns the index of the first size from which on all ratios are wins; their number if there is
 // none.

@@ -1,83 +1,168 @@
 #include "model/least_squares.hpp"
 
-#include <Eigen/Dense>
-#include <unsupported/Eigen/NonLinearOptimization>
-#include <unsupported/Eigen/NumericalDiff>
-#include <unsupported/Eigen/SpecialFunctions>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "core/seconds.hpp"
+#include "model/special_functions.hpp"
 
 namespace ridgeline::model {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// The columns of a matrix.
+using Columns = std::vector<std::vector<double>>;
 
-// What Eigen's algorithms ask for.
-struct Residuals {
-  using Scalar = double;
-  using InputType = Eigen::VectorXd;
-  using ValueType = Eigen::VectorXd;
-  using JacobianType = Eigen::MatrixXd;
-  enum { InputsAtCompileTime = Eigen::Dynamic, ValuesAtCompileTime = Eigen::Dynamic };
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
 
-  const Residual& residual;
-  int parameters, points;
+double norm(const std::vector<double>& a) { return std::sqrt(dot(a, a)); }
 
-  int inputs() const { return parameters; }
-  int values() const { return points; }
-  int operator()(const InputType& x, ValueType& out) const {
-    const std::vector<double> p(x.data(), x.data() + x.size());
-    for (int i = 0; i < points; ++i) out[i] = residual(p, static_cast<std::size_t>(i));
-    return 0;
+// A = Q R by the modified Gram-Schmidt process: Q replaces the columns, R is upper triangular. A
+// column that depends on those before it has 0 on R's diagonal.
+Columns orthogonalise(Columns& columns) {
+  const std::size_t n = columns.size();
+  Columns r(n, std::vector<double>(n));  // r[j][i]: row i of column j
+  for (std::size_t j = 0; j < n; ++j) {
+    const double before = norm(columns[j]);
+    for (std::size_t i = 0; i < j; ++i) {
+      r[j][i] = dot(columns[i], columns[j]);
+      for (std::size_t k = 0; k < columns[j].size(); ++k) {
+        columns[j][k] -= r[j][i] * columns[i][k];
+      }
+    }
+    // The derivatives are differences, exact to some 10 digits.
+    const double length = norm(columns[j]);
+    r[j][j] = length > 1e-10 * before ? length : 0;
+    for (double& value : columns[j]) value = r[j][j] > 0 ? value / length : 0;
   }
-};
+  return r;
+}
 
-// Where the sum of squares is least, from `start` on.
-Eigen::VectorXd minimum(const Residuals& residuals, const Eigen::VectorXd& start) {
-  Eigen::NumericalDiff<Residuals, Eigen::Central> functor(residuals);
-  Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Residuals, Eigen::Central>> search(functor);
-  search.parameters.xtol = search.parameters.ftol = 1e-12;
-  search.parameters.maxfev = 400 * (residuals.parameters + 1);
-  Eigen::VectorXd x = start;
-  search.minimize(x);
+// Returns the x of R x = b, with 0 where R's diagonal is 0.
+std::vector<double> back_substitution(const Columns& r, std::vector<double> b) {
+  for (std::size_t j = r.size(); j-- > 0;) {
+    b[j] = r[j][j] > 0 ? b[j] / r[j][j] : 0;
+    for (std::size_t i = 0; i < j; ++i) b[i] -= r[j][i] * b[j];
+  }
+  return b;
+}
+
+std::vector<double> errors_at(const Residual& residual, std::size_t points,
+                              const std::vector<double>& x) {
+  std::vector<double> errors(points);
+  for (std::size_t i = 0; i < points; ++i) errors[i] = residual(x, i);
+  return errors;
+}
+
+// The derivatives of the residuals by each parameter, as central differences.
+Columns jacobian_at(const Residual& residual, std::size_t points, std::vector<double> x) {
+  Columns jacobian;
+  for (double& parameter : x) {
+    const double at = parameter;
+    const double step =
+        std::cbrt(std::numeric_limits<double>::epsilon()) * (at == 0 ? 1 : std::abs(at));
+    parameter = at + step;
+    std::vector<double> column = errors_at(residual, points, x);
+    parameter = at - step;
+    const std::vector<double> below = errors_at(residual, points, x);
+    parameter = at;
+    for (std::size_t i = 0; i < points; ++i) column[i] = (column[i] - below[i]) / (2 * step);
+    jacobian.push_back(std::move(column));
+  }
+  return jacobian;
+}
+
+// The step that minimises |errors + J step|² + damping |scale ∘ step|².
+std::vector<double> damped_step(Columns jacobian, const std::vector<double>& errors,
+                                const std::vector<double>& scale, double damping) {
+  const std::size_t n = jacobian.size();
+  for (std::size_t j = 0; j < n; ++j) {
+    jacobian[j].resize(errors.size() + n);
+    jacobian[j][errors.size() + j] = std::sqrt(damping) * scale[j];
+  }
+  const Columns r = orthogonalise(jacobian);
+  std::vector<double> remainder = errors, projections;
+  remainder.resize(errors.size() + n);
+  for (const std::vector<double>& column : jacobian) {
+    projections.push_back(-dot(column, remainder));
+    for (std::size_t k = 0; k < column.size(); ++k) remainder[k] += projections.back() * column[k];
+  }
+  return back_substitution(r, std::move(projections));
+}
+
+// Where the sum of squares is least, from `x` on.
+std::vector<double> minimum(const Residual& residual, std::size_t points, std::vector<double> x) {
+  constexpr double kTolerance = 1e-12;  // relative, of the sum of squares and of the parameters
+  constexpr double kMostDamping = 1e16;
+  std::vector<double> scale(x.size()), errors = errors_at(residual, points, x);
+  double damping = 1e-3;
+  for (int iteration = 0; iteration < 400; ++iteration) {
+    const Columns jacobian = jacobian_at(residual, points, x);
+    for (std::size_t j = 0; j < x.size(); ++j) scale[j] = std::max(scale[j], norm(jacobian[j]));
+    const double squares = dot(errors, errors);
+    bool converged = true;  // unless a step is found that reduces the sum
+    for (; damping < kMostDamping; damping *= 8) {
+      const std::vector<double> step = damped_step(jacobian, errors, scale, damping);
+      std::vector<double> next = x;
+      double moved = 0, size = 0;
+      for (std::size_t j = 0; j < x.size(); ++j) {
+        next[j] += step[j];
+        moved += std::pow(scale[j] * step[j], 2);
+        size += std::pow(scale[j] * x[j], 2);
+      }
+      std::vector<double> next_errors = errors_at(residual, points, next);
+      const double next_squares = dot(next_errors, next_errors);
+      if (next_squares < squares) {
+        converged = squares - next_squares <= kTolerance * squares &&
+                    moved <= kTolerance * kTolerance * size;
+        x = std::move(next), errors = std::move(next_errors);
+        damping = std::max(damping / 8, 1e-16);
+        break;
+      }
+      if (moved <= kTolerance * kTolerance * size) break;
+    }
+    if (converged) break;
+  }
   return x;
 }
 
 // The fit whose minimum is x and whose points have this variance.
-std::optional<Fit> fit_at(const Residuals& residuals, const Eigen::VectorXd& x, double variance) {
-  const int n = residuals.parameters, m = residuals.points;
-  Eigen::MatrixXd jacobian(m, n);
-  Eigen::NumericalDiff<Residuals, Eigen::Central>(residuals).df(x, jacobian);
-  if (!std::isfinite(variance) || !jacobian.allFinite()) return std::nullopt;
+std::optional<Fit> fit_at(const Residual& residual, std::size_t points, std::vector<double> x,
+                          double variance) {
+  const std::size_t n = x.size();
+  Columns jacobian = jacobian_at(residual, points, x);
   // Scaled to unit columns, so that parameters of different size do not look dependent. A parameter
   // that no residual depends on, such as one at the end of its range, is undetermined and does not
   // make the others so: its column is 0.
-  const Eigen::VectorXd scale = jacobian.colwise().norm();
-  int determined = 0;
-  for (int i = 0; i < n; ++i) {
-    if (scale[i] > 0) jacobian.col(i) /= scale[i], ++determined;
+  std::vector<double> scale;
+  for (std::vector<double>& column : jacobian) {
+    scale.push_back(norm(column));
+    if (!std::isfinite(variance) || !std::isfinite(scale.back())) return std::nullopt;
+    for (double& value : column) value /= scale.back() > 0 ? scale.back() : 1;
   }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(jacobian);
-  std::vector<double> covariance(static_cast<std::size_t>(n * n), kInfinity);
-  if (determined > 0 && qr.rank() == determined) {
-    Eigen::MatrixXd normal = jacobian.transpose() * jacobian;
-    for (int i = 0; i < n; ++i) {
-      if (scale[i] == 0) normal(i, i) = 1;
-    }
-    const Eigen::MatrixXd inverse = normal.inverse();
-    for (int i = 0; i < n; ++i) {
-      for (int j = 0; j < n; ++j) {
-        if (scale[i] == 0 || scale[j] == 0) continue;
-        covariance[static_cast<std::size_t>(i * n + j)] =
-            variance * inverse(i, j) / (scale[i] * scale[j]);
-      }
+  const Columns r = orthogonalise(jacobian);
+  bool determined = true;
+  Columns inverse;  // of R
+  for (std::size_t j = 0; j < n; ++j) {
+    determined = determined && (r[j][j] > 0 || scale[j] == 0);
+    std::vector<double> unit(n);
+    unit[j] = 1;
+    inverse.push_back(back_substitution(r, std::move(unit)));
+  }
+  std::vector<double> covariance(n * n, kInfinity);  // variance (RᵀR)⁻¹
+  for (std::size_t i = 0; determined && i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      if (scale[i] == 0 || scale[j] == 0) continue;
+      double sum = 0;
+      for (std::size_t k = 0; k < n; ++k) sum += inverse[k][i] * inverse[k][j];
+      covariance[i * n + j] = variance * sum / (scale[i] * scale[j]);
     }
   }
-  return Fit(std::vector<double>(x.data(), x.data() + n), std::move(covariance), m - n,
+  return Fit(std::move(x), std::move(covariance), static_cast<int>(points - n),
              std::sqrt(variance));
 }
 
@@ -127,42 +212,44 @@ Estimate Fit::positive(const Function& function) const {
 
 std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t points,
                                  const Residual& residual) {
-  const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
-  if (n == 0 || m <= n) return std::nullopt;
-  const Residuals residuals{residual, n, m};
-  const Eigen::VectorXd x = minimum(residuals, Eigen::Map<const Eigen::VectorXd>(start.data(), n));
-  Eigen::VectorXd errors(m);
-  residuals(x, errors);
-  return fit_at(residuals, x, errors.squaredNorm() / (m - n));
+  const std::size_t n = start.size();
+  if (n == 0 || points <= n) return std::nullopt;
+  std::vector<double> x = minimum(residual, points, start);
+  const std::vector<double> errors = errors_at(residual, points, x);
+  return fit_at(residual, points, std::move(x), dot(errors, errors) / double(points - n));
 }
 
 std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
                                         const Residual& residual) {
   constexpr double kHuber = 1.345;            // standard deviations, for 95 % of efficiency
   constexpr double kDeviationOfMad = 1.4826;  // of a normal distribution
-  const int n = static_cast<int>(start.size()), m = static_cast<int>(points);
-  if (n == 0 || m <= n) return std::nullopt;
-  const Residuals residuals{residual, n, m};
-  Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(start.data(), n), errors(m);
-  Eigen::ArrayXd weights = Eigen::ArrayXd::Ones(m);
+  const std::size_t n = start.size();
+  if (n == 0 || points <= n) return std::nullopt;
+  const double degrees_of_freedom = double(points - n), count = double(points);
+  std::vector<double> x = start, errors, sizes, weights(points, 1.0);
   const Residual weighted = [&](const std::vector<double>& p, std::size_t i) {
-    return std::sqrt(weights[static_cast<Eigen::Index>(i)]) * residual(p, i);
+    return std::sqrt(weights[i]) * residual(p, i);
   };
   double most = 0;  // what an error counts
   for (int turn = 0; turn < 50; ++turn) {
-    const Eigen::VectorXd before = x;
-    x = minimum({weighted, n, m}, before);
-    residuals(x, errors);
-    const Eigen::ArrayXd sizes = errors.cwiseAbs();
-    most = kHuber * kDeviationOfMad * std::sqrt(double(m) / (m - n)) *
-           median_of(std::vector<double>(sizes.data(), sizes.data() + m));
-    if (turn > 0 && (x - before).lpNorm<Eigen::Infinity>() < 1e-9) break;
-    weights = (sizes <= most).select(1.0, most / sizes);
+    const std::vector<double> before = x;
+    x = minimum(weighted, points, before);
+    errors = sizes = errors_at(residual, points, x);
+    for (double& size : sizes) size = std::abs(size);
+    most = kHuber * kDeviationOfMad * std::sqrt(count / degrees_of_freedom) * median_of(sizes);
+    double moved = 0;
+    for (std::size_t j = 0; j < n; ++j) moved = std::max(moved, std::abs(x[j] - before[j]));
+    if (turn > 0 && moved < 1e-9) break;
+    for (std::size_t i = 0; i < points; ++i) weights[i] = sizes[i] <= most ? 1 : most / sizes[i];
   }
-  const double squares = errors.cwiseMax(-most).cwiseMin(most).squaredNorm();
-  const double within = (errors.array().abs() <= most).cast<double>().mean();
-  const double correction = 1 + double(n) / m * (1 - within) / within;
-  return fit_at(residuals, x, std::pow(correction / within, 2) * squares / (m - n));
+  double squares = 0, within = 0;
+  for (const double size : sizes) {
+    squares += std::pow(std::min(size, most), 2);
+    within += size <= most ? 1 / count : 0;
+  }
+  const double correction = 1 + double(n) / count * (1 - within) / within;
+  return fit_at(residual, points, std::move(x),
+                std::pow(correction / within, 2) * squares / degrees_of_freedom);
 }
 
 std::optional<Estimate> median_estimate(std::vector<double> values) {
@@ -172,22 +259,6 @@ std::optional<Estimate> median_estimate(std::vector<double> values) {
   const std::size_t k = median_interval_rank(n);
   return Estimate{median_of(values), k > 0 ? values[k - 1] : -kInfinity,
                   k > 0 ? values[n - k] : kInfinity};
-}
-
-double student_t_95(int degrees_of_freedom) { return student_t(0.05, degrees_of_freedom); }
-
-double student_t(double outside, double degrees_of_freedom) {
-  if (degrees_of_freedom < 1) return kInfinity;
-  const double n = std::min(degrees_of_freedom, 1e6);  // the normal distribution
-  // P(|T| > t) = I(n / (n + t²); n/2, 1/2), the regularised incomplete beta function, falls with t.
-  const auto beyond = [&](double t) { return Eigen::numext::betainc(n / 2, 0.5, n / (n + t * t)); };
-  double low = 0, high = 1;
-  while (beyond(high) > outside && high < 1e12) high *= 2;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = (low + high) / 2;
-    (beyond(middle) > outside ? low : high) = middle;
-  }
-  return (low + high) / 2;
 }
 
 }  // namespace ridgeline::model

@@ -3,10 +3,13 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <vector>
 
 namespace ridgeline::model {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A fitted quantity with its 95 % confidence interval. Bounds that the data do not give are
 /// infinite; a value that they do not give is not finite (see model/measured_range.hpp).
@@ -46,8 +49,8 @@ class Fit {
 using Residual = std::function<double(const std::vector<double>& p, std::size_t i)>;
 
 /// Minimises Σ residual(p, i)² over the parameters p from `start`, with Levenberg and Marquardt's
-/// method (Eigen's port of MINPACK's lmdif), for i in [0, points). Returns nothing if there are not
-/// more points than parameters, or where a residual at the end is not finite.
+/// method (Moré, "The Levenberg-Marquardt algorithm", 1978), for i in [0, points). Returns nothing
+/// if there are not more points than parameters, or where a residual at the end is not finite.
 std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t points,
                                  const Residual& residual);
 
@@ -62,12 +65,5 @@ std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::s
 /// distribution (infinite bounds where there are fewer than six). Returns nothing if there are
 /// none.
 std::optional<Estimate> median_estimate(std::vector<double> values);
-
-/// The t beyond which Student's distribution has 2.5 % on each side.
-double student_t_95(int degrees_of_freedom);
-
-/// The t beyond which Student's distribution has `outside` on both sides together. The degrees of
-/// freedom need not be an integer. Returns infinity if they are below 1.
-double student_t(double outside, double degrees_of_freedom);
 
 }  // namespace ridgeline::model

@@ -1,16 +1,14 @@
 #include "model/levels.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/seconds.hpp"
+#include "model/special_functions.hpp"
 
 namespace ridgeline::model {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRise = 0.125;      // of log cost an octave: more is no level
 constexpr double kDifferent = 0.15;  // of log cost: less is the same level
 constexpr double kLeastNoise = 0.01;
@@ -37,14 +35,18 @@ struct Line {
 // The least-squares line through the points [begin, end).
 Line line_through(const std::vector<double>& x, const std::vector<double>& y, std::size_t begin,
                   std::size_t end) {
-  const auto n = static_cast<Eigen::Index>(end - begin);
-  if (n == 1) return {y[begin], 0, 0};
-  Eigen::MatrixX2d points(n, 2);
-  points.col(0).setOnes();
-  points.col(1) = Eigen::Map<const Eigen::VectorXd>(x.data() + begin, n);
-  const Eigen::Map<const Eigen::VectorXd> heights(y.data() + begin, n);
-  const Eigen::Vector2d line = points.householderQr().solve(heights);
-  return {line[0], line[1], (heights - points * line).squaredNorm()};
+  const double n = static_cast<double>(end - begin);
+  double mean_x = 0, mean_y = 0, squares = 0, products = 0;
+  for (std::size_t i = begin; i < end; ++i) mean_x += x[i] / n, mean_y += y[i] / n;
+  for (std::size_t i = begin; i < end; ++i) {
+    squares += (x[i] - mean_x) * (x[i] - mean_x);
+    products += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  Line line;
+  line.slope = squares > 0 ? products / squares : 0;
+  line.height = mean_y - line.slope * mean_x;
+  for (std::size_t i = begin; i < end; ++i) line.error += std::pow(y[i] - line.at(x[i]), 2);
+  return line;
 }
 
 // The curve without its noise: y on the pieces' lines.

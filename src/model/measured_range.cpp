@@ -4,12 +4,6 @@
 #include <cmath>
 
 namespace ridgeline::model {
-namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-}  // namespace
-
 bool is_bounded(const Estimate& estimate) {
   return estimate.low > 0 && estimate.high <= kWidestInterval * estimate.low;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "model/measured_range.hpp"
@@ -45,7 +44,6 @@ std::optional<Scalability> fit_scalability(const ScalingCurve& curve) {
   if (!fit) return std::nullopt;
   const Estimate contention = fit->estimate([](const std::vector<double>& p) { return p[1]; });
   const Estimate coherence = fit->estimate([](const std::vector<double>& p) { return p[2]; });
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const double most = *std::max_element(curve.threads.begin(), curve.threads.end());
   Scalability law{stated_share(contention),
                   stated_share(coherence, most - 1),

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "io/units.hpp"
 #include "machine/bandwidth.hpp"
@@ -185,6 +185,136 @@ void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind
   }
 }
 
+// What is measured, after every check.
+struct BandwidthPlan {
+  machine::BandwidthOptions options;
+  std::vector<int> threads;  // of the host
+  SpaceKind host = SpaceKind::serial;
+  bool has_host = false, has_device = false;
+  std::size_t largest_on_host = 0, largest_on_device = 0;
+  std::size_t largest = 0;  // of the first space
+};
+
+BandwidthPlan plan_of(BandwidthBounds bounds, const Control& control) {
+  BandwidthPlan plan;
+  plan.has_host = std::any_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
+  plan.has_device = !std::all_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
+  plan.host = host_among(bounds.spaces);
+  if (bounds.threads.empty() && control.quick && plan.host != SpaceKind::serial) {
+    bounds.threads = {1, Runtime::host_threads().count};
+  }
+  plan.threads = host_thread_counts(bounds.threads, plan.host);
+  plan.options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{8} << 10;
+  plan.options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 2 : 4;
+  plan.options.min_seconds = control.quick ? 0.004 : 0.015;
+  plan.options.stopped = control.stopped;
+  for (const SpaceKind space : bounds.spaces) {
+    std::size_t& bytes = machine::is_host(space) ? plan.largest_on_host : plan.largest_on_device;
+    if (bytes > 0) continue;
+    bytes = bounds.largest > 0 ? bounds.largest
+                               : std::min(std::size_t{control.quick ? 384u : 1024u} << 20,
+                                          machine::memory_share(space));
+    if (plan.largest == 0) plan.largest = bytes;
+    require_order("--from and --to", static_cast<double>(plan.options.smallest),
+                  static_cast<double>(bytes));
+    require_memory(space, static_cast<double>(bytes));
+  }
+  const double ladders =
+      (plan.has_host ? static_cast<double>(plan.threads.size()) : 0.0) + (plan.has_device ? 1 : 0);
+  plan.options.budget_seconds = (control.quick ? 19 : 140) / ladders;
+  return plan;
+}
+
+Study empty_study(const BandwidthPlan& plan) {
+  return {"bandwidth",
+          "GPUs fetch large amounts quickly",
+          {{"smallest_bytes", plan.options.smallest},
+           {"largest_bytes", plan.largest},
+           {"per_octave", plan.options.per_octave},
+           {"threads", plan.threads}},
+          io::Json::array(),
+          {{"levels", io::Json::array()}, {"saturation", io::Json::array()}},
+          io::Table({{"space", "space", io::Align::left},
+                     {"threads", "threads", io::Align::right, 0},
+                     {"level", "level", io::Align::right, 0},
+                     {"from", "from_bytes"},
+                     {"to", "capacity_bytes"},
+                     {"read GB/s", "read_gbytes_per_second"},
+                     {"write", "write_gbytes_per_second", io::Align::right, 2},
+                     {"copy", "copy_gbytes_per_second", io::Align::right, 2},
+                     {"scale", "scale_gbytes_per_second", io::Align::right, 3},
+                     {"triad", "triad_gbytes_per_second"},
+                     {"TLB", "tlb_percent"}}),
+          {},
+          {},
+          true};
+}
+
+// The ladders of one space with one number of threads, one for each kind of pages that it got.
+std::vector<Ladder> measure_ladders(SpaceKind space, int threads, const std::vector<Pages>& pages,
+                                    machine::BandwidthOptions options, const Control& control,
+                                    std::vector<std::string>& notes) {
+  options.threads = threads;
+  options.pages = pages;
+  const auto points = machine::bandwidth_ladder(space, options, control.progress, &notes);
+  std::vector<Ladder> ladders;
+  for (const Pages kind : pages) {
+    Ladder ladder{
+        name_of(space), machine::is_host(space) ? machine::to_string(kind) : "huge", threads, {}};
+    for (const BandwidthPoint& point : points) {
+      if (point.pages == kind) ladder.points.push_back(point);
+    }
+    if (ladder.points.empty()) continue;
+    ladder.threads = ladder.points.front().threads;
+    if (kind == Pages::huge && !came_on_huge_pages(ladder)) {
+      notes.push_back(fmt::format("no bandwidth of {} on huge pages: the kernel did not grant them",
+                                  io::show_count(threads, "thread")));
+      continue;
+    }
+    ladders.push_back(std::move(ladder));
+  }
+  return ladders;
+}
+
+std::vector<Ladder> measure_all(const BandwidthPlan& plan, const Control& control,
+                                std::vector<std::string>& notes) {
+  std::vector<Ladder> measured;
+  const auto add = [&](SpaceKind space, int threads, const std::vector<Pages>& pages) {
+    if (control.should_stop()) return;
+    machine::BandwidthOptions options = plan.options;
+    options.largest = machine::is_host(space) ? plan.largest_on_host : plan.largest_on_device;
+    for (Ladder& ladder : measure_ladders(space, threads, pages, options, control, notes)) {
+      measured.push_back(std::move(ladder));
+    }
+  };
+  if (plan.has_host) {
+    machine::warm_up(plan.host);
+    for (const int threads : plan.threads) add(plan.host, threads, {Pages::small, Pages::huge});
+  }
+  if (plan.has_device) {
+    machine::warm_up(SpaceKind::cuda);
+    add(SpaceKind::cuda, 0, {Pages::ordinary});
+  }
+  return measured;
+}
+
+void add_points(const Ladder& ladder, Study& study) {
+  for (const BandwidthPoint& point : ladder.points) {
+    study.add_point({{"space", ladder.space},
+                     {"kernel", machine::to_string(point.kernel)},
+                     {"threads", point.threads},
+                     {"pages", ladder.pages},
+                     {"working_set_bytes", point.working_set_bytes},
+                     {"gbytes_per_second", point.gbytes_per_second()},
+                     {"seconds", point.seconds},
+                     {"huge_page_bytes", point.huge_bytes}},
+                    fmt::format("{}, {}, threads {}, {}, working_set_bytes {}", ladder.space,
+                                machine::to_string(point.kernel), point.threads, ladder.pages,
+                                point.working_set_bytes),
+                    {point.seconds});
+  }
+}
+
 }  // namespace
 
 model::Estimate saturating_threads(const std::vector<int>& counts,
@@ -220,105 +350,13 @@ std::string tell_saturating_threads(const std::vector<int>& counts,
                      counts.back(), most, reach(counts.front()), rates.front());
 }
 
-Study study_bandwidth(BandwidthBounds bounds, const Control& control) {
-  Study study{"bandwidth",
-              "GPUs fetch large amounts quickly",
-              {},
-              io::Json::array(),
-              {{"levels", io::Json::array()}, {"saturation", io::Json::array()}},
-              io::Table({{"space", "space", io::Align::left},
-                         {"threads", "threads", io::Align::right, 0},
-                         {"level", "level", io::Align::right, 0},
-                         {"from", "from_bytes"},
-                         {"to", "capacity_bytes"},
-                         {"read GB/s", "read_gbytes_per_second"},
-                         {"write", "write_gbytes_per_second", io::Align::right, 2},
-                         {"copy", "copy_gbytes_per_second", io::Align::right, 2},
-                         {"scale", "scale_gbytes_per_second", io::Align::right, 3},
-                         {"triad", "triad_gbytes_per_second"},
-                         {"TLB", "tlb_percent"}}),
-              {},
-              {},
-              true};
-  const bool has_host = std::any_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
-  const bool has_device =
-      !std::all_of(bounds.spaces.begin(), bounds.spaces.end(), machine::is_host);
-  const SpaceKind host = host_among(bounds.spaces);
-  if (bounds.threads.empty() && control.quick && host != SpaceKind::serial) {
-    bounds.threads = {1, Runtime::host_threads().count};
-  }
-  bounds.threads = host_thread_counts(bounds.threads, host);
-  machine::BandwidthOptions options;
-  options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{8} << 10;
-  options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 2 : 4;
-  options.min_seconds = control.quick ? 0.004 : 0.015;
-  options.stopped = control.stopped;
-  std::map<bool, std::size_t> largest;  // by whether it is a host's
-  for (const SpaceKind space : bounds.spaces) {
-    std::size_t& bytes = largest[machine::is_host(space)];
-    if (bytes > 0) continue;
-    bytes = bounds.largest > 0 ? bounds.largest
-                               : std::min(std::size_t{control.quick ? 384u : 1024u} << 20,
-                                          machine::memory_share(space));
-    require_order("--from and --to", static_cast<double>(options.smallest),
-                  static_cast<double>(bytes));
-    require_memory(space, static_cast<double>(bytes));
-  }
-  const double ladders =
-      (has_host ? static_cast<double>(bounds.threads.size()) : 0.0) + (has_device ? 1 : 0);
-  options.budget_seconds = (control.quick ? 19 : 140) / ladders;
-  study.settings = {
-      {"smallest_bytes", options.smallest},
-      {"largest_bytes", bounds.spaces.empty() ? 0 : largest[machine::is_host(bounds.spaces[0])]},
-      {"per_octave", options.per_octave},
-      {"threads", bounds.threads}};
+Study study_bandwidth(const BandwidthBounds& bounds, const Control& control) {
+  const BandwidthPlan plan = plan_of(bounds, control);
+  Study study = empty_study(plan);
   note_binding(study.notes);
-
-  std::vector<Ladder> measured;
-  const auto measure = [&](SpaceKind space, const std::string& name, int threads,
-                           const std::vector<Pages>& pages) {
-    if (control.should_stop()) return;
-    options.largest = largest[machine::is_host(space)];
-    options.threads = threads;
-    options.pages = pages;
-    const auto points = machine::bandwidth_ladder(space, options, control.progress, &study.notes);
-    for (const Pages kind : pages) {
-      Ladder ladder{name, machine::is_host(space) ? machine::to_string(kind) : "huge", threads, {}};
-      for (const BandwidthPoint& point : points) {
-        if (point.pages == kind) ladder.points.push_back(point);
-      }
-      if (ladder.points.empty()) continue;
-      ladder.threads = ladder.points.front().threads;
-      if (kind == Pages::huge && !came_on_huge_pages(ladder)) {
-        study.notes.push_back(
-            fmt::format("no bandwidth of {} on huge pages: the kernel did not grant them",
-                        io::show_count(threads, "thread")));
-        continue;
-      }
-      for (const BandwidthPoint& point : ladder.points) {
-        study.points.push_back({{"space", name},
-                                {"kernel", machine::to_string(point.kernel)},
-                                {"threads", point.threads},
-                                {"pages", ladder.pages},
-                                {"working_set_bytes", point.working_set_bytes},
-                                {"gbytes_per_second", point.gbytes_per_second()},
-                                {"seconds", point.seconds},
-                                {"huge_page_bytes", point.huge_bytes}});
-      }
-      measured.push_back(std::move(ladder));
-    }
-  };
-  if (has_host) {
-    machine::warm_up(host);
-    for (const int threads : bounds.threads) {
-      measure(host, name_of(host), threads, {Pages::small, Pages::huge});
-    }
-  }
-  if (has_device) {
-    machine::warm_up(SpaceKind::cuda);
-    measure(SpaceKind::cuda, name_of(SpaceKind::cuda), 0, {Pages::ordinary});
-  }
-  analyse_all(measured, {host, SpaceKind::cuda}, study);
+  const std::vector<Ladder> ladders = measure_all(plan, control, study.notes);
+  for (const Ladder& ladder : ladders) add_points(ladder, study);
+  analyse_all(ladders, {plan.host, SpaceKind::cuda}, study);
   finish(study, control);
   return study;
 }

@@ -19,7 +19,7 @@ struct BandwidthBounds {
 /// "GPUs fetch large amounts quickly": GB/s of the five streaming kernels against working set and
 /// threads, on small and on huge pages of a host and on a device; the cache levels that the triad's
 /// curve shows; the number of threads that saturates memory; the TLB's part.
-Study study_bandwidth(BandwidthBounds bounds, const Control& control);
+Study study_bandwidth(const BandwidthBounds& bounds, const Control& control);
 
 /// The smallest of `counts` that reaches 95 % of the best of `rates`, both in the same order; its
 /// interval begins behind the count before, which does not reach as much. Not reached() where only

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "core/launch.hpp"
 #include "core/timing.hpp"
@@ -41,13 +43,30 @@ struct LoadCurve {
   std::vector<double> loads, rates;
 };
 
-// What every kind of point says first.
-io::Json point_of(const LoadCurve& curve, const char* what, int threads, double loads,
-                  const Timing& timing) {
-  return {{"space", curve.space}, {"what", what},
-          {"threads", threads},   {"working_set_bytes", curve.working_set},
-          {"pages", curve.pages}, {"bytes_per_load", curve.bytes_a_load},
-          {"loads", loads},       {"seconds", timing}};
+// One measured point of a curve.
+struct LoadPoint {
+  const char* what;  ///< "chains", "independent", "warp"
+  int threads;
+  double loads;  ///< in a repeat
+  Timing seconds;
+  std::optional<int> loads_per_thread = {};  ///< in flight
+  std::optional<double> rate = {};           ///< bytes per second
+};
+
+void add_point(const LoadCurve& curve, const LoadPoint& point, Study& study) {
+  io::Json json = {{"space", curve.space},     {"what", point.what},
+                   {"threads", point.threads}, {"working_set_bytes", curve.working_set},
+                   {"pages", curve.pages},     {"bytes_per_load", curve.bytes_a_load},
+                   {"loads", point.loads},     {"seconds", point.seconds}};
+  if (point.loads_per_thread) {
+    json["loads_in_flight_per_thread"] = *point.loads_per_thread;
+    json["loads_in_flight"] = static_cast<long>(point.threads) * *point.loads_per_thread;
+  }
+  if (point.rate) json["gbytes_per_second"] = 1e-9 * *point.rate;
+  study.add_point(std::move(json),
+                  fmt::format("{}, {}, threads {}, working_set_bytes {}, {}", curve.space,
+                              point.what, point.threads, curve.working_set, curve.pages),
+                  {point.seconds});
 }
 
 template <class Space>
@@ -71,11 +90,7 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
   const double rate = count * curve.bytes_a_load / timing.median;
   curve.loads.push_back(static_cast<double>(threads) * chains);
   curve.rates.push_back(rate);
-  io::Json point = point_of(curve, "chains", threads, count, timing);
-  point["loads_in_flight_per_thread"] = chains;
-  point["loads_in_flight"] = static_cast<long>(threads) * chains;
-  point["gbytes_per_second"] = 1e-9 * rate;
-  study.points.push_back(std::move(point));
+  add_point(curve, {"chains", threads, count, timing, chains, rate}, study);
   control.tell(fmt::format("{}: {}, {} in flight each", curve.space,
                            io::show_count(threads, "thread"), io::show_count(chains, "load")));
 }
@@ -169,9 +184,8 @@ double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained
     throw RunError("the concurrency study's independent reads gave a wrong sum on " + curve.space);
   }
   const double rate = chained.independent_loads() * curve.bytes_a_load / timing.median;
-  io::Json point = point_of(curve, "independent", threads, chained.independent_loads(), timing);
-  point["gbytes_per_second"] = 1e-9 * rate;
-  study.points.push_back(std::move(point));
+  const LoadPoint point = {"independent", threads, chained.independent_loads(), timing, {}, rate};
+  add_point(curve, point, study);
   return rate;
 }
 
@@ -182,7 +196,7 @@ double warp_latency(const Space& instance, ChainedLoads<Space>& chained, double 
   constexpr long kSteps = 4096;
   chained.prepare(kWarp, 1);
   const Timing timing = measure(instance, options, [&] { chained.run(kSteps); });
-  study.points.push_back(point_of(curve, "warp", kWarp, chained.loads(kSteps), timing));
+  add_point(curve, {"warp", kWarp, chained.loads(kSteps), timing}, study);
   const double seconds = timing.min / static_cast<double>(kSteps);
   study.answers.push_back(
       fmt::format("{}: one load takes {}, those of a warp's {} threads together {}", curve.space,
@@ -219,6 +233,55 @@ std::size_t memory_set(SpaceKind kind, std::size_t chains, const Control& contro
       {wanted, std::max(in_time, 8 * chains * machine::kNodeStride), machine::memory_share(kind)});
 }
 
+// The curves of a host: one for each number of threads.
+template <class Space>
+void measure_host(const Space& instance, SpaceKind kind, const ConcurrencyBounds& bounds,
+                  LoadCurve curve, Little little, const MeasureOptions& options,
+                  const Control& control, Study& study) {
+  for (const int threads : bounds.threads) {
+    if (control.should_stop()) return;
+    curve.threads = threads;
+    curve.loads.clear(), curve.rates.clear();
+    little.streaming =
+        read_bandwidth(kind, curve.working_set, threads, machine::Pages::huge, control);
+    if (control.should_stop()) return;
+    ChainedLoads<Space> chained(instance, curve.working_set, threads);
+    little.independent = independent_bandwidth(instance, chained, threads, options, curve, study);
+    for (const int chains : loads_of(kind, bounds)) {
+      if (control.should_stop()) return;
+      measure_point(instance, chained, threads, chains, options, control, curve, study);
+    }
+    analyse(curve, little, study);
+  }
+}
+
+// The one curve of a device, along which the threads vary.
+template <class Space>
+void measure_device(const Space& instance, SpaceKind kind, const ConcurrencyBounds& bounds,
+                    LoadCurve curve, Little little, const MeasureOptions& options,
+                    const Control& control, Study& study) {
+  little.streaming = read_bandwidth(kind, curve.working_set, 0, machine::Pages::ordinary, control);
+  if (control.should_stop()) return;
+  const int most = static_cast<int>(instance.concurrency());
+  ChainedLoads<Space> chained(instance, curve.working_set, most);
+  little.independent = independent_bandwidth(instance, chained, most, options, curve, study);
+  little.latency = warp_latency(instance, chained, little.single, options, curve, study);
+  for (int threads = 4 * kWarp; threads < 4 * most; threads *= 4) {
+    for (const int chains : loads_of(kind, bounds)) {
+      if (control.should_stop()) return;
+      measure_point(instance, chained, std::min(threads, most), chains, options, control, curve,
+                    study);
+    }
+  }
+  analyse(curve, little, study);
+}
+
+bool gets_huge_pages() {
+  const machine::PageBuffer probe(std::size_t{8} << 20, machine::Pages::huge);
+  probe.touch();
+  return probe.huge_bytes() > 0;
+}
+
 void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t working_set,
                    const Control& control, Study& study) {
   const bool host = machine::is_host(kind);
@@ -228,13 +291,8 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
   options.min_seconds = control.quick ? 0.03 : 0.1;
   options.stopped = control.stopped;
 
-  bool huge = !host;
-  if (host) {
-    const machine::PageBuffer probe(std::size_t{8} << 20, machine::Pages::huge);
-    probe.touch();
-    huge = probe.huge_bytes() > 0;
-    if (!huge) study.notes.push_back("the kernel grants no huge pages: the TLB slows every load");
-  }
+  const bool huge = !host || gets_huge_pages();
+  if (!huge) study.notes.push_back("the kernel grants no huge pages: the TLB slows every load");
   const std::string pages = huge ? "huge" : machine::small_page_label();
   reaches_memory(kind, static_cast<double>(working_set), study.notes);
   Little little;
@@ -242,45 +300,63 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
       latency_at(host ? SpaceKind::serial : kind, working_set,
                  huge ? machine::Pages::huge : machine::Pages::small, control, study.notes);
   control.tell(space + ": latency of one load");
+  const LoadCurve curve{
+      space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)), {}, {}};
   with_space(kind, [&](const auto& instance) {
-    using Space = std::decay_t<decltype(instance)>;
-    LoadCurve curve{space, pages, 0, working_set, static_cast<double>(machine::bytes_a_load(kind)),
-                    {},    {}};
-    const std::vector<int> loads = loads_of(kind, bounds);
-    if constexpr (kIsHost<Space>) {
-      for (const int threads : bounds.threads) {
-        if (control.should_stop()) return;
-        curve.threads = threads;
-        curve.loads.clear(), curve.rates.clear();
-        little.streaming =
-            read_bandwidth(kind, working_set, threads, machine::Pages::huge, control);
-        if (control.should_stop()) return;
-        ChainedLoads<Space> chained(instance, working_set, threads);
-        little.independent =
-            independent_bandwidth(instance, chained, threads, options, curve, study);
-        for (const int chains : loads) {
-          if (control.should_stop()) return;
-          measure_point(instance, chained, threads, chains, options, control, curve, study);
-        }
-        analyse(curve, little, study);
-      }
+    if constexpr (kIsHost<std::decay_t<decltype(instance)>>) {
+      measure_host(instance, kind, bounds, curve, little, options, control, study);
     } else {
-      little.streaming = read_bandwidth(kind, working_set, 0, machine::Pages::ordinary, control);
-      if (control.should_stop()) return;
-      const int most = static_cast<int>(instance.concurrency());
-      ChainedLoads<Space> chained(instance, working_set, most);
-      little.independent = independent_bandwidth(instance, chained, most, options, curve, study);
-      little.latency = warp_latency(instance, chained, little.single, options, curve, study);
-      for (int threads = 4 * kWarp; threads < 4 * most; threads *= 4) {
-        for (const int chains : loads) {
-          if (control.should_stop()) return;
-          measure_point(instance, chained, std::min(threads, most), chains, options, control, curve,
-                        study);
-        }
-      }
-      analyse(curve, little, study);
+      measure_device(instance, kind, bounds, curve, little, options, control, study);
     }
   });
+}
+
+// What is measured, after every check: a working set on each of the spaces, of which a host's are
+// one.
+struct ConcurrencyPlan {
+  ConcurrencyBounds bounds;
+  std::vector<std::pair<SpaceKind, std::size_t>> spaces;
+};
+
+void require_loads(SpaceKind kind, const std::vector<int>& loads) {
+  for (const int count : loads) {
+    const bool possible = machine::is_host(kind)
+                              ? count >= 1 && count <= 32
+                              : count == 1 || count == 2 || count == 4 || count == 8;
+    if (!possible) {
+      throw RequestError(fmt::format("--loads: {} on {}; possible are {}", count, to_string(kind),
+                                     machine::is_host(kind) ? "1 to 32" : "1, 2, 4 and 8"));
+    }
+  }
+}
+
+ConcurrencyPlan plan_of(ConcurrencyBounds bounds, const Control& control) {
+  const SpaceKind host = host_among(bounds.spaces);
+  bounds.threads = host_thread_counts(bounds.threads, host);
+  std::sort(bounds.loads.begin(), bounds.loads.end());
+  bounds.loads.erase(std::unique(bounds.loads.begin(), bounds.loads.end()), bounds.loads.end());
+  ConcurrencyPlan plan;
+  for (const SpaceKind space : bounds.spaces) {
+    const SpaceKind kind = machine::is_host(space) ? host : space;
+    const auto same = [&](const auto& entry) { return entry.first == kind; };
+    if (std::any_of(plan.spaces.begin(), plan.spaces.end(), same)) continue;
+    require_loads(kind, bounds.loads);
+    const std::size_t chains = most_chains(kind, bounds);
+    const std::size_t working_set =
+        bounds.working_set > 0 ? bounds.working_set : memory_set(kind, chains, control);
+    if (working_set < 2 * chains * machine::kNodeStride) {
+      throw RequestError(
+          fmt::format("--working-set: {} on {}; its {} loads in flight need {} to be apart",
+                      readable_bytes(static_cast<double>(working_set)), to_string(kind), chains,
+                      readable_bytes(2 * static_cast<double>(chains * machine::kNodeStride))));
+    }
+    // The order of the nodes is kept beside them, and made from another list.
+    require_memory(kind, static_cast<double>(working_set) *
+                             (1 + 8.0 / static_cast<double>(machine::kNodeStride)));
+    plan.spaces.push_back({kind, working_set});
+  }
+  plan.bounds = std::move(bounds);
+  return plan;
 }
 
 }  // namespace
@@ -312,10 +388,12 @@ std::string tell_saturation(const model::Saturation& fit, const std::vector<doub
       shown(knee, number), 1e-9 * most);
 }
 
-Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
+Study study_concurrency(const ConcurrencyBounds& bounds, const Control& control) {
+  const ConcurrencyPlan plan = plan_of(bounds, control);
   Study study{"concurrency",
               "parallel threads hide latency",
-              {},
+              {{"working_set_bytes", plan.spaces.empty() ? 0 : plan.spaces.front().second},
+               {"threads", plan.bounds.threads}},
               io::Json::array(),
               {{"saturation", io::Json::array()}},
               io::Table({{"space", "space", io::Align::left},
@@ -332,44 +410,10 @@ Study study_concurrency(ConcurrencyBounds bounds, const Control& control) {
               {},
               {},
               true};
-  const SpaceKind host = host_among(bounds.spaces);
-  bounds.threads = host_thread_counts(bounds.threads, host);
-  std::sort(bounds.loads.begin(), bounds.loads.end());
-  bounds.loads.erase(std::unique(bounds.loads.begin(), bounds.loads.end()), bounds.loads.end());
-  std::vector<std::pair<SpaceKind, std::size_t>> spaces;
-  for (const SpaceKind space : bounds.spaces) {
-    const SpaceKind kind = machine::is_host(space) ? host : space;
-    const auto same = [&](const auto& entry) { return entry.first == kind; };
-    if (std::any_of(spaces.begin(), spaces.end(), same)) continue;
-    for (const int count : bounds.loads) {
-      const bool possible = machine::is_host(kind)
-                                ? count >= 1 && count <= 32
-                                : count == 1 || count == 2 || count == 4 || count == 8;
-      if (!possible) {
-        throw RequestError(fmt::format("--loads: {} on {}; possible are {}", count, to_string(kind),
-                                       machine::is_host(kind) ? "1 to 32" : "1, 2, 4 and 8"));
-      }
-    }
-    const std::size_t chains = most_chains(kind, bounds);
-    const std::size_t working_set =
-        bounds.working_set > 0 ? bounds.working_set : memory_set(kind, chains, control);
-    if (working_set < 2 * chains * machine::kNodeStride) {
-      throw RequestError(
-          fmt::format("--working-set: {} on {}; its {} loads in flight need {} to be apart",
-                      readable_bytes(static_cast<double>(working_set)), to_string(kind), chains,
-                      readable_bytes(2 * static_cast<double>(chains * machine::kNodeStride))));
-    }
-    // The order of the nodes is kept beside them, and made from another list.
-    require_memory(kind, static_cast<double>(working_set) *
-                             (1 + 8.0 / static_cast<double>(machine::kNodeStride)));
-    spaces.push_back({kind, working_set});
-  }
-  study.settings = {{"working_set_bytes", spaces.empty() ? 0 : spaces.front().second},
-                    {"threads", bounds.threads}};
   note_binding(study.notes);
-  for (const auto& [kind, working_set] : spaces) {
+  for (const auto& [kind, working_set] : plan.spaces) {
     if (control.should_stop()) break;
-    measure_space(kind, bounds, working_set, control, study);
+    measure_space(kind, plan.bounds, working_set, control, study);
   }
   finish(study, control);
   return study;

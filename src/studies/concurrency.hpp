@@ -21,7 +21,7 @@ struct ConcurrencyBounds {
 /// Little's law says: the latency of one load times a bandwidth, in lines. The bandwidth is the
 /// most that the random reads reach, and that of a streaming read with as many threads, whose
 /// prefetchers have loads of their own in flight. Both are measured beside it on the same pages.
-Study study_concurrency(ConcurrencyBounds bounds, const Control& control);
+Study study_concurrency(const ConcurrencyBounds& bounds, const Control& control);
 
 /// Returns what a fit says of saturation, as a part of a sentence: how many loads in flight
 /// saturate random reads and at what rate, that more than the measured `loads` are needed, or that

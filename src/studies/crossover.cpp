@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "core/scalar.hpp"
@@ -46,9 +48,12 @@ void measure_deck(const DeckCase& deck, const std::vector<std::size_t>& batches,
                   CrossoverMeasuring& measuring, std::vector<SizeCurve>& curves) {
   SizeCurve curve{deck.name, training ? "training step" : "inference", "batch", {}};
   for (const std::size_t batch : batches) {
-    io::Json about = {{"batch", batch}, {"precision", config::to_string(deck.precision)}};
+    SizeMeasurement point;
+    point.size = double(batch);
+    point.batch = batch;
+    point.precision = config::to_string(deck.precision);
     measuring.add(
-        curve, double(batch), deck.plan->step_counts(training, batch, sizeof(T)), about,
+        curve, point, deck.plan->step_counts(training, batch, sizeof(T)),
         [&](const auto& instance) {
           using Space = std::decay_t<decltype(instance)>;
           return std::make_unique<StepRunner<Space, T>>(instance, deck.plan, deck.gemm, batch,
@@ -118,9 +123,13 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
                    CrossoverMeasuring& measuring, std::vector<SizeCurve>& curves) {
   const auto add = [&](SizeCurve& curve, double size, std::size_t width, std::size_t batch) {
     const std::shared_ptr<const layers::Layer> layer = family.layer(width);
-    io::Json about = {{"width", width}, {"batch", batch}, {"precision", "float32"}};
+    SizeMeasurement point;
+    point.size = size;
+    point.width = width;
+    point.batch = batch;
+    point.precision = "float32";
     measuring.add(
-        curve, size, model::counts_of(*layer, pass, batch, sizeof(float)), about,
+        curve, point, model::counts_of(*layer, pass, batch, sizeof(float)),
         [&](const auto& instance) {
           using Space = std::decay_t<decltype(instance)>;
           return std::make_unique<LayerRunner<Space, float>>(instance, layer, batch, pass,
@@ -137,30 +146,54 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
   curves.push_back(std::move(by_width));
   curves.push_back(std::move(by_batch));
 }
-// Returns a quantity of a precision that the study needs and the machine file lacks; empty if none.
-std::string lacking(const CrossoverBounds& bounds, const std::string& precision) {
-  const model::Ceilings ceilings(*bounds.machine_file, bounds.machine_path, bounds.machine_space,
-                                 precision);
+
+// What is measured, after every check.
+struct CrossoverPlan {
+  CrossoverBounds bounds;  // without the decks that are left out
+  Comparison comparison;
+  std::map<std::string, model::Ceilings> ceilings;  // the machine file's, by precision
+  std::vector<std::string> left_out;                // notes
+  std::vector<LayerFamily> families;
+  std::vector<std::pair<const LayerFamily*, Pass>> layers;
+  std::vector<std::size_t> layer_batches, deck_batches;
+  std::vector<SpaceKind> spaces;  // that compute
+};
+
+// What was measured.
+struct CrossoverResult {
+  std::vector<SizeCurve> curves;
+  std::size_t left_out = 0;  // sizes
+  std::set<std::string> without_record;
+};
+
+// Returns a quantity that the study needs and the machine file lacks; empty if none.
+std::string lacking(const model::Ceilings& ceilings) {
   for (const std::string& name : ceilings.absent()) {
     if (name != "dispatch" && name != "cache bandwidth") return name;
   }
   return "";
 }
 
-// Leaves out, with a note, decks of a precision of which the machine file has no peak. Throws
-// RequestError if nothing is left.
-CrossoverBounds possible(CrossoverBounds bounds, std::vector<std::string>& notes) {
-  if (!bounds.machine_file) return bounds;
-  const std::string layers = bounds.no_layers ? "" : lacking(bounds, "float32");
+// Reads the machine file's ceilings, and leaves out, with a note, decks of a precision of which it
+// has no peak. Throws RequestError if nothing is left.
+void read_ceilings(CrossoverPlan& plan) {
+  CrossoverBounds& bounds = plan.bounds;
+  if (!bounds.machine_file) return;
+  const auto lacking_of = [&](const std::string& precision) {
+    const auto read = plan.ceilings.try_emplace(
+        precision, *bounds.machine_file, bounds.machine_path, bounds.machine_space, precision);
+    return lacking(read.first->second);
+  };
+  const std::string layers = bounds.no_layers ? "" : lacking_of("float32");
   std::string last = layers;
   std::vector<DeckCase> decks;
   for (const DeckCase& deck : bounds.decks) {
-    const std::string lacks = lacking(bounds, config::to_string(deck.precision));
+    const std::string lacks = lacking_of(config::to_string(deck.precision));
     if (lacks.empty()) {
       decks.push_back(deck);
     } else {
       last = lacks;
-      notes.push_back(
+      plan.left_out.push_back(
           fmt::format("leaving out {}: {} has no {}", deck.name, bounds.machine_path, lacks));
     }
   }
@@ -170,115 +203,155 @@ CrossoverBounds possible(CrossoverBounds bounds, std::vector<std::string>& notes
         fmt::format("{}: has no {}, and without it nothing can be said of the times there",
                     bounds.machine_path, last));
   }
-  return bounds;
 }
 
-}  // namespace
+void require_increasing(const std::vector<std::size_t>& sizes) {
+  if (std::adjacent_find(sizes.begin(), sizes.end(), std::greater_equal<>()) != sizes.end() ||
+      std::any_of(sizes.begin(), sizes.end(), [](std::size_t size) { return size == 0; })) {
+    throw RequestError("--widths and --batches: must be positive and increase");
+  }
+}
 
-Study study_crossover(const CrossoverBounds& requested, const Control& control) {
-  std::vector<std::string> left_out;
-  const CrossoverBounds bounds = possible(requested, left_out);
-  const Comparison comparison = comparison_of(bounds);
-  for (const auto* list : {&bounds.widths, &bounds.batches}) {
-    if (std::adjacent_find(list->begin(), list->end(), std::greater_equal<>()) != list->end() ||
-        std::any_of(list->begin(), list->end(), [](std::size_t size) { return size == 0; })) {
-      throw RequestError("--widths and --batches: must be positive and increase");
-    }
-  }
-  const std::vector<LayerFamily> families =
-      bounds.no_layers ? std::vector<LayerFamily>() : families_of(bounds.kinds);
-  if (families.empty() && bounds.decks.empty()) {
-    throw RequestError("crossover: neither layers nor decks are left to compare");
-  }
-  Study study{"crossover",
-              "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
-              "greater the GPU's advantage",
-              {{"first", to_string(bounds.first)},
-               {"second", comparison.from_file ? bounds.machine_space : to_string(bounds.second)},
-               {"layers", shapes_of(families)}},
-              io::Json::array(),
-              {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}},
-              io::Table(columns_of(comparison)),
-              {},
-              {},
-              true};
-  if (comparison.from_file) {
-    note_what_is_measured(bounds, comparison, study);
-  } else if (!comparison.device) {
-    study.notes.push_back("no device is compared: " + comparison.second +
-                          " stands for the wide machine and " + comparison.first +
-                          " for the quick one, and nothing is transferred");
-  }
-  study.notes.insert(study.notes.end(), left_out.begin(), left_out.end());
-  note_binding(study.notes);
-  std::vector<std::size_t> layer_batches = bounds.batches, deck_batches = bounds.batches;
-  if (bounds.batches.empty()) {
-    const std::size_t step = control.quick ? 4 : 2;
-    for (std::size_t batch = 1; batch <= (control.quick ? 256u : 512u); batch *= step) {
-      layer_batches.push_back(batch);
-    }
-    for (std::size_t batch = 1; batch <= (control.quick ? 64u : 256u); batch *= 4) {
-      deck_batches.push_back(batch);
-    }
-  }
-  // Quick: what a network does when it is used.
-  const std::vector<Pass> passes = control.quick ? std::vector<Pass>{Pass::forward}
-                                                 : std::vector<Pass>{Pass::forward, Pass::both};
-  std::vector<std::pair<const LayerFamily*, Pass>> layers;
-  for (const LayerFamily& family : families) {
-    for (const Pass pass : passes) {
-      // A view does nothing.
-      if (pass == Pass::forward && family.layer(family.width)->is_view(false)) continue;
-      layers.emplace_back(&family, pass);
-    }
-  }
+// 1, step, step² … up to `most`.
+std::vector<std::size_t> powers(std::size_t step, std::size_t most) {
+  std::vector<std::size_t> sizes;
+  for (std::size_t size = 1; size <= most; size *= step) sizes.push_back(size);
+  return sizes;
+}
+
+void require_memory_of(const CrossoverPlan& plan, bool quick) {
   double largest_host = 0;
-  std::vector<SpaceKind> spaces = {bounds.first};
-  if (!comparison.from_file) spaces.push_back(bounds.second);
-  for (const SpaceKind space : spaces) {
+  for (const SpaceKind space : plan.spaces) {
     double largest = 0;
-    for (const auto& [family, pass] : layers) {
-      largest =
-          std::max(largest, memory_of(*family, pass, widths_of(*family, bounds, control.quick),
-                                      layer_batches.back(), space));
+    for (const auto& [family, pass] : plan.layers) {
+      largest = std::max(largest, memory_of(*family, pass, widths_of(*family, plan.bounds, quick),
+                                            plan.layer_batches.back(), space));
     }
-    for (const DeckCase& deck : bounds.decks) {
-      largest = std::max(largest, memory_of(deck, deck_batches.back(), space));
+    for (const DeckCase& deck : plan.bounds.decks) {
+      largest = std::max(largest, memory_of(deck, plan.deck_batches.back(), space));
     }
     // Two hosts' arrays lie in the same memory.
     if (machine::is_host(space)) largest = largest_host += largest;
     require_memory(space, largest);
   }
-  for (const SpaceKind space : spaces) machine::warm_up(space);
-  // A layer by width and by batch, a deck's inference and its training step.
-  CrossoverMeasuring measuring(bounds, control, 2 * (layers.size() + bounds.decks.size()), study);
-  std::vector<SizeCurve> curves;
-  for (const auto& [family, pass] : layers) {
-    measure_layer(*family, widths_of(*family, bounds, control.quick), layer_batches, pass,
-                  measuring, curves);
+}
+
+CrossoverPlan plan_of(const CrossoverBounds& requested, bool quick) {
+  CrossoverPlan plan;
+  plan.bounds = requested;
+  read_ceilings(plan);
+  const CrossoverBounds& bounds = plan.bounds;
+  plan.comparison = comparison_of(bounds);
+  require_increasing(bounds.widths);
+  require_increasing(bounds.batches);
+  if (!bounds.no_layers) plan.families = families_of(bounds.kinds);
+  if (plan.families.empty() && bounds.decks.empty()) {
+    throw RequestError("crossover: neither layers nor decks are left to compare");
   }
-  for (const DeckCase& deck : bounds.decks) {
+  plan.layer_batches = plan.deck_batches = bounds.batches;
+  if (bounds.batches.empty()) {
+    plan.layer_batches = powers(quick ? 4 : 2, quick ? 256 : 512);
+    plan.deck_batches = powers(4, quick ? 64 : 256);
+  }
+  // Quick: what a network does when it is used.
+  const std::vector<Pass> passes =
+      quick ? std::vector<Pass>{Pass::forward} : std::vector<Pass>{Pass::forward, Pass::both};
+  for (const LayerFamily& family : plan.families) {
+    for (const Pass pass : passes) {
+      // A view does nothing.
+      if (pass == Pass::forward && family.layer(family.width)->is_view(false)) continue;
+      plan.layers.emplace_back(&family, pass);
+    }
+  }
+  plan.spaces = {bounds.first};
+  if (!plan.comparison.from_file) plan.spaces.push_back(bounds.second);
+  require_memory_of(plan, quick);
+  return plan;
+}
+
+CrossoverResult measure_curves(const CrossoverPlan& plan, const Control& control) {
+  for (const SpaceKind space : plan.spaces) machine::warm_up(space);
+  // A layer by width and by batch, a deck's inference and its training step.
+  CrossoverMeasuring measuring(plan.bounds, plan.ceilings, control,
+                               2 * (plan.layers.size() + plan.bounds.decks.size()));
+  CrossoverResult result;
+  for (const auto& [family, pass] : plan.layers) {
+    measure_layer(*family, widths_of(*family, plan.bounds, control.quick), plan.layer_batches, pass,
+                  measuring, result.curves);
+  }
+  for (const DeckCase& deck : plan.bounds.decks) {
     for (const bool training : {false, true}) {
       measuring.begin_curve();
       with_scalar(config::scalar_bytes(deck.precision), [&](auto zero) {
-        measure_deck<decltype(zero)>(deck, deck_batches, training, measuring, curves);
+        measure_deck<decltype(zero)>(deck, plan.deck_batches, training, measuring, result.curves);
       });
     }
   }
-  if (measuring.left_out() > 0) {
-    study.notes.push_back(fmt::format(
-        "{} of the largest sizes were left out to stay within the time", measuring.left_out()));
-  }
+  result.left_out = measuring.left_out();
+  result.without_record = measuring.without_record();
+  return result;
+}
+
+// The study before anything is measured.
+Study empty_study(const CrossoverPlan& plan) {
+  const Comparison& comparison = plan.comparison;
+  Study study{
+      "crossover",
+      "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
+      "greater the GPU's advantage",
+      {{"first", to_string(plan.bounds.first)},
+       {"second", comparison.from_file ? plan.bounds.machine_space : to_string(plan.bounds.second)},
+       {"layers", shapes_of(plan.families)}},
+      io::Json::array(),
+      {},
+      io::Table(columns_of(comparison)),
+      {},
+      {},
+      true};
   if (comparison.from_file) {
-    note_what_is_missing(measuring.without_record(), measuring.absent(), bounds, comparison, study);
+    note_what_is_measured(plan.bounds, comparison, study);
+  } else if (!comparison.device) {
+    study.notes.push_back("no device is compared: " + comparison.second +
+                          " stands for the wide machine and " + comparison.first +
+                          " for the quick one, and nothing is transferred");
   }
-  if (!control.should_stop() && !curves.empty() &&
-      std::all_of(curves.begin(), curves.end(),
+  study.notes.insert(study.notes.end(), plan.left_out.begin(), plan.left_out.end());
+  note_binding(study.notes);
+  return study;
+}
+
+void present(const CrossoverPlan& plan, const CrossoverResult& result, const Control& control,
+             Study& study) {
+  if (result.left_out > 0) {
+    study.notes.push_back(fmt::format(
+        "{} of the largest sizes were left out to stay within the time", result.left_out));
+  }
+  if (plan.comparison.from_file) {
+    std::set<std::string> absent;  // quantities that the machine file lacks
+    for (const auto& [precision, ceilings] : plan.ceilings) {
+      for (const std::string& name : ceilings.absent()) absent.insert(name);
+    }
+    note_what_is_missing(result.without_record, absent, plan.bounds, plan.comparison, study);
+  }
+  if (!control.should_stop() && !result.curves.empty() &&
+      std::all_of(result.curves.begin(), result.curves.end(),
                   [](const SizeCurve& curve) { return curve.points.size() < 2; })) {
     study.notes.push_back("one size shows no crossover: give several --batches or --widths");
   }
-  add_rows(curves, comparison, study);
-  tell_answers(curves, comparison, study);
+  for (const SizeCurve& curve : result.curves) add_points(curve, study);
+  const std::vector<FittedRow> rows = fit_rows(result.curves, plan.comparison);
+  study.fit = to_json(rows, plan.comparison);
+  add_rows(rows, plan.comparison, study.table);
+  tell_answers(rows, plan.comparison, study);
+}
+
+}  // namespace
+
+Study study_crossover(const CrossoverBounds& requested, const Control& control) {
+  const CrossoverPlan plan = plan_of(requested, control.quick);
+  Study study = empty_study(plan);
+  const CrossoverResult result = measure_curves(plan, control);
+  present(plan, result, control, study);
   finish(study, control);
   return study;
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <utility>
@@ -20,10 +19,12 @@ namespace ridgeline::studies {
 /// Times sizes on both spaces in turn, or on the first against a machine file.
 class CrossoverMeasuring {
  public:
-  /// The time is shared among so many curves.
-  CrossoverMeasuring(const CrossoverBounds& bounds, const Control& control, std::size_t curves,
-                     Study& study)
-      : bounds_(bounds), control_(control), study_(study), curves_left_(curves) {
+  /// `ceilings` are the machine file's, by precision, if there is one. The time is shared among so
+  /// many curves.
+  CrossoverMeasuring(const CrossoverBounds& bounds,
+                     const std::map<std::string, model::Ceilings>& ceilings, const Control& control,
+                     std::size_t curves)
+      : bounds_(bounds), ceilings_(ceilings), control_(control), curves_left_(curves) {
     // Machines stay disturbed for milliseconds: more turns rather than longer ones.
     options_.min_repeats = control.quick ? 5 : 9;
     options_.min_seconds = control.quick ? 0.003 : 0.01;
@@ -31,15 +32,6 @@ class CrossoverMeasuring {
     options_.warm_up_seconds = control.quick ? 0.001 : 0.002;
     options_.clock = Clock::host;
     options_.stopped = control.stopped;
-    if (bounds.machine_file) {
-      std::set<std::string> precisions;
-      if (!bounds.no_layers) precisions.insert("float32");
-      for (const DeckCase& deck : bounds.decks) precisions.insert(to_string(deck.precision));
-      for (const std::string& precision : precisions) {
-        ceilings_.try_emplace(precision, *bounds.machine_file, bounds.machine_path,
-                              bounds.machine_space, precision);
-      }
-    }
     end_ = host_seconds() + (control.quick ? 22 : 150);
   }
 
@@ -51,19 +43,11 @@ class CrossoverMeasuring {
   std::size_t left_out() const { return left_out_; }
   /// Kinds of layers and phases that were never recorded on such a device.
   const std::set<std::string>& without_record() const { return without_record_; }
-  /// Quantities that the machine file lacks.
-  std::set<std::string> absent() const {
-    std::set<std::string> names;
-    for (const auto& [precision, ceilings] : ceilings_) {
-      for (const std::string& name : ceilings.absent()) names.insert(name);
-    }
-    return names;
-  }
 
   /// Times one size on both spaces. `make(instance)` gives a pointer to something to run, and
   /// `parts(*it)` its work, part by part.
   template <class Make, class Parts>
-  void add(SizeCurve& curve, double size, const layers::Counts& counts, io::Json about,
+  void add(SizeCurve& curve, SizeMeasurement measured, const layers::Counts& counts,
            const Make& make, const Parts& parts) {
     if (control_.should_stop()) return;
     // Two sizes at least: one is no curve.
@@ -71,44 +55,31 @@ class CrossoverMeasuring {
       ++left_out_;
       return;
     }
-    SizeMeasurement measured;
-    measured.size = size;
     measured.bytes = counts.working_set_bytes;
-    about["what"] = curve.what;
-    about["pass"] = curve.pass;
-    about["grows"] = curve.grows;
-    about["flops"] = counts.flops;
-    about["working_set_bytes"] = counts.working_set_bytes;
+    measured.flops = counts.flops;
     with_space(bounds_.first, [&](const auto& a) {
       if (bounds_.machine_file) {
-        against_file(a, about, measured, make, parts);
+        against_file(a, measured, make, parts);
         return;
       }
       with_space(bounds_.second, [&](const auto& default_b) {
         using B = std::decay_t<decltype(default_b)>;
         const OwnQueue<B> queue;
-        against_space(a, queue.instance(), about, measured, make);
+        against_space(a, queue.instance(), measured, make);
       });
     });
-    study_.points.push_back(about);
-    control_.tell(fmt::format("{} {}, {} {:g}", curve.what, curve.pass, curve.grows, size));
+    control_.tell(
+        fmt::format("{} {}, {} {:g}", curve.what, curve.pass, curve.grows, measured.size));
     curve.points.push_back(std::move(measured));
   }
 
  private:
   template <class A, class B, class Make>
-  void against_space(const A& a, const B& b, io::Json& about, SizeMeasurement& measured,
-                     const Make& make) {
+  void against_space(const A& a, const B& b, SizeMeasurement& measured, const Make& make) {
     auto on_a = make(a);
     auto on_b = make(b);
     const auto note = [&](Mode mode, const TimingInTurn& timing) {
-      measured.ratios[mode] = timing.ratios;
-      measured.second[mode] = timing.b.median;
-      if (mode == kEager) measured.first = timing.a;
-      about[kModeNames[mode]] = {{"first_seconds", timing.a},
-                                 {"second_seconds", timing.b},
-                                 {"ratio", timing.ratio},
-                                 {"ratios", timing.ratios}};
+      measured.modes[mode] = {timing.a, timing.b.median, timing.b, timing.ratios};
     };
     note(kEager, ratio_in_turn(
                      a, [&] { on_a->run(); }, b, [&] { on_b->run(); }, options_));
@@ -129,45 +100,35 @@ class CrossoverMeasuring {
   }
 
   template <class A, class Make, class Parts>
-  void against_file(const A& a, io::Json& about, SizeMeasurement& measured, const Make& make,
-                    const Parts& parts) {
+  void against_file(const A& a, SizeMeasurement& measured, const Make& make, const Parts& parts) {
     auto on_a = make(a);
-    const model::Ceilings& ceilings = ceilings_.at(about.at("precision").get<std::string>());
+    const model::Ceilings& ceilings = ceilings_.at(measured.precision);
     const model::Expectation expectation =
         model::expect(ceilings, model::device_of(bounds_.machine_space), parts(*on_a));
     without_record_.insert(expectation.without_record.begin(), expectation.without_record.end());
-    measured.without_record = !expectation.without_record.empty();
-    about["kinds_without_record"] = expectation.without_record;
+    measured.without_record = expectation.without_record;
     const double moved = ceilings.transfer_seconds(on_a->bytes_to_space(), on_a->bytes_to_host());
     const std::vector<double> samples = measure_samples(a, options_, [&] { on_a->run(); });
     const Timing timing = summarize(samples);
-    measured.first = timing;
-    const auto note = [&](Mode mode, const char* key, double second) {
+    measured.modes[kEager].first = timing;
+    const auto note = [&](Mode mode, double second) {
       if (second <= 0) return;  // nothing of what the file has bounds it
       std::vector<double> ratios;
       for (const double sample : samples) ratios.push_back(sample / second);
-      measured.second[mode] = second;
-      about[kModeNames[mode]] = {{"first_seconds", timing},
-                                 {key, second},
-                                 {"ratio", median_of(ratios)},
-                                 {"ratios", ratios}};
-      measured.ratios[mode] = std::move(ratios);
+      measured.modes[mode] = {timing, second, {}, std::move(ratios)};
     };
     const auto both = [&](Mode best, Mode expected, double more) {
-      note(best, "second_ceiling_seconds", expectation.at_best + more);
-      if (!expectation.expected) return;
-      note(expected, "second_expected_seconds", *expectation.expected + more);
-      about[kModeNames[best]]["second_expected_seconds"] = *expectation.expected + more;
+      note(best, expectation.at_best + more);
+      if (expectation.expected) note(expected, *expectation.expected + more);
     };
     both(kEager, kExpected, 0);
     if (moved > 0) both(kWithTransfers, kExpectedWithTransfers, moved);
   }
 
   const CrossoverBounds& bounds_;
+  const std::map<std::string, model::Ceilings>& ceilings_;
   const Control& control_;
-  Study& study_;
   MeasureOptions options_;
-  std::map<std::string, model::Ceilings> ceilings_;  ///< the machine file's, by precision
   std::set<std::string> without_record_;
   double end_, curve_end_ = 0;
   std::size_t curves_left_, left_out_ = 0;

@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "io/units.hpp"
 #include "machine/space_memory.hpp"
@@ -41,8 +43,9 @@ bool is_expected(Mode mode) { return mode == kExpected || mode == kExpectedWithT
 
 // Whether what is expected of it rests on the fit of all layers.
 bool is_without_record(const SizeCurve& curve) {
-  return std::any_of(curve.points.begin(), curve.points.end(),
-                     [](const SizeMeasurement& point) { return point.without_record; });
+  return std::any_of(curve.points.begin(), curve.points.end(), [](const SizeMeasurement& point) {
+    return point.without_record && !point.without_record->empty();
+  });
 }
 
 io::Json json_of(const Crossover& crossover) {
@@ -54,13 +57,14 @@ io::Json json_of(const Crossover& crossover) {
 Crossover crossover_of(const SizeCurve& curve, Mode mode) {
   std::vector<SizePoint> points;
   for (const SizeMeasurement& point : curve.points) {
-    if (!point.ratios[mode].empty()) points.push_back({point.size, point.ratios[mode]});
+    const std::vector<double>& ratios = point.modes[mode].ratios;
+    if (!ratios.empty()) points.push_back({point.size, ratios});
   }
   return model::find_crossover(points);
 }
 
 bool measured(const SizeCurve& curve, Mode mode) {
-  return !curve.points.empty() && !curve.points.back().ratios[mode].empty();
+  return !curve.points.empty() && !curve.points.back().modes[mode].ratios.empty();
 }
 
 // The curve of what grows, if it has several points.
@@ -71,24 +75,25 @@ const SizeCurve* find_curve(const std::vector<const SizeCurve*>& curves, const s
   return nullptr;
 }
 
-// The crossovers of a curve by mode, as JSON and as cells of the ways that the table shows.
-void add_crossovers(const SizeCurve* curve, const std::string& what, const std::string& pass,
-                    const std::string& grows, const std::vector<Mode>& shown_modes,
-                    std::vector<io::Cell>& row, Study& study) {
-  std::array<io::Cell, kModes> cells;
-  for (int mode = 0; curve && mode < kModes; ++mode) {
-    if (!measured(*curve, Mode(mode))) continue;
-    const Crossover crossover = crossover_of(*curve, Mode(mode));
-    study.fit["crossovers"].push_back({{"what", what},
-                                       {"pass", pass},
-                                       {"grows", grows},
-                                       {"way", kModeNames[mode]},
-                                       {"without_record", is_without_record(*curve)},
-                                       {"size", json_of(crossover)}});
-    const bool marked = is_expected(Mode(mode)) && is_without_record(*curve);
-    cells[static_cast<std::size_t>(mode)] = shown_crossover(crossover, marked ? kNoRecord : "");
+FittedCurve fit_curve(const SizeCurve& curve) {
+  FittedCurve fitted{&curve, {}, is_without_record(curve)};
+  for (int mode = 0; mode < kModes; ++mode) {
+    if (measured(curve, Mode(mode))) {
+      fitted.crossovers[std::size_t(mode)] = crossover_of(curve, Mode(mode));
+    }
   }
-  for (const Mode mode : shown_modes) row.push_back(cells[mode]);
+  return fitted;
+}
+
+// The cells of the modes that the table shows.
+void add_crossovers(const FittedCurve* fitted, const std::vector<Mode>& shown_modes,
+                    std::vector<io::Cell>& row) {
+  for (const Mode mode : shown_modes) {
+    row.emplace_back();
+    if (!fitted || !fitted->crossovers[mode]) continue;
+    const bool marked = is_expected(mode) && fitted->without_record;
+    row.back() = shown_crossover(*fitted->crossovers[mode], marked ? kNoRecord : "");
+  }
 }
 
 // What was not measured has no interval, but perhaps a mark.
@@ -104,58 +109,91 @@ Mode mode_of_advantage(const Comparison& comparison) {
 
 // The cells that say what one size takes here and there.
 std::vector<io::Cell> times_of(const SizeCurve& curve, const SizeMeasurement& point) {
-  return {fmt::format("{} {:g}", curve.grows, point.size), io::time_cell(point.first),
-          seconds_cell(point.second[kEager]),
-          seconds_cell(point.second[kExpected], point.without_record ? kNoRecord : "")};
+  const bool no_record = point.without_record && !point.without_record->empty();
+  return {fmt::format("{} {:g}", curve.grows, point.size), io::time_cell(point.modes[kEager].first),
+          seconds_cell(point.modes[kEager].second),
+          seconds_cell(point.modes[kExpected].second, no_record ? kNoRecord : "")};
+}
+
+// One size in one mode, as the file says it; empty if nothing is known of it.
+io::Json mode_json(const SizeMeasurement& point, Mode mode) {
+  const ModeMeasurement& measured = point.modes[mode];
+  io::Json json = io::Json::object();
+  if (!measured.ratios.empty()) {
+    json["first_seconds"] = measured.first;
+    if (measured.second_timing) {
+      json["second_seconds"] = *measured.second_timing;
+    } else {
+      json[is_expected(mode) ? "second_expected_seconds" : "second_ceiling_seconds"] =
+          measured.second;
+    }
+    json["ratio"] = median_of(measured.ratios);
+    json["ratios"] = measured.ratios;
+  }
+  // Beside what is possible at best stands what is expected.
+  const Mode expected = mode == kEager           ? kExpected
+                        : mode == kWithTransfers ? kExpectedWithTransfers
+                                                 : mode;
+  if (expected != mode && point.modes[expected].second > 0) {
+    json["second_expected_seconds"] = point.modes[expected].second;
+  }
+  return json;
+}
+
+FittedRow fit_row(std::vector<const SizeCurve*> curves, const Comparison& comparison) {
+  FittedRow row{curves.front()->what, curves.front()->pass, std::move(curves), {}, {}, {}};
+  std::vector<double> bytes;
+  for (const char* grows : {"width", "batch"}) {
+    const SizeCurve* found = find_curve(row.curves, grows);
+    if (!found) continue;
+    row.fitted.push_back(fit_curve(*found));
+    for (const SizeMeasurement& point : found->points) {
+      const std::vector<double>& turns = point.modes[mode_of_advantage(comparison)].ratios;
+      if (turns.empty()) continue;
+      bytes.push_back(point.bytes);
+      row.ratios.push_back(median_of(turns));
+    }
+  }
+  row.advantage = model::fit_advantage(bytes, row.ratios);
+  return row;
 }
 
 // A row of the table: the curves of one layer or deck in one pass. The largest batch stands for the
 // times, or every batch has a row.
-void add_row(const std::vector<const SizeCurve*>& curves, const std::string& what,
-             const std::string& pass, const Comparison& comparison, Study& study) {
-  std::vector<io::Cell> row = {what, pass};
-  std::vector<double> bytes, ratios;
+void add_row(const FittedRow& fitted, const Comparison& comparison, io::Table& table) {
+  std::vector<io::Cell> row = {fitted.what, fitted.pass};
   if (comparison.from_file) {
-    const SizeCurve* curve = curves.back();
-    if (curve->points.empty()) return;
-    const bool is_deck = curves.size() == 1;
-    for (std::size_t i = 0; comparison.each_batch && is_deck && i + 1 < curve->points.size(); ++i) {
+    const SizeCurve& curve = *fitted.curves.back();
+    if (curve.points.empty()) return;
+    const bool is_deck = fitted.curves.size() == 1;
+    for (std::size_t i = 0; comparison.each_batch && is_deck && i + 1 < curve.points.size(); ++i) {
       std::vector<io::Cell> smaller = row;
-      for (const io::Cell& cell : times_of(*curve, curve->points[i])) smaller.push_back(cell);
-      study.table.add_row(smaller);
+      for (const io::Cell& cell : times_of(curve, curve.points[i])) smaller.push_back(cell);
+      table.add_row(smaller);
     }
-    for (const io::Cell& cell : times_of(*curve, curve->points.back())) row.push_back(cell);
+    for (const io::Cell& cell : times_of(curve, curve.points.back())) row.push_back(cell);
   }
   for (const char* grows : {"width", "batch"}) {
-    const SizeCurve* found = find_curve(curves, grows);
-    add_crossovers(found, what, pass, grows, comparison.shown, row, study);
-    if (!found) continue;
-    for (const SizeMeasurement& point : found->points) {
-      const std::vector<double>& turns = point.ratios[mode_of_advantage(comparison)];
-      if (turns.empty()) continue;
-      bytes.push_back(point.bytes);
-      ratios.push_back(median_of(turns));
+    const FittedCurve* found = nullptr;
+    for (const FittedCurve& curve : fitted.fitted) {
+      if (curve.curve->grows == grows) found = &curve;
     }
+    add_crossovers(found, comparison.shown, row);
   }
+  const std::vector<double>& ratios = fitted.ratios;
   if (ratios.empty()) {
-    if (comparison.from_file) study.table.add_row(row);
+    if (comparison.from_file) table.add_row(row);
     return;
   }
   if (!comparison.from_file) {
     row.push_back(io::Cell(*std::min_element(ratios.begin(), ratios.end()), "{:.2f}"));
     row.push_back(io::Cell(*std::max_element(ratios.begin(), ratios.end()), "{:.2f}"));
   }
-  if (const auto advantage = model::fit_advantage(bytes, ratios)) {
-    study.fit["advantage"].push_back({{"what", what},
-                                      {"pass", pass},
-                                      {"way", kModeNames[mode_of_advantage(comparison)]},
-                                      {"per_doubling_of_bytes", to_json(advantage->per_doubling)},
-                                      {"break_even_bytes", to_json(advantage->break_even)},
-                                      {"deviation_log2", advantage->residual_deviation}});
-    row.push_back(
-        estimate_cell(advantage->per_doubling, [](double x) { return fmt::format("{:.2f}", x); }));
+  if (fitted.advantage) {
+    row.push_back(estimate_cell(fitted.advantage->per_doubling,
+                                [](double x) { return fmt::format("{:.2f}", x); }));
   }
-  study.table.add_row(row);
+  table.add_row(row);
 }
 
 // "at every size in 40, from some size on in 3 and undecided in 1": what occurs at all.
@@ -172,24 +210,28 @@ std::string outcomes(const std::vector<std::pair<std::string, int>>& counts) {
 
 // How many curves the second space wins from some size on, by one mode of comparing.
 void tell_crossovers(Mode mode, const Comparison& comparison, const std::string& how,
-                     const std::vector<SizeCurve>& curves, Study& study) {
+                     const std::vector<FittedRow>& rows, Study& study) {
   int total = 0, never = 0, always = 0, unclear = 0, guessed = 0;
   int slower = 0, faster = 0, smallest = 0;
-  for (const io::Json& fit : study.fit["crossovers"]) {
-    if (fit.at("way") != kModeNames[mode]) continue;
-    ++total;
-    const io::Json& size = fit.at("size");
-    never += size.at("kind") == "never";
-    always += size.at("kind") == "always" && size.at("reached") == true;
-    unclear += size.at("kind") != "never" && size.at("reached") == false;
-    guessed += is_expected(mode) && fit.at("without_record") == true;
-  }
-  for (const SizeCurve& curve : curves) {
-    if (curve.points.size() < 2 || curve.points.front().ratios[mode].empty()) continue;
-    const double ratio = median_of(curve.points.front().ratios[mode]);
-    ++smallest;
-    slower += ratio < 1 / model::kWin;
-    faster += ratio > model::kWin;
+  for (const FittedRow& row : rows) {
+    for (const FittedCurve& fitted : row.fitted) {
+      if (!fitted.crossovers[mode]) continue;
+      const Crossover& crossover = *fitted.crossovers[mode];
+      const bool is_never = crossover.kind == Crossover::Kind::never;
+      const bool reached = crossover.size.reached();
+      ++total;
+      never += is_never;
+      always += crossover.kind == Crossover::Kind::always && reached;
+      unclear += !is_never && !reached;
+      guessed += is_expected(mode) && fitted.without_record;
+    }
+    for (const SizeCurve* curve : row.curves) {
+      if (curve->points.size() < 2 || curve->points.front().modes[mode].ratios.empty()) continue;
+      const double ratio = median_of(curve->points.front().modes[mode].ratios);
+      ++smallest;
+      slower += ratio < 1 / model::kWin;
+      faster += ratio > model::kWin;
+    }
   }
   if (total == 0) return;
   std::string sentence = fmt::format(
@@ -273,35 +315,95 @@ std::vector<io::Column> columns_of(const Comparison& comparison) {
   return columns;
 }
 
-void add_rows(const std::vector<SizeCurve>& curves, const Comparison& comparison, Study& study) {
+std::vector<FittedRow> fit_rows(const std::vector<SizeCurve>& curves,
+                                const Comparison& comparison) {
+  std::vector<FittedRow> rows;
   for (std::size_t i = 0; i < curves.size();) {
     std::vector<const SizeCurve*> group;
-    std::size_t end = i;
-    while (end < curves.size() && curves[end].what == curves[i].what &&
-           curves[end].pass == curves[i].pass) {
-      group.push_back(&curves[end++]);
+    const SizeCurve& first = curves[i];
+    while (i < curves.size() && curves[i].what == first.what && curves[i].pass == first.pass) {
+      group.push_back(&curves[i++]);
     }
-    add_row(group, curves[i].what, curves[i].pass, comparison, study);
-    i = end;
+    rows.push_back(fit_row(std::move(group), comparison));
+  }
+  return rows;
+}
+
+io::Json to_json(const std::vector<FittedRow>& rows, const Comparison& comparison) {
+  io::Json crossovers = io::Json::array(), advantages = io::Json::array();
+  for (const FittedRow& row : rows) {
+    for (const FittedCurve& fitted : row.fitted) {
+      for (std::size_t mode = 0; mode < kModes; ++mode) {
+        if (!fitted.crossovers[mode]) continue;
+        crossovers.push_back({{"what", row.what},
+                              {"pass", row.pass},
+                              {"grows", fitted.curve->grows},
+                              {"way", kModeNames[mode]},
+                              {"without_record", fitted.without_record},
+                              {"size", json_of(*fitted.crossovers[mode])}});
+      }
+    }
+    if (!row.advantage) continue;
+    advantages.push_back({{"what", row.what},
+                          {"pass", row.pass},
+                          {"way", kModeNames[mode_of_advantage(comparison)]},
+                          {"per_doubling_of_bytes", to_json(row.advantage->per_doubling)},
+                          {"break_even_bytes", to_json(row.advantage->break_even)},
+                          {"deviation_log2", row.advantage->residual_deviation}});
+  }
+  return {{"crossovers", crossovers}, {"advantage", advantages}};
+}
+
+void add_points(const SizeCurve& curve, Study& study) {
+  for (const SizeMeasurement& point : curve.points) {
+    io::Json json = io::Json::object();
+    std::string name;
+    if (point.width) {
+      json["width"] = *point.width;
+      name = fmt::format("width {}, ", *point.width);
+    }
+    json["batch"] = point.batch;
+    json["precision"] = point.precision;
+    json["what"] = curve.what;
+    json["pass"] = curve.pass;
+    json["grows"] = curve.grows;
+    json["flops"] = point.flops;
+    json["working_set_bytes"] = point.bytes;
+    name +=
+        fmt::format("batch {}, {}, {}, {}", point.batch, point.precision, curve.what, curve.pass);
+    if (point.without_record) json["kinds_without_record"] = *point.without_record;
+    std::vector<Timing> timings;
+    for (const Mode mode : {kEager, kExpected, kWithTransfers, kGraph, kExpectedWithTransfers}) {
+      const io::Json of_mode = mode_json(point, mode);
+      if (!of_mode.empty()) json[kModeNames[mode]] = of_mode;
+      if (point.modes[mode].ratios.empty()) continue;
+      timings.push_back(point.modes[mode].first);
+      if (point.modes[mode].second_timing) timings.push_back(*point.modes[mode].second_timing);
+    }
+    study.add_point(std::move(json), name, timings);
   }
 }
 
-void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& comparison,
-                  Study& study) {
+void add_rows(const std::vector<FittedRow>& rows, const Comparison& comparison, io::Table& table) {
+  for (const FittedRow& row : rows) add_row(row, comparison, table);
+}
+
+void tell_answers(const std::vector<FittedRow>& rows, const Comparison& comparison, Study& study) {
   if (comparison.from_file) {
-    tell_crossovers(kEager, comparison, "at best (not measured): ", curves, study);
-    tell_crossovers(kExpected, comparison, kExpectedHow, curves, study);
+    tell_crossovers(kEager, comparison, "at best (not measured): ", rows, study);
+    tell_crossovers(kExpected, comparison, kExpectedHow, rows, study);
     tell_crossovers(kExpectedWithTransfers, comparison,
-                    "expected, with transfers (not measured): ", curves, study);
+                    "expected, with transfers (not measured): ", rows, study);
   } else {
-    tell_crossovers(kEager, comparison, "", curves, study);
+    tell_crossovers(kEager, comparison, "", rows, study);
   }
   int grows = 0, shrinks = 0, all = 0;
-  for (const io::Json& fit : study.fit["advantage"]) {
-    const io::Json& growth = fit.at("per_doubling_of_bytes");
+  for (const FittedRow& row : rows) {
+    if (!row.advantage) continue;
+    const model::Estimate& growth = row.advantage->per_doubling;
     ++all;
-    grows += growth.at("low").is_number() && growth.at("low").get<double>() > 1;
-    shrinks += growth.at("high").is_number() && growth.at("high").get<double>() < 1;
+    grows += std::isfinite(growth.low) && growth.low > 1;
+    shrinks += std::isfinite(growth.high) && growth.high < 1;
   }
   if (all == 0) return;
   study.answers.push_back(

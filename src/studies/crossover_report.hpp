@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "model/crossover.hpp"
 #include "studies/crossover.hpp"
 
 namespace ridgeline::studies {
@@ -15,15 +17,25 @@ enum Mode { kEager, kWithTransfers, kGraph, kExpected, kExpectedWithTransfers, k
 inline constexpr const char* kModeNames[] = {"eager", "with_transfers", "graph", "expected",
                                              "expected_with_transfers"};
 
+/// One size in one mode.
+struct ModeMeasurement {
+  Timing first;                         ///< on the first space
+  double second = 0;                    ///< seconds on the second space; 0: not known
+  std::optional<Timing> second_timing;  ///< if it was measured there
+  std::vector<double> ratios;           ///< first / second, turn by turn; empty if not compared
+};
+
 /// What was measured of one size.
 struct SizeMeasurement {
   double size = 0, bytes = 0;
-  Timing first;                         ///< on the first space
-  std::array<double, kModes> second{};  ///< seconds on the second space; 0: not known
-  /// Ratios first / second, turn by turn; empty if a mode was not compared.
-  std::array<std::vector<double>, kModes> ratios;
-  /// Whether what is expected takes the fit of all layers for one of its kinds.
-  bool without_record = false;
+  std::array<ModeMeasurement, kModes> modes;
+  std::optional<std::size_t> width = {};  ///< of a layer
+  std::size_t batch = 0;
+  std::string precision = {};
+  double flops = 0;
+  /// Kinds and phases for which what is expected takes the fit of all layers; nullopt if nothing is
+  /// computed from a machine file.
+  std::optional<std::set<std::string>> without_record = {};
 };
 
 /// One curve: what grows, and its points.
@@ -48,11 +60,37 @@ Comparison comparison_of(const CrossoverBounds& bounds);
 /// Returns the columns of its table.
 std::vector<io::Column> columns_of(const Comparison& comparison);
 
-/// Adds the rows of the table, a row for each layer or deck in one pass, and what is fitted.
-void add_rows(const std::vector<SizeCurve>& curves, const Comparison& comparison, Study& study);
+/// The crossovers along a curve, by mode.
+struct FittedCurve {
+  const SizeCurve* curve = nullptr;
+  std::array<std::optional<model::Crossover>, kModes> crossovers;
+  /// Whether what is expected of one of its points rests on the fit of all layers.
+  bool without_record = false;
+};
+
+/// What is fitted to a layer or a deck in one pass.
+struct FittedRow {
+  std::string what, pass;
+  std::vector<const SizeCurve*> curves;
+  std::vector<FittedCurve> fitted;  ///< by width and by batch, those of several points
+  std::vector<double> ratios;       ///< medians of all their points, in the advantage's mode
+  std::optional<model::Advantage> advantage;
+};
+
+/// Fits the curves, which must outlive the rows.
+std::vector<FittedRow> fit_rows(const std::vector<SizeCurve>& curves, const Comparison& comparison);
+
+/// Returns the study's `fit`.
+io::Json to_json(const std::vector<FittedRow>& rows, const Comparison& comparison);
+
+/// Adds a curve's points.
+void add_points(const SizeCurve& curve, Study& study);
+
+/// Adds the rows of the table.
+void add_rows(const std::vector<FittedRow>& rows, const Comparison& comparison, io::Table& table);
 
 /// Adds the sentences.
-void tell_answers(const std::vector<SizeCurve>& curves, const Comparison& comparison, Study& study);
+void tell_answers(const std::vector<FittedRow>& rows, const Comparison& comparison, Study& study);
 
 /// Adds to a study's notes and settings what was measured, and, against a machine file, what was
 /// computed from that file.

@@ -54,11 +54,12 @@ Growth measure_growth(const Space& instance, const SmallKernel<Space>& kernel,
     growth.bytes.push_back(static_cast<double>(bytes));
     growth.back_to_back.push_back(row.median);
     growth.fenced.push_back(alone.median);
-    study.points.push_back({{"space", space},
-                            {"what", "kernel"},
-                            {"bytes", bytes},
-                            {"seconds", row},
-                            {"seconds_fenced", alone}});
+    study.add_point({{"space", space},
+                     {"what", "kernel"},
+                     {"bytes", bytes},
+                     {"seconds", row},
+                     {"seconds_fenced", alone}},
+                    fmt::format("{}, kernel, bytes {}", space, bytes), {row, alone});
     control.tell(space + ": kernels of " + readable_bytes(static_cast<double>(bytes)));
   }
   return growth;
@@ -85,12 +86,14 @@ void break_up(const Space& instance, const SmallKernel<Space>& kernel, double by
     last_ratio = seconds.median / whole;
     worst = std::max(worst, std::abs(std::log2(seconds.median / predicted)));
     most = kernels;
-    study.points.push_back({{"space", space},
-                            {"what", "broken up"},
-                            {"bytes", static_cast<std::size_t>(bytes)},
-                            {"kernels", kernels},
-                            {"seconds", seconds},
-                            {"predicted_seconds", predicted}});
+    study.add_point({{"space", space},
+                     {"what", "broken up"},
+                     {"bytes", static_cast<std::size_t>(bytes)},
+                     {"kernels", kernels},
+                     {"seconds", seconds},
+                     {"predicted_seconds", predicted}},
+                    fmt::format("{}, broken up, bytes {:.0f}, kernels {}", space, bytes, kernels),
+                    {seconds});
   }
   study.answers.push_back(fmt::format(
       "{}: {} in {} kernels instead of one takes {:.1f} times as long; k·a + V/b says so within a "
@@ -115,10 +118,12 @@ void add_transfers(SpaceKind kind, const Control& control, Study& study) {
         if (point.direction != direction || point.host_memory != memory) continue;
         bytes.push_back(static_cast<double>(point.bytes));
         seconds.push_back(point.seconds.median);
-        study.points.push_back({{"space", to_string(kind)},
-                                {"what", what},
-                                {"bytes", point.bytes},
-                                {"seconds", point.seconds}});
+        study.add_point({{"space", to_string(kind)},
+                         {"what", what},
+                         {"bytes", point.bytes},
+                         {"seconds", point.seconds}},
+                        fmt::format("{}, {}, bytes {}", to_string(kind), what, point.bytes),
+                        {point.seconds});
       }
       const auto cost = model::fit_launch_cost(bytes, seconds);
       if (!cost) continue;
@@ -168,7 +173,8 @@ void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& 
   costs_options.min_seconds = control.quick ? 0.05 : 0.2;
   const machine::DispatchCosts costs = machine::measure_dispatch(kind, costs_options);
   const auto add_cost = [&](const std::string& what, const Timing& seconds) {
-    study.points.push_back({{"space", space}, {"what", what}, {"seconds", seconds}});
+    study.add_point({{"space", space}, {"what", what}, {"seconds", seconds}}, space + ", " + what,
+                    {seconds});
     study.table.add_row({space, what, io::time_cell(seconds)});
   };
   add_cost("empty kernel", costs.empty_kernel);
@@ -225,7 +231,8 @@ std::string tell_launch_cost(const LaunchCost& cost, double bytes) {
                      a, b, shown(cost.half_rate_bytes, readable_bytes));
 }
 
-Study study_dispatch(DispatchBounds bounds, const Control& control) {
+Study study_dispatch(const DispatchBounds& requested, const Control& control) {
+  DispatchBounds bounds = requested;
   Study study{"dispatch",
               "breaking up and recombining has a price",
               {},

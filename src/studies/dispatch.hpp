@@ -20,7 +20,7 @@ struct DispatchBounds {
 /// T(V) = a + V/b on kernels of growing size, where the curve is straight; the size at which half
 /// the rate is reached; and one size broken up into ever more kernels, against what the fit says of
 /// that.
-Study study_dispatch(DispatchBounds bounds, const Control& control);
+Study study_dispatch(const DispatchBounds& bounds, const Control& control);
 
 /// Returns a sentence on a kernel's cost and rate, or on which of them kernels of `bytes` up to
 /// that size do not show.

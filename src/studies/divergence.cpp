@@ -35,11 +35,12 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
   if (!work.verify()) {
     throw RunError("the divergence study's kernel computed a wrong result on " + space);
   }
-  study.points.push_back({{"space", space},
-                          {"what", "no choice"},
-                          {"seconds", straight},
-                          {"flops_per_iteration", DivergentWork<Space>::kFlops},
-                          {"gflops_per_second", 1e-9 * flops / straight.median}});
+  study.add_point({{"space", space},
+                   {"what", "no choice"},
+                   {"seconds", straight},
+                   {"flops_per_iteration", DivergentWork<Space>::kFlops},
+                   {"gflops_per_second", 1e-9 * flops / straight.median}},
+                  space + ", no choice", {straight});
   for (const Arrangement arrangement :
        {Arrangement::sorted, Arrangement::alternating, Arrangement::random}) {
     const std::string how = machine::to_string(arrangement);
@@ -59,13 +60,14 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
       met.push_back(some ? model::expected_paths(count, kWarp) : count);
       seconds.push_back(timing.median);
       const double ratio = timing.median / seconds.front();
-      study.points.push_back({{"space", space},
-                              {"what", "paths"},
-                              {"arrangement", how},
-                              {"paths", count},
-                              {"seconds", timing},
-                              {"gflops_per_second", 1e-9 * flops / timing.median},
-                              {"times_one_path", ratio}});
+      study.add_point({{"space", space},
+                       {"what", "paths"},
+                       {"arrangement", how},
+                       {"paths", count},
+                       {"seconds", timing},
+                       {"gflops_per_second", 1e-9 * flops / timing.median},
+                       {"times_one_path", ratio}},
+                      fmt::format("{}, paths, {}, paths {}", space, how, count), {timing});
       if (seconds.size() == 1) row[2] = io::Cell(straight.median / timing.median, "{:.2f}");
       row.push_back(io::Cell(ratio, "{:.2f}"));
       control.tell(fmt::format("{}: {}", space, io::show_count(count, how + " path")));
@@ -102,15 +104,19 @@ void measure_access(const Space& instance, const std::string& space, const Diver
     const double each = timing.median / count;
     if (access == Access::regular) regular = each;
     const std::string how = machine::to_string(access);
-    study.points.push_back({{"space", space},
-                            {"what", "access"},
-                            {"access", how},
-                            {"array_bytes", bounds.array_bytes},
-                            {"reads", reads.reads(access)},
-                            {"chains", access == Access::dependent ? reads.chains() : 0},
-                            {"seconds", timing},
-                            {"seconds_per_read", each},
-                            {"times_regular", each / regular}});
+    const auto chains = access == Access::dependent ? reads.chains() : 0;
+    study.add_point({{"space", space},
+                     {"what", "access"},
+                     {"access", how},
+                     {"array_bytes", bounds.array_bytes},
+                     {"reads", reads.reads(access)},
+                     {"chains", chains},
+                     {"seconds", timing},
+                     {"seconds_per_read", each},
+                     {"times_regular", each / regular}},
+                    fmt::format("{}, access, {}, array_bytes {}, reads {}, chains {}", space, how,
+                                bounds.array_bytes, reads.reads(access), chains),
+                    {timing});
     study.fit[space]["access"][how + "_times_regular"] = each / regular;
     if (access == Access::regular) continue;
     sentence += fmt::format("{}{} {:.1f}", sentence.empty() ? "" : ", ", how, each / regular);
@@ -121,20 +127,8 @@ void measure_access(const Space& instance, const std::string& space, const Diver
                   readable(bounds.array_bytes), io::show_seconds(regular), sentence));
 }
 
-}  // namespace
-
-std::string tell_waiting_share(const model::Estimate& share) {
-  const auto number = [](double s) { return fmt::format("{:.3f}", s); };
-  if (!share.reached()) {
-    return "the times vary too much to say what a path adds, s is " + shown(share, number);
-  }
-  if (share.low <= 0 && share.high >= 0) {
-    return "a path adds nothing that can be told from 0, s = " + shown(share, number);
-  }
-  return fmt::format("each path adds s = {} of one path's time", shown(share, number));
-}
-
-Study study_divergence(DivergenceBounds bounds, const Control& control) {
+// The bounds with every default filled in, after every check.
+DivergenceBounds checked(DivergenceBounds bounds, bool quick) {
   if (bounds.paths.empty()) bounds.paths = {1, 2, 4, 8, 16, 32};
   std::sort(bounds.paths.begin(), bounds.paths.end());
   for (const int count : bounds.paths) {
@@ -153,7 +147,7 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
   };
   constexpr std::size_t kMostNumbers = ReadAccess<Kokkos::Serial>::kMost;  // of any space
   if (bounds.array_bytes == 0) {
-    bounds.array_bytes = std::size_t{control.quick ? 64u : 256u} << 20;
+    bounds.array_bytes = std::size_t{quick ? 64u : 256u} << 20;
     // A device's many threads have a chain each.
     for (const SpaceKind space : bounds.spaces) {
       while (bounds.array_bytes < least_bytes(space)) bounds.array_bytes *= 2;
@@ -171,6 +165,10 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
     require_memory(space, 2.0 * static_cast<double>(bounds.array_bytes) +
                               9.0 * static_cast<double>(bounds.iterations));
   }
+  return bounds;
+}
+
+Study empty_study(const DivergenceBounds& bounds) {
   std::vector<io::Column> columns = {{"space", "space", io::Align::left},
                                      {"neighbours", "arrangement", io::Align::left, 0},
                                      {"no choice", "times_one_path_straight"}};
@@ -180,17 +178,35 @@ Study study_divergence(DivergenceBounds bounds, const Control& control) {
                        count == bounds.paths.back() ? 1 : 2});
   }
   columns.push_back({"s, 95 %", "waiting_share"});
-  Study study{"divergence",
-              "GPUs serve specialised, CPUs general computation",
-              {{"iterations", bounds.iterations},
-               {"paths", bounds.paths},
-               {"array_bytes", bounds.array_bytes}},
-              io::Json::array(),
-              io::Json::object(),
-              io::Table(columns),
-              {},
-              {},
-              true};
+  return {"divergence",
+          "GPUs serve specialised, CPUs general computation",
+          {{"iterations", bounds.iterations},
+           {"paths", bounds.paths},
+           {"array_bytes", bounds.array_bytes}},
+          io::Json::array(),
+          io::Json::object(),
+          io::Table(columns),
+          {},
+          {},
+          true};
+}
+
+}  // namespace
+
+std::string tell_waiting_share(const model::Estimate& share) {
+  const auto number = [](double s) { return fmt::format("{:.3f}", s); };
+  if (!share.reached()) {
+    return "the times vary too much to say what a path adds, s is " + shown(share, number);
+  }
+  if (share.low <= 0 && share.high >= 0) {
+    return "a path adds nothing that can be told from 0, s = " + shown(share, number);
+  }
+  return fmt::format("each path adds s = {} of one path's time", shown(share, number));
+}
+
+Study study_divergence(const DivergenceBounds& requested, const Control& control) {
+  const DivergenceBounds bounds = checked(requested, control.quick);
+  Study study = empty_study(bounds);
   note_binding(study.notes);
   for (const SpaceKind kind : bounds.spaces) {
     if (control.should_stop()) break;

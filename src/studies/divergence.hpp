@@ -20,7 +20,7 @@ struct DivergenceBounds {
 /// places known in time, and at places that the read before names. Fitted is s in
 /// T(P) = T(1) (1 + s (P − 1)), with P the paths that neighbours meet: 1 where every path waits for
 /// all others, 0 where none does.
-Study study_divergence(DivergenceBounds bounds, const Control& control);
+Study study_divergence(const DivergenceBounds& bounds, const Control& control);
 
 /// Returns a clause on what each further path adds, by the fitted share s of one path's time.
 std::string tell_waiting_share(const model::Estimate& share);

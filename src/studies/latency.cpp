@@ -21,12 +21,12 @@ using machine::LatencyPoint;
 using machine::readable_bytes;
 
 // The curve of one space on one kind of pages.
-struct Curve {
+struct LatencyCurve {
   std::vector<double> bytes, seconds;
 };
 
-Curve curve_of(const std::vector<LatencyPoint>& points, const std::string& pages) {
-  Curve curve;
+LatencyCurve curve_of(const std::vector<LatencyPoint>& points, const std::string& pages) {
+  LatencyCurve curve;
   for (const LatencyPoint& point : points) {
     if (point.pages != pages) continue;
     curve.bytes.push_back(static_cast<double>(point.working_set_bytes));
@@ -36,7 +36,7 @@ Curve curve_of(const std::vector<LatencyPoint>& points, const std::string& pages
 }
 
 // Latency of a curve at a working set that it was measured at; 0 where it was not.
-double at(const Curve& curve, double bytes) {
+double at(const LatencyCurve& curve, double bytes) {
   const auto found = std::find(curve.bytes.begin(), curve.bytes.end(), bytes);
   return found == curve.bytes.end()
              ? 0
@@ -45,7 +45,8 @@ double at(const Curve& curve, double bytes) {
 
 // What small pages add to a load in a level: the median over the points that both curves have
 // there, since it grows along a level.
-model::Estimate tlb_part(const Curve& small, const Curve& huge, const model::CurveLevel& level) {
+model::Estimate tlb_part(const LatencyCurve& small, const LatencyCurve& huge,
+                         const model::CurveLevel& level) {
   std::vector<double> parts;
   for (std::size_t i = level.first; i <= level.last; ++i) {
     const double on_small = at(small, huge.bytes[i]);
@@ -97,7 +98,7 @@ struct Row {
   bool is_last() const { return std::isinf(level.capacity_bytes.value); }
 };
 
-std::vector<Row> rows_of(const Curve& curve, const Curve* on_small) {
+std::vector<Row> rows_of(const LatencyCurve& curve, const LatencyCurve* on_small) {
   std::vector<Row> rows;
   for (const model::CurveLevel& level : model::find_levels(curve.bytes, curve.seconds)) {
     rows.push_back({level, {}});
@@ -158,8 +159,8 @@ void add_to_table(const std::vector<Row>& rows, const std::string& space, bool o
 }
 
 void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& study) {
-  const Curve small = curve_of(points, machine::small_page_label());
-  const Curve huge = curve_of(points, "huge");
+  const LatencyCurve small = curve_of(points, machine::small_page_label());
+  const LatencyCurve huge = curve_of(points, "huge");
   if (points.empty()) return;
   double largest = 0;
   for (const LatencyPoint& point : points) {
@@ -176,45 +177,27 @@ void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& stu
   add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), hierarchy, study);
 }
 
-}  // namespace
+// One ladder.
+struct SpaceLadder {
+  SpaceKind space;
+  machine::LatencyOptions options;
+};
 
-Study study_latency(LatencyBounds bounds, const Control& control) {
-  Study study{"latency",
-              "CPUs fetch small amounts quickly",
-              {},
-              io::Json::array(),
-              io::Json::object(),
-              io::Table({{"space", "space", io::Align::left},
-                         {"level", "level", io::Align::right, 0},
-                         {"from", "from_bytes"},
-                         {"to", "capacity_bytes"},
-                         {"cache", "system_says", io::Align::left, 2},
-                         {"huge pages", "seconds_huge_pages"},
-                         {machine::small_page_label(), "seconds_small_pages"},
-                         {"TLB", "tlb_seconds", io::Align::right, 3},
-                         {"of it", "tlb_percent"}}),
-              {},
-              {},
-              true};
-  // The spaces of a host have one ladder.
+// What is measured, after every check. The spaces of a host have one ladder.
+std::vector<SpaceLadder> plan_of(const LatencyBounds& bounds, const Control& control) {
   std::vector<SpaceKind> spaces;
   for (const SpaceKind space : bounds.spaces) {
     const SpaceKind kind = machine::is_host(space) ? SpaceKind::serial : space;
     if (std::find(spaces.begin(), spaces.end(), kind) == spaces.end()) spaces.push_back(kind);
   }
-  const bool largest_is_asked = bounds.largest > 0;
-  if (bounds.per_octave == 0) bounds.per_octave = control.quick ? 4 : 8;
-  if (bounds.smallest == 0) bounds.smallest = std::size_t{4} << 10;
-  study.settings = {{"smallest_bytes", bounds.smallest}, {"per_octave", bounds.per_octave}};
-  note_binding(study.notes);
-  std::vector<machine::LatencyOptions> all;
+  std::vector<SpaceLadder> ladders;
   for (const SpaceKind space : spaces) {
     machine::LatencyOptions options;
-    options.smallest = bounds.smallest;
-    options.largest = largest_is_asked ? bounds.largest
-                                       : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
-                                                  machine::memory_share(space));
-    options.per_octave = bounds.per_octave;
+    options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{4} << 10;
+    options.largest = bounds.largest > 0 ? bounds.largest
+                                         : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
+                                                    machine::memory_share(space));
+    options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 4 : 8;
     options.budget_seconds = (control.quick ? 18.0 : 130.0) / static_cast<double>(spaces.size());
     options.stopped = control.stopped;
     require_order("--from and --to", static_cast<double>(options.smallest),
@@ -224,20 +207,63 @@ Study study_latency(LatencyBounds bounds, const Control& control) {
     require_memory(space, static_cast<double>(options.largest) *
                               ((machine::is_host(space) ? 2 : 1) +
                                4.0 / static_cast<double>(machine::kNodeStride)));
-    all.push_back(options);
+    ladders.push_back({space, options});
   }
-  study.settings["largest_bytes"] = all.empty() ? 0 : all.front().largest;
-  for (std::size_t i = 0; i < spaces.size() && !control.should_stop(); ++i) {
-    machine::warm_up(spaces[i]);
-    const auto points = machine::latency_ladder(spaces[i], all[i], control.progress, &study.notes);
-    for (const LatencyPoint& point : points) {
-      study.points.push_back({{"space", name_of(spaces[i])},
-                              {"pages", point.pages},
-                              {"working_set_bytes", point.working_set_bytes},
-                              {"seconds", point.seconds},
-                              {"loads_per_repeat", point.loads_per_repeat}});
-    }
-    analyse(spaces[i], points, study);
+  return ladders;
+}
+
+Study empty_study(const std::vector<SpaceLadder>& ladders) {
+  io::Json settings;
+  if (!ladders.empty()) {
+    const machine::LatencyOptions& first = ladders.front().options;
+    settings = {{"smallest_bytes", first.smallest},
+                {"per_octave", first.per_octave},
+                {"largest_bytes", first.largest}};
+  }
+  return {"latency",
+          "CPUs fetch small amounts quickly",
+          settings,
+          io::Json::array(),
+          io::Json::object(),
+          io::Table({{"space", "space", io::Align::left},
+                     {"level", "level", io::Align::right, 0},
+                     {"from", "from_bytes"},
+                     {"to", "capacity_bytes"},
+                     {"cache", "system_says", io::Align::left, 2},
+                     {"huge pages", "seconds_huge_pages"},
+                     {machine::small_page_label(), "seconds_small_pages"},
+                     {"TLB", "tlb_seconds", io::Align::right, 3},
+                     {"of it", "tlb_percent"}}),
+          {},
+          {},
+          true};
+}
+
+void add_points(const std::string& space, const std::vector<LatencyPoint>& points, Study& study) {
+  for (const LatencyPoint& point : points) {
+    study.add_point(
+        {{"space", space},
+         {"pages", point.pages},
+         {"working_set_bytes", point.working_set_bytes},
+         {"seconds", point.seconds},
+         {"loads_per_repeat", point.loads_per_repeat}},
+        fmt::format("{}, {}, working_set_bytes {}", space, point.pages, point.working_set_bytes),
+        {point.seconds});
+  }
+}
+
+}  // namespace
+
+Study study_latency(const LatencyBounds& bounds, const Control& control) {
+  const std::vector<SpaceLadder> plan = plan_of(bounds, control);
+  Study study = empty_study(plan);
+  note_binding(study.notes);
+  for (const auto& [space, options] : plan) {
+    if (control.should_stop()) break;
+    machine::warm_up(space);
+    const auto points = machine::latency_ladder(space, options, control.progress, &study.notes);
+    add_points(name_of(space), points, study);
+    analyse(space, points, study);
   }
   finish(study, control);
   return study;

@@ -18,6 +18,6 @@ struct LatencyBounds {
 /// "CPUs fetch small amounts quickly": seconds of a dependent load against working set, on small
 /// and on huge pages of a host and on a device; the cache levels that the curve shows
 /// (model::find_levels), with size and latency; the part of the latency that is the TLB's.
-Study study_latency(LatencyBounds bounds, const Control& control);
+Study study_latency(const LatencyBounds& bounds, const Control& control);
 
 }  // namespace ridgeline::studies

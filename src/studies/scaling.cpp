@@ -7,6 +7,9 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include "core/scalar.hpp"
 #include "core/timing.hpp"
@@ -41,34 +44,30 @@ std::vector<Batch> batches(std::size_t whole, int threads, int most) {
   return {{whole, {"strong"}}, {weak, {"weak"}}};
 }
 
-void add_entries(const std::string& what, const std::string& layer, const std::string& phase,
-                 const Batch& batch, double seconds, io::Json& list) {
+void add_times(const ScalingCase& of, const Batch& batch, double seconds,
+               std::vector<ScalingTime>& times) {
   for (const char* scaling : batch.scalings) {
-    list.push_back({{"what", what},
-                    {"layer", layer},
-                    {"phase", phase},
-                    {"scaling", scaling},
-                    {"batch", batch.size},
-                    {"seconds", seconds}});
+    times.push_back({of, batch.size, seconds});
+    times.back().of.scaling = scaling;
   }
 }
 
 template <class Space>
 void measure_layers(const Space& instance, const std::vector<LayerFamily>& families, int most,
-                    const MeasureOptions& options, io::Json& list) {
+                    const MeasureOptions& options, std::vector<ScalingTime>& times) {
   for (const LayerFamily& family : families) {
     const std::shared_ptr<const layers::Layer> layer = family.layer(family.width);
     for (const Batch& batch : batches(4 * family.batch, instance.concurrency(), most)) {
       LayerRunner<Space, float> runner(instance, layer, batch.size, Pass::both, family.tokens);
       const Timing timing = measure(instance, options, [&] { runner.run(); });
-      add_entries(family.kind, "", model::to_string(Pass::both), batch, timing.median, list);
+      add_times({family.kind, "", model::to_string(Pass::both), ""}, batch, timing.median, times);
     }
   }
 }
 
 template <class Space, class T>
 void measure_deck(const Space& instance, const DeckCase& deck, int most, bool quick,
-                  io::Json& list) {
+                  std::vector<ScalingTime>& times) {
   for (const Batch& batch :
        batches(scaling_batch(deck, most, quick), instance.concurrency(), most)) {
     model::StepOptions options;
@@ -78,25 +77,16 @@ void measure_deck(const Space& instance, const DeckCase& deck, int most, bool qu
     options.min_seconds = quick ? 0.02 : 0.1;
     options.warm_up_seconds = 0.01;
     const model::StepTiming step = model::time_step<Space, T>(instance, deck.plan, options);
-    add_entries(deck.name, "", "training step", batch, step.total.median, list);
+    add_times({deck.name, "", "training step", ""}, batch, step.total.median, times);
     for (const model::PartTiming& part : step.parts) {
-      add_entries(deck.name, part.part.layer, layers::to_string(part.part.phase), batch,
-                  part.seconds.median, list);
+      add_times({deck.name, part.part.layer, layers::to_string(part.part.phase), ""}, batch,
+                part.seconds.median, times);
     }
   }
 }
 
-// One curve of the study: a layer, a deck, or a layer of a deck.
-struct Key {
-  std::string what, layer, phase, scaling;
-  bool operator<(const Key& other) const {
-    return std::tie(what, layer, phase, scaling) <
-           std::tie(other.what, other.layer, other.phase, other.scaling);
-  }
-};
-
 struct ThreadCurve {
-  Key key;
+  ScalingCase key;
   model::ScalingCurve points;
   // How many times as fast as with one thread, turn by turn.
   std::vector<double> speedups(int threads) const {
@@ -122,66 +112,73 @@ struct ThreadCurve {
 // ThreadCurves in the order in which they were first measured.
 class ThreadCurves {
  public:
-  void add(const io::Json& entry, int threads) {
-    const Key key{entry.at("what"), entry.at("layer"), entry.at("phase"), entry.at("scaling")};
-    const auto [found, is_new] = places_.insert({key, curves_.size()});
-    if (is_new) curves_.push_back({key, {}});
+  void add(const ScalingTime& time, int threads) {
+    const auto [found, is_new] = places_.insert({time.of, curves_.size()});
+    if (is_new) curves_.push_back({time.of, {}});
     ThreadCurve& curve = curves_[found->second];
     curve.points.threads.push_back(threads);
-    curve.points.seconds.push_back(entry.at("seconds"));
+    curve.points.seconds.push_back(time.seconds);
   }
   const std::vector<ThreadCurve>& all() const { return curves_; }
-  const ThreadCurve* find(const Key& key) const {
+  const ThreadCurve* find(const ScalingCase& key) const {
     const auto found = places_.find(key);
     return found == places_.end() ? nullptr : &curves_[found->second];
   }
 
  private:
-  std::map<Key, std::size_t> places_;
+  std::map<ScalingCase, std::size_t> places_;
   std::vector<ThreadCurve> curves_;
 };
 
 std::string number(double value) { return fmt::format("{:.3f}", value); }
 
-io::Json fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
-  const double speedup = strong.at(1) / strong.at(most);
-  io::Json fit = {{"what", strong.key.what},   {"layer", strong.key.layer},
-                  {"phase", strong.key.phase}, {"threads", most},
-                  {"speedup", speedup},        {"efficiency", speedup / most}};
-  if (weak) fit["weak_efficiency"] = weak->at(1) / weak->at(most);
-  if (const auto amdahl = model::fit_amdahl(strong.points)) {
-    fit["serial_fraction"] = to_json(amdahl->serial_fraction);
-  }
-  if (const auto law = model::fit_scalability(strong.points)) {
-    fit["contention"] = to_json(law->contention);
-    fit["coherence"] = to_json(law->coherence);
-    fit["most_useful_threads"] = to_json(law->most_useful_threads);
-  }
+// What is fitted to a curve of strong scaling.
+struct CurveFit {
+  ScalingCase of;
+  int threads;
+  double speedup;
+  std::optional<double> weak_efficiency;
+  std::optional<model::Amdahl> amdahl;
+  std::optional<model::Scalability> law;
+  double efficiency() const { return speedup / threads; }
+};
+
+CurveFit fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
+  CurveFit fit{strong.key,
+               most,
+               strong.at(1) / strong.at(most),
+               {},
+               model::fit_amdahl(strong.points),
+               model::fit_scalability(strong.points)};
+  if (weak) fit.weak_efficiency = weak->at(1) / weak->at(most);
   return fit;
 }
 
-io::Cell fitted_cell(const io::Json& fit, const char* name) {
-  if (!fit.contains(name)) return {};
-  const io::Json& estimate = fit.at(name);
-  const auto bound = [&](const char* key) {
-    return estimate.at(key).is_number() ? estimate.at(key).get<double>() : std::nan("");
-  };
-  return estimate_cell({bound("value"), bound("low"), bound("high")}, number);
+io::Json json_of(const CurveFit& fit) {
+  io::Json json = {{"what", fit.of.what},    {"layer", fit.of.layer},
+                   {"phase", fit.of.phase},  {"threads", fit.threads},
+                   {"speedup", fit.speedup}, {"efficiency", fit.efficiency()}};
+  if (fit.weak_efficiency) json["weak_efficiency"] = *fit.weak_efficiency;
+  if (fit.amdahl) json["serial_fraction"] = to_json(fit.amdahl->serial_fraction);
+  if (fit.law) {
+    json["contention"] = to_json(fit.law->contention);
+    json["coherence"] = to_json(fit.law->coherence);
+    json["most_useful_threads"] = to_json(fit.law->most_useful_threads);
+  }
+  return json;
 }
 
 io::Cell share_cell(double share) {
   return io::Cell::shown_as(share, fmt::format("{:.0f} %", 100 * share));
 }
 
-void add_row(const io::Json& fit, Study& study) {
-  study.table.add_row({fit.at("what").get<std::string>(), fit.at("phase").get<std::string>(),
-                       io::Cell(fit.at("speedup").get<double>(), "{:.2f}"),
-                       share_cell(fit.at("efficiency").get<double>()),
-                       fit.contains("weak_efficiency")
-                           ? share_cell(fit.at("weak_efficiency").get<double>())
-                           : io::Cell(),
-                       fitted_cell(fit, "serial_fraction"), fitted_cell(fit, "contention"),
-                       fitted_cell(fit, "coherence")});
+void add_row(const CurveFit& fit, Study& study) {
+  study.table.add_row({fit.of.what, fit.of.phase, io::Cell(fit.speedup, "{:.2f}"),
+                       share_cell(fit.efficiency()),
+                       fit.weak_efficiency ? share_cell(*fit.weak_efficiency) : io::Cell(),
+                       fit.amdahl ? estimate_cell(fit.amdahl->serial_fraction, number) : io::Cell(),
+                       fit.law ? estimate_cell(fit.law->contention, number) : io::Cell(),
+                       fit.law ? estimate_cell(fit.law->coherence, number) : io::Cell()});
 }
 
 // Where a part stops scaling: the first number of threads that brings less than half of what it
@@ -209,7 +206,7 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
   int stops = 0;
   double least = 0;
   for (const ThreadCurve& curve : curves.all()) {
-    const Key& key = curve.key;
+    const ScalingCase& key = curve.key;
     if (key.what != deck || key.layer.empty() || key.scaling != "strong") continue;
     if (!measured(curve) || curve.at(1) < 0.02 * step->at(1)) continue;
     const int here = stops_at(curve, threads);
@@ -235,7 +232,108 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
                                         {"speedup", least}});
 }
 
+// What is measured, after every check.
+struct ScalingPlan {
+  std::vector<int> threads;  // increasing, from 1
+  int turns;
+};
+
+ScalingPlan plan_of(const ScalingBounds& bounds, bool quick) {
+  std::vector<int> threads = bounds.threads;
+  if (threads.empty()) threads = machine::thread_ladder(Runtime::host_threads().count);
+  require_threads(threads);
+  std::sort(threads.begin(), threads.end());
+  threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
+  if (threads.front() != 1) threads.insert(threads.begin(), 1);
+  if (threads.back() == 1) {
+    throw RequestError("scaling needs more than one thread; this run has one");
+  }
+  return {threads, bounds.turns > 0 ? bounds.turns : quick ? 3 : 5};
+}
+
+// The study before anything is measured.
+Study empty_study(const ScalingBounds& bounds, const ScalingPlan& plan, bool quick) {
+  Study study{"scaling",
+              "thousands of identical neurons are embarrassingly parallel",
+              {{"threads", plan.threads},
+               {"turns", plan.turns},
+               {"layers", shapes_of(families_of(bounds.kinds))}},
+              io::Json::array(),
+              {{"curves", io::Json::array()}, {"first_to_stop", io::Json::array()}},
+              io::Table({{"layer or deck", "what", io::Align::left},
+                         {"phase", "phase", io::Align::left, 0},
+                         {"speedup", "speedup"},
+                         {"strong", "efficiency"},
+                         {"weak", "weak_efficiency"},
+                         {"serial part", "serial_fraction"},
+                         {"contention", "contention", io::Align::right, 2},
+                         {"coherence", "coherence", io::Align::right, 2}}),
+              {},
+              {},
+              true};
+  if (plan.threads.size() < 3) {
+    study.notes.push_back(fmt::format(
+        "{} numbers of threads: the Universal Scalability Law has three unknowns and is not fitted",
+        plan.threads.size()));
+  }
+  for (const DeckCase& deck : bounds.decks) {
+    const std::size_t batch = scaling_batch(deck, plan.threads.back(), quick);
+    if (batch == deck.batch) continue;
+    study.notes.push_back(
+        fmt::format("{}: quickly, batch {} instead of {}", deck.name, batch, deck.batch));
+  }
+  note_binding(study.notes);
+  return study;
+}
+
+// Adds the points and a note if there was no time for all turns.
+ThreadCurves measure_turns(const ScalingPlan& plan, const MeasureWithThreads& measure,
+                           const Control& control, Study& study) {
+  const double end = host_seconds() + (control.quick ? 24 : 165);
+  ThreadCurves curves;
+  double longest = 0;
+  for (int turn = 0; turn < plan.turns; ++turn) {
+    // A turn that would not be done in time is not begun: halves of turns compare nothing.
+    if (turn > 0 && host_seconds() + longest > end) {
+      study.notes.push_back(
+          fmt::format("{} of {} turns were made to stay within the time", turn, plan.turns));
+      break;
+    }
+    const double begin = host_seconds();
+    for (const int threads : plan.threads) {
+      if (control.should_stop()) break;
+      control.tell(fmt::format("turn {} of {}: {}", turn + 1, plan.turns,
+                               io::show_count(threads, "thread")));
+      for (const ScalingTime& time : measure(threads)) {
+        curves.add(time, threads);
+        io::Json point = to_json(time);
+        point["threads"] = threads;
+        point["turn"] = turn;
+        study.points.push_back(std::move(point));
+      }
+    }
+    longest = std::max(longest, host_seconds() - begin);
+  }
+  return curves;
+}
+
 }  // namespace
+
+bool ScalingCase::operator<(const ScalingCase& other) const {
+  return std::tie(what, layer, phase, scaling) <
+         std::tie(other.what, other.layer, other.phase, other.scaling);
+}
+
+io::Json to_json(const ScalingTime& time) {
+  return {{"what", time.of.what},       {"layer", time.of.layer}, {"phase", time.of.phase},
+          {"scaling", time.of.scaling}, {"batch", time.batch},    {"seconds", time.seconds}};
+}
+
+ScalingTime scaling_time(const io::Json& json) {
+  return {{json.at("what"), json.at("layer"), json.at("phase"), json.at("scaling")},
+          json.at("batch"),
+          json.at("seconds")};
+}
 
 std::size_t scaling_batch(const DeckCase& deck, int most, bool quick) {
   constexpr double kQuickFlops = 1e9;
@@ -257,8 +355,8 @@ std::string tell_speedup(int threads, double speedup, const std::vector<double>&
   return fmt::format("{} threads make a step {:.2f} times as fast{}", threads, speedup, range);
 }
 
-io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
-  io::Json list = io::Json::array();
+std::vector<ScalingTime> measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
+  std::vector<ScalingTime> times;
   // With one thread too: the other end of the same curve.
   const std::vector<SpaceKind> built = built_spaces();
   const bool openmp = std::find(built.begin(), built.end(), SpaceKind::openmp) != built.end();
@@ -269,95 +367,33 @@ io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
   with_space(kind, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
     if constexpr (kIsHost<Space>) {
-      measure_layers(instance, families_of(bounds.kinds), most, options, list);
+      measure_layers(instance, families_of(bounds.kinds), most, options, times);
       for (const DeckCase& deck : bounds.decks) {
         with_scalar(config::scalar_bytes(deck.precision), [&](auto zero) {
-          measure_deck<Space, decltype(zero)>(instance, deck, most, quick, list);
+          measure_deck<Space, decltype(zero)>(instance, deck, most, quick, times);
         });
       }
     }
   });
-  return list;
+  return times;
 }
 
-Study study_scaling(ScalingBounds bounds, const MeasureWithThreads& measure,
+Study study_scaling(const ScalingBounds& bounds, const MeasureWithThreads& measure,
                     const Control& control) {
-  Study study{"scaling",
-              "thousands of identical neurons are embarrassingly parallel",
-              {},
-              io::Json::array(),
-              {{"curves", io::Json::array()}, {"first_to_stop", io::Json::array()}},
-              io::Table({{"layer or deck", "what", io::Align::left},
-                         {"phase", "phase", io::Align::left, 0},
-                         {"speedup", "speedup"},
-                         {"strong", "efficiency"},
-                         {"weak", "weak_efficiency"},
-                         {"serial part", "serial_fraction"},
-                         {"contention", "contention", io::Align::right, 2},
-                         {"coherence", "coherence", io::Align::right, 2}}),
-              {},
-              {},
-              true};
-  const int all = Runtime::host_threads().count;
-  if (bounds.threads.empty()) bounds.threads = machine::thread_ladder(all);
-  require_threads(bounds.threads);
-  std::sort(bounds.threads.begin(), bounds.threads.end());
-  bounds.threads.erase(std::unique(bounds.threads.begin(), bounds.threads.end()),
-                       bounds.threads.end());
-  if (bounds.threads.front() != 1) bounds.threads.insert(bounds.threads.begin(), 1);
-  const int most = bounds.threads.back();
-  if (most == 1) throw RequestError("scaling needs more than one thread; this run has one");
-  const int turns = bounds.turns > 0 ? bounds.turns : control.quick ? 3 : 5;
-  study.settings = {{"threads", bounds.threads},
-                    {"turns", turns},
-                    {"layers", shapes_of(families_of(bounds.kinds))}};
-  if (bounds.threads.size() < 3) {
-    study.notes.push_back(fmt::format(
-        "{} numbers of threads: the Universal Scalability Law has three unknowns and is not fitted",
-        bounds.threads.size()));
-  }
-  for (const DeckCase& deck : bounds.decks) {
-    const std::size_t batch = scaling_batch(deck, most, control.quick);
-    if (batch == deck.batch) continue;
-    study.notes.push_back(
-        fmt::format("{}: quickly, batch {} instead of {}", deck.name, batch, deck.batch));
-  }
-  note_binding(study.notes);
-
-  const double end = host_seconds() + (control.quick ? 24 : 165);
-  ThreadCurves curves;
-  double longest = 0;
-  for (int turn = 0; turn < turns; ++turn) {
-    // A turn that would not be done in time is not begun: halves of turns compare nothing.
-    if (turn > 0 && host_seconds() + longest > end) {
-      study.notes.push_back(
-          fmt::format("{} of {} turns were made to stay within the time", turn, turns));
-      break;
-    }
-    const double begin = host_seconds();
-    for (const int threads : bounds.threads) {
-      if (control.should_stop()) break;
-      control.tell(
-          fmt::format("turn {} of {}: {}", turn + 1, turns, io::show_count(threads, "thread")));
-      for (io::Json entry : measure(threads)) {
-        curves.add(entry, threads);
-        entry["threads"] = threads;
-        entry["turn"] = turn;
-        study.points.push_back(std::move(entry));
-      }
-    }
-    longest = std::max(longest, host_seconds() - begin);
-  }
+  const ScalingPlan plan = plan_of(bounds, control.quick);
+  Study study = empty_study(bounds, plan, control.quick);
+  const ThreadCurves curves = measure_turns(plan, measure, control, study);
+  const int most = plan.threads.back();
   for (const ThreadCurve& curve : curves.all()) {
     if (curve.key.scaling != "strong" || curve.at(most) == 0 || curve.at(1) == 0) continue;
-    Key weak = curve.key;
+    ScalingCase weak = curve.key;
     weak.scaling = "weak";
-    const io::Json fit = fit_of(curve, curves.find(weak), most);
-    study.fit["curves"].push_back(fit);
+    const CurveFit fit = fit_of(curve, curves.find(weak), most);
+    study.fit["curves"].push_back(json_of(fit));
     if (curve.key.layer.empty()) add_row(fit, study);
   }
   for (const DeckCase& deck : bounds.decks) {
-    tell_first_to_stop(deck.name, curves, bounds.threads, study);
+    tell_first_to_stop(deck.name, curves, plan.threads, study);
   }
   finish(study, control);
   return study;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "io/units.hpp"
 #include "machine/description.hpp"
@@ -80,62 +81,30 @@ io::Cell no_number(const std::string& text, const std::string& brief) {
   return io::Cell::shown_as(std::nan(""), text, brief);
 }
 
-namespace {
-
-// A timing whose median stayed uncertain, in words, and how uncertain.
-struct WideTiming {
-  std::string what;
-  double spread;
-};
-
-// "cuda, kernel, bytes 256": the texts and numbers with which a point begins, before its results.
-std::string name_of_point(const io::Json& point) {
-  std::string name;
-  for (const auto& [key, value] : point.items()) {
-    if (value.is_object()) break;
-    if (key == "grows") continue;  // which of the sizes before it grows
-    if (value.is_string()) {
-      name += (name.empty() ? "" : ", ") + value.get<std::string>();
-    } else if (value.is_number_integer()) {
-      name += (name.empty() ? "" : ", ") + key + " " + value.dump();
-    }
-  }
-  return name;
+void Study::add_point(io::Json point, const std::string& point_name,
+                      const std::vector<Timing>& seconds) {
+  points.push_back(std::move(point));
+  for (const Timing& timing : seconds) timings.push_back({point_name, timing});
 }
-
-// The timings of one point, at whatever depth.
-void add_wide(const io::Json& json, const std::string& name, std::vector<WideTiming>& wide) {
-  if (!json.is_object()) return;
-  const auto interval = json.find("median_interval");
-  if (interval != json.end()) {
-    Timing timing;
-    timing.median = json.at("median");
-    timing.low = interval->at(0);
-    timing.high = interval->at(1);
-    // A time that several modes of a point share is one.
-    const bool known =
-        !wide.empty() && wide.back().what == name && wide.back().spread == timing.spread();
-    if (timing.is_wide() && !known) wide.push_back({name, timing.spread()});
-    return;
-  }
-  for (const auto& [key, value] : json.items()) {
-    if (value.is_object()) add_wide(value, name, wide);
-  }
-}
-
-}  // namespace
 
 void finish(Study& study, const Control& control) {
   study.complete = !control.should_stop();
-  std::vector<WideTiming> wide;
-  for (const io::Json& point : study.points) add_wide(point, name_of_point(point), wide);
+  std::vector<const NamedTiming*> wide;
+  for (const NamedTiming& timing : study.timings) {
+    // A time that several modes of a point share is one.
+    const bool known = !wide.empty() && wide.back()->point == timing.point &&
+                       wide.back()->seconds.spread() == timing.seconds.spread();
+    if (timing.seconds.is_wide() && !known) wide.push_back(&timing);
+  }
   if (wide.empty()) return;
-  std::stable_sort(wide.begin(), wide.end(),
-                   [](const WideTiming& a, const WideTiming& b) { return a.spread > b.spread; });
+  std::stable_sort(wide.begin(), wide.end(), [](const NamedTiming* a, const NamedTiming* b) {
+    return a->seconds.spread() > b->seconds.spread();
+  });
   constexpr std::size_t kMostNamed = 8;
   std::string list;
   for (std::size_t i = 0; i < std::min(wide.size(), kMostNamed); ++i) {
-    list += fmt::format("{}{} ({:.0f} %)", i > 0 ? "; " : "", wide[i].what, 100 * wide[i].spread);
+    list += fmt::format("{}{} ({:.0f} %)", i > 0 ? "; " : "", wide[i]->point,
+                        100 * wide[i]->seconds.spread());
   }
   if (wide.size() > kMostNamed) list += fmt::format("; and {} more", wide.size() - kMostNamed);
   study.notes.push_back(fmt::format(

@@ -27,6 +27,12 @@ struct Control {
   }
 };
 
+/// A timing under the name of its point, "cuda, kernel, bytes 256", by which a note lists it.
+struct NamedTiming {
+  std::string point;
+  Timing seconds;
+};
+
 /// What a study found.
 struct Study {
   std::string name;                  ///< "latency"
@@ -39,6 +45,10 @@ struct Study {
   std::vector<std::string> notes;    ///< what could not be measured as asked, and what looks odd
   bool complete = true;              ///< false where it was stopped before its end
   Disturbance disturbance = {};      ///< while it was measured
+  std::vector<NamedTiming> timings = {};  ///< those of the points
+
+  /// Adds a point: what the file says of it, its name and its timings.
+  void add_point(io::Json point, const std::string& point_name, const std::vector<Timing>& seconds);
 };
 
 /// The `ridgeline-study` file of a study.
@@ -65,7 +75,7 @@ io::Cell no_number(const std::string& text, const std::string& brief = "");
 /// "unclear".
 std::string shown_briefly(const model::Estimate& estimate,
                           const std::function<std::string(double)>& show);
-/// Ends a study: sets `complete`, and adds one note that lists the timings among its points whose
+/// Ends a study: sets `complete`, and adds one note that lists the timings of its points whose
 /// median stayed uncertain (Timing::is_wide()), the widest first.
 void finish(Study& study, const Control& control);
 

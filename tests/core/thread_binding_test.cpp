@@ -96,6 +96,22 @@ TEST(Topology, ProcessorsWithoutCoresAreCoresOfTheirOwn) {
   EXPECT_EQ(topology.siblings_of(2), (List{2}));
 }
 
+TEST(Topology, CachesOfAProcessorAreThoseThatItShares) {
+  setenv("HWLOC_SYNTHETIC", "l3:2(size=8388608) l2:2(size=1048576) l1d:1(size=32768) core:1 pu:2",
+         1);
+  const Topology topology = Topology::read();
+  unsetenv("HWLOC_SYNTHETIC");
+  const auto caches = topology.caches_of(6);
+  ASSERT_EQ(caches.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(caches[i].level, static_cast<int>(i) + 1);
+  EXPECT_EQ(caches[0].bytes, 32768u);
+  EXPECT_EQ(caches[1].bytes, 1048576u);
+  EXPECT_EQ(caches[2].bytes, 8388608u);
+  EXPECT_EQ(caches[1].processors, (List{6, 7}));
+  EXPECT_EQ(caches[2].processors, (List{4, 5, 6, 7}));
+  EXPECT_TRUE(topology.caches_of(8).empty());
+}
+
 TEST(Topology, ErrorsOfHwlocAreHidden) {
   unsetenv("HWLOC_HIDE_ERRORS");
   Topology::read();

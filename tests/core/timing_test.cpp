@@ -2,29 +2,32 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "support/manual_clock.hpp"
 #include "support/runtime.hpp"
 
 namespace {
 
 using ridgeline::MeasureOptions;
 using ridgeline::Timing;
+using ridgeline::testing::ManualClock;
 
 class Measure : public ridgeline::testing::Computing {};
 class RatioInTurn : public ridgeline::testing::Computing {};
 class CheckTimer : public ridgeline::testing::Computing {};
 class Stopwatch : public ridgeline::testing::Computing {};
 
-// A body that keeps the host busy for a given time, so that what is tested is the counting.
+// A body that takes a given time by the test's clock. Powers of two add up without rounding.
 struct Busy {
   double seconds;
   long* calls;
   void operator()() const {
     ++*calls;
-    const double end = ridgeline::host_seconds() + seconds;
-    while (ridgeline::host_seconds() < end) {
-    }
+    ManualClock::advance(seconds);
   }
 };
 
@@ -55,62 +58,94 @@ TEST(Timing, BecomesTheContractsObject) {
 }
 
 TEST_F(Measure, ReachesBothTheCountAndTheTime) {
+  const ManualClock clock;
   long calls = 0;
   MeasureOptions options = quick();
-  const Timing by_count = ridgeline::measure(Kokkos::Serial(), options, Busy{1e-4, &calls});
+  const double seconds = std::exp2(-13);
+  const Timing by_count = ridgeline::measure(Kokkos::Serial(), options, Busy{seconds, &calls});
   EXPECT_EQ(by_count.repeats, 5);
-  EXPECT_GE(by_count.min, 1e-4);
-  options.min_seconds = 10e-3;
+  EXPECT_EQ(by_count.min, seconds);
+  EXPECT_EQ(by_count.max, seconds);
+  options.min_seconds = 100 * seconds;
   options.min_repeats = 1;
-  const Timing by_time = ridgeline::measure(Kokkos::Serial(), options, Busy{1e-4, &calls});
-  EXPECT_GE(by_time.repeats * by_time.max, 10e-3);
+  const Timing by_time = ridgeline::measure(Kokkos::Serial(), options, Busy{seconds, &calls});
+  EXPECT_EQ(by_time.repeats, 100);
 }
 
 TEST_F(Measure, ShortCallsAreTimedInBatchesAndLongOnesAreNot) {
+  const ManualClock clock;
   long calls = 0;
-  ridgeline::measure(Kokkos::Serial(), quick(), Busy{1e-6, &calls});
-  EXPECT_GT(calls, 50);  // five samples of 200 µs, at about 1 µs a call
+  ridgeline::measure(Kokkos::Serial(), quick(), Busy{std::exp2(-20), &calls});
+  // Two to warm up, a batch of 16, then batches of 200 µs: one to warm up, five that are timed.
+  EXPECT_EQ(calls, 2 + 16 + 210 + 5 * 210);
   calls = 0;
-  ridgeline::measure(Kokkos::Serial(), quick(), Busy{3e-4, &calls});
-  EXPECT_EQ(calls, 5 + 2);  // two before, to warm up
+  ridgeline::measure(Kokkos::Serial(), quick(), Busy{std::exp2(-12), &calls});
+  EXPECT_EQ(calls, 2 + 5);
 }
 
 TEST_F(Measure, WarmsUpForAsLongAsAsked) {
+  const ManualClock clock;
   long calls = 0;
   MeasureOptions options = quick();
   options.min_repeats = 1;
   options.warm_up_seconds = 5e-3;
-  const double begin = ridgeline::host_seconds();
-  ridgeline::measure(Kokkos::Serial(), options, Busy{2e-4, &calls});
-  EXPECT_GE(ridgeline::host_seconds() - begin, 5e-3);
+  ridgeline::measure(Kokkos::Serial(), options, Busy{std::exp2(-12), &calls});
+  EXPECT_EQ(calls, 21 + 1);  // 5 ms are 20.5 calls
 }
 
 TEST_F(RatioInTurn, AlternatesAndDividesAByB) {
-  long a_calls = 0, b_calls = 0;
-  const auto turns = ridgeline::ratio_in_turn(Kokkos::Serial(), Busy{4e-4, &a_calls},
-                                              Kokkos::Serial(), Busy{1e-4, &b_calls}, quick());
+  const ManualClock clock;
+  std::string order;
+  double slower = 1;  // both, from turn to turn
+  const auto a = [&] {
+    order += 'a';
+    ManualClock::advance(slower * std::exp2(-10));
+  };
+  const auto b = [&] {
+    order += 'b';
+    ManualClock::advance(slower * std::exp2(-12));
+    slower *= 2;
+  };
+  const auto turns = ridgeline::ratio_in_turn(Kokkos::Serial(), a, Kokkos::Serial(), b, quick());
+  EXPECT_EQ(order, "aabbababababab");  // two of each to warm up
   EXPECT_EQ(turns.a.repeats, 5);
   EXPECT_EQ(turns.b.repeats, 5);
-  EXPECT_EQ(a_calls, b_calls);
-  EXPECT_GT(turns.ratio, 1.0);
+  EXPECT_EQ(turns.ratios, std::vector<double>(5, 4.0));
+  EXPECT_EQ(turns.ratio, 4.0);
 }
 
-TEST_F(CheckTimer, ComparesOneAndTwoTimesTheWork) {
+TEST_F(CheckTimer, AcceptsTimesThatAreProportionalToTheWork) {
+  const ManualClock clock;
   long calls = 0;
-  const auto check =
-      ridgeline::check_timer(Kokkos::Serial(), Busy{1e-4, &calls}, ridgeline::Clock::host, 3);
-  EXPECT_GT(check.ratio, 0.1);
-  EXPECT_LT(check.ratio, 10.0);
-  EXPECT_EQ(check.ok, std::abs(check.ratio - 1.0) <= 0.1);
+  const auto check = ridgeline::check_timer(Kokkos::Serial(), Busy{std::exp2(-12), &calls},
+                                            ridgeline::Clock::host, 3);
+  EXPECT_EQ(check.ratio, 1.0);
+  EXPECT_TRUE(check.ok);
 }
 
-TEST_F(Stopwatch, TimesOnEverySpaceOfTheBuild) {
+TEST_F(CheckTimer, RejectsATimerThatAddsToEveryTime) {
+  // A reading takes as long as the work: T(2R) / 2 T(R) = (2 + 1) / 2 (1 + 1).
+  const ManualClock clock(std::exp2(-9));
+  long calls = 0;
+  const auto check = ridgeline::check_timer(Kokkos::Serial(), Busy{std::exp2(-9), &calls},
+                                            ridgeline::Clock::host, 3);
+  EXPECT_EQ(check.ratio, 0.75);
+  EXPECT_FALSE(check.ok);
+}
+
+TEST_F(Stopwatch, GivesTheTimeBetweenStartAndStopOnEverySpaceOfTheBuild) {
   const auto watch_one = [](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
-    ridgeline::Stopwatch<Space> watch(instance);
-    watch.start();
-    watch.stop();
-    EXPECT_GE(watch.seconds(), 0);
+    const ManualClock clock;
+    ridgeline::Stopwatch<Space> watch(instance, ridgeline::Clock::host);
+    for (const double seconds : {0.25, 2.0}) {
+      ManualClock::advance(1);
+      watch.start();
+      ManualClock::advance(seconds);
+      watch.stop();
+      ManualClock::advance(1);
+      EXPECT_EQ(watch.seconds(), seconds);
+    }
   };
   for (const auto kind : ridgeline::built_spaces()) ridgeline::with_space(kind, watch_one);
 }

@@ -13,15 +13,6 @@ namespace {
 using testing::covers;
 using testing::Noise;
 
-TEST(StudentT, HasTheTablesQuantiles) {
-  // Any table of Student's distribution, two-sided 95 %.
-  EXPECT_NEAR(student_t_95(1), 12.7062, 1e-4);
-  EXPECT_NEAR(student_t_95(2), 4.3027, 1e-4);
-  EXPECT_NEAR(student_t_95(10), 2.2281, 1e-4);
-  EXPECT_NEAR(student_t_95(100), 1.9840, 1e-4);
-  EXPECT_TRUE(std::isinf(student_t_95(0)));
-}
-
 // Residuals of a line p0 + p1 x with points (0, 1), (1, 3), (2, 4), (3, 8).
 TEST(LeastSquares, GivesALinesTextbookSolution) {
   const double y[] = {1, 3, 4, 8};

@@ -25,7 +25,6 @@ using testing::disturbances;
 using testing::expect_within;
 using testing::Noise;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kTrials = 100;
 
 TEST(Stated, IsWhatLiesInTheRangeWithABoundedInterval) {

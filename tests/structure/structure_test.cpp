@@ -165,6 +165,8 @@ TEST(Structure, OneWayToDoEachThing) {
   only_in("#\\s*include\\s*<hdf5\\.h>", "io/");
   only_in("#\\s*include\\s*<zlib\\.h>", "io/");
   only_in("#\\s*include\\s*<toml\\+\\+", "config/");
+  only_in("#\\s*include\\s*<hwloc", "core/topology");
+  only_in("#\\s*include\\s*<boost/", "model/special_functions");
   only_in("Kokkos::(initialize|finalize)\\s*\\(", "core/");
   only_in("KOKKOS_VERSION\\b", "core/");
 }

@@ -31,11 +31,10 @@ SizeCurve curve(const std::string& what, const std::vector<double>& at_best,
     SizeMeasurement point;
     point.size = size;
     point.bytes = 1000 * size;
-    point.first = Timing{1e-3, 1e-3, 1e-3, kTurns, 1e-3, 1e-3};
-    point.second[kEager] = 1e-3 / at_best[i];
-    point.second[kExpected] = 1e-3 / expected[i];
-    point.ratios[kEager].assign(kTurns, at_best[i]);
-    point.ratios[kExpected].assign(kTurns, expected[i]);
+    const Timing first = {1e-3, 1e-3, 1e-3, kTurns, 1e-3, 1e-3};
+    const auto ratios = [](double ratio) { return std::vector<double>(kTurns, ratio); };
+    point.modes[kEager] = {first, 1e-3 / at_best[i], {}, ratios(at_best[i])};
+    point.modes[kExpected] = {first, 1e-3 / expected[i], {}, ratios(expected[i])};
     curve.points.push_back(point);
   }
   return curve;
@@ -44,10 +43,11 @@ SizeCurve curve(const std::string& what, const std::vector<double>& at_best,
 Study study_of(const std::vector<SizeCurve>& curves, const CrossoverBounds& bounds) {
   const Comparison comparison = comparison_of(bounds);
   Study study;
-  study.fit = {{"crossovers", io::Json::array()}, {"advantage", io::Json::array()}};
   study.table = io::Table(columns_of(comparison));
-  add_rows(curves, comparison, study);
-  tell_answers(curves, comparison, study);
+  const std::vector<FittedRow> rows = fit_rows(curves, comparison);
+  study.fit = to_json(rows, comparison);
+  add_rows(rows, comparison, study.table);
+  tell_answers(rows, comparison, study);
   return study;
 }
 
@@ -82,8 +82,8 @@ TEST(CrossoverReport, MarksUncertainTimesAndKindsWithoutARecord) {
   std::vector<SizeCurve> curves = {curve("gru", {4, 5, 6}, {0.5, 1, 2})};
   EXPECT_EQ(printed(study_of(curves, against_a_file())).find_first_of("~?"), std::string::npos);
   SizeMeasurement& last = curves[0].points.back();
-  last.first.high = 1.2e-3;
-  last.without_record = true;
+  last.modes[kEager].first.high = 1.2e-3;
+  last.without_record = {"gru forward"};
   const std::string table = printed(study_of(curves, against_a_file()));
   EXPECT_NE(table.find("~1.00 ms"), std::string::npos) << table;
   EXPECT_NE(table.find("?500 µs"), std::string::npos) << table;
@@ -97,7 +97,7 @@ TEST(CrossoverReport, TellsApartWhatIsUncertainAndWhatNeverIs) {
   // Alternately faster and slower at every size except the last.
   for (std::size_t i : {0u, 1u}) {
     for (int turn = 0; turn < kTurns; ++turn) {
-      uncertain.points[i].ratios[kExpected][std::size_t(turn)] = turn % 2 ? 0.5 : 2;
+      uncertain.points[i].modes[kExpected].ratios[std::size_t(turn)] = turn % 2 ? 0.5 : 2;
     }
   }
   const Study study =

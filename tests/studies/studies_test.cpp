@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "config/deck.hpp"
@@ -60,6 +61,8 @@ std::set<std::string> values_of(const Study& study, const char* key) {
   return values;
 }
 
+double number(const io::Json& json, const char* key) { return json.at(key).get<double>(); }
+
 DeckCase small_deck() {
   const config::Deck deck = config::Deck::parse(R"([data]
 kind = "synthetic"
@@ -93,6 +96,21 @@ TEST_F(Studies, LatencyHasEveryKindOfPages) {
   EXPECT_EQ(values_of(study, "working_set_bytes").size(), 9u);
   EXPECT_FALSE(study.fit.at("host").at("levels").empty());
   EXPECT_FALSE(study.table.empty());
+  // A level costs what its points cost.
+  for (const auto& [pages, levels] : study.fit.at("host").at("levels").items()) {
+    double least = 1, most = 0;
+    for (const io::Json& point : study.points) {
+      if (point.at("pages") != pages) continue;
+      least = std::min(least, number(point.at("seconds"), "min"));
+      most = std::max(most, number(point.at("seconds"), "min"));
+    }
+    for (const io::Json& level : levels) {
+      const io::Json& cost = level.at("seconds_per_load");
+      if (cost.at("reached") == false) continue;
+      EXPECT_GE(number(cost, "value"), least * (1 - 1e-9));
+      EXPECT_LE(number(cost, "value"), most * (1 + 1e-9));
+    }
+  }
   EXPECT_THROW(study_latency({{SpaceKind::serial}, 64 * kKiB, 4 * kKiB, 2}, quick()), RequestError);
   EXPECT_THROW(study_latency({{SpaceKind::serial}, 4 * kKiB, std::size_t{1} << 50, 2}, quick()),
                RequestError);
@@ -112,6 +130,11 @@ TEST_F(Studies, BandwidthHasEveryKernelThreadAndPage) {
   EXPECT_EQ(values_of(study, "kernel").size(), 5u);
   EXPECT_EQ(values_of(study, "threads"), (std::set<std::string>{"1", "2"}));
   EXPECT_EQ(values_of(study, "working_set_bytes").size(), 5u);
+  for (const io::Json& point : study.points) {
+    const double bytes =
+        1e9 * number(point, "gbytes_per_second") * number(point.at("seconds"), "min");
+    EXPECT_NEAR(bytes / number(point, "working_set_bytes"), 1, 1e-9) << point.dump();
+  }
   bounds.threads = {Runtime::host_threads().count + 1};
   EXPECT_THROW(study_bandwidth(bounds, quick()), RequestError);
 }
@@ -179,10 +202,26 @@ TEST_F(Studies, ConcurrencyFitsAKneeForEveryNumberOfThreads) {
   EXPECT_TRUE(study.complete);
   // The chains, and an independent read, of each number of threads.
   EXPECT_EQ(study.points.size(), 10u);
+  for (const io::Json& point : study.points) {
+    const double rate = number(point, "loads") * number(point, "bytes_per_load") /
+                        number(point.at("seconds"), "median");
+    EXPECT_NEAR(1e9 * number(point, "gbytes_per_second") / rate, 1, 1e-9) << point.dump();
+    if (point.at("what") != "chains") continue;
+    EXPECT_EQ(number(point, "loads_in_flight"),
+              number(point, "threads") * number(point, "loads_in_flight_per_thread"));
+  }
   ASSERT_EQ(study.fit.at("saturation").size(), 2u);
   for (const io::Json& fit : study.fit.at("saturation")) {
-    EXPECT_GT(fit.at("little").at("independent_loads_in_flight"), 0);
-    EXPECT_GT(fit.at("little").at("streaming_loads_in_flight"), 0);
+    // Little's law: loads in flight are latency times loads per second.
+    const io::Json& little = fit.at("little");
+    const double seconds = number(little, "latency_seconds");
+    const double bytes = number(study.points[0], "bytes_per_load");
+    for (const std::string how : {"independent", "streaming"}) {
+      const double rate = number(little, (how + "_bytes_per_second").c_str());
+      EXPECT_GT(rate, 0);
+      EXPECT_NEAR(number(little, (how + "_loads_in_flight").c_str()) / (seconds * rate / bytes), 1,
+                  1e-9);
+    }
   }
   EXPECT_THROW(study_concurrency({{SpaceKind::openmp}, 1 << 20, {33}, {1}}, quick()), RequestError);
   // Fewer nodes than loads in flight.
@@ -221,6 +260,15 @@ TEST_F(Studies, DispatchFitsEverySpace) {
     EXPECT_TRUE(what.count(each)) << each;
   }
   EXPECT_EQ(what.count("\"broken up\"") > 0, breaks_up);
+  for (const io::Json& point : study.points) {
+    if (point.at("what") != "broken up") continue;
+    // T = k·a + V/b
+    const io::Json& fit =
+        study.fit.at(point.at("space").get<std::string>()).at("kernels back to back");
+    const double predicted = number(point, "kernels") * number(fit.at("a_seconds"), "value") +
+                             number(point, "bytes") / number(fit.at("b_bytes_per_second"), "value");
+    EXPECT_NEAR(number(point, "predicted_seconds") / predicted, 1, 1e-9);
+  }
 }
 
 TEST_F(Studies, DivergenceComparesWithOnePath) {
@@ -229,6 +277,23 @@ TEST_F(Studies, DivergenceComparesWithOnePath) {
   EXPECT_EQ(values_of(study, "paths"), (std::set<std::string>{"1", "2", "8"}));
   EXPECT_EQ(values_of(study, "arrangement").size(), 3u);
   EXPECT_EQ(values_of(study, "access").size(), 3u);
+  std::map<std::string, double> one_path;  // seconds, by arrangement
+  const double flops = number(study.points[0], "flops_per_iteration") * (1 << 18);
+  double regular = 0;  // seconds per read
+  for (const io::Json& point : study.points) {
+    const double seconds = number(point.at("seconds"), "median");
+    if (point.at("what") == "access") {
+      const double each = seconds / number(point, "reads");
+      if (point.at("access") == "regular") regular = each;
+      EXPECT_NEAR(number(point, "times_regular") * regular / each, 1, 1e-9);
+      continue;
+    }
+    EXPECT_NEAR(1e9 * number(point, "gflops_per_second") * seconds / flops, 1, 1e-9);
+    if (point.at("what") != "paths") continue;
+    const std::string how = point.at("arrangement");
+    if (point.at("paths") == 1) one_path[how] = seconds;
+    EXPECT_NEAR(number(point, "times_one_path") * one_path.at(how) / seconds, 1, 1e-9);
+  }
   for (const char* how : {"sorted", "alternating", "random"}) {
     const io::Json& fit = study.fit.at("serial").at(how);
     EXPECT_EQ(fit.at("paths_met"), io::Json({1, 2, 8}));
@@ -260,7 +325,16 @@ TEST_F(Studies, CrossoverHasLayersAndDecksOnTwoSpaces) {
   EXPECT_EQ(study.points.size(), 2u * 2 * 3 + 2 * 3);
   EXPECT_EQ(study.fit.at("crossovers").size(), 2u * 2 + 2);
   for (const io::Json& point : study.points) {
-    EXPECT_GE(point.at("eager").at("ratios").size(), 5u);
+    const io::Json& eager = point.at("eager");
+    const std::vector<double> ratios = eager.at("ratios");
+    EXPECT_GE(ratios.size(), 5u);
+    EXPECT_EQ(number(eager, "ratio"), median_of(ratios));
+    for (const char* which : {"first_seconds", "second_seconds"}) {
+      EXPECT_EQ(eager.at(which).at("repeats"), ratios.size());
+    }
+    const double first = eager.at("first_seconds").at("samples")[0];
+    const double second = eager.at("second_seconds").at("samples")[0];
+    EXPECT_EQ(ratios[0], first / second);
     EXPECT_GT(point.at("working_set_bytes"), 0);
   }
   for (const std::vector<std::size_t>& widths :
@@ -331,16 +405,11 @@ TEST_F(Studies, ScalingFitsWhatItsWorkersMeasured) {
   int calls = 0;
   const auto worker = [&](int threads) {
     ++calls;
-    io::Json list = io::Json::array();
+    std::vector<ScalingTime> list;
     const auto add = [&](const char* what, const char* layer, const char* phase, double serial) {
       for (const char* scaling : {"strong", "weak"}) {
         const double seconds = 1e-3 * (serial + (1 - serial) / threads);
-        list.push_back({{"what", what},
-                        {"layer", layer},
-                        {"phase", phase},
-                        {"scaling", scaling},
-                        {"batch", 16},
-                        {"seconds", scaling[0] == 's' ? seconds : 1e-3}});
+        list.push_back({{what, layer, phase, scaling}, 16, scaling[0] == 's' ? seconds : 1e-3});
       }
     };
     add("dense", "", "forward and backward", 0.1);
@@ -369,14 +438,10 @@ TEST_F(Studies, ScalingStoppedWithinATurnSaysNothingOfWhatIsMissing) {
   bounds.threads = {1, 2};
   bounds.decks = {small_deck()};
   const auto worker = [](int) {
-    io::Json list = io::Json::array();
+    std::vector<ScalingTime> list;
     for (const char* layer : {"", "dense1"}) {
-      list.push_back({{"what", "small"},
-                      {"layer", layer},
-                      {"phase", layer[0] ? "forward" : "training step"},
-                      {"scaling", "strong"},
-                      {"batch", 16},
-                      {"seconds", 1e-3}});
+      const char* phase = layer[0] ? "forward" : "training step";
+      list.push_back({{"small", layer, phase, "strong"}, 16, 1e-3});
     }
     return list;
   };
@@ -412,14 +477,13 @@ TEST_F(Studies, ScalingsWorkerMeasuresLayersAndDecksStrongAndWeak) {
   ScalingBounds bounds;
   bounds.kinds = {"dense"};
   bounds.decks = {small_deck()};
-  const io::Json list = measure_scaling(bounds, 8, true);
   std::set<std::string> layers;
-  for (const io::Json& entry : list) {
-    EXPECT_GT(entry.at("seconds"), 0);
-    if (entry.at("what") == "small") {
-      layers.insert(entry.at("layer"));
+  for (const ScalingTime& time : measure_scaling(bounds, 8, true)) {
+    EXPECT_GT(time.seconds, 0);
+    if (time.of.what == "small") {
+      layers.insert(time.of.layer);
       // Four of eight threads: half of the batch.
-      EXPECT_EQ(entry.at("batch"), entry.at("scaling") == "strong" ? 16 : 8);
+      EXPECT_EQ(time.batch, time.of.scaling == "strong" ? 16u : 8u);
     }
   }
   EXPECT_EQ(layers, (std::set<std::string>{"", "dense1", "dense2", "loss", "optimizer"}));
@@ -429,15 +493,29 @@ TEST_F(Studies, ScalingWithAllThreadsIsStrongAndWeakAtOnce) {
   ScalingBounds bounds;
   bounds.kinds = {"dense"};
   bounds.decks = {small_deck()};
-  const io::Json list = measure_scaling(bounds, 4, true);
+  const std::vector<ScalingTime> list = measure_scaling(bounds, 4, true);
   ASSERT_GT(list.size(), 0u);
   for (std::size_t i = 0; i < list.size(); i += 2) {
-    io::Json strong = list[i], weak = list[i + 1];
-    EXPECT_EQ(strong.at("scaling"), "strong");
-    EXPECT_EQ(weak.at("scaling"), "weak");
-    strong["scaling"] = "weak";
-    EXPECT_EQ(strong, weak);
+    const ScalingTime &strong = list[i], &weak = list[i + 1];
+    EXPECT_EQ(strong.of.scaling, "strong");
+    EXPECT_EQ(weak.of.scaling, "weak");
+    EXPECT_EQ(strong.of.what, weak.of.what);
+    EXPECT_EQ(strong.of.layer, weak.of.layer);
+    EXPECT_EQ(strong.of.phase, weak.of.phase);
+    EXPECT_EQ(strong.batch, weak.batch);
+    EXPECT_EQ(strong.seconds, weak.seconds);
   }
+}
+
+TEST(ScalingTime, IsHandedOnAsJson) {
+  const ScalingTime time{{"deck", "fc1", "forward", "weak"}, 8, 0.25};
+  const io::Json json = to_json(time);
+  EXPECT_EQ(json.dump(), R"({"what":"deck","layer":"fc1","phase":"forward","scaling":"weak",)"
+                         R"("batch":8,"seconds":0.25})");
+  const ScalingTime read = scaling_time(json);
+  EXPECT_FALSE(read.of < time.of || time.of < read.of);
+  EXPECT_EQ(read.batch, time.batch);
+  EXPECT_EQ(read.seconds, time.seconds);
 }
 
 TEST_F(Studies, ScalingQuicklyTakesSmallerBatchesOfLongSteps) {

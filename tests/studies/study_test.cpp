@@ -60,8 +60,8 @@ TEST(WideTimes, AreMarkedInTheTableAndListedInOneNote) {
   Study study;
   study.points = io::Json::array();
   const auto add = [&](const char* what, int bytes, const Timing& timing) {
-    study.points.push_back({{"space", "openmp"}, {"what", what}, {"bytes", bytes}});
-    study.points.back()["seconds"] = timing;
+    study.add_point({{"space", "openmp"}, {"what", what}, {"bytes", bytes}, {"seconds", timing}},
+                    "openmp, " + std::string(what) + ", bytes " + std::to_string(bytes), {timing});
   };
   add("narrow", 1, timing_of(1e-3, 0.99e-3, 1.01e-3));
   finish(study, {});
@@ -69,8 +69,8 @@ TEST(WideTimes, AreMarkedInTheTableAndListedInOneNote) {
   EXPECT_TRUE(study.notes.empty());
   add("wide", 2, timing_of(1e-3, 0.9e-3, 1.1e-3));
   add("wider", 3, timing_of(1e-3, 0.5e-3, 1.5e-3));
-  study.points.push_back({{"what", "nested"}, {"eager", {{"first_seconds", io::Json()}}}});
-  study.points.back()["eager"]["first_seconds"] = timing_of(1, 0.8, 1.1);
+  // Two modes that share a time.
+  study.add_point({{"what", "nested"}}, "nested", {timing_of(1, 0.8, 1.1), timing_of(1, 0.8, 1.1)});
   finish(study, {});
   ASSERT_EQ(study.notes.size(), 1u);
   EXPECT_EQ(study.notes[0],

@@ -25,8 +25,7 @@ template <class Space, class T>
 Buffer<Space, T> on_space(const Space& instance, const std::vector<T>& values) {
   Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "test/buffer"),
                           values.size());
-  const auto host = host_view(values.data(), values.size());
-  Kokkos::deep_copy(instance, buffer, host);
+  Kokkos::deep_copy(instance, buffer, host_view(values.data(), values.size()));
   instance.fence();
   return buffer;
 }
@@ -40,8 +39,7 @@ Buffer<Space, T> poisoned(const Space& instance, std::size_t size) {
 template <class Space, class T>
 std::vector<T> on_host(const Space& instance, const Buffer<Space, T>& buffer) {
   std::vector<T> values(buffer.size());
-  const auto host = host_view(values.data(), values.size());
-  Kokkos::deep_copy(instance, host, buffer);
+  Kokkos::deep_copy(instance, host_view(values.data(), values.size()), buffer);
   instance.fence();
   return values;
 }

@@ -3,8 +3,7 @@
 namespace ridgeline::kernels {
 namespace {
 
-// Order of magnitude of an activation's cost, for the decision whether threads pay.
-constexpr double kActivationFlops = 20;
+constexpr double kActivationOperations = 20;  // see Cost
 
 template <class Memory, class T>
 struct Copy {
@@ -53,8 +52,8 @@ struct MultiplyByDerivative {
 };
 
 template <class T>
-Cost cost_of(std::size_t size, double flops, double arrays) {
-  return {flops * double(size), arrays * sizeof(T) * double(size)};
+Cost cost_of(std::size_t size, double operations, double arrays) {
+  return {operations * double(size), arrays * sizeof(T) * double(size)};
 }
 
 }  // namespace
@@ -77,7 +76,7 @@ template <class Space, class T>
 void activate(const Space& instance, const std::string& label, Activation f,
               const Vector<Space, const T>& x, const Vector<Space, T>& y) {
   with_activation(f, [&](auto function) {
-    for_elements(instance, label, y.size(), cost_of<T>(y.size(), kActivationFlops, 2),
+    for_elements(instance, label, y.size(), cost_of<T>(y.size(), kActivationOperations, 2),
                  Activate<MemoryOf<Space>, function(), T>{x, y});
   });
 }
@@ -87,7 +86,7 @@ void add_and_activate(const Space& instance, const std::string& label, Activatio
                       const Vector<Space, const T>& a, const Vector<Space, const T>& b,
                       const Vector<Space, T>& kept, const Vector<Space, T>& y) {
   const bool keeps = kept.size() > 0;
-  const Cost cost = cost_of<T>(y.size(), kActivationFlops + 1, keeps ? 4 : 3);
+  const Cost cost = cost_of<T>(y.size(), kActivationOperations + 1, keeps ? 4 : 3);
   with_activation(f, [&](auto function) {
     if (keeps) {
       for_elements(instance, label, y.size(), cost,
@@ -104,7 +103,7 @@ void multiply_by_derivative(const Space& instance, const std::string& label, Act
                             const Vector<Space, const T>& kept, const Vector<Space, const T>& dy,
                             const Vector<Space, T>& dx) {
   with_activation(f, [&](auto function) {
-    for_elements(instance, label, dx.size(), cost_of<T>(dx.size(), kActivationFlops, 3),
+    for_elements(instance, label, dx.size(), cost_of<T>(dx.size(), kActivationOperations, 3),
                  MultiplyByDerivative<MemoryOf<Space>, function(), T>{kept, dy, dx});
   });
 }
