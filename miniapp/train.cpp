@@ -353,9 +353,10 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
     console.say(written_to(files.written(result.outcome != Outcome::diverged)));
   }
   if (excused) {
-    console.say(*miss +
-                "; this is no failure, because --set or --seed changed what is trained (--verify "
-                "makes it one)");
+    console.say(
+        *miss +
+        "; this is not a failure, because --set or --seed changed what is trained (--verify "
+        "makes it one)");
   }
   if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
   if (as_table && ended && result.outcome != Outcome::already_finished) {

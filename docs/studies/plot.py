@@ -428,7 +428,7 @@ def draw_saturation(axes, fit, bytes_a_load, loads, colour):
 
 
 def draw_little(axes, study, chains, look):
-    """What Little's law says: n loads of one latency, up to the rates of reads that wait for nothing."""
+    """Draws Little's law: n loads of one latency, up to the rates of independent reads."""
     fits = study["fit"].get("saturation") or []
     for space in distinct(fit["space"] for fit in fits):
         of_space = [fit for fit in fits if fit["space"] == space]

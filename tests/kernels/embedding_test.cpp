@@ -31,10 +31,10 @@ void check_embedding() {
     for (std::size_t i = 0; i < positions * n; ++i) {
       expected[std::size_t(tokens[i / n]) * n + i % n] += dy[i];
     }
-    const auto token_view = on_space(instance, tokens), slope = on_space(instance, dy);
+    const auto token_view = on_space(instance, tokens), output_gradient = on_space(instance, dy);
     const auto gradient = poisoned<T>(instance, vocabulary * n);
-    DeviceEmbeddingGradient<Space, T, Team>{token_view.data(), slope.data(), gradient.data(),
-                                            positions,         vocabulary,   n}
+    DeviceEmbeddingGradient<Space, T, Team>{
+        token_view.data(), output_gradient.data(), gradient.data(), positions, vocabulary, n}
         .launch(instance, "test/embedding");
     instance.fence();
     EXPECT_EQ(on_host(instance, gradient), expected) << positions;  // the same order of sums

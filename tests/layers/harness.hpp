@@ -104,7 +104,7 @@ class LayerHarness {
       return sum;
     };
     Values moved = x;
-    const auto slope = [&](double& value) {
+    const auto derivative = [&](double& value) {
       const double before = value;
       value = before + h;
       const double above = objective(moved);
@@ -113,12 +113,12 @@ class LayerHarness {
       value = before;
       return (above - below) / (2 * h);
     };
-    for (double& value : moved) expected.input.push_back(slope(value));
+    for (double& value : moved) expected.input.push_back(derivative(value));
     const std::vector<layers::ParameterPlan> plans = plan_.parameters();
     for (std::size_t i = 0; i < plans.size(); ++i) {
       expected.parameters.emplace_back();
       if (!plans[i].trained) continue;
-      for (double& value : parameters[i]) expected.parameters.back().push_back(slope(value));
+      for (double& value : parameters[i]) expected.parameters.back().push_back(derivative(value));
     }
     return expected;
   }
