@@ -66,7 +66,7 @@ std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed() {
   auto file = io::is_folder(options_.resume) ? newest_of_folder() : file_to_resume();
   resumed_ = file->path();
   const network::TrainingState state = file->state();
-  notes_.push_back("going on from " + resumed_ + ", after " + io::show_count(state.epoch, "epoch") +
+  notes_.push_back("resuming from " + resumed_ + ", after " + io::show_count(state.epoch, "epoch") +
                    " and " + io::show_count(state.step, "step"));
   return file;
 }

@@ -33,7 +33,7 @@ except ImportError as error:
 
 FORMAT, VERSIONS = "ridgeline-study", (1, 2)
 
-# Okabe and Ito's palette, which the colour-blind can tell apart.
+# Okabe and Ito's palette, which the colour-blind can distinguish.
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, BLACK, GREY = "#cc79a7", "#56b4e9", "#000000", "#666666"
 SPACE_COLOURS = {"serial": ORANGE, "openmp": BLUE, "host": BLUE, "cuda": GREEN}
@@ -268,7 +268,7 @@ def draw_latency(study):
     mark_caches(axes, study)
     bytes_axis(axes, "working set")
     log_axis(axes.yaxis, show_trimmed, subs=(1.0, 2.0, 5.0))
-    axes.set_ylabel("ns a load")
+    axes.set_ylabel("ns per load")
     if study["points"]:
         # Room for what is written below the first level and above the last.
         seconds = [point["seconds"]["min"] for point in study["points"]]
@@ -658,7 +658,8 @@ def draw_ratios(axes, points, size):
     axes.axhline(1, color=BLACK, linewidth=0.9)
     passes = distinct(point["pass"] for point in points)
     for way, (colour, _) in WAYS.items():
-        # A layer's twelve curves could not be told apart: the other ways are drawn of its first pass.
+        # A layer's twelve curves could not be distinguished: the other ways are drawn for its first pass
+        # only.
         of_way = passes if way == "eager" or size == "batch" else passes[:1]
         for of_pass in of_way:
             for growth, marker in GROWTHS.items():

@@ -69,7 +69,7 @@ TEST_F(Measure, ReachesBothTheCountAndTheTime) {
 TEST_F(Measure, ShortCallsAreTimedInBatchesAndLongOnesAreNot) {
   long calls = 0;
   ridgeline::measure(Kokkos::Serial(), quick(), Busy{1e-6, &calls});
-  EXPECT_GT(calls, 50);  // five samples of 200 µs, at about 1 µs a call
+  EXPECT_GT(calls, 50);  // five samples of 200 µs, at about 1 µs per call
   calls = 0;
   ridgeline::measure(Kokkos::Serial(), quick(), Busy{3e-4, &calls});
   EXPECT_EQ(calls, 5 + 2);  // two before, to warm up

@@ -327,7 +327,7 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   const CommandResult resumed = train("out", keep + Lines{"--resume", folder / "out"});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_TRUE(contains(resumed.err, "warning: skipped " + (folder / "out/deck-22.h5: ")));
-  EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
+  EXPECT_TRUE(contains(resumed.err, "resuming from " + (folder / "out/deck-20.h5")));
   EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
   // The damaged one is kept.
   EXPECT_EQ(

@@ -196,7 +196,7 @@ TEST_F(Train, TheHintToResumeIsQuotedForAShell) {
   const CommandResult resumed =
       shell("$R train deck.toml --set train.stop_after_steps=1 " + options, here);
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_TRUE(contains(resumed.err, "going on from my results/deck.h5"));
+  EXPECT_TRUE(contains(resumed.err, "resuming from my results/deck.h5"));
 }
 
 TEST_F(Train, SetSeedAndThreadsReachTheRun) {
