@@ -7,7 +7,10 @@
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline")
 
-install(TARGETS ridgeline EXPORT ridgeline ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS ridgeline ridgeline_command EXPORT ridgeline
+  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/miniapp/command.hpp"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/ridgeline")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/ridgeline"
   FILES_MATCHING PATTERN "*.hpp")
@@ -49,7 +52,8 @@ set(share "${CMAKE_INSTALL_DATADIR}/ridgeline")
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE"
   DESTINATION "${share}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
-  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json")
+  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json"
+  PATTERN "examples/*/*")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5" PATTERN "*.json" PATTERN "README.md")
 # The job that installs build dependencies is not installed.

@@ -15,7 +15,7 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   const config::Deck& deck = session.deck;
   const network::NetworkPlan& plan = *session.plan;
   const std::size_t batch = static_cast<std::size_t>(deck.train.batch);
-  const std::size_t scalar = deck.network.precision == config::Precision::float32 ? 4 : 8;
+  const std::size_t scalar = config::scalar_bytes(deck.network.precision);
   io::Table table({{"layer", "layer", io::Align::left},
                    {"kind", "kind", io::Align::left, 2},
                    {"phase", "phase", io::Align::left, 0},

@@ -51,9 +51,8 @@ std::vector<T> outputs_of(network::Network<Space, T>& network, const data::Datas
   for (std::size_t at = 0; at < outputs.size();) {
     const auto item = feed.next();
     const Matrix<Space, const T> y = network.forward(item.batch.inputs);
-    const Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace,
-                       Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-        host(outputs.data() + at, item.count, width);
+    const auto host =
+        as_matrix(host_view(outputs.data() + at, item.count * width), item.count, width);
     Kokkos::deep_copy(network.instance(), host, y);
     network.wait();
     at += item.count * width;
@@ -136,11 +135,9 @@ void write_outputs(const config::Deck& deck, const InferOptions& options, SpaceK
   if (const std::string scaling = describe_scaling(input, deck.data); !scaling.empty()) {
     note(scaling);
   }
-  io::require_memory(
-      double(inputs.test.samples) * double(session.plan->output_size()) *
-          (deck.network.precision == config::Precision::float32 ? 2.0 * sizeof(float)
-                                                                : 2.0 * sizeof(double)),
-      options.output, "what the network gives for " + options.input);
+  io::require_memory(double(inputs.test.samples) * double(session.plan->output_size()) * 2 *
+                         double(config::scalar_bytes(deck.network.precision)),
+                     options.output, "what the network gives for " + options.input);
   compute(space, deck.network.precision, common, [&](const auto& instance, auto scalar) {
     using Space = std::decay_t<decltype(instance)>;
     using T = decltype(scalar);

@@ -34,7 +34,7 @@ std::string shown(const io::Json& value) {
 
 // Returns the threads that a run would have, if this build can compute here.
 std::optional<ComputeRuntime> placed_threads(const CommonOptions& common) {
-  if (built_spaces().back() == SpaceKind::cuda && cuda_device_count() == 0) return {};
+  if (built_spaces().back() == SpaceKind::cuda && device_count() == 0) return {};
   return std::optional<ComputeRuntime>(std::in_place, common);
 }
 
@@ -44,7 +44,7 @@ Status run(const std::string& format, const CommonOptions& common) {
   info["spaces"] = io::Json::array();
   for (const SpaceKind kind : built_spaces()) info["spaces"].push_back(to_string(kind));
   std::string reason;
-  info["cuda_devices"] = cuda_device_count(&reason);
+  info["cuda_devices"] = device_count(&reason);
   if (!reason.empty()) info["cuda_devices_note"] = reason;
   if (format == "json") {
     print(io::to_text(info));

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/scalar.hpp"
 #include "io/file.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
@@ -293,7 +294,7 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
   measuring.training = options.phase == "train";
   measuring.repeats = options.repeats;
   measuring.stopped = stop_requested;
-  EnergyMeter energy({"/", kIsHost<Space> ? "" : computing_device()});
+  EnergyMeter energy({"/", kIsHost<Space> ? "" : device_address()});
   measuring.energy = &energy;
   const std::vector<std::size_t> batches = batches_of(options, deck);
   const layers::Target target = layers::target_of<Space, T>(instance, measuring.gemm);
@@ -353,9 +354,9 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   const ComputeRuntime runtime(common);
   Measured measured = with_space(space, [&](const auto& instance) {
     using Space = std::decay_t<decltype(instance)>;
-    return deck.network.precision == config::Precision::float32
-               ? measure<Space, float>(instance, space, options, session, machine_file)
-               : measure<Space, double>(instance, space, options, session, machine_file);
+    return with_scalar(config::scalar_bytes(deck.network.precision), [&](auto zero) {
+      return measure<Space, decltype(zero)>(instance, space, options, session, machine_file);
+    });
   });
   const bool several = batches_of(options, deck).size() > 1;
   std::vector<std::string> answers;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/deck.hpp"
+#include "core/scalar.hpp"
 #include "core/spaces.hpp"
 #include "data/dataset.hpp"
 #include "data/vocabulary.hpp"
@@ -103,8 +104,8 @@ decltype(auto) compute(SpaceKind space, config::Precision precision, const Commo
                        const Body& body) {
   const ComputeRuntime runtime(common);
   return with_space(space, [&](const auto& instance) {
-    return precision == config::Precision::float32 ? body(instance, float())
-                                                   : body(instance, double());
+    return with_scalar(config::scalar_bytes(precision),
+                       [&](auto zero) { return body(instance, zero); });
   });
 }
 

@@ -84,7 +84,7 @@ class Console : public network::TrainingEvents {
   void on_begin(std::function<void()> action) { on_begin_ = std::move(action); }
   void begin() override {
     on_begin_();
-    energy_.emplace(EnergyPlaces{"/", space_ == SpaceKind::cuda ? computing_device() : ""});
+    energy_.emplace(EnergyPlaces{"/", space_ == SpaceKind::cuda ? device_address() : ""});
     energy_->start();
     energy_begin_ = host_seconds();
   }
@@ -228,7 +228,7 @@ TrainFiles files_of(const config::Deck& deck, const TrainOptions& options) {
 // computed.
 SpaceKind planned_space(const std::string& name) {
   const std::vector<SpaceKind> built = built_spaces();
-  if (built.back() != SpaceKind::cuda || cuda_device_count() > 0) return resolve_space(name);
+  if (built.back() != SpaceKind::cuda || device_count() > 0) return resolve_space(name);
   if (name == "cuda") return SpaceKind::cuda;
   return name == "auto" ? built[built.size() - 2] : resolve_space(name);
 }

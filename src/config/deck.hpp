@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ enum class Metric { test_accuracy, test_loss, train_loss };
 /// Return the spelling in the deck.
 const char* to_string(DataKind kind);
 const char* to_string(Precision precision);
+/// Returns the size of a scalar; core/scalar.hpp makes a type of it.
+std::size_t scalar_bytes(Precision precision);
 const char* to_string(Gemm gemm);
 const char* to_string(Initialization initialization);
 const char* to_string(Loss loss);

@@ -16,6 +16,10 @@ const char* to_string(DataKind kind) {
   return "";
 }
 
+std::size_t scalar_bytes(Precision precision) {
+  return precision == Precision::float32 ? sizeof(float) : sizeof(double);
+}
+
 const char* to_string(Precision precision) {
   return precision == Precision::float32 ? "float32" : "float64";
 }

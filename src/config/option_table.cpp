@@ -368,8 +368,12 @@ std::string OptionTable::label() const {
   return element.empty() ? "[" + sections + "]" : "[[" + sections + "]]" + element;
 }
 
+std::vector<std::string> OptionTable::known_keys() const {
+  return {state_->requested.begin(), state_->requested.end()};
+}
+
 void OptionTable::finish() const {
-  const std::vector<std::string> known(state_->requested.begin(), state_->requested.end());
+  const std::vector<std::string> known = known_keys();
   for (const std::string& key : keys()) {
     if (state_->requested.count(key) != 0) continue;
     const std::string near = nearest(key, known);

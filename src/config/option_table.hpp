@@ -48,6 +48,8 @@ class OptionTable {
   bool has(const std::string& key) const;
   /// Returns the keys of the table, sorted; marks none as known.
   std::vector<std::string> keys() const;
+  /// Returns the keys that were requested so far, sorted, whether they exist or not.
+  std::vector<std::string> known_keys() const;
 
   std::string string(const std::string& key) const;
   std::string string(const std::string& key, const std::string& fallback) const;

@@ -1,11 +1,6 @@
 #include "core/device_energy.hpp"
 
 #include <dlfcn.h>
-#include <Kokkos_Macros.hpp>
-
-#if defined(KOKKOS_ENABLE_CUDA)
-#include <cuda_runtime.h>
-#endif
 
 namespace ridgeline {
 namespace {
@@ -17,19 +12,6 @@ bool find(void* library, const char* name, Function& function) {
 }
 
 }  // namespace
-
-std::string computing_device() {
-#if defined(KOKKOS_ENABLE_CUDA)
-  int count = 0, device = 0;
-  char address[32] = "";
-  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0 &&
-      cudaGetDevice(&device) == cudaSuccess &&
-      cudaDeviceGetPCIBusId(address, sizeof(address), device) == cudaSuccess) {
-    return address;
-  }
-#endif
-  return "";
-}
 
 std::unique_ptr<DeviceEnergy> DeviceEnergy::open(const std::string& device,
                                                  const std::string& library, std::string& problem) {

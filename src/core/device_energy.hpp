@@ -6,10 +6,6 @@
 
 namespace ridgeline {
 
-/// Returns the PCI bus address of the GPU that this process computes on, in NVML's format
-/// ("0000:1b:00.0"); empty in a build without CUDA, or without a GPU.
-std::string computing_device();
-
 /// Energy counter of one GPU, read through NVML. The library is loaded at run time, so that
 /// programs do not depend on it on machines without a GPU.
 class DeviceEnergy {

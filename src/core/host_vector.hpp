@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/cuda/compiler.hpp"
+
 namespace ridgeline::host {
 
 #if defined(__AVX512F__)
@@ -79,20 +81,38 @@ inline T join_lanes(const Register<T>& v, const Join& join) {
   }
 }
 
-#if !defined(__CUDACC__)
+#if !RIDGELINE_DEVICE_COMPILER
 
 /// A vector with the alignment of its scalars, for unaligned access, which is as fast if the
-/// address is aligned.
-template <class T>
-using Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias)) = T;
+/// address is aligned. `Lanes` below kLanes is for short rows.
+template <class T, int Lanes = kLanes<T>>
+using Vector __attribute__((vector_size(Lanes * sizeof(T)), aligned(sizeof(T)), may_alias)) = T;
 
-template <class T>
-inline const Vector<T>& load(const T* p) {
-  return *reinterpret_cast<const Vector<T>*>(p);
+template <class T, int Lanes = kLanes<T>>
+inline const Vector<T, Lanes>& load(const T* p) {
+  return *reinterpret_cast<const Vector<T, Lanes>*>(p);
 }
-template <class T>
-inline void store(T* p, const Vector<T>& v) {
-  *reinterpret_cast<Vector<T>*>(p) = v;
+template <class T, int Lanes = kLanes<T>>
+inline void store(T* p, const Vector<T, Lanes>& v) {
+  *reinterpret_cast<Vector<T, Lanes>*>(p) = v;
+}
+
+/// Returns every second value of two vectors, from the first or the second on.
+template <class T, int Lanes = kLanes<T>>
+inline Vector<T, Lanes> every_second(const Vector<T, Lanes>& a, const Vector<T, Lanes>& b,
+                                     int first) {
+  decltype(a > b) at;
+  for (int i = 0; i < Lanes; ++i) at[i] = 2 * i + first;
+  return shuffled(a, b, at);
+}
+
+/// Returns the values of a and b alternately, from their `first` on.
+template <class T, int Lanes = kLanes<T>>
+inline Vector<T, Lanes> interleaved(const Vector<T, Lanes>& a, const Vector<T, Lanes>& b,
+                                    int first) {
+  decltype(a > b) at;
+  for (int i = 0; i < Lanes; ++i) at[i] = first + i / 2 + i % 2 * Lanes;
+  return shuffled(a, b, at);
 }
 
 /// Returns a vector with `value` in every lane.

@@ -11,6 +11,7 @@
 #include <omp.h>
 #endif
 
+#include "core/cuda/device.hpp"
 #include "core/function.hpp"
 #include "core/kokkos_bridge.hpp"
 #include "core/spaces.hpp"
@@ -22,9 +23,6 @@ struct Cost {
   double flops = 0;
   double bytes = 0;
 };
-
-/// Threads per warp.
-inline constexpr int kWarp = 32;
 
 /// Range policy with 64-bit indices: the default index type of a device has 32 bits.
 template <class Space>

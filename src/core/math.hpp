@@ -103,7 +103,7 @@ struct Reduced {
 /// Returns e^x.
 template <class T>
 RIDGELINE_FUNCTION T exp(T x) {
-#if defined(__CUDA_ARCH__)
+#if RIDGELINE_DEVICE_PASS
   return ::exp(x);
 #else
   using F = detail::Format<T>;
@@ -116,23 +116,35 @@ RIDGELINE_FUNCTION T exp(T x) {
 #endif
 }
 
+namespace detail {
+
+// e^x of a scalar R = T, or of every lane of a vector R; Bits is R's unsigned integer, or any of
+// that width of a vector.
+template <class T, class R, class Bits>
+RIDGELINE_FUNCTION R exp_nonpositive(R x) {
+  using F = Format<T>;
+  constexpr bool kFloat = sizeof(T) == sizeof(float);
+  constexpr T kLeast = kFloat ? T(-87) : T(-708), kVanishes = kFloat ? T(-88) : T(-709);
+  const R y = x < kLeast ? R{} + kVanishes : x;
+  const R shifted = y * T(1.44269504088896340736) + F::kRound;
+  const R n = shifted - F::kRound;
+  const R r = (y - n * F::kLn2High) - n * F::kLn2Low;
+  const R e = expm1_reduced<T>(r) + T(1);
+  // At kVanishes the exponent bits are 0, so the power of two is 0.
+  const auto zero = bits_as<typename F::Bits>(F::kRound) - F::kBias;
+  return e * bits_as<R>((bits_as<Bits>(shifted) - zero) << F::kMantissa);
+}
+
+}  // namespace detail
+
 /// Returns e^x for x ≤ 0 within rounding error; 0 below -87 (float32) or -708 (float64), where the
 /// result would be subnormal or nearly so, and slow to compute with.
 template <class T>
 RIDGELINE_FUNCTION T exp_nonpositive(T x) {
-#if defined(__CUDA_ARCH__)
+#if RIDGELINE_DEVICE_PASS
   return ::exp(x);
 #else
-  using F = detail::Format<T>;
-  using Signed = std::make_signed_t<typename F::Bits>;
-  constexpr bool kFloat = sizeof(T) == sizeof(float);
-  constexpr T kLeast = kFloat ? T(-87) : T(-708), kVanishes = kFloat ? T(-88) : T(-709);
-  const detail::Reduced<T> reduced(x < kLeast ? kVanishes : x);
-  const T e = detail::expm1_reduced<T>(reduced.r) + T(1);
-  // At kVanishes the exponent bits are 0, so the power of two is 0.
-  const Signed zero = detail::bits_as<Signed>(F::kRound) - F::kBias;
-  const Signed exponent = detail::bits_as<Signed>(reduced.shifted) - zero;
-  return e * detail::bits_as<T>(static_cast<typename F::Bits>(exponent) << F::kMantissa);
+  return detail::exp_nonpositive<T, T, typename detail::Format<T>::Bits>(x);
 #endif
 }
 
@@ -140,7 +152,7 @@ RIDGELINE_FUNCTION T exp_nonpositive(T x) {
 /// near zero.
 template <class T>
 RIDGELINE_FUNCTION T tanh(T x) {
-#if defined(__CUDA_ARCH__)
+#if RIDGELINE_DEVICE_PASS
   return ::tanh(x);
 #else
   const T magnitude = x < T(0) ? -x : x;
@@ -165,14 +177,14 @@ RIDGELINE_FUNCTION T sigmoid(T x) {
 /// by its series in (u / (2 + u))² ≤ 1/9.
 template <class T>
 RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
-#if defined(__CUDA_ARCH__)
+#if RIDGELINE_DEVICE_PASS
   return ::log1p(u);
 #else
   constexpr int kTerms = sizeof(T) == sizeof(float) ? 8 : 17;
   const T s = u / (T(2) + u);
   const T square = s * s;
   T p = T(2.0 / (2 * kTerms + 1));
-#if !defined(__CUDACC__)  // not supported by nvcc
+#if !RIDGELINE_DEVICE_COMPILER  // not supported by nvcc
 #pragma GCC unroll 17
 #endif
   for (int term = kTerms - 1; term > 0; --term) p = p * square + T(2.0 / (2 * term + 1));
@@ -184,7 +196,7 @@ RIDGELINE_FUNCTION T log1p_of_fraction(T u) {
 /// 9 fitted at Chebyshev nodes, within 2e-9 before rounding.
 template <class T>
 RIDGELINE_FUNCTION T erf(T x) {
-#if defined(__CUDA_ARCH__)
+#if RIDGELINE_DEVICE_PASS
   return ::erf(x);
 #else
   if constexpr (sizeof(T) == sizeof(float)) {

@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 
-#if defined(KOKKOS_ENABLE_CUDA)
-#include <cuda_runtime.h>
-#endif
-
 #include "core/build_info.hpp"
+#include "core/cuda/device.hpp"
 #include "core/isa.hpp"
 #include "core/kokkos_bridge.hpp"
+#include "core/spaces.hpp"
 #include "core/text.hpp"
 
 namespace ridgeline {
@@ -56,34 +54,9 @@ std::string to_string(SpaceKind kind) {
 
 std::vector<SpaceKind> built_spaces() {
   std::vector<SpaceKind> spaces = {SpaceKind::serial};
-#if defined(KOKKOS_ENABLE_OPENMP)
-  spaces.push_back(SpaceKind::openmp);
-#endif
-#if defined(KOKKOS_ENABLE_CUDA)
-  spaces.push_back(SpaceKind::cuda);
-#endif
+  RIDGELINE_IF_OPENMP(spaces.push_back(SpaceKind::openmp);)
+  RIDGELINE_IF_CUDA(spaces.push_back(SpaceKind::cuda);)
   return spaces;
-}
-
-int cuda_device_count(std::string* reason) {
-#if defined(KOKKOS_ENABLE_CUDA)
-  int count = 0;
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaSuccess && count > 0) return count;
-  if (reason) *reason = error == cudaSuccess ? "no device" : cudaGetErrorString(error);
-  return 0;
-#else
-  if (reason) *reason = "this build has no CUDA";
-  return 0;
-#endif
-}
-
-void describe_cuda_device(int device) {
-#if defined(KOKKOS_ENABLE_CUDA)
-  cudaSetDevice(device);
-#else
-  (void)device;
-#endif
 }
 
 SpaceKind resolve_space(const std::string& name) {
@@ -107,7 +80,7 @@ SpaceKind resolve_space(const std::string& name) {
   }
   if (!known) throw RequestError("--space " + name + ": must be one of " + names);
   std::string reason;
-  if (chosen == SpaceKind::cuda && cuda_device_count(&reason) == 0) {
+  if (chosen == SpaceKind::cuda && device_count(&reason) == 0) {
     throw RequestError("no CUDA device: " + reason + "; a build with CUDA needs one to compute; " +
                        "the build of preset openmp runs anywhere");
   }
@@ -144,7 +117,7 @@ Runtime::Runtime(int threads, const std::vector<std::string>& kokkos_flags,
   if (!missing_isa(kRequiredIsa).empty()) throw RequestError("this build needs another CPU");
   std::string reason;
   const std::vector<SpaceKind> built = built_spaces();
-  if (built.back() == SpaceKind::cuda && cuda_device_count(&reason) == 0) {
+  if (built.back() == SpaceKind::cuda && device_count(&reason) == 0) {
     throw RequestError("no CUDA device: " + reason + "; a build with CUDA needs one to compute; " +
                        "the build of preset openmp runs anywhere");
   }

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cuda/device.hpp"
 #include "core/error.hpp"
 #include "core/host_threads.hpp"
 
@@ -18,14 +19,6 @@ std::string to_string(SpaceKind kind);
 
 /// Returns the spaces that this build was configured with, in the order of the enumeration.
 std::vector<SpaceKind> built_spaces();
-
-/// Returns the number of usable CUDA devices, 0 in a build without CUDA; initialises none. If there
-/// is none, stores the reason in `reason` unless it is null.
-int cuda_device_count(std::string* reason = nullptr);
-
-/// Selects the CUDA device, below cuda_device_count(), that is described while no Runtime exists. A
-/// Runtime has its own flag, `--kokkos-device-id`.
-void describe_cuda_device(int device);
 
 /// Returns the space of `--space NAME`; `auto` is a device if build and machine have one, else
 /// OpenMP, else Serial. Throws RequestError for an unknown name, a space that is not in this build,

@@ -6,6 +6,18 @@
 
 #include "core/runtime.hpp"
 
+// Expand to their arguments where the build has the space, else to nothing.
+#if defined(KOKKOS_ENABLE_OPENMP)
+#define RIDGELINE_IF_OPENMP(...) __VA_ARGS__
+#else
+#define RIDGELINE_IF_OPENMP(...)
+#endif
+#if defined(KOKKOS_ENABLE_CUDA)
+#define RIDGELINE_IF_CUDA(...) __VA_ARGS__
+#else
+#define RIDGELINE_IF_CUDA(...)
+#endif
+
 namespace ridgeline {
 
 /// Whether kernels of this space run on the host's processors.
@@ -21,34 +33,23 @@ decltype(auto) with_space(SpaceKind kind, Body&& body) {
     case SpaceKind::serial:
       return body(Kokkos::Serial());
     case SpaceKind::openmp:
-#if defined(KOKKOS_ENABLE_OPENMP)
-      return body(Kokkos::OpenMP());
-#else
+      RIDGELINE_IF_OPENMP(return body(Kokkos::OpenMP());)
       break;
-#endif
     case SpaceKind::cuda:
-#if defined(KOKKOS_ENABLE_CUDA)
-      return body(Kokkos::Cuda());
-#else
+      RIDGELINE_IF_CUDA(return body(Kokkos::Cuda());)
       break;
-#endif
   }
   throw RequestError("this build has no space " + to_string(kind));
 }
 
 }  // namespace ridgeline
 
-// Instantiates a template for every space and scalar of the build: MACRO(Space, Scalar).
-#if defined(KOKKOS_ENABLE_OPENMP)
-#define RIDGELINE_FOR_OPENMP(MACRO) MACRO(Kokkos::OpenMP, float) MACRO(Kokkos::OpenMP, double)
-#else
-#define RIDGELINE_FOR_OPENMP(MACRO)
-#endif
-#if defined(KOKKOS_ENABLE_CUDA)
-#define RIDGELINE_FOR_CUDA(MACRO) MACRO(Kokkos::Cuda, float) MACRO(Kokkos::Cuda, double)
-#else
-#define RIDGELINE_FOR_CUDA(MACRO)
-#endif
-#define RIDGELINE_FOR_SPACES(MACRO) \
-  MACRO(Kokkos::Serial, float)      \
-  MACRO(Kokkos::Serial, double) RIDGELINE_FOR_OPENMP(MACRO) RIDGELINE_FOR_CUDA(MACRO)
+// Lists the spaces of the build: MACRO(Space), or MACRO(Space, Scalar) for every scalar too.
+#define RIDGELINE_FOR_EACH_SPACE(MACRO) \
+  MACRO(Kokkos::Serial)                 \
+  RIDGELINE_IF_OPENMP(MACRO(Kokkos::OpenMP)) RIDGELINE_IF_CUDA(MACRO(Kokkos::Cuda))
+#define RIDGELINE_FOR_SPACES(MACRO)                                               \
+  MACRO(Kokkos::Serial, float)                                                    \
+  MACRO(Kokkos::Serial, double)                                                   \
+  RIDGELINE_IF_OPENMP(MACRO(Kokkos::OpenMP, float) MACRO(Kokkos::OpenMP, double)) \
+  RIDGELINE_IF_CUDA(MACRO(Kokkos::Cuda, float) MACRO(Kokkos::Cuda, double))

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "core/cuda/compiler.hpp"
+
 namespace ridgeline {
 
 /// Returns the bytes of level-0 scratch that a policy must request for `count` scalars per team.
@@ -17,10 +19,7 @@ int team_scratch_bytes(std::size_t count) {
 template <class T, class Member>
 KOKKOS_INLINE_FUNCTION T* team_scratch(const Member& team, std::size_t count) {
   T* scratch = static_cast<T*>(team.team_shmem().get_shmem_aligned(count * sizeof(T), 16));
-#if defined(__CUDA_ARCH__)
-  // Otherwise the compiler emits generic loads, which are slower and are not merged.
-  __builtin_assume(__isShared(scratch));
-#endif
+  RIDGELINE_ASSUME_SCRATCH(scratch);
   return scratch;
 }
 

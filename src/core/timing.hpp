@@ -14,10 +14,7 @@
 #include <utility>
 #include <vector>
 
-#if defined(KOKKOS_ENABLE_CUDA)
-#include <cuda_runtime.h>
-#endif
-
+#include "core/cuda/event.hpp"
 #include "core/error.hpp"
 #include "core/guard.hpp"
 #include "core/seconds.hpp"
@@ -34,77 +31,29 @@ template <class Space>
 class Stopwatch {
  public:
   explicit Stopwatch(const Space& instance, Clock clock = Clock::device)
-      : instance_(instance), by_events_(!kIsHost<Space> && clock == Clock::device) {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if constexpr (std::is_same_v<Space, Kokkos::Cuda>) {
-      if (by_events_) {
-        check(cudaEventCreate(&first_));
-        check(cudaEventCreate(&last_));
-      }
-    }
-#endif
-  }
-  ~Stopwatch() {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if (first_) cudaEventDestroy(first_);
-    if (last_) cudaEventDestroy(last_);
-#endif
-  }
+      : instance_(instance), by_events_(!kIsHost<Space> && clock == Clock::device) {}
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
   void start() {
-    if (record_first()) return;
+    if (by_events_) return first_.record(instance_);
     instance_.fence();
     begin_ = host_seconds();
   }
 
   void stop() {
-    if (record_last()) return;
+    if (by_events_) return last_.record(instance_);
     instance_.fence();
     end_ = host_seconds();
   }
 
   /// Returns the seconds between the last `start` and `stop`; waits until a device has reached
   /// `stop`.
-  double seconds() {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if (by_events_) {
-      float milliseconds = 0;
-      check(cudaEventSynchronize(last_));
-      check(cudaEventElapsedTime(&milliseconds, first_, last_));
-      return 1e-3 * static_cast<double>(milliseconds);
-    }
-#endif
-    return end_ - begin_;
-  }
+  double seconds() { return by_events_ ? last_.seconds_since(first_) : end_ - begin_; }
 
  private:
-  bool record_first() {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if constexpr (std::is_same_v<Space, Kokkos::Cuda>) {
-      if (by_events_) check(cudaEventRecord(first_, instance_.cuda_stream()));
-    }
-#endif
-    return by_events_;
-  }
-  bool record_last() {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if constexpr (std::is_same_v<Space, Kokkos::Cuda>) {
-      if (by_events_) check(cudaEventRecord(last_, instance_.cuda_stream()));
-    }
-#endif
-    return by_events_;
-  }
-#if defined(KOKKOS_ENABLE_CUDA)
-  static void check(cudaError_t error) {
-    if (error != cudaSuccess) {
-      throw RunError(std::string("timing on the device failed: ") + cudaGetErrorString(error));
-    }
-  }
-  cudaEvent_t first_ = nullptr, last_ = nullptr;
-#endif
-
+  using Events = Event<Space>;
+  Events first_{Events::Kind::timed}, last_{Events::Kind::timed};
   Space instance_;
   bool by_events_;
   double begin_ = 0, end_ = 0;

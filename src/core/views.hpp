@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "core/cuda/memory.hpp"
 #include "core/launch.hpp"
 #include "core/spaces.hpp"
 
@@ -52,20 +53,15 @@ auto as_vector(const View& view) {
   return as_vector(view, view.size());
 }
 
-/// Host memory that a device's copy engine accesses directly; ordinary host memory for a host
-/// space.
-template <class Space>
-struct PinnedMemory {
-  using type = Kokkos::HostSpace;
-};
-#if defined(KOKKOS_ENABLE_CUDA)
-template <>
-struct PinnedMemory<Kokkos::Cuda> {
-  using type = Kokkos::CudaHostPinnedSpace;
-};
-#endif
 template <class Space, class T>
 using PinnedBuffer = Kokkos::View<T*, Kokkos::LayoutRight, typename PinnedMemory<Space>::type>;
+
+/// Wraps host memory [size] as a vector.
+template <class T>
+auto host_view(T* data, std::size_t size) {
+  return Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
+                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, size);
+}
 
 /// Alignment of sub-buffers in bytes: at least a cache line of any CPU and a vector load of a GPU.
 inline constexpr std::size_t kAlignment = 128;

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "core/error.hpp"
+#include "core/scalar.hpp"
 #include "core/text.hpp"
 
 namespace ridgeline::data {
@@ -147,11 +148,8 @@ void Dataset::require_representable(config::Precision precision) const {
                          const std::string& source) {
     using Stored = typename std::decay_t<decltype(stored)>::value_type;
     if constexpr (std::is_floating_point_v<Stored>) {
-      if (precision == config::Precision::float32) {
-        require_finite_as<float>(stored, size, by, source);
-      } else {
-        require_finite_as<double>(stored, size, by, source);
-      }
+      with_scalar(config::scalar_bytes(precision),
+                  [&](auto zero) { require_finite_as<decltype(zero)>(stored, size, by, source); });
     }
   };
   const config::Normalization* const none = nullptr;

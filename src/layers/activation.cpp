@@ -1,58 +1,52 @@
-#include "layers/activation.hpp"
-
 #include "kernels/elementwise/elementwise.hpp"
+#include "layers/layer_of.hpp"
+
+// activation: y = f(x),  dx = dy ∘ f'(x); kernels/elementwise/activation.hpp has the functions.
 
 namespace ridgeline::layers {
+namespace {
 
 using kernels::Activation;
 
-std::unique_ptr<LayerPlan> ActivationPlan::read(const config::OptionTable& options,
-                                                const std::string& layer_name,
-                                                const Shape& input_shape) {
-  const std::string f = options.one_of("function", kernels::activation_names());
-  return std::make_unique<ActivationPlan>(layer_name, input_shape, kernels::activation_named(f));
-}
+struct ActivationLayer : LayerOf<ActivationLayer> {
+  explicit ActivationLayer(const Description& from)
+      : LayerOf(from, from.input), function(read_activation(from.options, "function")) {}
 
-Counts ActivationPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                              bool input_gradient) const {
-  const double size = double(batch) * size_of(input);
-  Counts counts;
-  if (phase == Phase::forward) {
-    counts.flops = kernels::forward_flops(function) * size;
-    counts.bytes = 2 * size * scalar_bytes;
-  } else if (input_gradient) {
-    counts.flops = kernels::backward_flops(function) * size;
-    counts.bytes = (function == Activation::identity ? 2 : 3) * size * scalar_bytes;
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"function = \"gelu\"", {0}, 8, 16384, 256, 64};
   }
-  counts.working_set_bytes = counts.bytes;
-  return counts;
-}
 
-template <class Space, class T>
-ActivationLayer<Space, T>::ActivationLayer(const ActivationPlan& plan, const Target&)
-    : function_(plan.function),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward") {}
+  const Activation function;
+  const std::string forward_label = name + "/forward", backward_label = name + "/backward";
 
-template <class Space, class T>
-void ActivationLayer<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                                        const Matrix<Space, const T>& x,
-                                        const Matrix<Space, T>& y) {
-  kernels::activate<Space, T>(instance, forward_, function_, as_vector(x), as_vector(y));
-}
+  Work work(const CountedPass& pass) const override {
+    const Formula n("n", double(pass.batch * size_of(input)));
+    if (pass.phase == Phase::forward) {
+      return {0, Formula("a", kernels::forward_flops(function)) * n, 2 * n, 0};
+    }
+    if (!pass.input_gradient) return {};
+    const double arrays = function == Activation::identity ? 2 : 3;
+    return {0, Formula("d", kernels::backward_flops(function)) * n, arrays * n, 0};
+  }
 
-template <class Space, class T>
-void ActivationLayer<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                         const Matrix<Space, const T>& y,
-                                         const Matrix<Space, const T>& dy,
-                                         const Matrix<Space, T>& dx) {
-  if (!dx.data()) return;
-  kernels::multiply_by_derivative<Space, T>(
-      instance, backward_, function_, as_vector(kernels::derivative_needs_input(function_) ? x : y),
-      as_vector(dy), as_vector(dx));
-}
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    kernels::activate<Space, T>(pass.instance, forward_label, function, as_vector(pass.x()),
+                                as_vector(pass.y));
+  }
 
-#define RIDGELINE_ACTIVATION(Space, T) template class ActivationLayer<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_ACTIVATION)
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    if (!pass.dx().data()) return;
+    kernels::multiply_by_derivative<Space, T>(
+        pass.instance, backward_label, function,
+        as_vector(kernels::derivative_needs_input(function) ? pass.x() : pass.y),
+        as_vector(pass.dy), as_vector(pass.dx()));
+  }
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(activation, ActivationLayer)
 
 }  // namespace ridgeline::layers

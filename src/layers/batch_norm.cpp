@@ -1,115 +1,106 @@
-#include "layers/batch_norm.hpp"
+#include "kernels/normalization/batch_norm.hpp"
+#include "layers/layer_of.hpp"
+
+// batch_norm: y = (x - mean) / √(variance + ε) · weight + bias, on the channels of an image
+// [C, H, W] (statistics over batch, H and W) and on the last dimension otherwise (over all the
+// others). Training normalises with the batch's mean and biased variance and moves the running
+// statistics towards its mean and unbiased variance; inference uses the running ones. Formulas:
+// kernels/normalization/batch_norm.hpp.
 
 namespace ridgeline::layers {
 namespace {
 
-bool is_image(const Shape& shape) { return shape.size() == 3; }
+// A sample is [outer, channels, inner].
+kernels::ChannelShape channels_of(const Shape& input) {
+  if (input.size() == 3) return {1, input[0], input[1] * input[2]};
+  return {size_of(input) / input.back(), input.back(), 1};
+}
+
+struct BatchNorm : LayerOf<BatchNorm> {
+  explicit BatchNorm(const Description& from)
+      : LayerOf(from, from.input),
+        momentum(from.options.real("momentum", config::Range::closed(0, 1), 0.1)),
+        epsilon(from.options.real("epsilon", config::Range::positive(), 1e-5)) {}
+
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"", {0, 16, 16}, 2, 512, 16, 16};
+  }
+
+  const double momentum, epsilon;
+  const kernels::ChannelShape sample = channels_of(input);
+  const kernels::BatchNormLabels forward_labels{name + "/forward"},
+      backward_labels{name + "/backward"};
+
+  kernels::ChannelShape of_batch(std::size_t batch) const {
+    return {batch * sample.outer, sample.channels, sample.inner};
+  }
+
+  std::vector<Parameter> parameters() const override {
+    const Shape shape = {sample.channels};
+    std::vector<Parameter> list = {{"weight", shape, Initial::ones},
+                                   {"bias", shape, Initial::zeros},
+                                   {"running_mean", shape, Initial::zeros},
+                                   {"running_var", shape, Initial::ones}};
+    list[2].trained = list[3].trained = false;
+    return list;
+  }
+
+  // Mean and 1 / √(variance + ε) of every channel.
+  std::size_t saved(std::size_t) const override { return 2 * sample.channels; }
+
+  std::size_t workspace(const Target&, std::size_t batch, bool training) const override {
+    return training ? kernels::batch_norm_workspace(of_batch(batch)) : 0;
+  }
+
+  Work work(const CountedPass& pass) const override {
+    const Formula n("n", double(pass.batch * size_of(input))), C("C", double(sample.channels));
+    if (!pass.training) return {0, 2 * n + 5 * C, 2 * n + 4 * C, 0};
+    if (pass.phase == Phase::forward) return {0, 6 * n + 13 * C, 2 * n + 4 * C, 0};
+    if (!pass.input_gradient) return {0, 4 * n + C, 2 * n + 2 * C, 0};
+    return {0, 8 * n + 5 * C, 3 * n + 3 * C, 0};
+  }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    kernels::BatchNormArguments<Space, T> arguments;
+    arguments.shape = of_batch(pass.batch());
+    arguments.x = as_vector(pass.x());
+    arguments.y = as_vector(pass.y);
+    arguments.weight = memory.parameters[0];
+    arguments.bias = memory.parameters[1];
+    arguments.running_mean = memory.parameters[2];
+    arguments.running_var = memory.parameters[3];
+    arguments.momentum = momentum;
+    arguments.epsilon = epsilon;
+    if (pass.mode == Mode::training) {
+      arguments.mean = part_of(memory.saved, 0, sample.channels);
+      arguments.inverse_deviation = part_of(memory.saved, sample.channels, sample.channels);
+      kernels::batch_norm_training(pass.instance, forward_labels, arguments, memory.workspace);
+    } else {
+      kernels::batch_norm_inference(pass.instance, forward_labels, arguments);
+    }
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    kernels::BatchNormGradients<Space, T> arguments;
+    arguments.shape = of_batch(pass.batch());
+    arguments.x = as_vector(pass.x());
+    arguments.dy = as_vector(pass.dy);
+    arguments.dx = as_vector(pass.dx());
+    arguments.weight = memory.parameters[0];
+    arguments.mean = part_of(memory.saved, 0, sample.channels);
+    arguments.inverse_deviation = part_of(memory.saved, sample.channels, sample.channels);
+    arguments.weight_gradient = memory.gradients[0];
+    arguments.bias_gradient = memory.gradients[1];
+    kernels::batch_norm_backward(pass.instance, backward_labels, arguments, memory.workspace);
+  }
+};
 
 }  // namespace
 
-BatchNormPlan::BatchNormPlan(std::string layer_name, const Shape& input_shape,
-                             double momentum_value, double epsilon_value)
-    : LayerPlan("batch_norm", std::move(layer_name), input_shape, input_shape),
-      momentum(momentum_value),
-      epsilon(epsilon_value),
-      channels(is_image(input_shape) ? input_shape.front() : input_shape.back()),
-      outer(is_image(input_shape) ? 1 : size_of(input_shape) / input_shape.back()),
-      inner(is_image(input_shape) ? input_shape[1] * input_shape[2] : 1) {}
-
-std::unique_ptr<LayerPlan> BatchNormPlan::read(const config::OptionTable& options,
-                                               const std::string& layer_name,
-                                               const Shape& input_shape) {
-  const double momentum = options.real("momentum", config::Range::closed(0, 1), 0.1);
-  const double epsilon = options.real("epsilon", config::Range::positive(), 1e-5);
-  return std::make_unique<BatchNormPlan>(layer_name, input_shape, momentum, epsilon);
-}
-
-std::vector<ParameterPlan> BatchNormPlan::parameters() const {
-  std::vector<ParameterPlan> list = {{"weight", {channels}, Initial::ones},
-                                     {"bias", {channels}, Initial::zeros},
-                                     {"running_mean", {channels}, Initial::zeros},
-                                     {"running_var", {channels}, Initial::ones}};
-  list[2].trained = list[3].trained = false;
-  return list;
-}
-
-std::size_t BatchNormPlan::saved(std::size_t /*batch*/) const { return 2 * channels; }
-
-std::size_t BatchNormPlan::workspace(const Target& /*target*/, std::size_t batch,
-                                     bool training) const {
-  return training ? kernels::batch_norm_workspace(shape(batch)) : 0;
-}
-
-Counts BatchNormPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                             bool input_gradient) const {
-  const double size = double(batch) * size_of(input), c = double(channels);
-  Counts counts;
-  double scalars;
-  if (phase == Phase::forward) {
-    counts.flops = 6 * size + 13 * c;
-    scalars = 2 * size + 4 * c;
-  } else {
-    counts.flops = input_gradient ? 8 * size + 5 * c : 4 * size + c;
-    scalars = input_gradient ? 3 * size + 3 * c : 2 * size + 2 * c;
-  }
-  counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;
-  return counts;
-}
-
-Counts BatchNormPlan::inference_counts(std::size_t batch, std::size_t scalar_bytes) const {
-  Counts counts = this->counts(Phase::forward, batch, scalar_bytes, true);
-  counts.flops = 2 * double(batch) * size_of(input) + 5 * double(channels);
-  return counts;
-}
-
-template <class Space, class T>
-BatchNorm<Space, T>::BatchNorm(const BatchNormPlan& plan, const Target&)
-    : sample_(plan.shape(1)),
-      momentum_(plan.momentum),
-      epsilon_(plan.epsilon),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward") {}
-
-template <class Space, class T>
-void BatchNorm<Space, T>::forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
-                                  const Matrix<Space, T>& y) {
-  kernels::BatchNormArguments<Space, T> args;
-  args.shape = {x.extent(0) * sample_.outer, sample_.channels, sample_.inner};
-  args.x = Vector<Space, const T>(x.data(), x.size());
-  args.y = Vector<Space, T>(y.data(), y.size());
-  args.weight = memory_.parameters[0];
-  args.bias = memory_.parameters[1];
-  args.running_mean = memory_.parameters[2];
-  args.running_var = memory_.parameters[3];
-  args.momentum = momentum_;
-  args.epsilon = epsilon_;
-  if (mode == Mode::training) {
-    args.mean = saved(0);
-    args.inverse_deviation = saved(1);
-    kernels::batch_norm_training(instance, forward_, args, memory_.workspace);
-  } else {
-    kernels::batch_norm_inference(instance, forward_, args);
-  }
-}
-
-template <class Space, class T>
-void BatchNorm<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                   const Matrix<Space, const T>& /*y*/,
-                                   const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
-  kernels::BatchNormGradients<Space, T> args;
-  args.shape = {x.extent(0) * sample_.outer, sample_.channels, sample_.inner};
-  args.x = Vector<Space, const T>(x.data(), x.size());
-  args.dy = Vector<Space, const T>(dy.data(), dy.size());
-  if (dx.data()) args.dx = Vector<Space, T>(dx.data(), dx.size());
-  args.weight = memory_.parameters[0];
-  args.mean = saved(0);
-  args.inverse_deviation = saved(1);
-  args.weight_gradient = memory_.gradients[0];
-  args.bias_gradient = memory_.gradients[1];
-  kernels::batch_norm_backward(instance, backward_, args, memory_.workspace);
-}
-
-#define RIDGELINE_BATCH_NORM(Space, T) template class BatchNorm<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_BATCH_NORM)
+RIDGELINE_LAYER(batch_norm, BatchNorm)
 
 }  // namespace ridgeline::layers

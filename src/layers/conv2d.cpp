@@ -1,42 +1,39 @@
-#include "layers/conv2d.hpp"
+#include "core/scalar.hpp"
+#include "kernels/convolution/convolution.hpp"
+#include "layers/layer_of.hpp"
 
-#include <algorithm>
+// clang-format off
+// conv2d: Y = f(X ⋆ W + b), a convolution of images [C, H, W] in groups of channels.
+//   forward   Z[k, p, q] = b[k] + Σ_{c, r, s} W[k, c, r, s] X[c, p·stride + r·dilation - padding, …]
+//             Y = f(Z); c runs over the channels of k's group, X is zero outside
+//   backward  dZ = dY ∘ f'(Z),  dX = the transposed convolution of dZ with W,
+//             dW[k, c, r, s] = Σ dZ[k, p, q] X[c, p·stride + r·dilation - padding, …],  db = Σ dZ
+// Bias, activation and derivative are fused into the convolutions.
+// clang-format on
 
 namespace ridgeline::layers {
+namespace {
 
 using kernels::Activation;
 using kernels::ConvolutionAxis;
+using kernels::ConvolutionLabels;
 using kernels::ConvolutionShape;
 
-Conv2dPlan::Conv2dPlan(std::string layer_name, const ConvolutionShape& one, bool with_bias,
-                       Activation f)
-    : LayerPlan(
-          "conv2d", std::move(layer_name),
-          {std::size_t(one.channels), std::size_t(one.height.in), std::size_t(one.width.in)},
-          {std::size_t(one.filters), std::size_t(one.height.out()), std::size_t(one.width.out())}),
-      convolution(one),
-      bias(with_bias),
-      activation(f) {}
-
-std::unique_ptr<LayerPlan> Conv2dPlan::read(const config::OptionTable& options,
-                                            const std::string& layer_name,
-                                            const Shape& input_shape) {
+// The convolution of one sample.
+ConvolutionShape read_convolution(const Description& from) {
   constexpr std::int64_t kMost = 1 << 16;
-  if (input_shape.size() != 3) {
-    options.fail("kind",
-                 "a conv2d layer takes images [channels, height, width], and what comes is " +
-                     ridgeline::to_string(input_shape));
-  }
+  const config::OptionTable& options = from.options;
+  require_dimensions(from, 3, "images [channels, height, width]");
   ConvolutionShape shape;
-  shape.channels = static_cast<int>(input_shape[0]);
+  shape.channels = static_cast<int>(from.input[0]);
   shape.filters = static_cast<int>(options.integer("channels", 1, 1 << 24));
   const auto kernel = options.pair("kernel", 1, kMost);
   const auto stride = options.pair("stride", 1, kMost, {1, 1});
   const auto padding = options.pair("padding", 0, kMost, {0, 0});
   const auto dilation = options.pair("dilation", 1, kMost, {1, 1});
   shape.groups = static_cast<int>(options.integer("groups", 1, 1 << 24, 1));
-  const auto axis = [&](int i) {
-    return ConvolutionAxis{static_cast<int>(input_shape[i + 1]), static_cast<int>(kernel[i]),
+  const auto axis = [&](std::size_t i) {
+    return ConvolutionAxis{static_cast<int>(from.input[i + 1]), static_cast<int>(kernel[i]),
                            static_cast<int>(stride[i]), static_cast<int>(padding[i]),
                            static_cast<int>(dilation[i])};
   };
@@ -61,128 +58,131 @@ std::unique_ptr<LayerPlan> Conv2dPlan::read(const config::OptionTable& options,
     options.fail("groups", options.path("groups") + " = " + std::to_string(shape.groups) +
                                " must divide channels = " + std::to_string(shape.filters));
   }
-  const bool with_bias = options.boolean("bias", true);
-  const std::string f =
-      options.one_of("activation", kernels::activation_names(), std::string("identity"));
-  return std::make_unique<Conv2dPlan>(layer_name, shape, with_bias, kernels::activation_named(f));
-}
-
-ConvolutionShape Conv2dPlan::of_batch(std::size_t batch) const {
-  ConvolutionShape shape = convolution;
-  shape.batch = static_cast<int>(batch);
   return shape;
 }
 
-std::vector<ParameterPlan> Conv2dPlan::parameters() const {
-  const std::size_t filters = convolution.filters, channels = convolution.group_channels();
-  const std::size_t taps = convolution.taps();
-  // PyTorch's fans: the second is of the weight as if it were transposed.
-  const std::size_t fan_in = channels * taps, fan_out = filters * taps;
-  std::vector<ParameterPlan> list = {{"weight",
-                                      {filters, channels, std::size_t(convolution.height.kernel),
-                                       std::size_t(convolution.width.kernel)},
-                                      Initial::weight,
-                                      fan_in,
-                                      fan_out}};
-  if (bias) list.push_back({"bias", {filters}, Initial::bias, fan_in, fan_out});
-  return list;
+Shape images_of(const ConvolutionShape& shape) {
+  return {std::size_t(shape.filters), std::size_t(shape.height.out()),
+          std::size_t(shape.width.out())};
 }
 
-std::size_t Conv2dPlan::saved(std::size_t batch) const {
-  return kernels::derivative_needs_input(activation) ? batch * size_of(output) : 0;
-}
+struct Conv2d : LayerOf<Conv2d> {
+  explicit Conv2d(const Description& from) : Conv2d(from, read_convolution(from)) {}
+  Conv2d(const Description& from, const ConvolutionShape& convolution)
+      : LayerOf(from, images_of(convolution)),
+        sample(convolution),
+        bias(from.options.boolean("bias", true)),
+        activation(read_activation(from.options, "activation", "identity")) {}
 
-std::size_t Conv2dPlan::workspace(const Target& target, std::size_t batch, bool training) const {
-  const ConvolutionShape shape = of_batch(batch);
-  return target.scalar_bytes == sizeof(float)
-             ? kernels::convolution_workspace<float>(target.on_device, target.workers, shape,
-                                                     training)
-             : kernels::convolution_workspace<double>(target.on_device, target.workers, shape,
-                                                      training);
-}
-
-Counts Conv2dPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                          bool input_gradient) const {
-  const double inputs = double(batch) * size_of(input), outputs = double(batch) * size_of(output);
-  const double weights = double(convolution.weights());
-  const double biases = bias ? double(convolution.filters) : 0;
-  const double product = 2 * double(batch) * convolution.out_pixels() * weights;
-  Counts counts;
-  double scalars;
-  if (phase == Phase::forward) {
-    counts.matrix_flops = product;
-    counts.flops = product + (bias ? outputs : 0) + kernels::forward_flops(activation) * outputs;
-    scalars = inputs + weights + biases + outputs;
-  } else {
-    counts.matrix_flops = (input_gradient ? 2 : 1) * product;
-    counts.flops =
-        counts.matrix_flops + (bias ? outputs : 0) + kernels::backward_flops(activation) * outputs;
-    // Reading the output again for the activation is not compulsory: it is counted for dense alone
-    // (docs/layers.md).
-    scalars = (input_gradient ? 2 : 1) * (inputs + weights) + biases + outputs;
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"channels = WIDTH\nkernel = 3\npadding = 1", {0, 16, 16}, 2, 128, 16, 8};
   }
-  counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;
-  return counts;
-}
 
-template <class Space, class T>
-Conv2d<Space, T>::Conv2d(const Conv2dPlan& plan, const Target&)
-    : convolution_(plan.convolution),
-      bias_(plan.bias),
-      activation_(plan.activation),
-      forward_(plan.name + "/forward"),
-      input_gradient_(plan.name + "/backward/input"),
-      weight_gradient_(plan.name + "/backward/weight") {}
+  const ConvolutionShape sample;
+  const bool bias;
+  const Activation activation;
+  const bool keeps_z = kernels::derivative_needs_input(activation);
+  const ConvolutionLabels forward_labels{name + "/forward"}, input_labels{name + "/backward/input"},
+      weight_labels{name + "/backward/weight"};
 
-template <class Space, class T>
-void Conv2d<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                               const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  ConvolutionShape shape = convolution_;
-  shape.batch = static_cast<int>(x.extent(0));
-  kernels::ConvolutionForward<Space, T> arguments;
-  arguments.x = x;
-  arguments.weight = memory_.parameters[0];
-  if (bias_) arguments.bias = memory_.parameters[1];
-  arguments.activation = activation_;
-  if (memory_.saved.size() > 0) {
-    arguments.pre_activation = Matrix<Space, T>(memory_.saved.data(), y.extent(0), y.extent(1));
+  ConvolutionShape of_batch(std::size_t batch) const {
+    ConvolutionShape shape = sample;
+    shape.batch = static_cast<int>(batch);
+    return shape;
   }
-  arguments.y = y;
-  kernels::convolution(instance, forward_, shape, arguments, memory_.workspace);
-}
 
-template <class Space, class T>
-void Conv2d<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
-                                const Matrix<Space, T>& dx) {
-  ConvolutionShape shape = convolution_;
-  shape.batch = static_cast<int>(x.extent(0));
-  Matrix<Space, const T> kept;
-  if (activation_ != Activation::identity) {
-    const bool from_input = kernels::derivative_needs_input(activation_);
-    kept = Matrix<Space, const T>(from_input ? memory_.saved.data() : y.data(), y.extent(0),
-                                  y.extent(1));
+  std::vector<Parameter> parameters() const override {
+    const std::size_t filters = sample.filters, channels = sample.group_channels();
+    const std::size_t taps = sample.taps();
+    // PyTorch's fans: the second is that of the weight as if it were transposed.
+    const std::size_t fan_in = channels * taps, fan_out = filters * taps;
+    const Shape shape = {filters, channels, std::size_t(sample.height.kernel),
+                         std::size_t(sample.width.kernel)};
+    std::vector<Parameter> list = {{"weight", shape, Initial::weight, fan_in, fan_out}};
+    if (bias) list.push_back({"bias", {filters}, Initial::bias, fan_in, fan_out});
+    return list;
   }
-  if (dx.data()) {
-    kernels::ConvolutionInputGradient<Space, T> arguments;
-    arguments.dy = dy;
+
+  std::size_t saved(std::size_t batch) const override {
+    return keeps_z ? batch * size_of(output) : 0;
+  }
+
+  std::size_t workspace(const Target& target, std::size_t batch, bool training) const override {
+    return with_scalar(target.scalar_bytes, [&](auto zero) {
+      return kernels::convolution_workspace<decltype(zero)>(target.on_device, target.workers,
+                                                            of_batch(batch), training);
+    });
+  }
+
+  Work work(const CountedPass& pass) const override {
+    const Formula B("B", double(pass.batch)), C("C", sample.channels), K("K", sample.filters);
+    const Formula H("H", sample.height.in), W("W", sample.width.in);
+    const Formula P("P", sample.height.out()), Q("Q", sample.width.out());
+    const Formula R("R", sample.height.kernel), S("S", sample.width.kernel);
+    const Formula weights = K * Formula("(C/g)", sample.group_channels()) * R * S;
+    // A tap on padding counts too.
+    const auto product = [&](double flops) { return flops * B * P * Q * weights; };
+    const Formula inputs = B * C * H * W, outputs = B * K * P * Q, biases = bias ? 1 : 0;
+    if (pass.phase == Phase::forward) {
+      const Formula a("a", kernels::forward_flops(activation));
+      return {product(2), biases * outputs + a * outputs, inputs + weights + biases * K + outputs,
+              0};
+    }
+    const Formula d("d", kernels::backward_flops(activation));
+    const double both = pass.input_gradient ? 2 : 1;
+    // Reading the output again for the derivative is not compulsory: only dense counts it.
+    return {product(2 * both), biases * outputs + d * outputs,
+            both * (inputs + weights) + biases * K + outputs, 0};
+  }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    kernels::ConvolutionForward<Space, T> arguments;
+    arguments.x = pass.x();
+    arguments.weight = memory.parameters[0];
+    if (bias) arguments.bias = memory.parameters[1];
+    arguments.activation = activation;
+    if (pass.saves()) {
+      arguments.pre_activation = as_matrix(memory.saved, pass.y.extent(0), pass.y.extent(1));
+    }
+    arguments.y = pass.y;
+    kernels::convolution(pass.instance, forward_labels, of_batch(pass.batch()), arguments,
+                         memory.workspace);
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    const ConvolutionShape shape = of_batch(pass.batch());
+    Matrix<Space, const T> kept;
+    if (keeps_z) {
+      kept = as_matrix(memory.saved, pass.y.extent(0), pass.y.extent(1));
+    } else if (activation != Activation::identity) {
+      kept = pass.y;
+    }
+    if (pass.dx().data()) {
+      kernels::ConvolutionInputGradient<Space, T> arguments;
+      arguments.dy = pass.dy;
+      arguments.kept = kept;
+      arguments.derivative = activation;
+      arguments.weight = memory.parameters[0];
+      arguments.dx = pass.dx();
+      kernels::convolution(pass.instance, input_labels, shape, arguments, memory.workspace);
+    }
+    kernels::ConvolutionWeightGradient<Space, T> arguments;
+    arguments.x = pass.x();
+    arguments.dy = pass.dy;
     arguments.kept = kept;
-    arguments.derivative = activation_;
-    arguments.weight = memory_.parameters[0];
-    arguments.dx = dx;
-    kernels::convolution(instance, input_gradient_, shape, arguments, memory_.workspace);
+    arguments.derivative = activation;
+    arguments.dweight = memory.gradients[0];
+    if (bias) arguments.dbias = memory.gradients[1];
+    kernels::convolution(pass.instance, weight_labels, shape, arguments, memory.workspace);
   }
-  kernels::ConvolutionWeightGradient<Space, T> arguments;
-  arguments.x = x;
-  arguments.dy = dy;
-  arguments.kept = kept;
-  arguments.derivative = activation_;
-  arguments.dweight = memory_.gradients[0];
-  if (bias_) arguments.dbias = memory_.gradients[1];
-  kernels::convolution(instance, weight_gradient_, shape, arguments, memory_.workspace);
-}
+};
 
-#define RIDGELINE_CONV2D(Space, T) template class Conv2d<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_CONV2D)
+}  // namespace
+
+RIDGELINE_LAYER(conv2d, Conv2d)
 
 }  // namespace ridgeline::layers

@@ -1,161 +1,141 @@
-#include "layers/dense.hpp"
-
 #include <algorithm>
 
 #include "kernels/elementwise/elementwise.hpp"
+#include "layers/layer_of.hpp"
+
+// clang-format off
+// dense: Y = f(X Wᵀ + b) on the last dimension of whatever comes.
+//   forward   Z = X Wᵀ + b,  Y = f(Z)                X [N, in], W [out, in], b [out]
+//   backward  dZ = dY ∘ f'(Z),  dX = dZ W,  dW = dZᵀ X,  db = Σ dZ over rows
+// N rows are the batch times the leading dimensions. Bias and activation are fused into the product,
+// and so is a cheap derivative, in both backward products; an expensive one (derivative_needs_input)
+// is applied once, in a pass of its own.
+// clang-format on
 
 namespace ridgeline::layers {
+namespace {
 
 using kernels::Activation;
 using kernels::GemmArguments;
-using kernels::GemmShape;
+using kernels::GemmLabels;
 
-DensePlan::DensePlan(std::string layer_name, const Shape& input_shape, std::size_t units,
-                     bool with_bias, Activation f)
-    : LayerPlan("dense", std::move(layer_name), input_shape,
-                [&] {
-                  Shape shape = input_shape;
-                  shape.back() = units;
-                  return shape;
-                }()),
-      in(input_shape.back()),
-      out(units),
-      positions(size_of(input_shape) / input_shape.back()),
-      bias(with_bias),
-      activation(f) {}
-
-std::unique_ptr<LayerPlan> DensePlan::read(const config::OptionTable& options,
-                                           const std::string& layer_name, const Shape& input_shape,
-                                           std::size_t vocabulary) {
-  const std::int64_t units =
-      options.is_string("units") && vocabulary > 0 && options.string("units") == "vocabulary"
-          ? static_cast<std::int64_t>(vocabulary)
-          : options.integer("units", 1, 1 << 24);
-  const bool with_bias = options.boolean("bias", true);
-  const std::string f =
-      options.one_of("activation", kernels::activation_names(), std::string("identity"));
-  return std::make_unique<DensePlan>(layer_name, input_shape, static_cast<std::size_t>(units),
-                                     with_bias, kernels::activation_named(f));
+// `units`, which in a text may be "vocabulary": one output for each of its characters.
+Shape dense_output(const Description& from) {
+  Shape shape = from.input;
+  const config::OptionTable& options = from.options;
+  const bool all =
+      options.is_string("units") && from.vocabulary > 0 && options.string("units") == "vocabulary";
+  shape.back() = all ? from.vocabulary : std::size_t(options.integer("units", 1, 1 << 24));
+  return shape;
 }
 
-std::vector<ParameterPlan> DensePlan::parameters() const {
-  std::vector<ParameterPlan> list = {{"weight", {out, in}, Initial::weight, in, out}};
-  if (bias) list.push_back({"bias", {out}, Initial::bias, in, out});
-  return list;
-}
+struct Dense : LayerOf<Dense> {
+  explicit Dense(const Description& from)
+      : LayerOf(from, dense_output(from)),
+        bias(from.options.boolean("bias", true)),
+        activation(read_activation(from.options, "activation", "identity")) {}
 
-std::size_t DensePlan::saved(std::size_t batch) const {
-  return kernels::derivative_needs_input(activation) ? batch * positions * out : 0;
-}
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"units = WIDTH", {0}, 8, 2048, 256, 64};
+  }
 
-namespace {
+  const std::size_t in = input.back(), out = output.back();
+  const std::size_t positions = size_of(input) / in;  // rows per sample
+  const bool bias;
+  const Activation activation;
+  const bool keeps_z = kernels::derivative_needs_input(activation);
+  const GemmLabels forward_labels{name + "/forward"}, input_labels{name + "/backward/input"},
+      weight_labels{name + "/backward/weight"};
+  const std::string derivative_label = name + "/backward/derivative";
 
-// Scalars of dZ; what lies behind it begins at an alignment, whatever the scalar.
-std::size_t dz_size(std::size_t rows, std::size_t out) { return aligned_size<float>(rows * out); }
+  std::vector<Parameter> parameters() const override {
+    std::vector<Parameter> list = {{"weight", {out, in}, Initial::weight, in, out}};
+    if (bias) list.push_back({"bias", {out}, Initial::bias, in, out});
+    return list;
+  }
+
+  std::size_t saved(std::size_t batch) const override {
+    return keeps_z ? batch * positions * out : 0;
+  }
+
+  std::size_t workspace(const Target& target, std::size_t batch, bool training) const override {
+    const std::size_t rows = batch * positions;
+    const std::size_t forward = product_workspace(target, {rows, out, in, false, true});
+    if (!training) return forward;
+    const bool factor = activation != Activation::identity && !keeps_z;
+    Parts parts;
+    if (keeps_z) parts.take(rows * out);  // dZ
+    const std::size_t products =
+        std::max(product_workspace(target, {rows, in, out, false, false, factor, false}),
+                 product_workspace(target, {out, in, rows, true, false, factor, bias}));
+    return std::max(forward, parts.end() + products);
+  }
+
+  Work work(const CountedPass& pass) const override {
+    const Formula N("N", double(pass.batch * positions)), n("in", double(in)),
+        m("out", double(out));
+    const Formula biases = bias ? 1 : 0;
+    if (pass.phase == Phase::forward) {
+      const Formula a("a", kernels::forward_flops(activation));
+      return {2 * N * n * m, biases * N * m + a * N * m, N * n + n * m + biases * m + N * m, 0};
+    }
+    const Formula d("d", kernels::backward_flops(activation));
+    const Formula both = pass.input_gradient ? 2 : 1;
+    const Formula kept = activation == Activation::identity ? 0 : 1;
+    return {2 * both.value() * N * n * m, biases * N * m + d * N * m,
+            both * (N * n + n * m) + biases * m + N * m + kept * N * m, 0};
+  }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const auto& [instance, memory, mode, inputs, y] = pass;
+    const std::size_t rows = pass.batch() * positions;
+    GemmArguments<Space, T> product;
+    product.a = as_matrix(pass.x(), rows, in);
+    product.b = as_matrix(memory.parameters[0], out, in);
+    product.c = as_matrix(y, rows, out);
+    product.transpose_b = true;
+    if (bias) product.bias = memory.parameters[1];
+    product.activation = activation;
+    if (pass.saves()) product.pre_activation = as_matrix(memory.saved, rows, out);
+    kernels::gemm(instance, forward_labels, memory.gemm, product, memory.workspace);
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    const std::size_t rows = pass.batch() * positions;
+    GemmArguments<Space, T> product;
+    Vector<Space, T> workspace = memory.workspace;
+    product.a = as_matrix(pass.dy, rows, out);
+    if (keeps_z) {
+      Parts parts;
+      const Vector<Space, T> dz = part_of(workspace, parts.take(rows * out), rows * out);
+      kernels::multiply_by_derivative<Space, T>(pass.instance, derivative_label, activation,
+                                                as_vector(memory.saved, dz.size()),
+                                                as_vector(pass.dy), dz);
+      product.a = as_matrix(dz, rows, out);
+      workspace = part_of(workspace, parts.end());
+    } else if (activation != Activation::identity) {
+      product.kept = as_matrix(pass.y, rows, out);
+      product.derivative = activation;
+    }
+    if (pass.dx().data()) {
+      GemmArguments<Space, T> input_gradient = product;
+      input_gradient.b = as_matrix(memory.parameters[0], out, in);
+      input_gradient.c = as_matrix(pass.dx(), rows, in);
+      kernels::gemm(pass.instance, input_labels, memory.gemm, input_gradient, workspace);
+    }
+    product.transpose_a = true;
+    product.b = as_matrix(pass.x(), rows, in);
+    product.c = as_matrix(memory.gradients[0], out, in);
+    if (bias) product.row_sums = memory.gradients[1];
+    kernels::gemm(pass.instance, weight_labels, memory.gemm, product, workspace);
+  }
+};
 
 }  // namespace
 
-std::size_t DensePlan::workspace(const Target& target, std::size_t batch, bool training) const {
-  const std::size_t rows = batch * positions;
-  const bool factor = activation != Activation::identity && !makes_dz();
-  const auto size = [&](const GemmShape& shape) {
-    return target.scalar_bytes == sizeof(float)
-               ? kernels::gemm_workspace<float>(target.on_device, target.gemm, shape)
-               : kernels::gemm_workspace<double>(target.on_device, target.gemm, shape);
-  };
-  std::size_t most = size({rows, out, in, false, true, false, false});
-  if (!training) return most;
-  const std::size_t products = std::max(size({rows, in, out, false, false, factor, false}),
-                                        size({out, in, rows, true, false, factor, bias}));
-  return std::max(most, (makes_dz() ? dz_size(rows, out) : 0) + products);
-}
-
-Counts DensePlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                         bool input_gradient) const {
-  const double rows = double(batch) * positions, inputs = rows * in, outputs = rows * out;
-  const double weights = double(in) * out, biases = bias ? double(out) : 0;
-  Counts counts;
-  double scalars;
-  if (phase == Phase::forward) {
-    counts.matrix_flops = 2 * rows * weights;
-    counts.flops =
-        counts.matrix_flops + (bias ? outputs : 0) + kernels::forward_flops(activation) * outputs;
-    scalars = inputs + weights + biases + outputs;
-  } else {
-    counts.matrix_flops = (input_gradient ? 4 : 2) * rows * weights;
-    counts.flops =
-        counts.matrix_flops + (bias ? outputs : 0) + kernels::backward_flops(activation) * outputs;
-    scalars = (input_gradient ? 2 : 1) * (inputs + weights) + biases + outputs +
-              (activation == Activation::identity ? 0 : outputs);
-  }
-  counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;
-  return counts;
-}
-
-template <class Space, class T>
-Dense<Space, T>::Dense(const DensePlan& plan, const Target& target)
-    : in_(plan.in),
-      out_(plan.out),
-      positions_(plan.positions),
-      bias_(plan.bias),
-      activation_(plan.activation),
-      gemm_(target.gemm),
-      makes_dz_(plan.makes_dz()),
-      forward_(plan.name + "/forward"),
-      input_gradient_(plan.name + "/backward/input"),
-      weight_gradient_(plan.name + "/backward/weight"),
-      derivative_(plan.name + "/backward/derivative") {}
-
-template <class Space, class T>
-void Dense<Space, T>::forward(const Space& instance, Mode /*mode*/, const Matrix<Space, const T>& x,
-                              const Matrix<Space, T>& y) {
-  const std::size_t rows = x.extent(0) * positions_;
-  GemmArguments<Space, T> product;
-  product.a = Matrix<Space, const T>(x.data(), rows, in_);
-  product.b = Matrix<Space, const T>(memory_.parameters[0].data(), out_, in_);
-  product.c = Matrix<Space, T>(y.data(), rows, out_);
-  product.transpose_b = true;
-  if (bias_) product.bias = memory_.parameters[1];
-  product.activation = activation_;
-  if (memory_.saved.size() > 0) {
-    product.pre_activation = Matrix<Space, T>(memory_.saved.data(), rows, out_);
-  }
-  kernels::gemm(instance, forward_, gemm_, product, memory_.workspace);
-}
-
-template <class Space, class T>
-void Dense<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                               const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
-                               const Matrix<Space, T>& dx) {
-  const std::size_t rows = x.extent(0) * positions_;
-  GemmArguments<Space, T> product;
-  Vector<Space, T> workspace = memory_.workspace;
-  product.a = Matrix<Space, const T>(dy.data(), rows, out_);
-  if (makes_dz_) {
-    const std::size_t size = dz_size(rows, out_);
-    kernels::multiply_by_derivative<Space, T>(instance, derivative_, activation_,
-                                              as_vector(memory_.saved, dy.size()), as_vector(dy),
-                                              as_vector(workspace, dy.size()));
-    product.a = Matrix<Space, const T>(workspace.data(), rows, out_);
-    workspace = Vector<Space, T>(workspace.data() + size, workspace.size() - size);
-  } else if (activation_ != Activation::identity) {
-    product.kept = Matrix<Space, const T>(y.data(), rows, out_);
-    product.derivative = activation_;
-  }
-  if (dx.data()) {
-    GemmArguments<Space, T> input_gradient = product;
-    input_gradient.b = Matrix<Space, const T>(memory_.parameters[0].data(), out_, in_);
-    input_gradient.c = Matrix<Space, T>(dx.data(), rows, in_);
-    kernels::gemm(instance, input_gradient_, gemm_, input_gradient, workspace);
-  }
-  product.transpose_a = true;
-  product.b = Matrix<Space, const T>(x.data(), rows, in_);
-  product.c = Matrix<Space, T>(memory_.gradients[0].data(), out_, in_);
-  if (bias_) product.row_sums = memory_.gradients[1];
-  kernels::gemm(instance, weight_gradient_, gemm_, product, workspace);
-}
-
-#define RIDGELINE_DENSE(Space, T) template class Dense<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_DENSE)
+RIDGELINE_LAYER(dense, Dense)
 
 }  // namespace ridgeline::layers

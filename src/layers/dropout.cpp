@@ -1,59 +1,60 @@
-#include "layers/dropout.hpp"
-
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/elementwise/elementwise.hpp"
+#include "layers/layer_of.hpp"
+
+// dropout: y = x ∘ mask / (1 - rate) in training, y = x in inference,  dx = dy ∘ mask / (1 - rate).
+// The mask is drawn again in the backward pass rather than kept.
 
 namespace ridgeline::layers {
+namespace {
 
-std::unique_ptr<LayerPlan> DropoutPlan::read(const config::OptionTable& options,
-                                             const std::string& layer_name,
-                                             const Shape& input_shape) {
-  const double rate = options.real("rate", config::Range::half_open(0, 1));
-  return std::make_unique<DropoutPlan>(layer_name, input_shape, rate);
-}
+struct Dropout : LayerOf<Dropout> {
+  explicit Dropout(const Description& from)
+      : LayerOf(from, from.input),
+        rate(from.options.real("rate", config::Range::half_open(0, 1))) {}
 
-Counts DropoutPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                           bool input_gradient) const {
-  const double size = double(batch) * size_of(input);
-  Counts counts;
-  if (phase == Phase::backward && !input_gradient) return counts;
-  counts.flops = 2 * size;
-  counts.bytes = counts.working_set_bytes = 2 * size * scalar_bytes;
-  return counts;
-}
-
-template <class Space, class T>
-Dropout<Space, T>::Dropout(const DropoutPlan& plan, const Target&)
-    : rate_(plan.rate), forward_(plan.name + "/forward"), backward_(plan.name + "/backward") {}
-
-template <class Space, class T>
-void Dropout<Space, T>::apply(const Space& instance, const std::string& label,
-                              const Matrix<Space, const T>& from,
-                              const Matrix<Space, T>& to) const {
-  const kernels::DropoutMask mask(memory_.seed, memory_.stream, rate_);
-  kernels::dropout(instance, label, mask, memory_.step,
-                   Vector<Space, const T>(from.data(), from.size()),
-                   Vector<Space, T>(to.data(), to.size()));
-}
-
-template <class Space, class T>
-void Dropout<Space, T>::forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
-                                const Matrix<Space, T>& y) {
-  if (mode == Mode::training) {
-    apply(instance, forward_, x, y);
-  } else if (x.data() != y.data()) {  // the same in a network that only infers
-    kernels::copy<Space, T>(instance, forward_, as_vector(x), as_vector(y));
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"rate = 0.5", {0}, 8, 16384, 256, 64};
   }
-}
 
-template <class Space, class T>
-void Dropout<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& /*x*/,
-                                 const Matrix<Space, const T>& /*y*/,
-                                 const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
-  if (dx.data()) apply(instance, backward_, dy, dx);
-}
+  const double rate;
+  const std::string forward_label = name + "/forward", backward_label = name + "/backward";
 
-#define RIDGELINE_DROPOUT(Space, T) template class Dropout<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_DROPOUT)
+  bool is_view(bool training) const override { return !training; }
+
+  Work work(const CountedPass& pass) const override {
+    const Formula n("n", double(pass.batch * size_of(input)));
+    const bool computes = pass.training && (pass.phase == Phase::forward || pass.input_gradient);
+    if (!computes) return {};
+    return {0, 2 * n, 2 * n, 0};
+  }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    if (pass.mode == Mode::training) {
+      apply(pass, forward_label, pass.x(), pass.y);
+    } else if (pass.x().data() != pass.y.data()) {  // the same in a network that only infers
+      kernels::copy<Space, T>(pass.instance, forward_label, as_vector(pass.x()), as_vector(pass.y));
+    }
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    if (pass.dx().data()) apply(pass, backward_label, pass.dy, pass.dx());
+  }
+
+ private:
+  template <template <class, class> class Pass, class Space, class T>
+  void apply(const Pass<Space, T>& pass, const std::string& label,
+             const Matrix<Space, const T>& from, const Matrix<Space, T>& to) const {
+    const kernels::DropoutMask mask(pass.memory.seed, pass.memory.stream, rate);
+    kernels::dropout<Space, T>(pass.instance, label, mask, pass.memory.step, as_vector(from),
+                               as_vector(to));
+  }
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(dropout, Dropout)
 
 }  // namespace ridgeline::layers

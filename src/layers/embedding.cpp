@@ -1,82 +1,70 @@
-#include "layers/embedding.hpp"
+#include "kernels/embedding/embedding.hpp"
 
 #include <algorithm>
 
-#include "kernels/embedding/embedding.hpp"
+#include "layers/layer_of.hpp"
+
+// embedding: y[i] = W[token i],  dW[v] = Σ dy[i] over the positions i of token v, in their order.
 
 namespace ridgeline::layers {
+namespace {
 
-EmbeddingPlan::EmbeddingPlan(std::string layer_name, const Shape& input_shape,
-                             std::size_t number_of_tokens, std::size_t width)
-    : LayerPlan("embedding", std::move(layer_name), input_shape, {input_shape[0], width}),
-      length(input_shape[0]),
-      vocabulary(number_of_tokens),
-      features(width) {}
+// `vocabulary` is by default the number of a text's characters.
+std::size_t read_vocabulary(const Description& from) {
+  if (from.vocabulary > 0 && !from.options.has("vocabulary")) return from.vocabulary;
+  return std::size_t(from.options.integer("vocabulary", 1, 1 << 24));
+}
 
-std::unique_ptr<LayerPlan> EmbeddingPlan::read(const config::OptionTable& options,
-                                               const std::string& layer_name,
-                                               const Shape& input_shape,
-                                               std::size_t text_vocabulary) {
-  if (input_shape.size() != 1) {
-    options.fail("kind",
-                 "embedding needs tokens [length], and gets " + ridgeline::to_string(input_shape));
+Shape embedded(const Description& from) {
+  require_dimensions(from, 1, "tokens [length]");
+  return {from.input[0], std::size_t(from.options.integer("features", 1, 1 << 24))};
+}
+
+struct Embedding : LayerOf<Embedding> {
+  explicit Embedding(const Description& from)
+      : LayerOf(from, embedded(from)), vocabulary(read_vocabulary(from)) {}
+
+  static constexpr bool kAcceptsTokens = true;
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"vocabulary = 1024\nfeatures = WIDTH", {64}, 8, 1024, 128, 8, 1024};
   }
-  // A text knows how many characters it has.
-  const std::size_t vocabulary =
-      text_vocabulary > 0 && !options.has("vocabulary")
-          ? text_vocabulary
-          : static_cast<std::size_t>(options.integer("vocabulary", 1, 1 << 24));
-  const auto features = static_cast<std::size_t>(options.integer("features", 1, 1 << 24));
-  return std::make_unique<EmbeddingPlan>(layer_name, input_shape, vocabulary, features);
-}
 
-std::vector<ParameterPlan> EmbeddingPlan::parameters() const {
-  return {{"weight", {vocabulary, features}, Initial::normal, vocabulary, features}};
-}
+  const std::size_t length = output[0], features = output[1], vocabulary;
+  const std::string forward_label = name + "/forward", backward_label = name + "/backward";
 
-Counts EmbeddingPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                             bool /*input_gradient*/) const {
-  const double positions = double(batch) * length;
-  const double rows = std::min(double(vocabulary), positions);
-  Counts counts;
-  counts.flops = phase == Phase::backward ? positions * features : 0;
-  // Tokens are counted as integers of 4 bytes, whatever they are stored as.
-  counts.bytes = scalar_bytes * (positions * features + rows * features) + 4 * positions;
-  counts.working_set_bytes = counts.bytes;
-  return counts;
-}
+  std::size_t token_limit() const override { return vocabulary; }
 
-template <class Space, class T>
-Embedding<Space, T>::Embedding(const EmbeddingPlan& plan, const Target&)
-    : length_(plan.length),
-      vocabulary_(plan.vocabulary),
-      features_(plan.features),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward") {}
+  std::vector<Parameter> parameters() const override {
+    return {{"weight", {vocabulary, features}, Initial::normal, vocabulary, features}};
+  }
 
-template <class Space, class T>
-void Embedding<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                                  const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  const std::size_t positions = x.extent(0) * length_;
-  kernels::embedding<Space, T>(
-      instance, forward_, Vector<Space, const T>(x.data(), positions),
-      Matrix<Space, const T>(memory_.parameters[0].data(), vocabulary_, features_),
-      Matrix<Space, T>(y.data(), positions, features_));
-}
+  Work work(const CountedPass& pass) const override {
+    const double positions = double(pass.batch * length);
+    const Formula N("N", positions), d("d", double(features));
+    const Formula rows("min(V, N)", std::min(double(vocabulary), positions));
+    // Tokens are counted as integers of 4 bytes, whatever they are stored as.
+    return {0, pass.phase == Phase::backward ? N * d : 0, N * d + rows * d, 4 * N};
+  }
 
-template <class Space, class T>
-void Embedding<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                   const Matrix<Space, const T>& /*y*/,
-                                   const Matrix<Space, const T>& dy,
-                                   const Matrix<Space, T>& /*dx*/) {
-  const std::size_t positions = x.extent(0) * length_;
-  kernels::embedding_gradient<Space, T>(
-      instance, backward_, Vector<Space, const T>(x.data(), positions),
-      Matrix<Space, const T>(dy.data(), positions, features_),
-      Matrix<Space, T>(memory_.gradients[0].data(), vocabulary_, features_));
-}
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const std::size_t positions = pass.batch() * length;
+    kernels::embedding<Space, T>(pass.instance, forward_label, as_vector(pass.x()),
+                                 as_matrix(pass.memory.parameters[0], vocabulary, features),
+                                 as_matrix(pass.y, positions, features));
+  }
 
-#define RIDGELINE_EMBEDDING(Space, T) template class Embedding<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_EMBEDDING)
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const std::size_t positions = pass.batch() * length;
+    kernels::embedding_gradient<Space, T>(
+        pass.instance, backward_label, as_vector(pass.x()), as_matrix(pass.dy, positions, features),
+        as_matrix(pass.memory.gradients[0], vocabulary, features));
+  }
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(embedding, Embedding)
 
 }  // namespace ridgeline::layers

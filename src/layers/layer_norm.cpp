@@ -1,81 +1,69 @@
-#include "layers/layer_norm.hpp"
+#include "kernels/normalization/layer_norm.hpp"
+#include "layers/layer_of.hpp"
+
+// layer_norm, over the last dimension of whatever comes, with the biased variance of a row:
+//   forward   x̂ = (x - mean) / √(variance + ε),  y = x̂ · weight + bias
+//   backward  g = dy · weight,  dx = (g - mean(g) - x̂ · mean(g x̂)) / √(variance + ε),
+//             dweight = Σ_rows dy x̂,  dbias = Σ_rows dy
 
 namespace ridgeline::layers {
+namespace {
 
-LayerNormPlan::LayerNormPlan(std::string layer_name, const Shape& input_shape, double added)
-    : LayerPlan("layer_norm", std::move(layer_name), input_shape, input_shape),
-      features(input_shape.back()),
-      positions(size_of(input_shape) / input_shape.back()),
-      epsilon(added) {}
+struct LayerNorm : LayerOf<LayerNorm> {
+  explicit LayerNorm(const Description& from)
+      : LayerOf(from, from.input),
+        epsilon(from.options.real("epsilon", config::Range::positive(), 1e-5)) {}
 
-std::unique_ptr<LayerPlan> LayerNormPlan::read(const config::OptionTable& options,
-                                               const std::string& layer_name,
-                                               const Shape& input_shape) {
-  return std::make_unique<LayerNormPlan>(layer_name, input_shape,
-                                         options.real("epsilon", config::Range::positive(), 1e-5));
-}
+  static std::optional<StudyFamily> family() { return StudyFamily{"", {32, 0}, 8, 2048, 128, 8}; }
 
-std::vector<ParameterPlan> LayerNormPlan::parameters() const {
-  return {{"weight", {features}, Initial::ones}, {"bias", {features}, Initial::zeros}};
-}
+  const double epsilon;
+  const std::size_t features = input.back();
+  const std::size_t positions = size_of(input) / features;  // rows per sample
+  const std::string forward_label = name + "/forward";
+  const kernels::RowAndColumnLabels backward_labels{name + "/backward"};
 
-std::size_t LayerNormPlan::saved(std::size_t batch) const {
-  return 2 * batch * positions;  // mean and 1 / deviation of every row
-}
-
-std::size_t LayerNormPlan::workspace(const Target& /*target*/, std::size_t batch,
-                                     bool training) const {
-  return training ? kernels::layer_norm_workspace(batch * positions, features) : 0;
-}
-
-Counts LayerNormPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                             bool input_gradient) const {
-  const double rows = double(batch) * positions, n = features, size = rows * n;
-  Counts counts;
-  double scalars;
-  if (phase == Phase::forward) {
-    counts.flops = 7 * size + 5 * rows;
-    scalars = 2 * size + 2 * n;
-  } else {
-    counts.flops = input_gradient ? 13 * size + 2 * rows : 5 * size;
-    scalars = (input_gradient ? 3 : 2) * size + (input_gradient ? 3 : 2) * n;
+  std::vector<Parameter> parameters() const override {
+    return {{"weight", {features}, Initial::ones}, {"bias", {features}, Initial::zeros}};
   }
-  counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;
-  return counts;
-}
 
-template <class Space, class T>
-LayerNorm<Space, T>::LayerNorm(const LayerNormPlan& plan, const Target&)
-    : features_(plan.features),
-      positions_(plan.positions),
-      epsilon_(plan.epsilon),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward") {}
+  // Mean and 1 / √(variance + ε) of every row.
+  std::size_t saved(std::size_t batch) const override { return 2 * batch * positions; }
 
-template <class Space, class T>
-void LayerNorm<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                                  const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  const std::size_t rows = x.extent(0) * positions_;
-  const bool kept = memory_.saved.size() > 0;
-  kernels::layer_norm<Space, T>(
-      instance, forward_, as_matrix(x, rows, features_), memory_.parameters[0],
-      memory_.parameters[1], epsilon_, as_matrix(y, rows, features_),
-      kept ? Vector<Space, T>(memory_.saved.data(), 2 * rows) : Vector<Space, T>());
-}
+  std::size_t workspace(const Target&, std::size_t batch, bool training) const override {
+    return training ? kernels::layer_norm_workspace(batch * positions, features) : 0;
+  }
 
-template <class Space, class T>
-void LayerNorm<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                   const Matrix<Space, const T>& /*y*/,
-                                   const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
-  const std::size_t rows = x.extent(0) * positions_;
-  kernels::layer_norm_gradient<Space, T>(
-      instance, backward_, as_matrix(x, rows, features_), memory_.parameters[0],
-      Vector<Space, const T>(memory_.saved.data(), 2 * rows), as_matrix(dy, rows, features_),
-      as_matrix(dx, rows, features_), memory_.gradients[0], memory_.gradients[1],
-      memory_.workspace);
-}
+  Work work(const CountedPass& pass) const override {
+    const Formula R("R", double(pass.batch * positions)), d("d", double(features)), n = R * d;
+    if (pass.phase == Phase::forward) return {0, 7 * n + 5 * R, 2 * n + 2 * d, 0};
+    if (!pass.input_gradient) return {0, 5 * n, 2 * n + 2 * d, 0};
+    return {0, 13 * n + 2 * R, 3 * n + 3 * d, 0};
+  }
 
-#define RIDGELINE_LAYER_NORM(Space, T) template class LayerNorm<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_LAYER_NORM)
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const std::size_t rows = pass.batch() * positions;
+    kernels::layer_norm<Space, T>(
+        pass.instance, forward_label, as_matrix(pass.x(), rows, features),
+        pass.memory.parameters[0], pass.memory.parameters[1], epsilon,
+        as_matrix(pass.y, rows, features),
+        pass.saves() ? as_vector(pass.memory.saved, 2 * rows) : Vector<Space, T>());
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    const std::size_t rows = pass.batch() * positions;
+    kernels::layer_norm_gradient<Space, T>(
+        pass.instance, backward_labels, as_matrix(pass.x(), rows, features), memory.parameters[0],
+        as_vector(memory.saved, 2 * rows), as_matrix(pass.dy, rows, features),
+        as_matrix(pass.dx(), rows, features), memory.gradients[0], memory.gradients[1],
+        memory.workspace);
+  }
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(layer_norm, LayerNorm)
 
 }  // namespace ridgeline::layers

@@ -1,64 +1,55 @@
-#include "layers/position_embedding.hpp"
-
 #include "kernels/elementwise/elementwise.hpp"
-#include "kernels/embedding/position_embedding.hpp"
+#include "kernels/embedding/embedding.hpp"
+#include "layers/layer_of.hpp"
+
+// position_embedding: y = x + W for every sample, x and W [length, features];
+// dx = dy,  dW = Σ dy over the samples.
 
 namespace ridgeline::layers {
+namespace {
 
-std::unique_ptr<LayerPlan> PositionEmbeddingPlan::read(const config::OptionTable& options,
-                                                       const std::string& layer_name,
-                                                       const Shape& input_shape) {
-  if (input_shape.size() != 2) {
-    options.fail("kind", "position_embedding needs an input [length, features], and gets " +
-                             ridgeline::to_string(input_shape));
+struct PositionEmbedding : LayerOf<PositionEmbedding> {
+  explicit PositionEmbedding(const Description& from) : LayerOf(from, from.input) {
+    require_dimensions(from, 2, "a sequence [length, features]");
   }
-  return std::make_unique<PositionEmbeddingPlan>(layer_name, input_shape);
-}
 
-std::vector<ParameterPlan> PositionEmbeddingPlan::parameters() const {
-  return {{"weight", input, Initial::normal, input[0], input[1]}};
-}
+  static std::optional<StudyFamily> family() { return StudyFamily{"", {64, 0}, 8, 1024, 128, 8}; }
 
-Counts PositionEmbeddingPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                                     bool input_gradient) const {
-  const double weights = size_of(input), size = batch * weights;
-  Counts counts;
-  counts.flops = size;
-  const bool both = phase == Phase::forward || input_gradient;
-  counts.bytes = ((both ? 2 : 1) * size + weights) * scalar_bytes;
-  counts.working_set_bytes = counts.bytes;
-  return counts;
-}
+  const std::size_t size = size_of(input);
+  const std::string forward_label = name + "/forward", input_label = name + "/backward/input",
+                    weight_label = name + "/backward/weight";
 
-template <class Space, class T>
-PositionEmbedding<Space, T>::PositionEmbedding(const PositionEmbeddingPlan& plan, const Target&)
-    : size_(size_of(plan.input)),
-      forward_(plan.name + "/forward"),
-      input_gradient_(plan.name + "/backward/input"),
-      weight_gradient_(plan.name + "/backward/weight") {}
-
-template <class Space, class T>
-void PositionEmbedding<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                                          const Matrix<Space, const T>& x,
-                                          const Matrix<Space, T>& y) {
-  kernels::add_positions(instance, forward_, x.extent(0), size_, x.data(),
-                         static_cast<const T*>(memory_.parameters[0].data()), y.data());
-}
-
-template <class Space, class T>
-void PositionEmbedding<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                           const Matrix<Space, const T>& /*y*/,
-                                           const Matrix<Space, const T>& dy,
-                                           const Matrix<Space, T>& dx) {
-  const std::size_t batch = x.extent(0);
-  if (dx.data() && dx.data() != dy.data()) {
-    kernels::copy<Space, T>(instance, input_gradient_, as_vector(dy), as_vector(dx));
+  std::vector<Parameter> parameters() const override {
+    return {{"weight", input, Initial::normal, input[0], input[1]}};
   }
-  kernels::sum_over_batch(instance, weight_gradient_, batch, size_, dy.data(),
-                          memory_.gradients[0].data());
-}
 
-#define RIDGELINE_POSITION_EMBEDDING(Space, T) template class PositionEmbedding<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_POSITION_EMBEDDING)
+  Work work(const CountedPass& pass) const override {
+    const Formula n("n", double(pass.batch * size)), W("W", double(size));
+    const double arrays = pass.phase == Phase::forward || pass.input_gradient ? 2 : 1;
+    return {0, n, arrays * n + W, 0};
+  }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const std::size_t rows = pass.batch() * input[0];
+    kernels::add_positions<Space, T>(pass.instance, forward_label,
+                                     as_matrix(pass.x(), rows, input[1]),
+                                     as_matrix(pass.memory.parameters[0], input[0], input[1]),
+                                     as_matrix(pass.y, rows, input[1]));
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    if (pass.dx().data() && pass.dx().data() != pass.dy.data()) {
+      kernels::copy<Space, T>(pass.instance, input_label, as_vector(pass.dy), as_vector(pass.dx()));
+    }
+    kernels::sum_over_batch<Space, T>(pass.instance, weight_label, pass.dy,
+                                      pass.memory.gradients[0]);
+  }
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(position_embedding, PositionEmbedding)
 
 }  // namespace ridgeline::layers

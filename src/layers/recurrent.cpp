@@ -1,187 +1,231 @@
-#include "layers/recurrent.hpp"
-
 #include <algorithm>
 
+#include "core/scalar.hpp"
+#include "kernels/recurrence/cells.hpp"
+#include "kernels/recurrence/recurrence.hpp"
+#include "layers/layer_of.hpp"
+
+// clang-format off
+// lstm, gru: one layer of PyTorch's LSTM or GRU, from a state of zeros. Both are a product with all
+// inputs, a loop over the steps of a cell (kernels/recurrence), and products for the gradients:
+//   forward   P = X W_ihᵀ + b_ih,  Q = H W_hhᵀ + b_hh with H the hidden values before each step
+//     lstm    i, f, o = σ(p + q),  g = tanh(p + q),  c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
+//     gru     r, z = σ(p + q),  n = tanh(p_n + r q_n),  h_t = (1 - z) n + z h_{t-1}
+//   backward  the loop gives dP and dQ (the same for an lstm);  dX = dP W_ih,  dW_ih = dPᵀ X,
+//             dW_hh = dQᵀ H,  db_ih, db_hh = sums of dP, dQ over rows
+// rows N = batch · length, W_ih [gates · units, features], W_hh [gates · units, units].
+// clang-format on
+
 namespace ridgeline::layers {
+namespace {
 
 using kernels::GemmArguments;
-using kernels::GemmShape;
+using kernels::GemmLabels;
+using kernels::RecurrenceLabels;
 
-RecurrentPlan::Options::Options(const config::OptionTable& options, const Shape& input)
-    : units(static_cast<std::size_t>(options.integer("units", 1, 1 << 14))),
-      sequence(options.boolean("return_sequence", false)) {
-  if (input.size() != 2) {
-    options.fail("kind", options.string("kind") + " needs a sequence, [length, features], not " +
-                             ridgeline::to_string(input));
+// Memory that the loop over steps works on.
+template <class T>
+struct StepMemory {
+  T* gates;   // [N, gates · units]: P, and after backward dP
+  T* before;  // [N, units]: H, kept by training
+  T* kept;    // [N, units]: what else the cell keeps in training
+  T* dq;      // [N, gates · units]: dQ, the memory of dP where they are the same
+};
+
+struct Lstm {
+  using Kind = kernels::Lstm;
+  static constexpr bool kSeparate = false;  // dQ is dP
+
+  // Per unit and step, outside products. Forward two biases per gate (8), three sigmoids (12) and a
+  // tanh, c (3), h (2). Backward dc (5, tanh(c) is not counted again), the gates' gradients (4
+  // each), dc' (1), their sums (4), and with a gradient at every step the sum dy + dh' (1).
+  static double other_flops(Phase phase, bool sequence) {
+    return phase == Phase::forward || !sequence ? 26 : 27;
   }
+};
+
+struct Gru {
+  using Kind = kernels::Gru;
+  static constexpr bool kSeparate = true;
+
+  // Forward two biases and a sigmoid of r and z (12), two biases, product, sum and tanh of n (5),
+  // h (3). Backward dh (1 - z) (2), dn' (3), dz (4, 1 - z is known), dr (4), dq_n (1), dh z (1),
+  // the sums of dp and dq (4), and with a gradient at every step the sum dy + dh' (1).
+  static double other_flops(Phase phase, bool sequence) {
+    return phase == Phase::forward || sequence ? 20 : 19;
+  }
+};
+
+// The keys: `return_sequence` gives every step's hidden values, not the last ones alone.
+Shape hidden_values(const Description& from) {
+  const auto units = static_cast<std::size_t>(from.options.integer("units", 1, 1 << 14));
+  require_dimensions(from, 2, "a sequence [length, features]");
+  if (from.options.boolean("return_sequence", false)) return {from.input[0], units};
+  return {units};
 }
 
-RecurrentPlan::RecurrentPlan(const std::string& layer_kind, std::string layer_name,
-                             const Shape& input_shape, const Options& options,
-                             std::size_t gate_count, bool separate_gradients)
-    : LayerPlan(layer_kind, std::move(layer_name), input_shape,
-                options.sequence ? Shape{input_shape[0], options.units} : Shape{options.units}),
-      length(input_shape[0]),
-      features(input_shape[1]),
-      units(options.units),
-      sequence(options.sequence),
-      gates(gate_count),
-      separate(separate_gradients) {}
+template <class Cell>
+struct Recurrent : LayerOf<Recurrent<Cell>> {
+  using Base = LayerOf<Recurrent<Cell>>;
+  using Base::input, Base::output, Base::name;
 
-std::vector<ParameterPlan> RecurrentPlan::parameters() const {
-  const std::size_t rows = gates * units;
-  std::vector<ParameterPlan> list = {
-      {"weight_ih_l0", {rows, features}, Initial::weight, features, rows},
-      {"weight_hh_l0", {rows, units}, Initial::weight, units, rows},
-      {"bias_ih_l0", {rows}, Initial::bias, features, rows},
-      {"bias_hh_l0", {rows}, Initial::bias, units, rows}};
-  for (ParameterPlan& parameter : list) parameter.default_fan = units;
-  return list;
-}
+  explicit Recurrent(const Description& from) : Base(from, hidden_values(from)) {}
 
-namespace {
+  static std::optional<StudyFamily> family() {
+    return StudyFamily{"units = WIDTH\nreturn_sequence = true", {32, 0}, 8, 256, 64, 8};
+  }
 
-// Scalars of gates and of the two arrays behind them; each begins at an alignment, whatever the
-// scalar.
-std::size_t aligned(std::size_t scalars) { return aligned_size<float>(scalars); }
+  const std::size_t length = input[0], features = input[1], units = output.back();
+  const bool sequence = output.size() == 2;
+  static constexpr std::size_t kGates = Cell::Kind::kGates;
+  const std::size_t columns = kGates * units;
+  const RecurrenceLabels forward_labels{name + "/forward"}, backward_labels{name + "/backward"};
+  const GemmLabels input_labels{name + "/forward/input"},
+      input_gradient_labels{name + "/backward/input"}, weight_ih{name + "/backward/weight_ih"},
+      weight_hh{name + "/backward/weight_hh"};
 
-}  // namespace
+  std::vector<Parameter> parameters() const override {
+    std::vector<Parameter> list = {
+        {"weight_ih_l0", {columns, features}, Initial::weight, features, columns},
+        {"weight_hh_l0", {columns, units}, Initial::weight, units, columns},
+        {"bias_ih_l0", {columns}, Initial::bias, features, columns},
+        {"bias_hh_l0", {columns}, Initial::bias, units, columns}};
+    for (Parameter& parameter : list) parameter.default_fan = units;
+    return list;
+  }
 
-std::size_t RecurrentPlan::saved(std::size_t batch) const {
-  const std::size_t rows = batch * length;
-  return aligned(rows * gates * units) + aligned(rows * units) + rows * units;
-}
-
-std::size_t RecurrentPlan::workspace(const Target& target, std::size_t batch, bool training) const {
-  const std::size_t rows = batch * length, columns = gates * units;
-  const auto product = [&](const GemmShape& shape) {
-    return target.scalar_bytes == sizeof(float)
-               ? kernels::gemm_workspace<float>(target.on_device, target.gemm, shape)
-               : kernels::gemm_workspace<double>(target.on_device, target.gemm, shape);
+  // Saved memory: gates, H, and what else the cell keeps.
+  struct Saved {
+    Parts parts;
+    std::size_t gates, before, kept;
+    explicit Saved(const Recurrent& layer, std::size_t rows)
+        : gates(parts.take(rows * layer.columns)),
+          before(parts.take(rows * layer.units)),
+          kept(parts.take(rows * layer.units)) {}
   };
-  const std::size_t forward = std::max(steps_workspace(target, batch, Phase::forward),
-                                       product({rows, columns, features, false, true}));
-  if (!training) return aligned(rows * columns) + forward;
-  const std::size_t backward =
-      std::max({steps_workspace(target, batch, Phase::backward), product({rows, features, columns}),
-                product({columns, features, rows, true, false, false, true}),
-                product({columns, units, rows, true, false, false, true})});
-  return std::max(forward, (separate ? aligned(rows * columns) : 0) + backward);
-}
-
-Counts RecurrentPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                             bool input_gradient) const {
-  const double rows = double(batch) * length, columns = double(gates) * units;
-  const double inputs = rows * features, outputs = double(batch) * size_of(output);
-  const double weights = columns * (features + units + 2);
-  const double input_product = 2 * rows * columns * features;
-  const double state_product = 2 * rows * columns * units;
-  Counts counts;
-  double scalars;
-  if (phase == Phase::forward) {
-    counts.matrix_flops = input_product + state_product;
-    scalars = inputs + weights + outputs;
-  } else {
-    counts.matrix_flops = (input_gradient ? 2 : 1) * input_product + 2 * state_product;
-    scalars = 2 * inputs + 2 * weights + outputs -
-              (input_gradient ? 0 : inputs + columns * double(features));
+  std::size_t saved(std::size_t batch) const override {
+    return Saved(*this, batch * length).parts.end();
   }
-  counts.flops = counts.matrix_flops + other_flops(phase) * rows * units;
-  counts.bytes = counts.working_set_bytes = scalars * scalar_bytes;
-  return counts;
-}
 
-template <class Space, class T>
-Recurrent<Space, T>::Recurrent(const RecurrentPlan& plan, const Target& target)
-    : length_(plan.length),
-      features_(plan.features),
-      units_(plan.units),
-      sequence_(plan.sequence),
-      gates_(plan.gates),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward"),
-      separate_(plan.separate),
-      gemm_(target.gemm),
-      input_(plan.name + "/forward/input"),
-      input_gradient_(plan.name + "/backward/input"),
-      weight_ih_(plan.name + "/backward/weight_ih"),
-      weight_hh_(plan.name + "/backward/weight_hh") {}
-
-template <class Space, class T>
-RecurrentMemory<T> Recurrent<Space, T>::memory_of(std::size_t batch) const {
-  const std::size_t rows = batch * length_;
-  RecurrentMemory<T> memory{};
-  memory.batch = batch;
-  if (memory_.saved.size() > 0) {
-    memory.gates = memory_.saved.data();
-    memory.before = memory.gates + aligned(rows * gates_ * units_);
-    memory.kept = memory.before + aligned(rows * units_);
-    memory.dq = separate_ ? memory_.workspace.data() : memory.gates;
-  } else {
-    memory.gates = memory_.workspace.data();
+  // The head of the workspace: the gates where nothing is saved, dQ where it is not dP.
+  std::size_t head(std::size_t rows, bool needed) const {
+    Parts parts;
+    if (needed) parts.take(rows * columns);
+    return parts.end();
   }
-  return memory;
-}
 
-namespace {
+  std::size_t workspace(const Target& target, std::size_t batch, bool training) const override {
+    const std::size_t rows = batch * length;
+    const auto [forward_steps, backward_steps] = with_scalar(target.scalar_bytes, [&](auto zero) {
+      using T = decltype(zero);
+      using Forward = kernels::ForwardCell<typename Cell::Kind, T, true>;
+      using Backward = kernels::BackwardCell<typename Cell::Kind, T>;
+      return std::pair(kernels::recurrence_workspace<Forward>(target.on_device, batch, units),
+                       kernels::recurrence_workspace<Backward>(target.on_device, batch, units));
+    });
+    const std::size_t forward =
+        std::max(forward_steps, product_workspace(target, {rows, columns, features, false, true}));
+    if (!training) return head(rows, true) + forward;
+    const std::size_t backward =
+        std::max({backward_steps, product_workspace(target, {rows, features, columns}),
+                  product_workspace(target, {columns, features, rows, true, false, false, true}),
+                  product_workspace(target, {columns, units, rows, true, false, false, true})});
+    return std::max(forward, head(rows, Cell::kSeparate) + backward);
+  }
 
-// The workspace behind what lies at its head, if it is `head` that does.
-template <class Workspace, class T>
-Workspace behind(const Workspace& workspace, const T* head, std::size_t size) {
-  const std::size_t used = head == workspace.data() ? aligned(size) : 0;
-  return Workspace(workspace.data() + used, workspace.size() - used);
-}
+  Work work(const CountedPass& pass) const override {
+    const Formula N("N", double(pass.batch * length)), i("in", double(features)),
+        u("u", double(units)), g("g", double(kGates));
+    const Formula outputs("n'", double(pass.batch * size_of(output)));
+    const Formula weights = g * u * (i + u + 2);
+    const Formula other = Cell::other_flops(pass.phase, sequence) * N * u;
+    if (pass.phase == Phase::forward) {
+      return {2 * N * g * u * i + 2 * N * g * u * u, other, N * i + weights + outputs, 0};
+    }
+    const bool all = pass.input_gradient;
+    const Formula scalars = 2 * N * i + 2 * weights + outputs;
+    return {(all ? 4 : 2) * N * g * u * i + 4 * N * g * u * u, other,
+            all ? scalars : scalars - (N * i + g * u * i), 0};
+  }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    const std::size_t rows = pass.batch() * length;
+    const StepMemory<T> steps = step_memory(memory, rows);
+    const Vector<Space, T> workspace =
+        part_of(memory.workspace, head(rows, steps.gates == memory.workspace.data()));
+    GemmArguments<Space, T> product;
+    product.a = as_matrix(pass.x(), rows, features);
+    product.b = as_matrix(memory.parameters[0], columns, features);
+    product.c = Matrix<Space, T>(steps.gates, rows, columns);
+    product.transpose_b = true;
+    product.bias = memory.parameters[2];
+    kernels::gemm(pass.instance, input_labels, memory.gemm, product, workspace);
+    if (pass.mode == Mode::training) {
+      run_steps<true>(pass, steps, workspace);
+    } else {
+      run_steps<false>(pass, steps, workspace);
+    }
+  }
+
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const LayerMemory<Space, T>& memory = pass.memory;
+    const std::size_t rows = pass.batch() * length;
+    const StepMemory<T> steps = step_memory(memory, rows);
+    const Vector<Space, T> workspace = part_of(memory.workspace, head(rows, Cell::kSeparate));
+    const kernels::BackwardCell<typename Cell::Kind, T> cell{
+        int(length),  int(units), sequence,       steps.gates,
+        steps.before, steps.kept, pass.dy.data(), steps.dq};
+    kernels::recurrence(pass.instance, backward_labels, pass.batch(), cell,
+                        Vector<Space, const T>(memory.parameters[1]), workspace);
+    GemmArguments<Space, T> product;
+    product.a = Matrix<Space, const T>(steps.gates, rows, columns);  // dP
+    if (pass.dx().data()) {
+      GemmArguments<Space, T> input_gradient = product;
+      input_gradient.b = as_matrix(memory.parameters[0], columns, features);
+      input_gradient.c = as_matrix(pass.dx(), rows, features);
+      kernels::gemm(pass.instance, input_gradient_labels, memory.gemm, input_gradient, workspace);
+    }
+    product.transpose_a = true;
+    product.b = as_matrix(pass.x(), rows, features);
+    product.c = as_matrix(memory.gradients[0], columns, features);
+    product.row_sums = memory.gradients[2];
+    kernels::gemm(pass.instance, weight_ih, memory.gemm, product, workspace);
+    product.a = Matrix<Space, const T>(steps.dq, rows, columns);
+    product.same_a = !Cell::kSeparate;
+    product.b = Matrix<Space, const T>(steps.before, rows, units);
+    product.c = as_matrix(memory.gradients[1], columns, units);
+    product.row_sums = memory.gradients[3];
+    kernels::gemm(pass.instance, weight_hh, memory.gemm, product, workspace);
+  }
+
+ private:
+  template <class Space, class T>
+  StepMemory<T> step_memory(const LayerMemory<Space, T>& memory, std::size_t rows) const {
+    if (memory.saved.size() == 0) return {memory.workspace.data(), nullptr, nullptr, nullptr};
+    const Saved at(*this, rows);
+    T* const saved = memory.saved.data();
+    T* const gates = saved + at.gates;
+    return {gates, saved + at.before, saved + at.kept,
+            Cell::kSeparate ? memory.workspace.data() : gates};
+  }
+
+  template <bool Training, class Space, class T>
+  void run_steps(const ForwardPass<Space, T>& pass, const StepMemory<T>& steps,
+                 const Vector<Space, T>& workspace) const {
+    const kernels::ForwardCell<typename Cell::Kind, T, Training> cell{
+        int(length),  int(units), sequence,     steps.gates, pass.memory.parameters[3].data(),
+        steps.before, steps.kept, pass.y.data()};
+    kernels::recurrence(pass.instance, forward_labels, pass.batch(), cell,
+                        Vector<Space, const T>(pass.memory.parameters[1]), workspace);
+  }
+};
 
 }  // namespace
 
-template <class Space, class T>
-void Recurrent<Space, T>::forward(const Space& instance, Mode mode, const Matrix<Space, const T>& x,
-                                  const Matrix<Space, T>& y) {
-  const std::size_t batch = x.extent(0), rows = batch * length_, columns = gates_ * units_;
-  const RecurrentMemory<T> memory = memory_of(batch);
-  const Vector<Space, T> workspace = behind(memory_.workspace, memory.gates, rows * columns);
-  GemmArguments<Space, T> product;
-  product.a = Matrix<Space, const T>(x.data(), rows, features_);
-  product.b = Matrix<Space, const T>(memory_.parameters[0].data(), columns, features_);
-  product.c = Matrix<Space, T>(memory.gates, rows, columns);
-  product.transpose_b = true;
-  product.bias = memory_.parameters[2];
-  kernels::gemm(instance, input_, gemm_, product, workspace);
-  forward_steps(instance, mode, memory, y.data(), workspace);
-}
-
-template <class Space, class T>
-void Recurrent<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                   const Matrix<Space, const T>& /*y*/,
-                                   const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
-  const std::size_t batch = x.extent(0), rows = batch * length_, columns = gates_ * units_;
-  const RecurrentMemory<T> memory = memory_of(batch);
-  const Vector<Space, T> workspace = behind(memory_.workspace, memory.dq, rows * columns);
-  backward_steps(instance, memory, dy.data(), workspace);
-  const Matrix<Space, const T> dp(memory.gates, rows, columns);
-  if (dx.data()) {
-    GemmArguments<Space, T> product;
-    product.a = dp;
-    product.b = Matrix<Space, const T>(memory_.parameters[0].data(), columns, features_);
-    product.c = Matrix<Space, T>(dx.data(), rows, features_);
-    kernels::gemm(instance, input_gradient_, gemm_, product, workspace);
-  }
-  GemmArguments<Space, T> product;
-  product.transpose_a = true;
-  product.a = dp;
-  product.b = Matrix<Space, const T>(x.data(), rows, features_);
-  product.c = Matrix<Space, T>(memory_.gradients[0].data(), columns, features_);
-  product.row_sums = memory_.gradients[2];
-  kernels::gemm(instance, weight_ih_, gemm_, product, workspace);
-  product.a = Matrix<Space, const T>(memory.dq, rows, columns);
-  product.same_a = !separate_;
-  product.b = Matrix<Space, const T>(memory.before, rows, units_);
-  product.c = Matrix<Space, T>(memory_.gradients[1].data(), columns, units_);
-  product.row_sums = memory_.gradients[3];
-  kernels::gemm(instance, weight_hh_, gemm_, product, workspace);
-}
-
-#define RIDGELINE_RECURRENT(Space, T) template class Recurrent<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_RECURRENT)
+RIDGELINE_LAYER(lstm, Recurrent<Lstm>)
+RIDGELINE_LAYER(gru, Recurrent<Gru>)
 
 }  // namespace ridgeline::layers

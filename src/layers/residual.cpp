@@ -1,57 +1,65 @@
-#include "layers/residual.hpp"
-
 #include "kernels/elementwise/elementwise.hpp"
+#include "layers/layer_of.hpp"
+
+// residual: y = f(x + s),  dx = ds = dy ∘ f'(x + s): x is the output of its layers, s that of its
+// shortcut. network/graph.hpp unfolds both.
 
 namespace ridgeline::layers {
+namespace {
 
 using kernels::Activation;
 
-std::size_t ResidualPlan::saved(std::size_t batch) const {
-  return kernels::derivative_needs_input(activation) ? batch * size_of(output) : 0;
-}
+struct Residual : LayerOf<Residual> {
+  explicit Residual(const Description& from)
+      : LayerOf(from, from.input),
+        activation(read_activation(from.options, "activation", "identity")) {}
 
-Counts ResidualPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                            bool input_gradient) const {
-  const double size = double(batch) * size_of(output);
-  Counts counts;
-  if (phase == Phase::forward) {
-    counts.flops = size + kernels::forward_flops(activation) * size;
-    counts.bytes = 3 * size * scalar_bytes;
-  } else if (input_gradient && !passes_gradient()) {
-    counts.flops = kernels::backward_flops(activation) * size;
-    counts.bytes = 3 * size * scalar_bytes;
+  static constexpr std::size_t kInputCount = 2;
+  static std::optional<StudyFamily> family() { return StudyFamily{"", {0}, 8, 16384, 256, 64}; }
+
+  const Activation activation;
+  const bool keeps_sum = kernels::derivative_needs_input(activation);
+  const std::string forward_label = name + "/forward", backward_label = name + "/backward";
+
+  InputGradients input_gradients() const override {
+    return activation == Activation::identity ? InputGradients::passed : InputGradients::shared;
   }
-  counts.working_set_bytes = counts.bytes;
-  return counts;
-}
 
-template <class Space, class T>
-ResidualSum<Space, T>::ResidualSum(const ResidualPlan& plan, const Target&)
-    : activation_(plan.activation),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward") {}
+  std::size_t saved(std::size_t batch) const override {
+    return keeps_sum ? batch * size_of(output) : 0;
+  }
 
-template <class Space, class T>
-void ResidualSum<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                                    const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  const bool keeps = memory_.saved.size() > 0;
-  kernels::add_and_activate<Space, T>(
-      instance, forward_, activation_, as_vector(x), as_vector(shortcut_),
-      keeps ? as_vector(memory_.saved, x.size()) : Vector<Space, T>(), as_vector(y));
-}
+  Work work(const CountedPass& pass) const override {
+    const Formula n("n", double(pass.batch * size_of(output)));
+    if (pass.phase == Phase::forward) {
+      return {0, n + Formula("a", kernels::forward_flops(activation)) * n, 3 * n, 0};
+    }
+    if (!pass.input_gradient || activation == Activation::identity) return {};
+    return {0, Formula("d", kernels::backward_flops(activation)) * n, 3 * n, 0};
+  }
 
-template <class Space, class T>
-void ResidualSum<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& /*x*/,
-                                     const Matrix<Space, const T>& y,
-                                     const Matrix<Space, const T>& dy, const Matrix<Space, T>& dx) {
-  if (!dx.data() || activation_ == Activation::identity) return;
-  Vector<Space, const T> kept = as_vector(y);
-  if (kernels::derivative_needs_input(activation_)) kept = as_vector(memory_.saved, y.size());
-  kernels::multiply_by_derivative<Space, T>(instance, backward_, activation_, kept, as_vector(dy),
-                                            as_vector(dx));
-}
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    kernels::add_and_activate<Space, T>(
+        pass.instance, forward_label, activation, as_vector(pass.inputs[0]),
+        as_vector(pass.inputs[1]),
+        pass.saves() ? as_vector(pass.memory.saved, pass.y.size()) : Vector<Space, T>(),
+        as_vector(pass.y));
+  }
 
-#define RIDGELINE_RESIDUAL(Space, T) template class ResidualSum<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_RESIDUAL)
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    const auto& [dx, ds] = pass.input_gradients;
+    if (activation == Activation::identity || !(dx.data() || ds.data())) return;
+    Vector<Space, const T> kept = as_vector(pass.y);
+    if (keeps_sum) kept = as_vector(pass.memory.saved, pass.y.size());
+    kernels::multiply_by_derivative<Space, T>(pass.instance, backward_label, activation, kept,
+                                              as_vector(pass.dy), as_vector(dx.data() ? dx : ds));
+  }
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(residual, Residual)
 
 }  // namespace ridgeline::layers

@@ -1,52 +1,46 @@
-#include "layers/softmax.hpp"
-
 #include "kernels/softmax/softmax.hpp"
+#include "layers/layer_of.hpp"
+
+// softmax: y = e^(x - max x) / Σ e^(x - max x) over the last dimension,  dx = y (dy - Σ dy y).
 
 namespace ridgeline::layers {
+namespace {
 
-Counts SoftmaxPlan::counts(Phase phase, std::size_t batch, std::size_t scalar_bytes,
-                           bool input_gradient) const {
-  const double size = double(batch) * size_of(input), rows = size / double(input.back());
-  Counts counts;
-  if (phase == Phase::forward) {
-    // A comparison, a difference, exp, a sum and a product each; a quotient a row.
-    counts.flops = 5 * size + rows;
-    counts.bytes = 2 * size * scalar_bytes;
-  } else if (input_gradient) {
-    counts.flops = 4 * size;  // two products, a sum, a difference
-    counts.bytes = 3 * size * scalar_bytes;
+struct Softmax : LayerOf<Softmax> {
+  explicit Softmax(const Description& from) : LayerOf(from, from.input) {}
+
+  static std::optional<StudyFamily> family() { return StudyFamily{"", {0}, 8, 16384, 256, 64}; }
+
+  const std::size_t columns = input.back();
+  const std::string forward_label = name + "/forward", backward_label = name + "/backward";
+
+  Work work(const CountedPass& pass) const override {
+    const Formula n("n", double(pass.batch * size_of(input))), R("R", n.value() / double(columns));
+    // A comparison, a difference, exp, a sum and a product each; a quotient per row.
+    if (pass.phase == Phase::forward) return {0, 5 * n + R, 2 * n, 0};
+    if (!pass.input_gradient) return {};
+    return {0, 4 * n, 3 * n, 0};  // two products, a sum, a difference
   }
-  counts.working_set_bytes = counts.bytes;
-  return counts;
-}
 
-template <class Space, class T>
-Softmax<Space, T>::Softmax(const SoftmaxPlan& plan, const Target&)
-    : columns_(plan.input.back()),
-      forward_(plan.name + "/forward"),
-      backward_(plan.name + "/backward") {}
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>& pass) const {
+    const std::size_t rows = pass.y.size() / columns;
+    kernels::softmax<Space, T>(pass.instance, forward_label, as_matrix(pass.x(), rows, columns),
+                               as_matrix(pass.y, rows, columns));
+  }
 
-template <class Space, class T>
-void Softmax<Space, T>::forward(const Space& instance, Mode /*mode*/,
-                                const Matrix<Space, const T>& x, const Matrix<Space, T>& y) {
-  const std::size_t rows = x.size() / columns_;
-  kernels::softmax<Space, T>(instance, forward_, Matrix<Space, const T>(x.data(), rows, columns_),
-                             Matrix<Space, T>(y.data(), rows, columns_));
-}
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>& pass) const {
+    if (!pass.dx().data()) return;
+    const std::size_t rows = pass.y.size() / columns;
+    kernels::softmax_gradient<Space, T>(
+        pass.instance, backward_label, as_matrix(pass.y, rows, columns),
+        as_matrix(pass.dy, rows, columns), as_matrix(pass.dx(), rows, columns));
+  }
+};
 
-template <class Space, class T>
-void Softmax<Space, T>::backward(const Space& instance, const Matrix<Space, const T>& x,
-                                 const Matrix<Space, const T>& y, const Matrix<Space, const T>& dy,
-                                 const Matrix<Space, T>& dx) {
-  if (!dx.data()) return;
-  const std::size_t rows = x.size() / columns_;
-  kernels::softmax_gradient<Space, T>(instance, backward_,
-                                      Matrix<Space, const T>(y.data(), rows, columns_),
-                                      Matrix<Space, const T>(dy.data(), rows, columns_),
-                                      Matrix<Space, T>(dx.data(), rows, columns_));
-}
+}  // namespace
 
-#define RIDGELINE_SOFTMAX(Space, T) template class Softmax<Space, T>;
-RIDGELINE_FOR_SPACES(RIDGELINE_SOFTMAX)
+RIDGELINE_LAYER(softmax, Softmax)
 
 }  // namespace ridgeline::layers

@@ -227,12 +227,8 @@ bool ChainedLoads<Space>::verify() const {
   return right;
 }
 
-template class ChainedLoads<Kokkos::Serial>;
-#if defined(KOKKOS_ENABLE_OPENMP)
-template class ChainedLoads<Kokkos::OpenMP>;
-#endif
-#if defined(KOKKOS_ENABLE_CUDA)
-template class ChainedLoads<Kokkos::Cuda>;
-#endif
+#define RIDGELINE_INSTANTIATE(Space) template class ChainedLoads<Space>;
+RIDGELINE_FOR_EACH_SPACE(RIDGELINE_INSTANTIATE)
+#undef RIDGELINE_INSTANTIATE
 
 }  // namespace ridgeline::machine

@@ -13,10 +13,6 @@
 #include "core/topology.hpp"
 #include "machine/system.hpp"
 
-#if defined(KOKKOS_ENABLE_CUDA)
-#include <cuda_runtime.h>
-#endif
-
 namespace ridgeline::machine {
 namespace {
 
@@ -72,22 +68,10 @@ Json describe(const Topology& topology, const std::vector<int>& usable) {
 }
 
 void describe_gpu(Json& machine) {
-  std::string model;
-  Json memory;
-#if defined(KOKKOS_ENABLE_CUDA)
-  if (cuda_device_count() > 0) {
-    int device = 0;
-    cudaDeviceProp properties;
-    cudaGetDevice(&device);
-    if (cudaGetDeviceProperties(&properties, device) == cudaSuccess) {
-      model = properties.name;
-      memory = static_cast<std::size_t>(properties.totalGlobalMem);
-    }
-  }
-#endif
-  if (model.empty()) model = driver_gpu_model();
+  const DeviceModel device = device_model();
+  const std::string model = device.name.empty() ? driver_gpu_model() : device.name;
   machine["gpu_model"] = model.empty() ? Json() : Json(model);
-  machine["gpu_memory_bytes"] = memory;
+  machine["gpu_memory_bytes"] = device.memory_bytes > 0 ? Json(device.memory_bytes) : Json();
 }
 
 Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
@@ -150,7 +134,7 @@ Json describe_machine() {
   machine["kokkos_configuration"] = kokkos_configuration();
   machine["page_bytes"] = page_bytes();
   machine["transparent_huge_pages"] = transparent_huge_pages();
-  machine["energy"] = EnergyMeter({"/", computing_device()}).description();
+  machine["energy"] = EnergyMeter({"/", device_address()}).description();
   machine["clock_source"] = "std::chrono::steady_clock on " + clock_source();
   machine["kernel"] = kernel_version();
   const std::string governor = frequency_governor(0);

@@ -293,12 +293,6 @@ std::size_t ReadAccess<Space>::reads(Access access) const {
 #define RIDGELINE_DIVERGENCE(Space)    \
   template class DivergentWork<Space>; \
   template class ReadAccess<Space>;
-RIDGELINE_DIVERGENCE(Kokkos::Serial)
-#if defined(KOKKOS_ENABLE_OPENMP)
-RIDGELINE_DIVERGENCE(Kokkos::OpenMP)
-#endif
-#if defined(KOKKOS_ENABLE_CUDA)
-RIDGELINE_DIVERGENCE(Kokkos::Cuda)
-#endif
+RIDGELINE_FOR_EACH_SPACE(RIDGELINE_DIVERGENCE)
 
 }  // namespace ridgeline::machine

@@ -10,8 +10,7 @@
 #include "kernels/attention/attention.hpp"
 #include "kernels/convolution/convolution.hpp"
 #include "kernels/gemm/gemm.hpp"
-#include "kernels/recurrence/gru_cells.hpp"
-#include "kernels/recurrence/lstm_cells.hpp"
+#include "kernels/recurrence/cells.hpp"
 #include "kernels/recurrence/recurrence.hpp"
 
 namespace ridgeline::machine {
@@ -173,7 +172,7 @@ class KernelProbe {
                     bias.data(),  before.data(), kept.data(), y.data()};
     const kernels::RecurrenceLabels labels("kernels/recurrence");
     return time([&] {
-      kernels::recurrence<Space, Cell>(instance_, labels, batch, cell, weight.data(), workspace);
+      kernels::recurrence<Space, Cell>(instance_, labels, batch, cell, weight, workspace);
     });
   }
 

@@ -171,7 +171,6 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
   const auto sets =
       working_sets(options.smallest, options.largest, options.per_octave, kNodeStride);
   if (sets.empty()) return;
-  using Host = Kokkos::HostSpace;
   const Buffer<Space, char> nodes(Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/nodes"),
                                   sets.back());
   const Buffer<Space, std::uintptr_t> at(
@@ -182,10 +181,7 @@ void ladder_on_device(const Space& instance, const LatencyOptions& options,
     const std::vector<std::uint32_t> cycle = random_cycle(bytes / kNodeStride, options.seed);
     const Buffer<Space, std::uint32_t> next(
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "latency/cycle"), cycle.size());
-    Kokkos::deep_copy(
-        instance, next,
-        Kokkos::View<const std::uint32_t*, Kokkos::LayoutRight, Host,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(cycle.data(), cycle.size()));
+    Kokkos::deep_copy(instance, next, host_view(cycle.data(), cycle.size()));
     Kokkos::parallel_for("latency/link", Kokkos::RangePolicy<Space>(instance, 0, cycle.size()),
                          detail::DeviceLink{nodes.data(), next.data()});
     Kokkos::deep_copy(instance, at, reinterpret_cast<std::uintptr_t>(nodes.data()));

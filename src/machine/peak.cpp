@@ -141,10 +141,7 @@ Peak peak_on_device(const Space& instance, const MeasureOptions& options) {
   const Buffer<Space, T> begin = allocate<T>(instance, "peak/first", first.size());
   const Buffer<Space, T> last =
       allocate<T>(instance, "peak/last", static_cast<std::size_t>(threads));
-  Kokkos::deep_copy(
-      instance, begin,
-      Kokkos::View<const T*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                   Kokkos::MemoryTraits<Kokkos::Unmanaged>>(first.data(), first.size()));
+  Kokkos::deep_copy(instance, begin, host_view(first.data(), first.size()));
   const detail::DevicePeak<T> body{begin.data(), last.data(),
                                    static_cast<int>(kDeviceSteps / detail::kDeviceUnroll)};
   Peak peak;

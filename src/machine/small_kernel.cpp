@@ -70,12 +70,8 @@ void SmallKernel<Space>::poison() {
   instance_.fence();
 }
 
-template class SmallKernel<Kokkos::Serial>;
-#if defined(KOKKOS_ENABLE_OPENMP)
-template class SmallKernel<Kokkos::OpenMP>;
-#endif
-#if defined(KOKKOS_ENABLE_CUDA)
-template class SmallKernel<Kokkos::Cuda>;
-#endif
+#define RIDGELINE_INSTANTIATE(Space) template class SmallKernel<Space>;
+RIDGELINE_FOR_EACH_SPACE(RIDGELINE_INSTANTIATE)
+#undef RIDGELINE_INSTANTIATE
 
 }  // namespace ridgeline::machine

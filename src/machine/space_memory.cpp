@@ -1,25 +1,16 @@
 #include "machine/space_memory.hpp"
 
-#include <Kokkos_Macros.hpp>
-
 #include <algorithm>
 
-#if defined(KOKKOS_ENABLE_CUDA)
-#include <cuda_runtime.h>
-#endif
-
+#include "core/cuda/device.hpp"
 #include "core/memory.hpp"
 #include "core/topology.hpp"
 
 namespace ridgeline::machine {
 
 std::size_t free_memory_bytes(SpaceKind space) {
-#if defined(KOKKOS_ENABLE_CUDA)
-  std::size_t free = 0, total = 0;
-  if (!is_host(space) && cudaMemGetInfo(&free, &total) == cudaSuccess) return free;
-#endif
-  (void)space;
-  return ridgeline::free_memory_bytes();
+  const std::size_t free = is_host(space) ? 0 : free_device_memory();
+  return free > 0 ? free : ridgeline::free_memory_bytes();
 }
 
 std::size_t memory_share(SpaceKind space) {
@@ -52,16 +43,10 @@ std::size_t cache_bytes_of_threads(SpaceKind space, int threads) {
 std::vector<Cache> caches_of(SpaceKind space) {
   if (is_host(space)) return host_caches();
   std::vector<Cache> caches;
-#if defined(KOKKOS_ENABLE_CUDA)
-  int device = 0, bytes = 0;
-  cudaGetDevice(&device);
-  if (cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device) == cudaSuccess && bytes > 0) {
-    int first = 0;
-    cudaDeviceGetAttribute(&first, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device);
-    if (first > 0) caches.push_back({1, static_cast<std::size_t>(first), 1});
-    caches.push_back({2, static_cast<std::size_t>(bytes), 1 << 30});
-  }
-#endif
+  const DeviceLimits& limits = device_limits();
+  if (limits.cache_bytes == 0) return caches;
+  if (limits.scratch_bytes > 0) caches.push_back({1, limits.scratch_bytes, 1});
+  caches.push_back({2, limits.cache_bytes, 1 << 30});
   return caches;
 }
 

@@ -236,10 +236,7 @@ StreamArrays<Space>::StreamArrays(const Space& instance, int arrays, std::size_t
   const std::vector<double>& numbers = detail::host_tables();
   tables_ = Buffer<Space, double>(
       Kokkos::view_alloc(Kokkos::WithoutInitializing, "bandwidth/tables"), numbers.size());
-  Kokkos::deep_copy(
-      instance, tables_,
-      Kokkos::View<const double*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                   Kokkos::MemoryTraits<Kokkos::Unmanaged>>(numbers.data(), numbers.size()));
+  Kokkos::deep_copy(instance, tables_, host_view(numbers.data(), numbers.size()));
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (int k = 0; k < arrays; ++k)
     fill(memory_ + static_cast<std::size_t>(k) * stride_, nullptr, nan);
@@ -336,12 +333,8 @@ bool StreamArrays<Space>::verify(StreamKernel kernel) const {
   return wrong == 0;
 }
 
-template class StreamArrays<Kokkos::Serial>;
-#if defined(KOKKOS_ENABLE_OPENMP)
-template class StreamArrays<Kokkos::OpenMP>;
-#endif
-#if defined(KOKKOS_ENABLE_CUDA)
-template class StreamArrays<Kokkos::Cuda>;
-#endif
+#define RIDGELINE_INSTANTIATE(Space) template class StreamArrays<Space>;
+RIDGELINE_FOR_EACH_SPACE(RIDGELINE_INSTANTIATE)
+#undef RIDGELINE_INSTANTIATE
 
 }  // namespace ridgeline::machine

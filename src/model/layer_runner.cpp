@@ -8,99 +8,142 @@ std::string to_string(Pass pass) {
   return pass == Pass::forward ? "forward" : "forward and backward";
 }
 
-layers::Counts counts_of(const layers::LayerPlan& plan, Pass pass, std::size_t batch,
+layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batch,
                          std::size_t scalar_bytes) {
   using layers::Phase;
-  if (pass == Pass::forward) return plan.inference_counts(batch, scalar_bytes);
-  layers::Counts counts = plan.counts(Phase::forward, batch, scalar_bytes, true);
-  counts += plan.counts(Phase::backward, batch, scalar_bytes, true);
+  if (pass == Pass::forward) {
+    return layer.counts({Phase::forward, batch, true, false}, scalar_bytes);
+  }
+  layers::Counts counts = layer.counts({Phase::forward, batch}, scalar_bytes);
+  counts += layer.counts({Phase::backward, batch}, scalar_bytes);
   return counts;
 }
 
-double memory_bytes(const layers::LayerPlan& plan, Pass pass, std::size_t batch, std::size_t tokens,
+namespace {
+
+// How many gradients the inputs have among them: none where they are tokens.
+std::size_t gradient_count(const layers::Layer& layer, std::size_t tokens) {
+  if (tokens > 0) return 0;
+  return layer.input_gradients() == layers::InputGradients::separate ? layer.input_count() : 1;
+}
+
+}  // namespace
+
+double memory_bytes(const layers::Layer& layer, Pass pass, std::size_t batch, std::size_t tokens,
                     const layers::Target& target) {
   const bool training = pass == Pass::both;
-  const double in = double(batch) * double(size_of(plan.input));
-  const double out = double(batch) * double(size_of(plan.output));
-  double scalars =
-      in + (plan.is_view(training) ? 0 : out) + double(plan.workspace(target, batch, training));
-  if (plan.kind == "residual") scalars += in;  // the shortcut's
-  if (training) scalars += out + (tokens == 0 ? in : 0) + double(plan.saved(batch));
-  for (const layers::ParameterPlan& parameter : plan.parameters()) {
+  const double in = double(batch) * double(size_of(layer.input));
+  const double out = double(batch) * double(size_of(layer.output));
+  double scalars = double(layer.input_count()) * in + (layer.is_view(training) ? 0 : out) +
+                   double(layer.workspace(target, batch, training));
+  if (training) {
+    scalars += out + double(gradient_count(layer, tokens)) * in + double(layer.saved(batch));
+  }
+  for (const layers::Parameter& parameter : layer.parameters()) {
     scalars += (training && parameter.trained ? 2 : 1) * double(size_of(parameter.shape));
   }
   return scalars * double(target.scalar_bytes);
 }
 
 template <class Space, class T>
-LayerRunner<Space, T>::LayerRunner(const Space& instance, const layers::LayerPlan& plan,
-                                   std::size_t batch, Pass pass, std::size_t tokens)
+LayerRunner<Space, T>::LayerRunner(const Space& instance,
+                                   std::shared_ptr<const layers::Layer> layer, std::size_t batch,
+                                   Pass pass, std::size_t tokens)
     : instance_(instance),
       pass_(pass),
+      layer_(std::move(layer)),
       batch_(batch),
-      in_(size_of(plan.input)),
-      out_(size_of(plan.output)),
-      x_(instance, plan.name + "/x", batch * in_,
-         random_pattern<T>(0, -0.5, static_cast<std::uint32_t>(tokens))) {
+      in_(size_of(layer_->input)),
+      out_(size_of(layer_->output)) {
+  const std::string& name = layer_->name;
   const bool training = pass == Pass::both;
+  std::uint64_t stream = 0;  // of each array's random values
+  const auto array = [&](const std::string& what, std::size_t size, std::uint32_t limit = 0) {
+    return MirroredBuffer<Space, T>(instance, name + "/" + what, batch * size,
+                                    random_pattern<T>(stream++, -0.5, limit));
+  };
+  for (std::size_t k = 0; k < layer_->input_count(); ++k) {
+    x_.push_back(array("x", in_, static_cast<std::uint32_t>(tokens)));
+  }
   // A view's output is its input.
-  y_ = plan.is_view(training) ? x_
-                              : MirroredBuffer<Space, T>(instance, plan.name + "/y", batch * out_,
-                                                         random_pattern<T>(1, -0.5));
+  y_ = layer_->is_view(training) ? x_[0] : array("y", out_);
   if (training) {
-    dy_ = MirroredBuffer<Space, T>(instance, plan.name + "/dy", batch * out_,
-                                   random_pattern<T>(2, -0.5));
-    if (tokens == 0) {
-      dx_ = MirroredBuffer<Space, T>(instance, plan.name + "/dx", batch * in_,
-                                     random_pattern<T>(3, -0.5));
+    dy_ = array("dy", out_);
+    for (std::size_t k = 0; k < gradient_count(*layer_, tokens); ++k) {
+      dx_.push_back(array("dx", in_));
     }
   }
   const layers::Target target = layers::target_of<Space, T>(instance, kernels::GemmBackend::native);
-  saved_ = allocate<T>(instance, plan.name + "/saved", training ? plan.saved(batch) : 0);
+  saved_ = allocate<T>(instance, name + "/saved", training ? layer_->saved(batch) : 0);
   workspace_ =
-      allocate<T>(instance, plan.name + "/workspace", plan.workspace(target, batch, training));
-  step_ = allocate<std::int64_t>(instance, plan.name + "/step", 1);
-  layers::LayerMemory<Space, T> memory;
-  std::uint64_t which = 10;
-  for (const layers::ParameterPlan& parameter : plan.parameters()) {
+      allocate<T>(instance, name + "/workspace", layer_->workspace(target, batch, training));
+  step_ = allocate<std::int64_t>(instance, name + "/step", 1);
+  for (const layers::Parameter& parameter : layer_->parameters()) {
     const std::size_t size = size_of(parameter.shape);
     // Positive, as variances are; small, so that products stay in range.
     const double scale = 1 / std::sqrt(static_cast<double>(std::max<std::size_t>(in_, 1)));
-    const MirroredBuffer<Space, T> values(instance, plan.name + "/" + parameter.name, size,
-                                          random_pattern<T>(which++, 0.5, 0, scale));
+    const MirroredBuffer<Space, T> values(instance, name + "/" + parameter.name, size,
+                                          random_pattern<T>(stream++, 0.5, 0, scale));
     parameters_.push_back(values.buffer());
-    gradients_.push_back(allocate<T>(instance, plan.name + "/" + parameter.name + "/gradient",
+    gradients_.push_back(allocate<T>(instance, name + "/" + parameter.name + "/gradient",
                                      training && parameter.trained ? size : 0));
-    memory.parameters.emplace_back(parameters_.back().data(), size);
-    memory.gradients.emplace_back(gradients_.back().data(), gradients_.back().size());
+    memory_.parameters.emplace_back(parameters_.back().data(), size);
+    memory_.gradients.emplace_back(gradients_.back().data(), gradients_.back().size());
   }
-  memory.saved = Vector<Space, T>(saved_.data(), saved_.size());
-  memory.workspace = Vector<Space, T>(workspace_.data(), workspace_.size());
-  memory.step = step_.data();
-  memory.stream = stream::kDropout;
-  layer_ = layers::make_layer<Space, T>(plan, target);
-  layer_->bind(memory);
-  if (auto* sum = dynamic_cast<layers::ResidualSum<Space, T>*>(layer_.get())) {
-    shortcut_ = MirroredBuffer<Space, T>(instance, plan.name + "/shortcut", batch * in_,
-                                         random_pattern<T>(4, -0.5));
-    sum->set_shortcut(Matrix<Space, const T>(shortcut_.data(), batch, in_));
-  }
+  memory_.saved = Vector<Space, T>(saved_.data(), saved_.size());
+  memory_.workspace = Vector<Space, T>(workspace_.data(), workspace_.size());
+  memory_.step = step_;
+  memory_.stream = stream::kDropout;
   instance.fence();
 }
 
+namespace {
+
+// The buffers as matrices [batch, columns], one for each input of a layer; the last stands for
+// those that are missing.
+template <class Matrix, class Buffers>
+std::array<Matrix, layers::kMostInputs> matrices(const Buffers& buffers, std::size_t batch,
+                                                 std::size_t columns) {
+  std::array<Matrix, layers::kMostInputs> list;
+  if (buffers.empty()) return list;
+  for (std::size_t k = 0; k < list.size(); ++k) {
+    list[k] = Matrix(buffers[std::min(k, buffers.size() - 1)].data(), batch, columns);
+  }
+  return list;
+}
+
+}  // namespace
+
 template <class Space, class T>
 void LayerRunner<Space, T>::forward() {
-  layer_->forward(instance_, pass_ == Pass::both ? layers::Mode::training : layers::Mode::inference,
-                  Matrix<Space, const T>(x_.data(), batch_, in_),
-                  Matrix<Space, T>(y_.data(), batch_, out_));
+  layer_->run(layers::ForwardPass<Space, T>{
+      instance_, memory_, pass_ == Pass::both ? layers::Mode::training : layers::Mode::inference,
+      matrices<Matrix<Space, const T>>(x_, batch_, in_),
+      Matrix<Space, T>(y_.data(), batch_, out_)});
 }
 
 template <class Space, class T>
 void LayerRunner<Space, T>::backward() {
-  layer_->backward(instance_, Matrix<Space, const T>(x_.data(), batch_, in_),
-                   Matrix<Space, T>(y_.data(), batch_, out_),
-                   Matrix<Space, const T>(dy_.data(), batch_, out_),
-                   dx_.size() > 0 ? Matrix<Space, T>(dx_.data(), batch_, in_) : Matrix<Space, T>());
+  layer_->run(layers::BackwardPass<Space, T>{instance_, memory_,
+                                             matrices<Matrix<Space, const T>>(x_, batch_, in_),
+                                             Matrix<Space, const T>(y_.data(), batch_, out_),
+                                             Matrix<Space, const T>(dy_.data(), batch_, out_),
+                                             matrices<Matrix<Space, T>>(dx_, batch_, in_)});
+}
+
+template <class Space, class T>
+double LayerRunner<Space, T>::bytes_to_space() const {
+  double bytes = dy_.bytes();
+  for (const auto& x : x_) bytes += x.bytes();
+  return bytes;
+}
+
+template <class Space, class T>
+double LayerRunner<Space, T>::bytes_to_host() const {
+  if (pass_ == Pass::forward) return y_.bytes();
+  double bytes = 0;
+  for (const auto& dx : dx_) bytes += dx.bytes();
+  return bytes;
 }
 
 template <class Space, class T>
@@ -120,14 +163,11 @@ std::pair<LaunchCount, LaunchCount> LayerRunner<Space, T>::count_launches() {
 
 template <class Space, class T>
 void LayerRunner<Space, T>::run_with_transfers() {
-  x_.to_space(instance_);
+  for (const auto& x : x_) x.to_space(instance_);
   dy_.to_space(instance_);
   run();
-  if (pass_ == Pass::forward) {
-    y_.to_host(instance_, y_.data());
-  } else {
-    dx_.to_host(instance_, dx_.data());
-  }
+  if (pass_ == Pass::forward) y_.to_host(instance_, y_.data());
+  for (const auto& dx : dx_) dx.to_host(instance_, dx.data());
 }
 
 #define RIDGELINE_LAYER_RUNNER(Space, T) template class LayerRunner<Space, T>;

@@ -6,7 +6,6 @@
 
 #include "core/launch.hpp"
 #include "layers/layer.hpp"
-#include "layers/residual.hpp"
 #include "model/mirrored_buffer.hpp"
 
 namespace ridgeline::model {
@@ -25,8 +24,8 @@ template <class Space, class T>
 class LayerRunner {
  public:
   /// `tokens` is the number of tokens that inputs are drawn from, 0 for values.
-  LayerRunner(const Space& instance, const layers::LayerPlan& plan, std::size_t batch, Pass pass,
-              std::size_t tokens);
+  LayerRunner(const Space& instance, std::shared_ptr<const layers::Layer> layer, std::size_t batch,
+              Pass pass, std::size_t tokens);
 
   /// Launches the pass.
   void run();
@@ -38,8 +37,8 @@ class LayerRunner {
   /// Launches the pass, and returns what its forward and its backward part launch.
   std::pair<LaunchCount, LaunchCount> count_launches();
 
-  double bytes_to_space() const { return x_.bytes() + dy_.bytes(); }
-  double bytes_to_host() const { return pass_ == Pass::both ? dx_.bytes() : y_.bytes(); }
+  double bytes_to_space() const;
+  double bytes_to_host() const;
 
  private:
   void forward();
@@ -47,20 +46,22 @@ class LayerRunner {
 
   const Space instance_;
   const Pass pass_;
+  const std::shared_ptr<const layers::Layer> layer_;
   const std::size_t batch_, in_, out_;
-  MirroredBuffer<Space, T> x_, y_, dy_, dx_, shortcut_;
+  std::vector<MirroredBuffer<Space, T>> x_, dx_;  ///< of each input; without gradients dx_ is empty
+  MirroredBuffer<Space, T> y_, dy_;
   std::vector<Buffer<Space, T>> parameters_, gradients_;
   Buffer<Space, T> saved_, workspace_;
   Buffer<Space, std::int64_t> step_;
-  std::unique_ptr<layers::Layer<Space, T>> layer_;
+  layers::LayerMemory<Space, T> memory_;
 };
 
 /// Counts of the pass.
-layers::Counts counts_of(const layers::LayerPlan& plan, Pass pass, std::size_t batch,
+layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batch,
                          std::size_t scalar_bytes);
 
 /// Bytes that a LayerRunner takes on a space that is `target`.
-double memory_bytes(const layers::LayerPlan& plan, Pass pass, std::size_t batch, std::size_t tokens,
+double memory_bytes(const layers::Layer& layer, Pass pass, std::size_t batch, std::size_t tokens,
                     const layers::Target& target);
 
 }  // namespace ridgeline::model

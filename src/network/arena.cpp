@@ -160,14 +160,14 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
   ArenaPlan arena;
   std::vector<std::size_t> output_of(count, kNone), saved_of(count);
   for (std::size_t i = 0; i < count; ++i) {
-    const layers::LayerPlan& layer = *graph.layers[i];
+    const layers::Layer& layer = *graph.layers[i];
     const Operands& from = graph.operands[i];
-    for (const std::size_t at : {from.input, from.shortcut}) {
-      const std::size_t allocation = at == kNetworkInput || at == kNone ? kNone : output_of[at];
+    for (const std::size_t at : from) {
+      const std::size_t allocation = at == kNetworkInput ? kNone : output_of[at];
       if (allocation != kNone) allocations[allocation].last = i;
     }
     if (layer.is_view(training)) {
-      output_of[i] = from.input == kNetworkInput ? kNone : output_of[from.input];
+      output_of[i] = from[0] == kNetworkInput ? kNone : output_of[from[0]];
     } else {
       output_of[i] = add(batch * size_of(layer.output), i, i);
     }
@@ -193,9 +193,10 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
       const BackwardStep& step = graph.backward[k];
       const std::size_t moment = loss + 1 + k;
       if (step.dy == kNone) continue;
-      const std::size_t input = graph.operands[step.layer].input;
-      // A backward pass may read its layer's input and output.
-      for (const std::size_t at : {input, step.layer}) {
+      // A backward pass may read its layer's inputs and output.
+      Operands read = graph.operands[step.layer];
+      read.push_back(step.layer);
+      for (const std::size_t at : read) {
         const std::size_t allocation = at == kNetworkInput ? kNone : output_of[at];
         if (allocation != kNone)
           allocations[allocation].last = std::max(allocations[allocation].last, moment);
@@ -203,7 +204,9 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
       Allocation& saved = allocations[saved_of[step.layer]];
       saved.last = std::max(saved.last, moment);
       touch(step.dy, moment);
-      if (step.dx != kNone) touch(step.dx, moment);
+      for (const std::size_t dx : step.dx) {
+        if (dx != kNone) touch(dx, moment);
+      }
       for (const BackwardStep::Join& join : step.joins) {
         for (const std::size_t gradient : {join.a, join.b, join.sum}) touch(gradient, moment);
       }

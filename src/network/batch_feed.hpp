@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "core/error.hpp"
+#include "core/cuda/event.hpp"
 #include "core/views.hpp"
 #include "data/batch_loader.hpp"
 #include "network/network.hpp"
@@ -44,7 +44,7 @@ class BatchFeed {
 
   /// Returns the next batch; on a device the one before stays valid while kernels use it.
   Item next() {
-    if constexpr (!kIsHost<Space>) wait_for_copy();
+    if constexpr (!kIsHost<Space>) copied_.wait();
     const data::Batch<T> host = loader_->next();
     const T* inputs = host.inputs;
     const T* targets = host.targets;
@@ -55,7 +55,7 @@ class BatchFeed {
       copy(slot.labels, host.labels, host.count * dataset_.labels_per_sample());
       const bool shared = host.targets == host.inputs;
       if (!shared) copy(slot.targets, host.targets, host.count * dataset_.target_size());
-      mark_copy();
+      copied_.record(instance_);
       inputs = slot.inputs.data();
       // An empty view's memory is not null.
       labels = host.labels ? slot.labels.data() : nullptr;
@@ -103,39 +103,11 @@ class BatchFeed {
   template <class Value>
   void copy(const Buffer<Space, Value>& to, const Value* from, std::size_t size) {
     if (!from || size == 0) return;
-    using Traits = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
-    Kokkos::deep_copy(
-        instance_, Vector<Space, Value>(to.data(), size),
-        Kokkos::View<const Value*, Kokkos::LayoutRight, typename PinnedMemory<Space>::type, Traits>(
-            from, size));
+    using Pinned =
+        Kokkos::View<const Value*, Kokkos::LayoutRight, typename PinnedMemory<Space>::type,
+                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+    Kokkos::deep_copy(instance_, as_vector(to, size), Pinned(from, size));
   }
-
-  // The staging buffer may be filled again after its copy, long before the end of the step
-  // that uses it.
-  void mark_copy() {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if (!copied_ && cudaEventCreateWithFlags(&event_, cudaEventDisableTiming) != cudaSuccess) {
-      throw RunError("the device refused an event");
-    }
-    copied_ = true;
-    cudaEventRecord(event_, cuda_stream(instance_));
-#endif
-  }
-  void wait_for_copy() {
-#if defined(KOKKOS_ENABLE_CUDA)
-    if (copied_ && cudaEventSynchronize(event_) != cudaSuccess)
-      throw RunError("the device was lost");
-#endif
-  }
-#if defined(KOKKOS_ENABLE_CUDA)
-  template <class Instance>
-  static cudaStream_t cuda_stream(const Instance& instance) {
-    if constexpr (std::is_same_v<Instance, Kokkos::Cuda>) return instance.cuda_stream();
-    return nullptr;
-  }
-  cudaEvent_t event_ = nullptr;
-  bool copied_ = false;
-#endif
 
   const Space instance_;
   const data::Dataset& dataset_;
@@ -143,6 +115,9 @@ class BatchFeed {
   std::array<PinnedBuffer<Space, T>, 4> pinned_values_;
   std::array<PinnedBuffer<Space, std::int32_t>, 2> pinned_labels_;
   std::array<Slot, 2> slots_;
+  // The staging buffer may be filled again once its copy is over, which is long before the step
+  // that uses it is.
+  Event<Space> copied_;
   std::size_t turn_ = 0;
   std::unique_ptr<data::BatchLoader<T>> loader_;
 };

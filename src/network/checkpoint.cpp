@@ -178,7 +178,7 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   file.attribute("/", "created", io::now_utc());
   file.write_text("/deck", checkpoint.deck);
   file.group("/optimizer");
-  const std::vector<std::string> states = kernels::state_names(plan.optimizer);
+  const std::vector<std::string> states = kernels::state_names(plan.update_rule);
   write_parameters(file, kModel, plan, checkpoint.best ? *checkpoint.best : checkpoint.parameters);
   if (has_last) write_parameters(file, kLast, plan, checkpoint.parameters);
   for (const ParameterSlot& slot : plan.parameters) {
@@ -327,7 +327,7 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
       checkpoint.parameters = read_parameters<T>(file_, kLast, plan);
     }
   }
-  for (const std::string& name : kernels::state_names(plan.optimizer)) {
+  for (const std::string& name : kernels::state_names(plan.update_rule)) {
     std::vector<T> values(plan.trained_size, T(0));
     for (const ParameterSlot& slot : plan.parameters) {
       if (!slot.plan.trained) continue;

@@ -41,9 +41,7 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
   const auto inputs = allocate<T>(instance, "network/inputs", length);
   const auto tokens = Kokkos::create_mirror_view(inputs);
   std::vector<T> logits(vocabulary);
-  const Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(logits.data(), vocabulary);
+  const auto host = host_view(logits.data(), vocabulary);
   for (std::size_t drawn = 0; drawn < options.length; ++drawn) {
     // Tokens behind the last one do not affect a causal network, but must be valid.
     const std::size_t used = std::min(seen.size(), length);

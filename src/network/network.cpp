@@ -18,17 +18,19 @@ const std::string kUpdateLabel = "optimizer/update";
 const std::string kNormLabel = "optimizer/norm";
 const std::string kClipLabel = "optimizer/clip";
 
+template <class Memory>
 struct AdvanceSchedule {
   Schedule schedule;
-  config::Optimizer optimizer;
-  double* numbers;
-  std::int64_t* step;
-  std::int64_t* health;
+  kernels::UpdateRule rule;
+  Vector<Memory, double> numbers;
+  Vector<Memory, std::int64_t> step;
+  kernels::HealthView<Memory> health;
   bool stop_when_bad;
   KOKKOS_FUNCTION void operator()(std::size_t) const {
-    kernels::set_step_numbers(optimizer, schedule.rate(*step), *step, numbers);
-    numbers[kernels::kApply] = kernels::close_step(health, *step, stop_when_bad) ? 1 : 0;
-    ++*step;
+    const std::int64_t now = step(0);
+    kernels::set_step_numbers(rule, schedule.rate(now), now, numbers);
+    numbers(kernels::kApply) = kernels::close_step(health, now, stop_when_bad) ? 1 : 0;
+    step(0) = now + 1;
   }
 };
 
@@ -54,7 +56,7 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
   if (options.training) {
     const std::size_t size = plan_->trained_size;
     gradients_ = allocate<T>(instance_, "network/gradients", size);
-    for (const std::string& name : kernels::state_names(plan_->optimizer)) {
+    for (const std::string& name : kernels::state_names(plan_->update_rule)) {
       state_.push_back(allocate<T>(instance_, "optimizer/" + name, size));
     }
     if (plan_->clip_norm || skip_nonfinite_) {
@@ -66,16 +68,16 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
   step_ = allocate<std::int64_t>(instance_, "optimizer/step", 1);
   health_ = allocate<std::int64_t>(instance_, "optimizer/health", kernels::kHealthNumbers);
   loss_sums_ = allocate<double>(instance_, "loss/sums", kernels::kLossSums);
-  make_layers(options, target);
+  assign_memory(options);
 }
 
 template <class Space, class T>
-void Network<Space, T>::make_layers(const Options& options, const layers::Target& target) {
+void Network<Space, T>::assign_memory(const Options& options) {
   T* const base = arena_.data();
   const auto& slots = plan_->parameters;
   std::size_t slot = 0;  // slots are in the order of the layers
   for (std::size_t i = 0; i < plan_->layers.size(); ++i) {
-    const layers::LayerPlan& layer = *plan_->layers[i];
+    const layers::Layer& layer = *plan_->layers[i];
     layers::LayerMemory<Space, T> memory;
     for (; slot < slots.size() && slots[slot].layer == layer.name; ++slot) {
       const std::size_t offset = slots[slot].offset, size = slots[slot].size;
@@ -89,13 +91,12 @@ void Network<Space, T>::make_layers(const Options& options, const layers::Target
     const std::size_t saved = options.training ? layer.saved(options.batch) : 0;
     memory.saved = Vector<Space, T>(base + arena_plan_.saved[i], saved);
     memory.workspace = Vector<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
-    memory.step = step_.data();
+    memory.step = step_;
     memory.seed = options.seed;
     memory.stream = stream::kDropout + i;
-    layers_.push_back(layers::make_layer<Space, T>(layer, target));
-    layers_.back()->bind(memory);
-    sums_.push_back(dynamic_cast<layers::ResidualSum<Space, T>*>(layers_.back().get()));
-    join_labels_.push_back(sums_.back() ? layer.name + "/backward/join" : "");
+    memory.gemm = options.gemm;
+    memory_.push_back(std::move(memory));
+    join_labels_.push_back(layer.name + "/backward/join");
   }
 }
 
@@ -112,19 +113,28 @@ Matrix<Space, T> Network<Space, T>::output(std::size_t layer,
 
 template <class Space, class T>
 Matrix<Space, T> Network<Space, T>::gradient(std::size_t number, std::size_t batch) const {
+  if (number == kNone) return Gradient();
   return Gradient(arena_.data() + arena_plan_.gradients[number], batch,
                   plan_->graph.gradient_sizes[number]);
 }
 
 template <class Space, class T>
+std::array<Matrix<Space, const T>, layers::kMostInputs> Network<Space, T>::inputs_of(
+    std::size_t layer, const Operand& inputs) const {
+  const Operands& from = plan_->graph.operands[layer];
+  std::array<Operand, layers::kMostInputs> matrices;
+  for (std::size_t k = 0; k < from.size(); ++k) matrices[k] = output(from[k], inputs);
+  return matrices;
+}
+
+template <class Space, class T>
 Matrix<Space, const T> Network<Space, T>::forward(const Matrix<Space, const T>& inputs,
                                                   StepObserver* observer, layers::Mode mode) {
-  const std::size_t count = layers_.size();
+  const std::size_t count = memory_.size();
   for (std::size_t i = 0; i < count; ++i) {
-    const Operands& from = plan_->graph.operands[i];
-    if (sums_[i]) sums_[i]->set_shortcut(output(from.shortcut, inputs));
     begin(observer, i);
-    layers_[i]->forward(instance_, mode, output(from.input, inputs), output(i, inputs));
+    plan_->layers[i]->run(layers::ForwardPass<Space, T>{instance_, memory_[i], mode,
+                                                        inputs_of(i, inputs), output(i, inputs)});
     end(observer, i);
   }
   return output(count - 1, inputs);
@@ -134,7 +144,7 @@ template <class Space, class T>
 void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradient) {
   const std::size_t rows = batch.inputs.extent(0) * plan_->loss_rows();
   const std::size_t columns = plan_->loss_columns();
-  const Matrix<Space, const T> y(output(layers_.size() - 1, batch.inputs).data(), rows, columns);
+  const Matrix<Space, const T> y(output(memory_.size() - 1, batch.inputs).data(), rows, columns);
   const Gradient dy(gradient.data(), gradient.data() ? rows : 0, columns);
   const Vector<Space, T> row_loss(arena_.data() + arena_plan_.row_loss, rows);
   const Vector<Space, T> row_correct(arena_.data() + arena_plan_.row_correct, rows);
@@ -162,25 +172,25 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
 template <class Space, class T>
 void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* observer) {
   const std::size_t rows = batch.inputs.extent(0);
-  std::size_t part = layers_.size();
+  std::size_t part = memory_.size();
   begin(observer, part);
   loss(batch, gradient(0, rows));
   end(observer, part);
   for (const BackwardStep& step : plan_->graph.backward) {
     begin(observer, ++part);
     if (step.dy != kNone) {
-      const Gradient dx = step.dx == kNone ? Gradient() : gradient(step.dx, rows);
-      layers_[step.layer]->backward(instance_,
-                                    output(plan_->graph.operands[step.layer].input, batch.inputs),
-                                    output(step.layer, batch.inputs), gradient(step.dy, rows), dx);
+      std::array<Gradient, layers::kMostInputs> dx;
+      for (std::size_t k = 0; k < step.dx.size(); ++k) dx[k] = gradient(step.dx[k], rows);
+      plan_->layers[step.layer]->run(layers::BackwardPass<Space, T>{
+          instance_, memory_[step.layer], inputs_of(step.layer, batch.inputs),
+          output(step.layer, batch.inputs), gradient(step.dy, rows), dx});
     }
     end(observer, part);
     for (const BackwardStep::Join& join : step.joins) {
       begin(observer, ++part);
       const Gradient sum = gradient(join.sum, rows);
-      kernels::add<Space, T>(instance_, join_labels_[join.residual],
-                             as_vector(gradient(join.a, rows)), as_vector(gradient(join.b, rows)),
-                             as_vector(sum));
+      kernels::add<Space, T>(instance_, join_labels_[join.merge], as_vector(gradient(join.a, rows)),
+                             as_vector(gradient(join.b, rows)), as_vector(sum));
       end(observer, part);
     }
   }
@@ -188,7 +198,6 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
 
 template <class Space, class T>
 void Network<Space, T>::update() {
-  const config::Optimizer& optimizer = plan_->optimizer;
   const std::size_t size = gradients_.size();
   const Vector<Space, const T> gradients(gradients_.data(), size);
   if (clip_partials_.size() > 0) {
@@ -196,21 +205,20 @@ void Network<Space, T>::update() {
     kernels::clip_scale<Space, T>(
         instance_, kNormLabel, kClipLabel,
         plan_->clip_norm.value_or(std::numeric_limits<double>::infinity()), gradients,
-        Vector<Space, double>(clip_partials_.data(), clip_partials_.size()),
-        Vector<Space, double>(step_numbers_.data(), step_numbers_.size()), health());
+        clip_partials_, step_numbers_, health());
   }
   for_elements(instance_, kScheduleLabel, 1, {},
-               AdvanceSchedule{schedule_, optimizer, step_numbers_.data(), step_.data(),
-                               health_.data(), !skip_nonfinite_});
+               AdvanceSchedule<MemoryOf<Space>>{schedule_, plan_->update_rule, step_numbers_, step_,
+                                                health_, !skip_nonfinite_});
   kernels::OptimizerArguments<Space, T> arguments;
   arguments.parameters = Vector<Space, T>(parameters_.data(), size);
   arguments.gradients = gradients;
   for (std::size_t i = 0; i < state_.size(); ++i) {
     arguments.state[i] = Vector<Space, T>(state_[i].data(), size);
   }
-  arguments.numbers = Vector<Space, const double>(step_numbers_.data(), step_numbers_.size());
-  kernels::update<Space, T>(instance_, kUpdateLabel, optimizer, plan_->clip_norm.has_value(),
-                            arguments);
+  arguments.numbers = step_numbers_;
+  kernels::update<Space, T>(instance_, kUpdateLabel, plan_->update_rule,
+                            plan_->clip_norm.has_value(), arguments);
 }
 
 template <class Space, class T>
@@ -260,9 +268,7 @@ template <class View>
 std::vector<typename View::non_const_value_type> Network<Space, T>::read(const View& view) const {
   using Value = typename View::non_const_value_type;
   std::vector<Value> values(view.size());
-  const Kokkos::View<Value*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance_, host, Vector<Space, const Value>(view.data(), view.size()));
   instance_.fence();
   return values;
@@ -326,7 +332,7 @@ class Network<Space, T>::NonFiniteSearch : public StepObserver {
   void end(std::size_t index) override {
     const StepPart& part = parts_[index];
     if (found_ || part.join) return;
-    const std::size_t rows = batch_.inputs.extent(0), layers = network_.layers_.size();
+    const std::size_t rows = batch_.inputs.extent(0), layers = network_.memory_.size();
     if (part.phase == layers::Phase::forward) {
       if (part.index < layers) {
         look_at(part.layer, "forward", "output", network_.output(part.index, batch_.inputs));
@@ -343,8 +349,11 @@ class Network<Space, T>::NonFiniteSearch : public StepObserver {
               Vector<Space, const T>(network_.gradients_.data() + slot.offset, slot.size));
     }
     for (const BackwardStep& step : network_.plan_->graph.backward) {
-      if (step.layer != part.index || step.dx == kNone) continue;
-      look_at(part.layer, "backward", "gradient of its input", network_.gradient(step.dx, rows));
+      if (step.layer != part.index) continue;
+      for (const std::size_t dx : step.dx) {
+        if (dx == kNone) continue;
+        look_at(part.layer, "backward", "gradient of its input", network_.gradient(dx, rows));
+      }
     }
   }
 
@@ -403,9 +412,7 @@ void Network<Space, T>::write(const View& view,
   if (values.size() != view.size()) {
     throw std::logic_error("values for a buffer of another size");
   }
-  const Kokkos::View<const typename View::non_const_value_type*, Kokkos::LayoutRight,
-                     Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance_, view, host);
   instance_.fence();
 }

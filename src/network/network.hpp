@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,7 +11,6 @@
 #include "kernels/loss/loss.hpp"
 #include "kernels/optimizer/optimizer.hpp"
 #include "layers/layer.hpp"
-#include "layers/residual.hpp"
 #include "network/arena.hpp"
 #include "network/plan.hpp"
 #include "network/schedule.hpp"
@@ -124,10 +124,14 @@ class Network {
   std::vector<typename View::non_const_value_type> read(const View& view) const;
   template <class View>
   void write(const View& view, const std::vector<typename View::non_const_value_type>& values);
-  void make_layers(const Options& options, const layers::Target& target);
+  void assign_memory(const Options& options);
   /// The output of a layer (or kNetworkInput's) for these inputs.
   Matrix<Space, T> output(std::size_t layer, const Matrix<Space, const T>& inputs) const;
+  /// A gradient by its number; without memory for kNone.
   Gradient gradient(std::size_t number, std::size_t batch) const;
+  using Operand = Matrix<Space, const T>;
+  std::array<Operand, layers::kMostInputs> inputs_of(std::size_t layer,
+                                                     const Operand& inputs) const;
   void loss(const Batch<Space, T>& batch, const Gradient& gradient);
   kernels::HealthView<Space> health() const {
     return kernels::HealthView<Space>(health_.data(), health_.size());
@@ -144,9 +148,8 @@ class Network {
   std::vector<Buffer<Space, T>> state_;  ///< the optimizer's
   Buffer<Space, double> step_numbers_, clip_partials_, loss_sums_;
   Buffer<Space, std::int64_t> step_, health_;
-  std::vector<std::unique_ptr<layers::Layer<Space, T>>> layers_;
-  std::vector<layers::ResidualSum<Space, T>*> sums_;  ///< the layers that are one, else null
-  std::vector<std::string> join_labels_;              ///< by residual
+  std::vector<layers::LayerMemory<Space, T>> memory_;  ///< of each layer
+  std::vector<std::string> join_labels_;               ///< of each layer
 };
 
 /// The parameters that a run begins with, from the deck's initialization and seed alone; laid out

@@ -4,16 +4,44 @@
 #include <map>
 #include <utility>
 
+#include "core/scalar.hpp"
 #include "core/views.hpp"
 #include "io/units.hpp"
-#include "kernels/optimizer/optimizer.hpp"
 #include "network/arena.hpp"
 
 namespace ridgeline::network {
 
 using layers::Counts;
-using layers::LayerPlan;
 using layers::Phase;
+
+namespace {
+
+kernels::UpdateKind update_kind_of(config::OptimizerKind kind) {
+  switch (kind) {
+    case config::OptimizerKind::adam:
+      return kernels::UpdateKind::adam;
+    case config::OptimizerKind::adamw:
+      return kernels::UpdateKind::adamw;
+    case config::OptimizerKind::rmsprop:
+      return kernels::UpdateKind::rmsprop;
+    case config::OptimizerKind::sgd:
+      break;
+  }
+  return kernels::UpdateKind::sgd;
+}
+
+kernels::UpdateRule update_rule_of(const config::Optimizer& options) {
+  return {update_kind_of(options.kind),
+          options.momentum,
+          options.nesterov,
+          options.weight_decay,
+          options.beta1,
+          options.beta2,
+          options.alpha,
+          options.epsilon};
+}
+
+}  // namespace
 
 NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_shape)
     : graph(deck.network.layers,
@@ -23,10 +51,11 @@ NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_sha
       loss(deck.train.loss),
       label_smoothing(deck.train.label_smoothing),
       optimizer(deck.train.optimizer),
+      update_rule(update_rule_of(optimizer)),
       clip_norm(deck.train.clip_norm),
       initialization(deck.network.initialization) {
   for (const auto& layer : layers) {
-    for (layers::ParameterPlan& parameter : layer->parameters()) {
+    for (layers::Parameter& parameter : layer->parameters()) {
       const std::size_t size = size_of(parameter.shape);
       parameters.push_back({layer->name, std::move(parameter), 0, size});
     }
@@ -110,10 +139,8 @@ std::size_t NetworkPlan::trained_count() const { return count_of(parameters, tru
 
 std::size_t NetworkPlan::token_limit() const {
   if (!sample.tokens) return 0;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (!layers[i]->takes_tokens()) continue;
-    // The embedding's rows.
-    return layers[i]->parameters().front().shape.front();
+  for (const auto& layer : layers) {
+    if (layer->token_limit() > 0) return layer->token_limit();
   }
   return 0;
 }
@@ -138,7 +165,7 @@ std::vector<StepPart> NetworkPlan::parts(bool training) const {
   list.push_back({"loss", config::to_string(loss), Phase::forward, count});
   for (const BackwardStep& step : graph.backward) {
     add(step.layer, Phase::backward, false);
-    for (const BackwardStep::Join& join : step.joins) add(join.residual, Phase::backward, true);
+    for (const BackwardStep::Join& join : step.joins) add(join.merge, Phase::backward, true);
   }
   list.push_back({"optimizer", config::to_string(optimizer.kind), Phase::update, count});
   return list;
@@ -152,9 +179,8 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
     return {size, 0, 3 * size * scalar_bytes, 3 * size * scalar_bytes};
   }
   if (part.index < layers.size()) {
-    if (!part.training) return layers[part.index]->inference_counts(batch, scalar_bytes);
-    return layers[part.index]->counts(part.phase, batch, scalar_bytes,
-                                      needs_input_gradient(part.index));
+    return layers[part.index]->counts(
+        {part.phase, batch, needs_input_gradient(part.index), part.training}, scalar_bytes);
   }
   if (part.phase == Phase::update) return update_counts(scalar_bytes);
   return loss_counts(batch, scalar_bytes);
@@ -162,9 +188,9 @@ Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
 
 Counts NetworkPlan::update_counts(std::size_t scalar_bytes) const {
   const double count = double(trained_count());
-  const double states = double(kernels::state_names(optimizer).size());
+  const double states = double(kernels::state_names(update_rule).size());
   Counts counts;
-  counts.flops = count * kernels::update_flops(optimizer);
+  counts.flops = count * kernels::update_flops(update_rule);
   counts.bytes = count * (3 + 2 * states) * scalar_bytes;
   counts.working_set_bytes = count * (2 + states) * scalar_bytes;
   if (clip_norm) {
@@ -204,7 +230,7 @@ Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t sc
     total += counts(part, batch, scalar_bytes);
   }
   // Every parameter (with its gradient and the optimizer's state) and every activation once.
-  const double states = double(kernels::state_names(optimizer).size());
+  const double states = double(kernels::state_names(update_rule).size());
   double scalars =
       double(parameter_count()) + (training ? double(trained_count()) * (1 + states) : 0);
   scalars += double(batch) * input_size();
@@ -216,18 +242,17 @@ Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t sc
 }
 
 Memory NetworkPlan::memory(const layers::Target& target, std::size_t batch, bool training) const {
-  const ArenaPlan arena = target.scalar_bytes == sizeof(float)
-                              ? plan_arena<float>(*this, target, batch, training)
-                              : plan_arena<double>(*this, target, batch, training);
+  const auto [arena, workspace] = with_scalar(target.scalar_bytes, [&](auto zero) {
+    using T = decltype(zero);
+    const ArenaPlan planned = plan_arena<T>(*this, target, batch, training);
+    return std::pair(planned, aligned_size<T>(planned.workspace_size));
+  });
   Memory memory;
   memory.parameters = parameter_buffer_size * target.scalar_bytes;
   if (training) {
     memory.gradients = trained_size * target.scalar_bytes;
-    memory.optimizer = memory.gradients * kernels::state_names(optimizer).size();
+    memory.optimizer = memory.gradients * kernels::state_names(update_rule).size();
   }
-  const std::size_t workspace = target.scalar_bytes == sizeof(float)
-                                    ? aligned_size<float>(arena.workspace_size)
-                                    : aligned_size<double>(arena.workspace_size);
   memory.workspace = workspace * target.scalar_bytes;
   memory.activations = (arena.size - workspace) * target.scalar_bytes;
   return memory;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/deck.hpp"
+#include "kernels/optimizer/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "network/graph.hpp"
 
@@ -14,7 +15,7 @@ namespace ridgeline::network {
 /// Where one parameter lies in the buffer of all parameters.
 struct ParameterSlot {
   std::string layer;
-  layers::ParameterPlan plan;
+  layers::Parameter plan;
   std::size_t offset;  ///< scalars from the start of the buffer
   std::size_t size;
 };
@@ -59,7 +60,7 @@ class NetworkPlan {
   NetworkPlan& operator=(const NetworkPlan&) = delete;
 
   const Graph graph;
-  const std::vector<std::unique_ptr<layers::LayerPlan>>& layers;  ///< of the graph
+  const std::vector<std::unique_ptr<layers::Layer>>& layers;  ///< of the graph
   /// In the order of the layers. In the buffer, what is trained comes first.
   std::vector<ParameterSlot> parameters;
   std::size_t trained_size = 0;  ///< scalars of what is trained, gaps for alignment included
@@ -68,6 +69,7 @@ class NetworkPlan {
   config::Loss loss;
   double label_smoothing;
   config::Optimizer optimizer;
+  kernels::UpdateRule update_rule;  ///< the optimizer's
   std::optional<double> clip_norm;
   config::Initialization initialization;
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/scalar.hpp"
 #include "machine/peak.hpp"
 #include "machine/space_memory.hpp"
 #include "model/layer_runner.hpp"
@@ -22,20 +23,20 @@ using model::Pass;
 using model::StepRunner;
 // The work of a layer that runs alone, part by part.
 template <class Space>
-model::StepWork work_of(LayerRunner<Space, float>& layer, const layers::LayerPlan& plan, Pass pass,
+model::StepWork work_of(LayerRunner<Space, float>& runner, const layers::Layer& layer, Pass pass,
                         std::size_t batch) {
   using layers::Phase;
-  const auto [forward, backward] = layer.count_launches();
+  const auto [forward, backward] = runner.count_launches();
   model::StepWork work;
   if (pass == Pass::forward) {
-    work.parts = {
-        {plan.kind, Phase::forward, plan.inference_counts(batch, sizeof(float)), forward}};
+    work.parts = {{layer.kind, Phase::forward,
+                   layer.counts({Phase::forward, batch, true, false}, sizeof(float)), forward}};
     return work;
   }
   for (const auto& [phase, launches] :
        {std::pair(Phase::forward, forward), std::pair(Phase::backward, backward)}) {
     work.parts.push_back(
-        {plan.kind, phase, plan.counts(phase, batch, sizeof(float), true), launches});
+        {layer.kind, phase, layer.counts({phase, batch}, sizeof(float)), launches});
   }
   return work;
 }
@@ -62,11 +63,10 @@ void measure_deck(const DeckCase& deck, const std::vector<std::size_t>& batches,
 std::vector<std::size_t> widths_of(const LayerFamily& family, const CrossoverBounds& bounds,
                                    bool quick) {
   if (!bounds.widths.empty()) return bounds.widths;
-  if (!quick) return family.widths;
+  const std::vector<std::size_t> all = family.widths();
+  if (!quick) return all;
   std::vector<std::size_t> widths;
-  for (std::size_t i = (family.widths.size() + 1) % 2; i < family.widths.size(); i += 2) {
-    widths.push_back(family.widths[i]);
-  }
+  for (std::size_t i = (all.size() + 1) % 2; i < all.size(); i += 2) widths.push_back(all[i]);
   return widths;
 }
 
@@ -81,9 +81,9 @@ layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
 }
 
 // Returns the layer of a width; throws RequestError for one that is not possible.
-std::unique_ptr<layers::LayerPlan> plan_of(const LayerFamily& family, std::size_t width) {
+std::shared_ptr<const layers::Layer> layer_of(const LayerFamily& family, std::size_t width) {
   try {
-    return family.plan(width);
+    return family.layer(width);
   } catch (const RequestError& error) {
     // The deck that it was read from is ours: file, line and key mean nothing to a reader.
     const std::string text = error.what();
@@ -98,18 +98,18 @@ double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::si
                  std::size_t batch, SpaceKind space) {
   const layers::Target target = target_on<float>(space, kernels::GemmBackend::native);
   double bytes =
-      model::memory_bytes(*family.plan(family.width), pass, batch, family.tokens, target);
+      model::memory_bytes(*family.layer(family.width), pass, batch, family.tokens, target);
   for (const std::size_t width : widths) {
-    bytes = std::max(bytes, model::memory_bytes(*plan_of(family, width), pass, family.batch,
+    bytes = std::max(bytes, model::memory_bytes(*layer_of(family, width), pass, family.batch,
                                                 family.tokens, target));
   }
   return bytes;
 }
 
 double memory_of(const DeckCase& deck, std::size_t batch, SpaceKind space) {
-  const layers::Target target = deck.precision == config::Precision::float32
-                                    ? target_on<float>(space, deck.gemm)
-                                    : target_on<double>(space, deck.gemm);
+  const layers::Target target = with_scalar(config::scalar_bytes(deck.precision), [&](auto zero) {
+    return target_on<decltype(zero)>(space, deck.gemm);
+  });
   return static_cast<double>(deck.plan->memory(target, batch, true).total());
 }
 
@@ -117,16 +117,16 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
                    const std::vector<std::size_t>& batches, Pass pass,
                    CrossoverMeasuring& measuring, std::vector<SizeCurve>& curves) {
   const auto add = [&](SizeCurve& curve, double size, std::size_t width, std::size_t batch) {
-    const std::unique_ptr<layers::LayerPlan> plan = family.plan(width);
+    const std::shared_ptr<const layers::Layer> layer = family.layer(width);
     io::Json about = {{"width", width}, {"batch", batch}, {"precision", "float32"}};
     measuring.add(
-        curve, size, model::counts_of(*plan, pass, batch, sizeof(float)), about,
+        curve, size, model::counts_of(*layer, pass, batch, sizeof(float)), about,
         [&](const auto& instance) {
           using Space = std::decay_t<decltype(instance)>;
-          return std::make_unique<LayerRunner<Space, float>>(instance, *plan, batch, pass,
+          return std::make_unique<LayerRunner<Space, float>>(instance, layer, batch, pass,
                                                              family.tokens);
         },
-        [&](auto& layer) { return work_of(layer, *plan, pass, batch); });
+        [&](auto& runner) { return work_of(runner, *layer, pass, batch); });
   };
   measuring.begin_curve();
   SizeCurve by_width{family.kind, model::to_string(pass), "width", {}};
@@ -228,7 +228,7 @@ Study study_crossover(const CrossoverBounds& requested, const Control& control) 
   for (const LayerFamily& family : families) {
     for (const Pass pass : passes) {
       // A view does nothing.
-      if (pass == Pass::forward && family.plan(family.width)->is_view(false)) continue;
+      if (pass == Pass::forward && family.layer(family.width)->is_view(false)) continue;
       layers.emplace_back(&family, pass);
     }
   }
@@ -260,11 +260,9 @@ Study study_crossover(const CrossoverBounds& requested, const Control& control) 
   for (const DeckCase& deck : bounds.decks) {
     for (const bool training : {false, true}) {
       measuring.begin_curve();
-      if (deck.precision == config::Precision::float32) {
-        measure_deck<float>(deck, deck_batches, training, measuring, curves);
-      } else {
-        measure_deck<double>(deck, deck_batches, training, measuring, curves);
-      }
+      with_scalar(config::scalar_bytes(deck.precision), [&](auto zero) {
+        measure_deck<decltype(zero)>(deck, deck_batches, training, measuring, curves);
+      });
     }
   }
   if (measuring.left_out() > 0) {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/recorded_launches.hpp"
+#include "core/cuda/recorded_launches.hpp"
 #include "core/timing.hpp"
 #include "model/expectation.hpp"
 #include "studies/crossover_report.hpp"

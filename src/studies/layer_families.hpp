@@ -13,24 +13,18 @@
 namespace ridgeline::studies {
 
 /// A kind of layer as the studies take it: of growing width, and of one width with growing batch.
-struct LayerFamily {
+struct LayerFamily : layers::StudyFamily {
   std::string kind;
-  std::string keys;                 ///< of its table in a deck; WIDTH stands for the width
-  Shape input;                      ///< of a sample; 0 stands for the width
-  std::vector<std::size_t> widths;  ///< increasing
-  std::size_t width = 0;            ///< where the batch grows
-  std::size_t batch = 0;            ///< where the width grows
-  std::size_t tokens = 0;           ///< that inputs are drawn from; 0: values
 
+  std::vector<std::size_t> widths() const;  ///< increasing
   /// The layer of a width.
-  std::unique_ptr<layers::LayerPlan> plan(std::size_t of_width) const;
+  std::shared_ptr<const layers::Layer> layer(std::size_t of_width) const;
   /// "[64, width]": its input.
   std::string shape() const;
 };
 
-/// Every kind of layer but `flatten`, which is a view, and `sequence`, which is a name; `residual`
-/// is its sum.
-const std::vector<LayerFamily>& layer_families();
+/// Every kind of layer that has a family.
+std::vector<LayerFamily> layer_families();
 
 /// The families of these kinds, all where there are none. Throws RequestError for another kind.
 std::vector<LayerFamily> families_of(const std::vector<std::string>& kinds);

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/scalar.hpp"
 #include "core/timing.hpp"
 #include "io/units.hpp"
 #include "machine/peak.hpp"
@@ -56,10 +57,10 @@ template <class Space>
 void measure_layers(const Space& instance, const std::vector<LayerFamily>& families, int most,
                     const MeasureOptions& options, io::Json& list) {
   for (const LayerFamily& family : families) {
-    const std::unique_ptr<layers::LayerPlan> plan = family.plan(family.width);
+    const std::shared_ptr<const layers::Layer> layer = family.layer(family.width);
     for (const Batch& batch : batches(4 * family.batch, instance.concurrency(), most)) {
-      LayerRunner<Space, float> layer(instance, *plan, batch.size, Pass::both, family.tokens);
-      const Timing timing = measure(instance, options, [&] { layer.run(); });
+      LayerRunner<Space, float> runner(instance, layer, batch.size, Pass::both, family.tokens);
+      const Timing timing = measure(instance, options, [&] { runner.run(); });
       add_entries(family.kind, "", model::to_string(Pass::both), batch, timing.median, list);
     }
   }
@@ -270,11 +271,9 @@ io::Json measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
     if constexpr (kIsHost<Space>) {
       measure_layers(instance, families_of(bounds.kinds), most, options, list);
       for (const DeckCase& deck : bounds.decks) {
-        if (deck.precision == config::Precision::float32) {
-          measure_deck<Space, float>(instance, deck, most, quick, list);
-        } else {
-          measure_deck<Space, double>(instance, deck, most, quick, list);
-        }
+        with_scalar(config::scalar_bytes(deck.precision), [&](auto zero) {
+          measure_deck<Space, decltype(zero)>(instance, deck, most, quick, list);
+        });
       }
     }
   });

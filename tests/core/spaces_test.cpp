@@ -24,13 +24,13 @@ bool is_built(SpaceKind kind) {
 TEST(ResolveSpace, GivesEverySpaceOfTheBuildByItsName) {
   ASSERT_FALSE(built_spaces().empty());
   for (const SpaceKind kind : built_spaces()) {
-    if (kind == SpaceKind::cuda && cuda_device_count() == 0) continue;
+    if (kind == SpaceKind::cuda && device_count() == 0) continue;
     EXPECT_EQ(resolve_space(to_string(kind)), kind);
   }
 }
 
 TEST(ResolveSpace, AutoIsTheDeviceAndElseTheMostThreads) {
-  if (is_built(SpaceKind::cuda) && cuda_device_count() == 0) {
+  if (is_built(SpaceKind::cuda) && device_count() == 0) {
     EXPECT_TRUE(contains(error_of([] { resolve_space("auto"); }), "no CUDA device"));
   } else {
     EXPECT_EQ(resolve_space("auto"), built_spaces().back());
@@ -59,7 +59,7 @@ TEST(ResolveSpace, RefusesASpaceThatIsNotInTheBuild) {
 
 TEST(ResolveSpace, NamesTheMissingDevice) {
   std::string reason;
-  if (!is_built(SpaceKind::cuda) || cuda_device_count(&reason) > 0) {
+  if (!is_built(SpaceKind::cuda) || device_count(&reason) > 0) {
     GTEST_SKIP() << "only a CUDA build without a device can tell";
   }
   EXPECT_FALSE(reason.empty());
@@ -69,7 +69,7 @@ TEST(ResolveSpace, NamesTheMissingDevice) {
 
 TEST(CudaDeviceCount, SaysWhyThereIsNone) {
   std::string reason;
-  if (cuda_device_count(&reason) == 0) {
+  if (device_count(&reason) == 0) {
     EXPECT_FALSE(reason.empty());
   }
 }

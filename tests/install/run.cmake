@@ -51,6 +51,14 @@ endforeach()
 run("${CMAKE_COMMAND}" --build "${work}/build")
 run("${work}/build/stranger")
 
+# A layer from outside, in the command with all of its verbs.
+run("${CMAKE_COMMAND}" -S "${prefix}/share/ridgeline/docs/examples/gated_residual"
+  -B "${work}/gated" -G "${GENERATOR}" "-DCMAKE_PREFIX_PATH=${prefix}"
+  "-DCMAKE_CXX_COMPILER=${CXX}" -DCMAKE_BUILD_TYPE=Release)
+run("${CMAKE_COMMAND}" --build "${work}/gated")
+run("${work}/gated/gated" train "${prefix}/share/ridgeline/docs/examples/gated_residual/gated.toml"
+  --space serial --output "${work}/gated-results")
+
 set(share "${prefix}/share/ridgeline")
 foreach(file IN ITEMS README.md docs/architecture.md inputs/fashion_mlp.toml inputs/machines/README.md
     inputs/machines/h100-sxm.json jobs/train_openmp.slurm)

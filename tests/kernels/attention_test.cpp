@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "kernels/attention/device/gradient.hpp"
+#include "kernels/attention/device/attention.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 
@@ -189,19 +189,25 @@ TEST_F(AttentionKernel, KeepsNoSumsIfNotRequested) {
 template <class T, int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>
 void check_team_kernels(const std::vector<AttentionShape>& list) {
   using Space = Kokkos::OpenMP;
-  using Forward = DeviceAttention<Space, T, Tile, Chunk, Slice, ThreadRows, ThreadColumns>;
-  using Backward = DeviceAttentionGradient<Space, T, Tile, Chunk, Slice, ThreadRows, ThreadColumns>;
+  using Kernel =
+      DeviceAttention<Space, T, AttentionSizes<Tile, Chunk, Slice, ThreadRows, ThreadColumns>>;
   const AttentionLabels labels("test/attention");
   for (const AttentionShape& s : list) {
+    const std::size_t rows = s.rows(), width = s.width(), sums = rows * s.heads;
+    using In = Matrix<Space, const T>;
+    using Out = Matrix<Space, T>;
     check<Space, T>(
-        s, s.rows() * s.heads,
+        s, sums,
         [&](const Space& instance, const T* qkv, T* output, T* log_sum, const auto&) {
-          Forward::launch(instance, labels.attend, s, qkv, output, log_sum);
+          launch_attention<Kernel>(instance, labels, s, In(qkv, rows, 3 * width),
+                                   Out(output, rows, width), Vector<Space, T>(log_sum, sums));
         },
         [&](const Space& instance, const T* qkv, const T* output, const T* log_sum,
             const T* gradient, T* qkv_gradient, const auto& workspace) {
-          launch_attention_gradient<Backward>(instance, labels, s, qkv, output, log_sum, gradient,
-                                              qkv_gradient, workspace.data());
+          launch_attention_gradient<Kernel>(
+              instance, labels, s, In(qkv, rows, 3 * width), In(output, rows, width),
+              Vector<Space, const T>(log_sum, sums), In(gradient, rows, width),
+              Out(qkv_gradient, rows, 3 * width), Vector<Space, T>(workspace.data(), sums));
         });
   }
 }

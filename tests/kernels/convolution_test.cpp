@@ -297,12 +297,11 @@ void check_team_kernel(int splits) {
   ASSERT_GE(Space().concurrency(), Sizes::kTeam);
   for (const Case& c : awkward_cases()) {
     check<Space, T>(c, [&](const Space& instance, const auto& arguments) {
-      const auto problem = device_problem(c.shape, arguments);
+      const auto job = device_convolution(c.shape, arguments);
       const auto workspace =
-          poisoned<T>(instance, std::size_t(splits * (problem.total + problem.total_sums)));
-      launch_tiles<Space, T, Sizes>(instance, "test/convolution", "test/add", problem,
-                                    device_output(c.shape, arguments), device_sums(arguments),
-                                    splits, workspace.data());
+          poisoned<T>(instance, std::size_t(splits * (job.problem.total + job.problem.total_sums)));
+      launch_tiles<Space, T, Sizes>(instance, "test/convolution", "test/add", job.problem,
+                                    job.output, job.row_sums, splits, workspace.data());
       instance.fence();
     });
   }

@@ -33,8 +33,8 @@ void check_embedding() {
     }
     const auto token_view = on_space(instance, tokens), output_gradient = on_space(instance, dy);
     const auto gradient = poisoned<T>(instance, vocabulary * n);
-    DeviceEmbeddingGradient<Space, T, Team>{
-        token_view.data(), output_gradient.data(), gradient.data(), positions, vocabulary, n}
+    DeviceEmbeddingGradient<Space, T, Team>{token_view, as_matrix(output_gradient, positions, n),
+                                            as_matrix(gradient, vocabulary, n)}
         .launch(instance, "test/embedding");
     instance.fence();
     EXPECT_EQ(on_host(instance, gradient), expected) << positions;  // the same order of sums

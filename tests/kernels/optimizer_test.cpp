@@ -11,8 +11,6 @@
 namespace ridgeline::kernels {
 namespace {
 
-using config::Optimizer;
-using config::OptimizerKind;
 using ridgeline::testing::on_host;
 using ridgeline::testing::on_space;
 using ridgeline::testing::random_values;
@@ -33,10 +31,10 @@ std::vector<T> gradients(std::size_t size, int step) {
   return random_values<T>(size, 100 + std::uint64_t(step));
 }
 
-std::vector<Optimizer> all_optimizers() {
-  std::vector<Optimizer> all;
-  const auto add = [&](OptimizerKind kind, double momentum, bool nesterov, double decay) {
-    Optimizer optimizer;
+std::vector<UpdateRule> all_optimizers() {
+  std::vector<UpdateRule> all;
+  const auto add = [&](UpdateKind kind, double momentum, bool nesterov, double decay) {
+    UpdateRule optimizer;
     optimizer.kind = kind;
     optimizer.momentum = momentum;
     optimizer.nesterov = nesterov;
@@ -48,25 +46,25 @@ std::vector<Optimizer> all_optimizers() {
     all.push_back(optimizer);
   };
   for (const double decay : {0.0, 0.02}) {
-    add(OptimizerKind::sgd, 0, false, decay);
-    add(OptimizerKind::sgd, 0.9, false, decay);
-    add(OptimizerKind::sgd, 0.5, true, decay);
-    add(OptimizerKind::adam, 0, false, decay);
-    add(OptimizerKind::adamw, 0, false, decay);
-    add(OptimizerKind::rmsprop, 0, false, decay);
-    add(OptimizerKind::rmsprop, 0.7, false, decay);
+    add(UpdateKind::sgd, 0, false, decay);
+    add(UpdateKind::sgd, 0.9, false, decay);
+    add(UpdateKind::sgd, 0.5, true, decay);
+    add(UpdateKind::adam, 0, false, decay);
+    add(UpdateKind::adamw, 0, false, decay);
+    add(UpdateKind::rmsprop, 0, false, decay);
+    add(UpdateKind::rmsprop, 0.7, false, decay);
   }
   return all;
 }
 
-std::string shown(const Optimizer& optimizer) {
-  return std::string(config::to_string(optimizer.kind)) + " momentum " +
+std::string shown(const UpdateRule& optimizer) {
+  return "kind " + std::to_string(int(optimizer.kind)) + " momentum " +
          std::to_string(optimizer.momentum) + " decay " + std::to_string(optimizer.weight_decay);
 }
 
 // torch.optim's SGD, Adam, AdamW and RMSprop by their documentation, in float64.
 template <class T>
-State<double> pytorch(const Optimizer& o, std::size_t size, double scale) {
+State<double> pytorch(const UpdateRule& o, std::size_t size, double scale) {
   State<double> run;
   for (const T p : random_values<T>(size, 1)) run.parameters.push_back(double(p));
   run.state.assign(state_names(o).size(), std::vector<double>(size, 0.0));
@@ -76,19 +74,19 @@ State<double> pytorch(const Optimizer& o, std::size_t size, double scale) {
     for (std::size_t i = 0; i < size; ++i) {
       double& p = run.parameters[i];
       double g = scale * double(gradient[i]);
-      if (o.kind == OptimizerKind::adamw) {
+      if (o.kind == UpdateKind::adamw) {
         p *= 1 - rate * o.weight_decay;
       } else {
         g += o.weight_decay * p;
       }
-      if (o.kind == OptimizerKind::sgd) {
+      if (o.kind == UpdateKind::sgd) {
         if (o.momentum != 0) {
           double& b = run.state[0][i];
           b = step == 0 ? g : o.momentum * b + g;
           g = o.nesterov ? g + o.momentum * b : b;
         }
         p -= rate * g;
-      } else if (o.kind == OptimizerKind::rmsprop) {
+      } else if (o.kind == UpdateKind::rmsprop) {
         double& v = run.state[0][i];
         v = o.alpha * v + (1 - o.alpha) * g * g;
         double move = g / (std::sqrt(v) + o.epsilon);
@@ -113,7 +111,7 @@ State<double> pytorch(const Optimizer& o, std::size_t size, double scale) {
 }
 
 template <class Space, class T>
-State<T> run(const Optimizer& optimizer, std::size_t size, bool clipped = false,
+State<T> run(const UpdateRule& optimizer, std::size_t size, bool clipped = false,
              bool applied = true) {
   const Space instance;
   const auto p = on_space(instance, random_values<T>(size, 1));
@@ -128,7 +126,8 @@ State<T> run(const Optimizer& optimizer, std::size_t size, bool clipped = false,
   for (int step = 0; step < kSteps; ++step) {
     const auto g = on_space(instance, gradients<T>(size, step));
     std::vector<double> host(kStepNumbers, clipped ? 0.25 : NAN);
-    set_step_numbers(optimizer, rate_of(step), step, host.data());
+    set_step_numbers(optimizer, rate_of(step), step,
+                     Vector<Kokkos::Serial, double>(host.data(), host.size()));
     host[kApply] = applied ? 1 : 0;
     const auto numbers = on_space(instance, host);
     arguments.gradients = Vector<Space, const T>(g.data(), size);
@@ -145,7 +144,7 @@ State<T> run(const Optimizer& optimizer, std::size_t size, bool clipped = false,
 template <class Space, class T>
 void check_update() {
   const double tolerance = sizeof(T) == 4 ? 5e-6 : 1e-14;
-  for (const Optimizer& optimizer : all_optimizers()) {
+  for (const UpdateRule& optimizer : all_optimizers()) {
     // One, a prime beyond a thread's block, and enough for several threads.
     for (const std::size_t size : {1, 4099, 30011}) {
       for (const bool clipped : {false, true}) {
@@ -173,7 +172,7 @@ TEST_F(OptimizerKernels, FollowPyTorchInEveryOption) {
 
 #if defined(KOKKOS_ENABLE_OPENMP)
 TEST_F(OptimizerKernels, GiveTheSameBitsOnOneThreadAndOnMany) {
-  for (const Optimizer& optimizer : all_optimizers()) {
+  for (const UpdateRule& optimizer : all_optimizers()) {
     const auto serial = run<Kokkos::Serial, float>(optimizer, 100003);
     const auto openmp = run<Kokkos::OpenMP, float>(optimizer, 100003);
     EXPECT_EQ(serial.parameters, openmp.parameters) << shown(optimizer);
@@ -184,7 +183,7 @@ TEST_F(OptimizerKernels, GiveTheSameBitsOnOneThreadAndOnMany) {
 
 template <class Space, class T>
 void check_left_out() {
-  for (const Optimizer& optimizer : all_optimizers()) {
+  for (const UpdateRule& optimizer : all_optimizers()) {
     const State<T> found = run<Space, T>(optimizer, 4099, false, false);
     EXPECT_EQ(found.parameters, random_values<T>(4099, 1)) << shown(optimizer);
     for (const auto& state : found.state) EXPECT_EQ(state, std::vector<T>(4099, T(0)));
@@ -198,7 +197,8 @@ TEST_F(OptimizerKernels, UpdateNothingWhenTheStepIsLeftOut) {
 }
 
 TEST(StepHealth, CountsBadStepsAndEndsUpdates) {
-  std::int64_t health[kHealthNumbers] = {};
+  std::int64_t values[kHealthNumbers] = {};
+  const HealthView<Kokkos::Serial> health(values, kHealthNumbers);
   EXPECT_TRUE(close_step(health, 0, true));
   health[kBadNow] = 1;
   EXPECT_FALSE(close_step(health, 1, true));
@@ -208,7 +208,8 @@ TEST(StepHealth, CountsBadStepsAndEndsUpdates) {
 }
 
 TEST(StepHealth, AllowsTenBadStepsInARow) {
-  std::int64_t health[kHealthNumbers] = {};
+  std::int64_t values[kHealthNumbers] = {};
+  const HealthView<Kokkos::Serial> health(values, kHealthNumbers);
   std::int64_t step = 0;
   const auto bad = [&] {
     health[kBadNow] = 1;

@@ -19,7 +19,7 @@ using ridgeline::testing::random_values;
 using ridgeline::testing::relative_error;
 using Values = std::vector<double>;
 
-class DevicePool : public ridgeline::testing::Computing {};
+class PoolOnTeams : public ridgeline::testing::Computing {};
 
 #if defined(KOKKOS_ENABLE_OPENMP)
 using Space = Kokkos::OpenMP;
@@ -38,16 +38,19 @@ void check_windows() {
     for (const bool largest : {true, false}) {
       const PoolDefinition definition{s, largest};
       const auto y = poisoned<T>(instance, s.outputs()), dx = poisoned<T>(instance, s.inputs());
+      const auto run = [&](auto known) {
+        using Memory = MemoryOf<Space>;
+        const auto planes = as_matrix(x_view, s.planes, s.inputs() / s.planes);
+        launch_elements(instance, "test/pool", s.outputs(),
+                        DevicePool<Memory, T, known()>{s, planes, y});
+        launch_elements(instance, "test/pool", s.inputs(),
+                        DevicePoolGradient<Memory, T, known()>{
+                            s, planes, as_matrix(dy_view, s.planes, s.outputs() / s.planes), dx});
+      };
       if (largest) {
-        launch_elements(instance, "test/pool", s.outputs(),
-                        DeviceMaxPool<T>{s, x_view.data(), y.data()});
-        launch_elements(instance, "test/pool", s.inputs(),
-                        DeviceMaxPoolGradient<T>{s, x_view.data(), dy_view.data(), dx.data()});
+        run(std::true_type());
       } else {
-        launch_elements(instance, "test/pool", s.outputs(),
-                        DeviceAveragePool<T>{s, x_view.data(), y.data()});
-        launch_elements(instance, "test/pool", s.inputs(),
-                        DeviceAveragePoolGradient<T>{s, dy_view.data(), dx.data()});
+        run(std::false_type());
       }
       instance.fence();
       EXPECT_LT(relative_error(on_host(instance, y), definition.forward(wide_x)), tolerance);
@@ -57,38 +60,9 @@ void check_windows() {
   }
 }
 
-TEST_F(DevicePool, MatchesTheDefinition) {
+TEST_F(PoolOnTeams, MatchesTheDefinition) {
   check_windows<float>();
   check_windows<double>();
-}
-
-template <class T, int Threads>
-void check_means() {
-  const Space instance;
-  for (const std::size_t size : {1, 3, 49, 130}) {
-    const std::size_t planes = 11;
-    const auto x = random_values<T>(planes * size, 1), dy = random_values<T>(planes, 2);
-    const auto x_view = on_space(instance, x), dy_view = on_space(instance, dy);
-    const auto y = poisoned<T>(instance, planes), dx = poisoned<T>(instance, planes * size);
-    DevicePlaneMeans<Space, T, Threads>{size, x_view.data(), y.data()}.launch(instance, "test/pool",
-                                                                              planes);
-    launch_elements(instance, "test/pool", dx.size(),
-                    DevicePlaneMeansGradient<T>{size, dy_view.data(), dx.data()});
-    instance.fence();
-    Values means(planes, 0.0), gradients;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      means[i / size] += double(x[i]) / double(size);
-      gradients.push_back(double(dy[i / size]) / double(size));
-    }
-    EXPECT_LT(relative_error(on_host(instance, y), means), 1e-6);
-    EXPECT_LT(relative_error(on_host(instance, dx), gradients), 1e-6);
-  }
-}
-
-TEST_F(DevicePool, MeansOfPlanesMatchTheDefinitionInTeamsOfAnySize) {
-  check_means<float, 1>();
-  check_means<double, 2>();
-  check_means<float, 4>();
 }
 #endif
 

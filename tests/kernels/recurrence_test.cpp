@@ -4,9 +4,8 @@
 
 #include <type_traits>
 
+#include "kernels/recurrence/cells.hpp"
 #include "kernels/recurrence/device/recurrence.hpp"
-#include "kernels/recurrence/gru_cells.hpp"
-#include "kernels/recurrence/lstm_cells.hpp"
 #include "support/matrices.hpp"
 #include "support/runtime.hpp"
 
@@ -45,22 +44,19 @@ Result<T> run_cells(const Size& size, bool sequence, int gate_count, const Run& 
   const auto dq = poisoned<T>(host, rows * gate_count * units);
   run(Forward<T, true>{size.length, size.units, sequence, gates.data(), bias.data(), before.data(),
                        kept.data(), y.data()},
-      weight.data());
+      weight);
   run(Forward<T, false>{size.length, size.units, sequence, inference.data(), bias.data(), nullptr,
                         nullptr, last.data()},
-      weight.data());
+      weight);
   Result<T> result;
   result.gates = on_host(host, gates);
   const auto dy = on_space(host, random_values<T>(outputs, 4));
-  if constexpr (std::is_same_v<Backward<T>, LstmBackward<T>>) {
-    run(Backward<T>{size.length, size.units, sequence, gates.data(), kept.data(), dy.data()},
-        weight.data());
-  } else {
-    run(Backward<T>{size.length, size.units, sequence, gates.data(), before.data(), kept.data(),
-                    dy.data(), dq.data()},
-        weight.data());
-    result.dq = on_host(host, dq);
-  }
+  // An LSTM's dq is in the place of its gates.
+  constexpr bool kSeparate = std::is_same_v<Backward<T>, GruBackward<T>>;
+  run(Backward<T>{size.length, size.units, sequence, gates.data(), before.data(), kept.data(),
+                  dy.data(), kSeparate ? dq.data() : gates.data()},
+      weight);
+  if (kSeparate) result.dq = on_host(host, dq);
   result.before = on_host(host, before);
   result.kept = on_host(host, kept);
   result.y = on_host(host, y);
@@ -89,7 +85,7 @@ template <class Space>
 struct OnHost {
   int batch;
   template <class Cell, class T>
-  void operator()(const Cell& cell, const T* weight) const {
+  void operator()(const Cell& cell, const Buffer<Kokkos::Serial, T>& weight) const {
     const Space instance;
     const auto workspace =
         poisoned<T>(instance, recurrence_workspace<Cell>(false, batch, cell.units));
@@ -110,7 +106,7 @@ template <int Samples, int Team>
 struct OnTeams {
   int batch;
   template <class Cell, class T>
-  void operator()(const Cell& cell, const T* weight) const {
+  void operator()(const Cell& cell, const Buffer<Kokkos::Serial, T>& weight) const {
     using Kernel = DeviceRecurrence<Kokkos::OpenMP, Cell, Samples, Team>;
     const Kokkos::OpenMP instance;
     const auto workspace = poisoned<T>(instance, Kernel::workspace(batch, cell.units));

@@ -11,9 +11,11 @@
 #pragma push_macro("RIDGELINE_FOR_SPACES")
 #undef RIDGELINE_FOR_SPACES
 #define RIDGELINE_FOR_SPACES(instantiate)
+#include "kernels/embedding/embedding.cpp"
 #include "kernels/loss/loss.cpp"
 #include "kernels/normalization/batch_norm.cpp"
 #include "kernels/normalization/layer_norm.cpp"
+#include "kernels/pooling/pooling.cpp"
 #include "kernels/softmax/softmax.cpp"
 #pragma pop_macro("RIDGELINE_FOR_SPACES")
 #include "support/matrices.hpp"
@@ -177,7 +179,54 @@ void check_layer_norm(const Teams& teams, std::size_t rows, std::size_t n) {
   if (n > 2) expect_near(dx_team, dx, 10);  // with two columns it is a small difference
 }
 
-// The kernels of images: planes, and the combination of planes.
+template <class T>
+void check_row_means(const Teams& teams, std::size_t rows, std::size_t n) {
+  using namespace pooling_kernels;
+  const Space instance;
+  const std::vector<T> values = random_values<T>(rows * n, 1);
+  const auto x = on_space(instance, values);
+  const auto y = poisoned<T>(instance, rows), y_team = poisoned<T>(instance, rows);
+  const auto dx = poisoned<T>(instance, rows * n), dx_team = poisoned<T>(instance, rows * n);
+  run_on_host(rows, n, RowMeans<Space, T>{matrix(x, rows), vector(y)});
+  run_on_teams(teams, rows, n, RowMeans<Space, T>{matrix(x, rows), vector(y_team)});
+  std::vector<T> means(rows, T(0)), gradients;
+  for (std::size_t i = 0; i < rows * n; ++i) means[i / n] += values[i] / T(n);
+  EXPECT_LT(relative_error(on_host(instance, y), means), 10 * kTolerance<T>);
+  expect_near(y_team, y, 10);
+  run_on_host(rows, n, RowMeansGradient<Space, T>{vector(y), matrix(dx, rows)});
+  run_on_teams(teams, rows, n, RowMeansGradient<Space, T>{vector(y), matrix(dx_team, rows)});
+  const std::vector<T> found = on_host(instance, y);
+  for (std::size_t i = 0; i < rows * n; ++i) gradients.push_back(found[i / n] / T(n));
+  EXPECT_EQ(on_host(instance, dx), gradients);
+  EXPECT_EQ(on_host(instance, dx_team), gradients);
+}
+
+// Rows of 4 tokens and 3 positions.
+template <class T>
+void check_embeddings(const Teams& teams, std::size_t rows, std::size_t n) {
+  using namespace embedding_kernels;
+  const Space instance;
+  const std::vector<T> table = random_values<T>(4 * n, 1);
+  std::vector<T> tokens, embedded, placed;
+  for (std::size_t r = 0; r < rows; ++r) tokens.push_back(T(r * r % 4));
+  for (std::size_t i = 0; i < rows * n; ++i) {
+    embedded.push_back(table[std::size_t(tokens[i / n]) * n + i % n]);
+    placed.push_back(embedded[i] + table[i / n % 3 * n + i % n]);
+  }
+  const auto token = on_space(instance, tokens), weight = on_space(instance, table);
+  const Matrix<Space, T> positions(weight.data(), 3, n);
+  const auto check = [&](const auto& run) {
+    const auto y = poisoned<T>(instance, rows * n), z = poisoned<T>(instance, rows * n);
+    run(Lookup<Space, T>{vector(token), matrix(weight, 4), matrix(y, rows)});
+    EXPECT_EQ(on_host(instance, y), embedded);
+    run(AddPositions<Space, T>{matrix(y, rows), positions, matrix(z, rows)});
+    EXPECT_EQ(on_host(instance, z), placed);
+  };
+  check([&](const auto& body) { run_on_host(rows, n, body); });
+  check([&](const auto& body) { run_on_teams(teams, rows, n, body); });
+}
+
+// The kernels of images: planes, and what combines them.
 template <class T>
 void check_batch_norm(const Teams& teams, std::size_t outer, std::size_t channels,
                       std::size_t inner) {
@@ -253,6 +302,8 @@ void check_all() {
         check_value_loss<T, loss_kernels::SquaredError<T>>(teams, rows, n);
         check_value_loss<T, loss_kernels::BinaryCrossEntropy<T>>(teams, rows, n);
         check_layer_norm<T>(teams, rows, n);
+        check_row_means<T>(teams, rows, n);
+        check_embeddings<T>(teams, rows, n);
         if (n > 2) check_batch_norm<T>(teams, rows, 3, n);
       }
     }
@@ -312,7 +363,8 @@ void check_columns(std::size_t rows, std::size_t n) {
         columns, rows, n, blocks, stride, partial.data()}(e);
   }
   for (std::size_t i = 0; i < n; ++i) {
-    device::CombineBlocks<T, 2, ColumnSums<T>>{columns, blocks, stride, partial.data()}(i);
+    const BlockSums<T, 2, ColumnSums<T>> sums{columns, partial.data(), stride};
+    device::SumColumns<T, 2, BlockSums<T, 2, ColumnSums<T>>>{sums, blocks}(i);
   }
   EXPECT_EQ(on_host(instance, sum_device), on_host(instance, sum)) << rows << " x " << n;
   EXPECT_EQ(on_host(instance, indices_device), on_host(instance, indices));

@@ -1,5 +1,3 @@
-#include "layers/activation.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -187,7 +187,7 @@ TEST(AttentionCounts, EqualAPlainLoopInBothPhases) {
       const double matrix_flops =
           phase == Phase::forward ? forward(p, memory) : backward(p, memory, input_gradient);
       for (const std::size_t scalar : {4, 8}) {
-        const Counts found = plan->counts(phase, p.batch, scalar, input_gradient);
+        const Counts found = plan->counts({phase, p.batch, input_gradient}, scalar);
         EXPECT_EQ(found.matrix_flops, matrix_flops) << to_string(phase) << input_gradient;
         EXPECT_EQ(found.flops, Tally::flops) << to_string(phase) << input_gradient;
         EXPECT_EQ(found.bytes, testing::traffic(memory.all()) * scalar);

@@ -1,5 +1,3 @@
-#include "layers/attention.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -245,7 +243,7 @@ TEST(AttentionPlan, HasPyTorchsParameters) {
   const auto plan = plan_of(keys(2, false), {5, 6});
   EXPECT_EQ(plan->kind, "attention");
   EXPECT_EQ(plan->output, (Shape{5, 6}));
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 4u);
   EXPECT_EQ(parameters[0].name, "in_proj_weight");
   EXPECT_EQ(parameters[0].shape, (Shape{18, 6}));
@@ -296,7 +294,7 @@ TEST(AttentionPlan, RefusesBadOptionsByFileLineAndKey) {
                        "deck.toml:9: unknown key \"units\""));
   for (const Shape& wrong : {Shape{6}, Shape{2, 5, 6}}) {
     EXPECT_TRUE(contains(refusal_of(kind + "heads = 2", wrong),
-                         "deck.toml:7: attention needs an input [length, features], and gets " +
+                         "deck.toml:7: attention needs a sequence [length, features], and gets " +
                              ridgeline::to_string(wrong)));
   }
 }

@@ -1,5 +1,3 @@
-#include "layers/batch_norm.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -232,7 +230,7 @@ TEST_F(BatchNormLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 
 TEST(BatchNormPlan, HasPyTorchsParametersOfWhichTheStatisticsAreNotTrained) {
   const auto plan = plan_of(kKind, {5, 3, 4});
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   const char* const names[] = {"weight", "bias", "running_mean", "running_var"};
   const Initial initial[] = {Initial::ones, Initial::zeros, Initial::zeros, Initial::ones};
   ASSERT_EQ(parameters.size(), 4u);
@@ -242,14 +240,16 @@ TEST(BatchNormPlan, HasPyTorchsParametersOfWhichTheStatisticsAreNotTrained) {
     EXPECT_EQ(parameters[i].initial, initial[i]);
     EXPECT_EQ(parameters[i].trained, i < 2);
   }
-  const auto& mine = dynamic_cast<const BatchNormPlan&>(*plan);
-  EXPECT_EQ(mine.momentum, 0.1);
-  EXPECT_EQ(mine.epsilon, 1e-5);
   EXPECT_EQ(plan_of(kKind, {7, 3})->parameters()[0].shape, (Shape{3}));
   EXPECT_EQ(plan_of(kKind, {7})->parameters()[0].shape, (Shape{7}));
 }
 
-TEST(BatchNormPlan, KeepsTwoValuesPerChannelAndNeedsNoMemoryToInfer) {
+TEST_F(BatchNormLayer, DefaultsArePyTorchs) {
+  testing::expect_same_layer(*plan_of(kKind, {5, 3, 4}),
+                             *plan_of(kKind + "momentum = 0.1\nepsilon = 1e-5", {5, 3, 4}));
+}
+
+TEST(BatchNormPlan, KeepsTwoNumbersAChannelAndNeedsNoMemoryToInfer) {
   const auto plan = plan_of(kKind, {5, 30, 40});
   EXPECT_EQ(plan->saved(17), 10u);
   Target target;
@@ -291,7 +291,7 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
     const auto expect = [&](Phase phase, bool input_gradient,
                             const std::vector<const Array*>& arrays) {
       for (const std::size_t scalar : {4, 8}) {
-        const Counts found = plan->counts(phase, c.batch, scalar, input_gradient);
+        const Counts found = plan->counts({phase, c.batch, input_gradient}, scalar);
         EXPECT_EQ(found.flops, Tally::flops) << ridgeline::to_string(c.input);
         EXPECT_EQ(found.matrix_flops, 0);
         EXPECT_EQ(found.bytes, testing::traffic(arrays) * double(scalar));
@@ -341,7 +341,7 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
         const Number shift = bias.read(k) - running_mean.read(k) * scale;
         for (const std::size_t i : values_of(k)) y.write(i, x.read(i) * scale + shift);
       }
-      const Counts found = plan->inference_counts(c.batch, sizeof(float));
+      const Counts found = plan->counts({Phase::forward, c.batch, true, false}, sizeof(float));
       EXPECT_EQ(found.flops, Tally::flops);
       EXPECT_EQ(found.bytes,
                 4 * testing::traffic({&x, &y, &weight, &bias, &running_mean, &running_var}));

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "layers/conv2d.hpp"
 #include "layers/harness.hpp"
+#include "support/layer_tables.hpp"
 #include "support/tally.hpp"
 
 // The counts of conv2d against plain loops that do the work and count each operation and each
@@ -69,16 +69,21 @@ void expect_counts(const Counts& found, double flops, double matrix_flops,
 struct Sizes {
   explicit Sizes(const Case& c)
       : plan(plan_of("kind = \"conv2d\"\n" + c.keys, c.input)),
-        layer(dynamic_cast<const Conv2dPlan&>(*plan)),
-        shape(layer.of_batch(c.batch)),
+        deck(testing::deck_of_layers("[[network.layer]]\nkind = \"conv2d\"\n" + c.keys)),
+        shape(testing::convolution_of(deck.network.layers.front(), c.input, c.batch)),
+        bias(plan->parameters().size() > 1),
+        activation(kernels::activation_named(
+            deck.network.layers.front().string("activation", std::string("identity")))),
         inputs(c.batch * size_of(plan->input)),
         outputs(c.batch * size_of(plan->output)) {}
   std::size_t filter(std::size_t y) const {
     return y / std::size_t(shape.out_pixels()) % std::size_t(shape.filters);
   }
-  std::unique_ptr<LayerPlan> plan;
-  const Conv2dPlan& layer;
+  std::unique_ptr<Layer> plan;
+  const config::Deck deck;
   const kernels::ConvolutionShape shape;
+  const bool bias;
+  const kernels::Activation activation;
   const std::size_t inputs, outputs;
 };
 
@@ -95,17 +100,17 @@ TEST(Conv2dCounts, ForwardEqualsAPlainLoop) {
     });
     const double matrix_flops = Tally::flops;
     for (std::size_t i = 0; i < sizes.outputs; ++i) {
-      if (sizes.layer.bias) z[i] = z[i] + b.read(sizes.filter(i));
-      if (sizes.layer.activation == kernels::Activation::relu) {
+      if (sizes.bias) z[i] = z[i] + b.read(sizes.filter(i));
+      if (sizes.activation == kernels::Activation::relu) {
         z[i] = z[i] > Number{0} ? z[i] : Number{0};
-      } else if (sizes.layer.activation == kernels::Activation::tanh) {
+      } else if (sizes.activation == kernels::Activation::tanh) {
         z[i] = tanh(z[i]);
       }
       y.write(i, z[i]);
     }
     for (const std::size_t scalar : {4, 8}) {
       for (const bool input_gradient : {true, false}) {
-        expect_counts(sizes.plan->counts(Phase::forward, c.batch, scalar, input_gradient),
+        expect_counts(sizes.plan->counts({Phase::forward, c.batch, input_gradient}, scalar),
                       Tally::flops, matrix_flops, {&x, &w, &b, &y}, scalar, c.keys);
       }
     }
@@ -123,13 +128,13 @@ TEST(Conv2dCounts, BackwardEqualsAPlainLoopAlsoOfAFirstLayer) {
       Tally::reset();
       for (std::size_t i = 0; i < sizes.outputs; ++i) {
         dz[i] = dy.read(i);
-        if (sizes.layer.activation == kernels::Activation::relu) {
+        if (sizes.activation == kernels::Activation::relu) {
           dz[i] = dz[i] * (kept.read(i) > Number{0} ? Number{1} : Number{0});
-        } else if (sizes.layer.activation == kernels::Activation::tanh) {
+        } else if (sizes.activation == kernels::Activation::tanh) {
           const Number y = kept.read(i);
           dz[i] = dz[i] * (Number{1} - y * y);
         }
-        if (sizes.layer.bias) {
+        if (sizes.bias) {
           const std::size_t filter = sizes.filter(i);
           to_b[filter] = to_b[filter] + dz[i];
         }
@@ -145,10 +150,10 @@ TEST(Conv2dCounts, BackwardEqualsAPlainLoopAlsoOfAFirstLayer) {
       });
       const double matrix_flops = Tally::flops - before;
       for (std::size_t i = 0; i < weights; ++i) dw.write(i, to_w[i]);
-      for (std::size_t i = 0; sizes.layer.bias && i < filters; ++i) db.write(i, to_b[i]);
+      for (std::size_t i = 0; sizes.bias && i < filters; ++i) db.write(i, to_b[i]);
       for (std::size_t i = 0; input_gradient && i < sizes.inputs; ++i) dx.write(i, to_x[i]);
       for (const std::size_t scalar : {4, 8}) {
-        expect_counts(sizes.plan->counts(Phase::backward, c.batch, scalar, input_gradient),
+        expect_counts(sizes.plan->counts({Phase::backward, c.batch, input_gradient}, scalar),
                       Tally::flops, matrix_flops, {&x, &w, &dy, &dx, &dw, &db}, scalar, c.keys);
       }
     }

@@ -1,11 +1,10 @@
-#include "layers/conv2d.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "io/scratch.hpp"
 #include "layers/harness.hpp"
+#include "support/layer_tables.hpp"
 
 namespace ridgeline::layers {
 namespace {
@@ -25,34 +24,35 @@ struct Case {
 
 std::string keys(const std::string& more) { return "kind = \"conv2d\"\n" + more + "\n"; }
 
-const Conv2dPlan& conv(const LayerPlan& plan) { return dynamic_cast<const Conv2dPlan&>(plan); }
-
 // y[n, k, p, q] = f(b[k] + Σ w[k, c, r, s] x[n, c, p·stride + r·dilation - padding, …]).
-std::vector<double> definition(const Conv2dPlan& plan,
-                               const std::vector<std::vector<double>>& parameters,
-                               const std::vector<double>& x, std::size_t batch) {
-  const kernels::ConvolutionShape& s = plan.convolution;
+std::vector<double> definition(const Case& c, const std::vector<std::vector<double>>& parameters,
+                               const std::vector<double>& x) {
+  const config::Deck deck = testing::deck_of_layers("[[network.layer]]\n" + keys(c.keys));
+  const config::OptionTable& table = deck.network.layers.front();
+  const kernels::ConvolutionShape s = testing::convolution_of(table, c.input, c.batch);
+  const Activation activation =
+      kernels::activation_named(table.string("activation", std::string("identity")));
   std::vector<double> y;
-  for (std::size_t n = 0; n < batch; ++n) {
+  for (std::size_t n = 0; n < c.batch; ++n) {
     for (int k = 0; k < s.filters; ++k) {
-      for (int p = 0; p < int(plan.output[1]); ++p) {
-        for (int q = 0; q < int(plan.output[2]); ++q) {
-          double z = plan.bias ? parameters[1][k] : 0.0;
-          for (int c = 0; c < s.channels / s.groups; ++c) {
+      for (int p = 0; p < s.height.out(); ++p) {
+        for (int q = 0; q < s.width.out(); ++q) {
+          double z = parameters.size() > 1 ? parameters[1][k] : 0.0;
+          for (int d = 0; d < s.channels / s.groups; ++d) {
             for (int r = 0; r < s.height.kernel; ++r) {
               for (int t = 0; t < s.width.kernel; ++t) {
                 const int h = p * s.height.stride + r * s.height.dilation - s.height.padding;
                 const int w = q * s.width.stride + t * s.width.dilation - s.width.padding;
                 if (h < 0 || h >= s.height.in || w < 0 || w >= s.width.in) continue;
-                const int channel = k / (s.filters / s.groups) * (s.channels / s.groups) + c;
+                const int channel = k / (s.filters / s.groups) * (s.channels / s.groups) + d;
                 z += x[((n * s.channels + channel) * s.height.in + h) * s.width.in + w] *
-                     parameters[0][((k * (s.channels / s.groups) + c) * s.height.kernel + r) *
+                     parameters[0][((k * (s.channels / s.groups) + d) * s.height.kernel + r) *
                                        s.width.kernel +
                                    t];
               }
             }
           }
-          kernels::with_activation(plan.activation,
+          kernels::with_activation(activation,
                                    [&](auto f) { y.push_back(kernels::activate<f()>(z)); });
         }
       }
@@ -85,7 +85,7 @@ void check_forward() {
     const auto plan = plan_of(keys(c.keys), c.input);
     LayerHarness<Space, T> layer(*plan, c.batch);
     const std::vector<double> x = testing::inputs_for(layer.inputs(), 1);
-    const std::vector<double> expected = definition(conv(*plan), layer.parameters, x, c.batch);
+    const std::vector<double> expected = definition(c, layer.parameters, x);
     for (const bool training : {true, false}) {
       EXPECT_LT(relative_error(layer.forward(x, training), expected), sizeof(T) == 4 ? 2e-6 : 1e-14)
           << c.keys;
@@ -151,7 +151,7 @@ TEST(Conv2dPlan, HasPyTorchsParametersAndShapes) {
   EXPECT_EQ(plan->input, (Shape{4, 9, 7}));
   EXPECT_EQ(plan->output, (Shape{6, 5, 8}));  // (9 + 2 - 3) / 2 + 1, 7 + 4 - 4 + 1
   EXPECT_FALSE(plan->is_view(true));
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 2u);
   EXPECT_EQ(parameters[0].name, "weight");
   EXPECT_EQ(parameters[0].shape, (Shape{6, 2, 3, 2}));
@@ -159,7 +159,7 @@ TEST(Conv2dPlan, HasPyTorchsParametersAndShapes) {
   EXPECT_EQ(parameters[1].name, "bias");
   EXPECT_EQ(parameters[1].shape, (Shape{6}));
   EXPECT_EQ(parameters[1].initial, Initial::bias);
-  for (const ParameterPlan& parameter : parameters) {
+  for (const Parameter& parameter : parameters) {
     EXPECT_EQ(parameter.fan_in, 12u);
     EXPECT_EQ(parameter.fan_out, 36u);
     EXPECT_EQ(parameter.default_fan, 12u);
@@ -169,18 +169,15 @@ TEST(Conv2dPlan, HasPyTorchsParametersAndShapes) {
             1u);
 }
 
-TEST(Conv2dPlan, DefaultsArePyTorchs) {
+TEST_F(Conv2dLayer, DefaultsArePyTorchs) {
   const auto plan = plan_of(keys("channels = 4\nkernel = 3"), {2, 8, 9});
   EXPECT_EQ(plan->output, (Shape{4, 6, 7}));
-  const kernels::ConvolutionShape& s = conv(*plan).convolution;
-  EXPECT_EQ(s.groups, 1);
-  for (const kernels::ConvolutionAxis& axis : {s.height, s.width}) {
-    EXPECT_EQ(axis.stride, 1);
-    EXPECT_EQ(axis.padding, 0);
-    EXPECT_EQ(axis.dilation, 1);
-  }
-  EXPECT_TRUE(conv(*plan).bias);
-  EXPECT_EQ(conv(*plan).activation, Activation::identity);
+  EXPECT_EQ(plan->parameters().size(), 2u);
+  const auto spelled = plan_of(keys("channels = 4\nkernel = [3, 3]\nstride = [1, 1]\n"
+                                    "padding = [0, 0]\ndilation = [1, 1]\ngroups = 1\n"
+                                    "bias = true\nactivation = \"identity\""),
+                               {2, 8, 9});
+  testing::expect_same_layer(*plan, *spelled);
 }
 
 TEST(Conv2dPlan, SavesOnlyWhatADerivativeNeeds) {
@@ -238,7 +235,7 @@ TEST(Conv2dPlan, RefusesWhatDoesNotFitItsInput) {
   EXPECT_EQ(kernel("kernel = 3\ndilation = 3\npadding = [1, 0]"), "none");
   for (const Shape& input : {Shape{4}, Shape{4, 6}, Shape{1, 4, 6, 8}}) {
     EXPECT_TRUE(contains(refusal_of(keys("channels = 6\nkernel = 1"), input),
-                         "deck.toml:7: a conv2d layer takes images [channels, height, width]"));
+                         "deck.toml:7: conv2d needs images [channels, height, width]"));
   }
 }
 

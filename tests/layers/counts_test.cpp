@@ -86,7 +86,7 @@ struct DenseCase {
   bool bias;
   std::string activation;
 
-  std::unique_ptr<LayerPlan> plan() const {
+  std::unique_ptr<Layer> plan() const {
     return plan_of("kind = \"dense\"\nunits = " + std::to_string(units) + "\nbias = " +
                        (bias ? "true" : "false") + "\nactivation = \"" + activation + "\"",
                    input);
@@ -126,7 +126,7 @@ TEST(DenseCounts, ForwardEqualsAPlainLoop) {
     }
     for (const std::size_t scalar : {4, 8}) {
       for (const bool input_gradient : {true, false}) {
-        expect_counts(c.plan()->counts(Phase::forward, c.batch, scalar, input_gradient),
+        expect_counts(c.plan()->counts({Phase::forward, c.batch, input_gradient}, scalar),
                       Tally::flops, matrix_flops, {&x, &w, &b, &y}, scalar, c.text());
       }
     }
@@ -173,7 +173,7 @@ TEST(DenseCounts, BackwardEqualsAPlainLoopAlsoOfAFirstLayer) {
       }
       const double matrix_flops = Tally::flops - before;
       for (const std::size_t scalar : {4, 8}) {
-        expect_counts(c.plan()->counts(Phase::backward, c.batch, scalar, input_gradient),
+        expect_counts(c.plan()->counts({Phase::backward, c.batch, input_gradient}, scalar),
                       Tally::flops, matrix_flops, {&x, &w, &dy, &kept, &dx, &dw, &db}, scalar,
                       c.text());
       }
@@ -189,20 +189,20 @@ TEST(ActivationCounts, EqualAPlainLoopInBothPhases) {
     Array x(size), y(size), kept(size), dy(size), dx(size);
     Tally::reset();
     for (std::size_t i = 0; i < size; ++i) y.write(i, activated(f, x.read(i)));
-    expect_counts(plan->counts(Phase::forward, batch, 4, true), Tally::flops, 0, {&x, &y}, 4, f);
+    expect_counts(plan->counts({Phase::forward, batch, true}, 4), Tally::flops, 0, {&x, &y}, 4, f);
     Tally::reset();
     for (std::size_t i = 0; i < size; ++i) dx.write(i, through(f, dy.read(i), kept, i));
-    expect_counts(plan->counts(Phase::backward, batch, 4, true), Tally::flops, 0, {&kept, &dy, &dx},
-                  4, f);
+    expect_counts(plan->counts({Phase::backward, batch, true}, 4), Tally::flops, 0,
+                  {&kept, &dy, &dx}, 4, f);
     // A first one has no gradient to compute.
-    expect_counts(plan->counts(Phase::backward, batch, 4, false), 0, 0, {}, 4, f);
+    expect_counts(plan->counts({Phase::backward, batch, false}, 4), 0, 0, {}, 4, f);
   }
 }
 
 TEST(FlattenCounts, AreZero) {
   const auto plan = plan_of("kind = \"flatten\"", {3, 4});
   for (const Phase phase : {Phase::forward, Phase::backward}) {
-    expect_counts(plan->counts(phase, 7, 4, true), 0, 0, {}, 4, "flatten");
+    expect_counts(plan->counts({phase, 7, true}, 4), 0, 0, {}, 4, "flatten");
   }
 }
 

@@ -1,5 +1,3 @@
-#include "layers/dense.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -129,7 +127,7 @@ TEST(DensePlan, HasPyTorchsParametersAndWorksOnTheLastDimension) {
   EXPECT_EQ(plan->input, (Shape{2, 3, 4}));
   EXPECT_EQ(plan->output, (Shape{2, 3, 5}));
   EXPECT_FALSE(plan->is_view(true));
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 2u);
   EXPECT_EQ(parameters[0].name, "weight");
   EXPECT_EQ(parameters[0].shape, (Shape{5, 4}));

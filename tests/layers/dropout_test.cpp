@@ -1,5 +1,3 @@
-#include "layers/dropout.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -97,7 +95,7 @@ TEST(DropoutMask, DiffersBySeedAndStream) {
     const kernels::DropoutMask mask(seed, stream, 0.5);
     std::vector<std::uint32_t> all;
     for (std::size_t call = 0; call < 16; ++call) {
-      all.push_back(Philox(mask.seed, mask.stream, mask.counter(call)).word[0]);
+      all.push_back(Philox(mask.seed, mask.stream, mask.counter(0, call)).word[0]);
     }
     return all;
   };
@@ -122,18 +120,26 @@ TEST_F(DropoutLayer, IsTheIdentityInInference) {
 #undef RIDGELINE_CHECK
 }
 
-// A training network is evaluated too: its dropout has separate memory and must copy.
+// One sample.
+template <class Space, class T>
+void infer(const Layer& layer, const Space& instance, const Buffer<Space, T>& x,
+           const Buffer<Space, T>& y) {
+  const LayerMemory<Space, T> memory;
+  layer.run(ForwardPass<Space, T>{instance,
+                                  memory,
+                                  Mode::inference,
+                                  {Matrix<Space, const T>(x.data(), 1, x.size())},
+                                  Matrix<Space, T>(y.data(), 1, y.size())});
+}
+
+// A network that trains evaluates too: its dropout has memory of its own and has to copy.
 template <class Space, class T>
 void check_evaluation() {
   const auto plan = plan_of(keys(0.5), {1001});
   const Space instance;
   const auto x = testing::on_space(instance, testing::random_values<T>(1001, 1));
   const auto y = testing::poisoned<T>(instance, 1001);
-  const auto layer =
-      make_layer<Space, T>(*plan, target_of<Space, T>(instance, kernels::GemmBackend::native));
-  layer->bind({});
-  layer->forward(instance, Mode::inference, Matrix<Space, const T>(x.data(), 1, 1001),
-                 Matrix<Space, T>(y.data(), 1, 1001));
+  infer<Space, T>(*plan, instance, x, y);
   instance.fence();
   EXPECT_EQ(testing::on_host(instance, y), testing::on_host(instance, x));
 }
@@ -147,15 +153,11 @@ TEST_F(DropoutLayer, CopiesWhereATrainingNetworkIsEvaluated) {
 template <class Space, class T>
 void check_view() {
   const auto plan = plan_of(keys(0.5), {1001});
-  EXPECT_EQ(plan->inference_counts(3, sizeof(T)).bytes, 0);
+  EXPECT_EQ(plan->counts({Phase::forward, 3, true, false}, sizeof(T)).bytes, 0);
   const Space instance;
   const auto x = testing::on_space(instance, testing::random_values<T>(1001, 1));
-  const auto layer =
-      make_layer<Space, T>(*plan, target_of<Space, T>(instance, kernels::GemmBackend::native));
-  layer->bind({});
   const LaunchCount before = launch_count;
-  layer->forward(instance, Mode::inference, Matrix<Space, const T>(x.data(), 1, 1001),
-                 Matrix<Space, T>(x.data(), 1, 1001));
+  infer<Space, T>(*plan, instance, x, x);
   EXPECT_EQ(launch_count.parallel + launch_count.single, before.parallel + before.single);
 }
 
@@ -198,9 +200,9 @@ void check_device() {
     const auto x = testing::on_space(instance, std::vector<T>(values.begin(), values.end()));
     const auto y = testing::poisoned<T>(instance, size);
     const auto step = testing::on_space(instance, std::vector<std::int64_t>{12});
-    launch_elements(instance, "test/dropout", kernels::DeviceDropout<T>::calls(size),
-                    kernels::DeviceDropout<T>{kernels::DropoutMask(7, 5, rate), step.data(), size,
-                                              x.data(), y.data()});
+    using Kernel = kernels::DeviceDropout<MemoryOf<Kokkos::OpenMP>, T>;
+    launch_elements(instance, "test/dropout", Kernel::calls(size),
+                    Kernel{kernels::DropoutMask(7, 5, rate), step, x, y});
     instance.fence();
     const std::vector<T> found = testing::on_host(instance, y);
     EXPECT_EQ(Values(found.begin(), found.end()), layer.forward(values));
@@ -246,14 +248,14 @@ TEST(DropoutCounts, EqualAPlainLoop) {
     to.write(i, from.read(i) * (random > Number{0.5} ? Number{2} : Number{0}));
   }
   for (const Phase phase : {Phase::forward, Phase::backward}) {
-    const Counts found = plan->counts(phase, batch, 4, true);
+    const Counts found = plan->counts({phase, batch, true}, 4);
     EXPECT_EQ(found.flops, Tally::flops);
     EXPECT_EQ(found.matrix_flops, 0);
     EXPECT_EQ(found.bytes, testing::traffic({&from, &to}) * 4);
     EXPECT_EQ(found.working_set_bytes, testing::touched({&from, &to}) * 4);
   }
-  EXPECT_EQ(plan->counts(Phase::backward, batch, 4, false).flops, 0);
-  EXPECT_EQ(plan->counts(Phase::backward, batch, 4, false).bytes, 0);
+  EXPECT_EQ(plan->counts({Phase::backward, batch, false}, 4).flops, 0);
+  EXPECT_EQ(plan->counts({Phase::backward, batch, false}, 4).bytes, 0);
 }
 
 }  // namespace

@@ -1,12 +1,9 @@
-#include "layers/embedding.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "io/scratch.hpp"
 #include "layers/harness.hpp"
-#include "layers/position_embedding.hpp"
 #include "support/tally.hpp"
 
 namespace ridgeline::layers {
@@ -113,7 +110,7 @@ TEST(EmbeddingPlan, HasPyTorchsParameterAndAddsADimension) {
   const auto plan = plan_of(keys(5, 3), {7});
   EXPECT_EQ(plan->kind, "embedding");
   EXPECT_EQ(plan->output, (Shape{7, 3}));
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 1u);
   EXPECT_EQ(parameters[0].name, "weight");
   EXPECT_EQ(parameters[0].shape, (Shape{5, 3}));
@@ -158,7 +155,7 @@ TEST(EmbeddingCounts, EqualAPlainLoopInBothPhases) {
         }
       }
       for (const std::size_t scalar : {4, 8}) {
-        const Counts found = plan->counts(phase, c.batch, scalar, false);
+        const Counts found = plan->counts({phase, c.batch, false}, scalar);
         EXPECT_EQ(found.flops, Tally::flops);
         EXPECT_EQ(found.matrix_flops, 0);
         EXPECT_EQ(found.bytes,
@@ -215,13 +212,13 @@ TEST_F(PositionEmbeddingLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 TEST(PositionEmbeddingPlan, HasATableOfPositionsAndRefusesOtherShapes) {
   const auto plan = plan_of(kPositions, {7, 3});
   EXPECT_EQ(plan->output, (Shape{7, 3}));
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 1u);
   EXPECT_EQ(parameters[0].name, "weight");
   EXPECT_EQ(parameters[0].shape, (Shape{7, 3}));
   EXPECT_EQ(parameters[0].initial, Initial::normal);
   EXPECT_TRUE(contains(refusal_of(kPositions, {7}),
-                       "deck.toml:7: position_embedding needs an input [length, features], and "
+                       "deck.toml:7: position_embedding needs a sequence [length, features], and "
                        "gets [7]"));
   EXPECT_TRUE(contains(refusal_of(kPositions + "length = 7", {7, 3}),
                        "deck.toml:8: unknown key \"length\""));
@@ -245,7 +242,7 @@ TEST(PositionEmbeddingCounts, EqualAPlainLoopInBothPhases) {
           w.write(i % size, sums[i % size]);
         }
       }
-      const Counts found = plan->counts(phase, batch, 4, input_gradient);
+      const Counts found = plan->counts({phase, batch, input_gradient}, 4);
       EXPECT_EQ(found.flops, Tally::flops);
       EXPECT_EQ(found.matrix_flops, 0);
       EXPECT_EQ(found.bytes, testing::traffic({&x, &y, &w}) * 4);

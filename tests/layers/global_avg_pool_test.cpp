@@ -1,5 +1,3 @@
-#include "layers/global_avg_pool.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -77,8 +75,8 @@ TEST_F(GlobalAvgPoolLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 
 TEST(GlobalAvgPoolPlan, WorksOnImagesAloneAndHasNoKeys) {
   EXPECT_TRUE(contains(refusal_of(kKind, {7, 3}),
-                       "deck.toml:7: global_avg_pool works on images [channels, height, width], "
-                       "not on [7, 3]"));
+                       "deck.toml:7: global_avg_pool needs images [channels, height, width], "
+                       "and gets [7, 3]"));
   EXPECT_TRUE(
       contains(refusal_of(kKind + "kernel = 2", {2, 3, 3}), "deck.toml:8: unknown key \"kernel\""));
   EXPECT_EQ(plan_of(kKind, {2, 3, 3})->saved(4), 0u);
@@ -94,7 +92,7 @@ TEST(GlobalAvgPoolCounts, EqualAPlainLoop) {
   Array x(planes * plane), y(planes), dy(planes), dx(planes * plane);
   const auto expect = [&](Phase phase, bool input_gradient,
                           const std::vector<const Array*>& arrays) {
-    const Counts found = plan->counts(phase, batch, 8, input_gradient);
+    const Counts found = plan->counts({phase, batch, input_gradient}, 8);
     EXPECT_EQ(found.flops, Tally::flops);
     EXPECT_EQ(found.matrix_flops, 0);
     EXPECT_EQ(found.bytes, testing::traffic(arrays) * 8);

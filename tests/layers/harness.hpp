@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,11 +28,11 @@ inline config::Deck deck_of_layers(const std::string& text) {
                              "deck.toml");
 }
 
-/// Returns the plan of one layer named "layer" with these keys, for samples of shape `input`.
-inline std::unique_ptr<layers::LayerPlan> plan_of(const std::string& keys, const Shape& input) {
+/// One layer with these keys, its name "layer", for samples of shape `input`.
+inline std::unique_ptr<layers::Layer> plan_of(const std::string& keys, const Shape& input) {
   const config::Deck deck = deck_of_layers("[[network.layer]]\nname = \"layer\"\n" + keys);
   const std::string name = config::layer_names(deck.network.layers).front();
-  return layers::plan_layer(deck.network.layers.front(), name, input);
+  return layers::read_layer({deck.network.layers.front(), name, input});
 }
 
 /// Results of a backward pass, or of finite differences.
@@ -38,33 +41,34 @@ struct Gradients {
   std::vector<std::vector<double>> parameters;
 };
 
-/// One planned layer with its own memory and random parameters. Its outputs are NaN before.
+/// One layer in memory of its own, with random parameters. What it writes is NaN before. Of a layer
+/// with several inputs, these and their gradients stand one after the other.
 template <class Space, class T>
 class LayerHarness {
  public:
   using Values = std::vector<double>;
 
-  LayerHarness(const layers::LayerPlan& plan, std::size_t batch,
+  LayerHarness(const layers::Layer& layer, std::size_t batch,
                kernels::GemmBackend backend = kernels::GemmBackend::native)
-      : plan_(plan), batch_(batch), target_(layers::target_of<Space, T>(instance_, backend)) {
+      : layer_(layer), batch_(batch), target_(layers::target_of<Space, T>(instance_, backend)) {
     std::uint64_t seed = 50;
-    for (const layers::ParameterPlan& parameter : plan.parameters()) {
+    for (const layers::Parameter& parameter : layer.parameters()) {
       const std::vector<T> values = random_values<T>(size_of(parameter.shape), ++seed);
       parameters.emplace_back(values.begin(), values.end());
     }
   }
 
-  std::size_t inputs() const { return batch_ * size_of(plan_.input); }
-  std::size_t outputs() const { return batch_ * size_of(plan_.output); }
+  std::size_t inputs() const { return layer_.input_count() * input_size(); }
+  std::size_t outputs() const { return batch_ * size_of(layer_.output); }
 
-  /// The parameters in use; finite differences change them.
+  /// The parameters in use; tests may change them.
   std::vector<Values> parameters;
   /// Number of the current step, on which dropout's random numbers depend.
   std::int64_t step = 0;
   /// Returns the parameters after the last pass: those that are not trained may have changed.
   std::vector<Values> parameters_after;
 
-  /// Returns the output, or with `training` false the output of inference, which saves nothing.
+  /// The output, or with `training` false that of an inference, which keeps nothing.
   Values forward(const Values& x, bool training = true) {
     const Run run(*this, x, training);
     parameters_after.clear();
@@ -79,15 +83,28 @@ class LayerHarness {
   Gradients backward(const Values& x, const Values& dy, bool first = false) {
     Run run(*this, x, true);
     const auto gradient = on_space(instance_, narrowed(dy));
-    const auto dx = poisoned<T>(instance_, first ? 0 : inputs());
-    const std::size_t in = size_of(plan_.input), out = size_of(plan_.output);
-    run.layer->backward(instance_, Matrix<Space, const T>(run.x.data(), batch_, in),
-                        Matrix<Space, const T>(run.y.data(), batch_, out),
-                        Matrix<Space, const T>(gradient.data(), batch_, out),
-                        first ? Matrix<Space, T>() : Matrix<Space, T>(dx.data(), batch_, in));
+    const layers::InputGradients kind = layer_.input_gradients();
+    std::vector<Buffer<Space, T>> dx;  // of each input
+    for (std::size_t k = 0; k < layer_.input_count(); ++k) {
+      if (kind == layers::InputGradients::passed) {
+        dx.push_back(gradient);
+      } else if (kind == layers::InputGradients::shared && k > 0) {
+        dx.push_back(dx[0]);
+      } else {
+        dx.push_back(poisoned<T>(instance_, input_size()));
+      }
+    }
+    const auto matrices = run.template matrices<T>(*this, first ? decltype(dx)() : dx);
+    layer_.run(layers::BackwardPass<Space, T>{
+        instance_, run.memory, run.template matrices<const T>(*this, run.x), run.output(*this),
+        Matrix<Space, const T>(gradient.data(), batch_, size_of(layer_.output)), matrices});
     instance_.fence();
     Gradients found;
-    found.input = widened(on_host(instance_, dx));
+    for (const auto& buffer : dx) {
+      if (first) break;
+      const Values values = widened(on_host(instance_, buffer));
+      found.input.insert(found.input.end(), values.begin(), values.end());
+    }
     for (const auto& buffer : run.gradients) {
       found.parameters.push_back(widened(on_host(instance_, buffer)));
     }
@@ -114,7 +131,7 @@ class LayerHarness {
       return (above - below) / (2 * h);
     };
     for (double& value : moved) expected.input.push_back(derivative(value));
-    const std::vector<layers::ParameterPlan> plans = plan_.parameters();
+    const std::vector<layers::Parameter> plans = layer_.parameters();
     for (std::size_t i = 0; i < plans.size(); ++i) {
       expected.parameters.emplace_back();
       if (!plans[i].trained) continue;
@@ -124,18 +141,23 @@ class LayerHarness {
   }
 
  private:
-  // Memory and kernels of one pass.
+  std::size_t input_size() const { return batch_ * size_of(layer_.input); }
+
+  // Memory of one pass.
   struct Run {
     Run(const LayerHarness& harness, const Values& values, bool training) {
       const Space& instance = harness.instance_;
-      const layers::LayerPlan& plan = harness.plan_;
-      x = on_space(instance, narrowed(values));
-      // The output of a layer that is a view is its input.
-      y = plan.is_view(training) ? x : poisoned<T>(instance, harness.outputs());
-      saved = poisoned<T>(instance, training ? plan.saved(harness.batch_) : 0);
-      workspace = poisoned<T>(instance, plan.workspace(harness.target_, harness.batch_, training));
-      layers::LayerMemory<Space, T> memory;
-      const std::vector<layers::ParameterPlan> plans = plan.parameters();
+      const layers::Layer& layer = harness.layer_;
+      const std::size_t size = harness.input_size();
+      for (std::size_t k = 0; k < layer.input_count(); ++k) {
+        const auto begin = values.begin() + std::ptrdiff_t(k * size);
+        x.push_back(on_space(instance, std::vector<T>(begin, begin + std::ptrdiff_t(size))));
+      }
+      // A layer that is a view leaves its output where its input is.
+      y = layer.is_view(training) ? x[0] : poisoned<T>(instance, harness.outputs());
+      saved = poisoned<T>(instance, training ? layer.saved(harness.batch_) : 0);
+      workspace = poisoned<T>(instance, layer.workspace(harness.target_, harness.batch_, training));
+      const std::vector<layers::Parameter> plans = layer.parameters();
       for (std::size_t i = 0; i < plans.size(); ++i) {
         const Values& parameter = harness.parameters[i];
         parameters.push_back(on_space(instance, narrowed(parameter)));
@@ -144,22 +166,36 @@ class LayerHarness {
         memory.gradients.emplace_back(gradients.back().data(), gradients.back().size());
       }
       step = on_space(instance, std::vector<std::int64_t>{harness.step});
-      memory.step = step.data();
+      memory.step = step;
       memory.seed = 7;
       memory.stream = 5;
+      memory.gemm = harness.target_.gemm;
       memory.saved = Vector<Space, T>(saved.data(), saved.size());
       memory.workspace = Vector<Space, T>(workspace.data(), workspace.size());
-      layer = layers::make_layer<Space, T>(plan, harness.target_);
-      layer->bind(memory);
-      layer->forward(instance, training ? layers::Mode::training : layers::Mode::inference,
-                     Matrix<Space, const T>(x.data(), harness.batch_, size_of(plan.input)),
-                     Matrix<Space, T>(y.data(), harness.batch_, size_of(plan.output)));
+      layer.run(layers::ForwardPass<Space, T>{
+          instance, memory, training ? layers::Mode::training : layers::Mode::inference,
+          matrices<const T>(harness, x), output(harness)});
       instance.fence();
     }
-    Buffer<Space, T> x, y, saved, workspace;
-    std::vector<Buffer<Space, T>> parameters, gradients;
+
+    Matrix<Space, T> output(const LayerHarness& harness) const {
+      return Matrix<Space, T>(y.data(), harness.batch_, size_of(harness.layer_.output));
+    }
+    template <class Value>
+    static std::array<Matrix<Space, Value>, layers::kMostInputs> matrices(
+        const LayerHarness& harness, const std::vector<Buffer<Space, T>>& buffers) {
+      std::array<Matrix<Space, Value>, layers::kMostInputs> list;
+      for (std::size_t k = 0; k < buffers.size(); ++k) {
+        list[k] =
+            Matrix<Space, Value>(buffers[k].data(), harness.batch_, size_of(harness.layer_.input));
+      }
+      return list;
+    }
+
+    std::vector<Buffer<Space, T>> x, parameters, gradients;
+    Buffer<Space, T> y, saved, workspace;
     Buffer<Space, std::int64_t> step;
-    std::unique_ptr<layers::Layer<Space, T>> layer;
+    layers::LayerMemory<Space, T> memory;
   };
 
   static std::vector<T> narrowed(const Values& values) {
@@ -169,7 +205,7 @@ class LayerHarness {
     return Values(values.begin(), values.end());
   }
 
-  const layers::LayerPlan& plan_;
+  const layers::Layer& layer_;
   const std::size_t batch_;
   const Space instance_{};
   const layers::Target target_;
@@ -185,7 +221,7 @@ inline std::vector<double> inputs_for(std::size_t size, std::uint64_t seed) {
 /// Expects the gradients of backward in float64 to equal differences of forward, for every input
 /// and parameter, and float32 to agree.
 template <class Space>
-void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
+void check_gradients(const layers::Layer& plan, std::size_t batch,
                      kernels::GemmBackend backend = kernels::GemmBackend::native,
                      double tolerance = 1e-8, double float_tolerance = 2e-6) {
   LayerHarness<Space, double> layer(plan, batch, backend);
@@ -212,7 +248,24 @@ void check_gradients(const layers::LayerPlan& plan, std::size_t batch,
   }
 }
 
-/// Returns the error message for a layer of these keys.
+/// Expects two layers to compute the same, such as one with its defaults and one that spells them.
+inline void expect_same_layer(const layers::Layer& a, const layers::Layer& b) {
+  LayerHarness<Kokkos::Serial, double> one(a, 3), other(b, 3);
+  for (auto& parameter : one.parameters) {
+    for (double& value : parameter) value = std::abs(value);  // as variances are
+  }
+  other.parameters = one.parameters;
+  const std::vector<double> x = inputs_for(one.inputs(), 1), dy = inputs_for(one.outputs(), 2);
+  for (const bool training : {true, false}) {
+    EXPECT_EQ(one.forward(x, training), other.forward(x, training));
+    EXPECT_EQ(one.parameters_after, other.parameters_after);
+  }
+  const Gradients found = one.backward(x, dy), expected = other.backward(x, dy);
+  EXPECT_EQ(found.input, expected.input);
+  EXPECT_EQ(found.parameters, expected.parameters);
+}
+
+/// The message with which a layer of these keys is refused.
 inline std::string refusal_of(const std::string& keys, const Shape& input = {4}) {
   try {
     plan_of(keys, input);

@@ -1,5 +1,3 @@
-#include "layers/layer_norm.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -135,7 +133,7 @@ TEST(LayerNormPlan, HasPyTorchsParametersAndKeepsTwoValuesPerRow) {
   const auto plan = plan_of(kKind, {2, 3, 4});
   EXPECT_EQ(plan->kind, "layer_norm");
   EXPECT_EQ(plan->output, (Shape{2, 3, 4}));
-  const std::vector<ParameterPlan> parameters = plan->parameters();
+  const std::vector<Parameter> parameters = plan->parameters();
   ASSERT_EQ(parameters.size(), 2u);
   EXPECT_EQ(parameters[0].name, "weight");
   EXPECT_EQ(parameters[0].shape, (Shape{4}));
@@ -145,7 +143,10 @@ TEST(LayerNormPlan, HasPyTorchsParametersAndKeepsTwoValuesPerRow) {
   EXPECT_EQ(parameters[1].initial, Initial::zeros);
   EXPECT_EQ(plan->saved(5), 2u * 5 * 6);
   EXPECT_EQ(plan->workspace({}, 5, false), 0u);
-  EXPECT_EQ(dynamic_cast<const LayerNormPlan&>(*plan).epsilon, 1e-5);
+}
+
+TEST_F(LayerNormLayer, DefaultEpsilonIsPyTorchs) {
+  testing::expect_same_layer(*plan_of(kKind, {3, 4}), *plan_of(kKind + "epsilon = 1e-5", {3, 4}));
 }
 
 TEST(LayerNormPlan, RefusesBadOptionsByFileLineAndKey) {
@@ -162,7 +163,7 @@ TEST(LayerNormCounts, EqualAPlainLoopInBothPhases) {
   const auto plan = plan_of(kKind, {2, n});
   const auto expect = [&](Phase phase, bool input_gradient, const std::vector<const Array*>& used) {
     for (const std::size_t scalar : {4, 8}) {
-      const Counts found = plan->counts(phase, batch, scalar, input_gradient);
+      const Counts found = plan->counts({phase, batch, input_gradient}, scalar);
       EXPECT_EQ(found.flops, Tally::flops);
       EXPECT_EQ(found.matrix_flops, 0);
       EXPECT_EQ(found.bytes, testing::traffic(used) * scalar);

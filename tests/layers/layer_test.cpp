@@ -48,7 +48,7 @@ TEST(PlanLayer, RefusesUnknownKindsAndKeysByFileLineAndKey) {
       contains(refusal_of("kind = \"flatten\"\nunits = 3"), "deck.toml:8: unknown key \"units\""));
   const std::string error = refusal_of("kind = \"dens\"\nunits = 3");
   EXPECT_TRUE(contains(error, "deck.toml:7: network.layer.layer.kind must be one of")) << error;
-  for (const std::string& kind : layer_kinds()) EXPECT_TRUE(contains(error, kind));
+  for (const std::string& kind : layer_kind_names()) EXPECT_TRUE(contains(error, kind));
   EXPECT_TRUE(contains(refusal_of("kind = 3"), "deck.toml:7: "));
 }
 

@@ -1,5 +1,3 @@
-#include "layers/pool2d.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,7 +21,7 @@ using Values = std::vector<double>;
 
 std::string pair(int a, int b) { return "[" + std::to_string(a) + ", " + std::to_string(b) + "]"; }
 
-std::unique_ptr<LayerPlan> plan_for(const PoolShape& s, bool largest) {
+std::unique_ptr<Layer> plan_for(const PoolShape& s, bool largest) {
   return plan_of("kind = \"" + std::string(largest ? "max" : "avg") + "_pool2d\"\nkernel = " +
                      pair(s.kernel_h, s.kernel_w) + "\nstride = " + pair(s.stride_h, s.stride_w) +
                      "\npadding = " + pair(s.padding_h, s.padding_w),
@@ -194,7 +192,7 @@ TEST(Pool2dPlan, RefusesBadOptionsByFileLineAndKey) {
                          "deck.toml:9: unknown key \"size\""));
     const std::string shape = refusal_of(keys + "kernel = 2", {12});
     EXPECT_TRUE(contains(shape, "deck.toml:7: ")) << shape;
-    EXPECT_TRUE(contains(shape, "works on images [channels, height, width], not on [12]")) << shape;
+    EXPECT_TRUE(contains(shape, "needs images [channels, height, width], and gets [12]")) << shape;
   }
 }
 
@@ -202,10 +200,10 @@ using testing::Array;
 using testing::Number;
 using testing::Tally;
 
-void expect_counts(const LayerPlan& plan, Phase phase, std::size_t batch, bool input_gradient,
+void expect_counts(const Layer& plan, Phase phase, std::size_t batch, bool input_gradient,
                    const std::vector<const Array*>& arrays, const std::string& text) {
   for (const std::size_t scalar : {4, 8}) {
-    const Counts found = plan.counts(phase, batch, scalar, input_gradient);
+    const Counts found = plan.counts({phase, batch, input_gradient}, scalar);
     EXPECT_EQ(found.flops, Tally::flops) << text;
     EXPECT_EQ(found.matrix_flops, 0) << text;
     EXPECT_EQ(found.bytes, testing::traffic(arrays) * double(scalar)) << text;

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "layers/harness.hpp"
-#include "layers/recurrent.hpp"
 #include "support/tally.hpp"
 
 // The counts of lstm and gru against plain loops over PyTorch's formulas and their derivatives.
@@ -171,7 +170,7 @@ struct Counted {
 struct Case {
   bool lstm, sequence;
   std::size_t batch, length, features, units;
-  std::unique_ptr<LayerPlan> plan() const {
+  std::unique_ptr<Layer> plan() const {
     return plan_of(std::string("kind = \"") + (lstm ? "lstm" : "gru") +
                        "\"\nunits = " + std::to_string(units) +
                        "\nreturn_sequence = " + (sequence ? "true" : "false"),
@@ -212,7 +211,7 @@ TEST(RecurrentCounts, ForwardEqualsAPlainLoop) {
     counted.forward();
     for (const std::size_t scalar : {4, 8}) {
       for (const bool input_gradient : {true, false}) {
-        expect_counts(c.plan()->counts(Phase::forward, c.batch, scalar, input_gradient), counted,
+        expect_counts(c.plan()->counts({Phase::forward, c.batch, input_gradient}, scalar), counted,
                       scalar, c.text());
       }
     }
@@ -225,7 +224,7 @@ TEST(RecurrentCounts, BackwardEqualsAPlainLoopAlsoOfAFirstLayer) {
       Counted counted{c.lstm, c.sequence, c.batch, c.length, c.features, c.units};
       counted.backward(input_gradient);
       for (const std::size_t scalar : {4, 8}) {
-        expect_counts(c.plan()->counts(Phase::backward, c.batch, scalar, input_gradient), counted,
+        expect_counts(c.plan()->counts({Phase::backward, c.batch, input_gradient}, scalar), counted,
                       scalar, c.text() + (input_gradient ? "" : " first"));
       }
     }
@@ -238,9 +237,9 @@ TEST(RecurrentCounts, MatrixFlopsAndBytesAreThoseOfTheMethod) {
   for (const bool lstm : {true, false}) {
     const double g = lstm ? 4 : 3;
     const auto plan = Case{lstm, false, 32, 64, 100, 128}.plan();
-    const Counts forward = plan->counts(Phase::forward, 32, 4, true);
-    const Counts backward = plan->counts(Phase::backward, 32, 4, true);
-    const Counts first = plan->counts(Phase::backward, 32, 4, false);
+    const Counts forward = plan->counts({Phase::forward, 32, true}, 4);
+    const Counts backward = plan->counts({Phase::backward, 32, true}, 4);
+    const Counts first = plan->counts({Phase::backward, 32, false}, 4);
     EXPECT_EQ(forward.matrix_flops, 2 * g * B * T * h * (n + h));
     EXPECT_EQ(backward.matrix_flops, 4 * g * B * T * h * (n + h));
     EXPECT_EQ(backward.matrix_flops - first.matrix_flops, 2 * g * B * T * h * n);

@@ -1,5 +1,3 @@
-#include "layers/softmax.hpp"
-
 #include <gtest/gtest.h>
 
 #include "io/scratch.hpp"
@@ -112,7 +110,7 @@ TEST(SoftmaxCounts, EqualAPlainLoopInBothPhases) {
     const Number factor = Number{1} / sum;
     for (std::size_t i = 0; i < n; ++i) y.write(row * n + i, e[i] * factor);
   }
-  Counts found = plan->counts(Phase::forward, batch, 4, true);
+  Counts found = plan->counts({Phase::forward, batch, true}, 4);
   EXPECT_EQ(found.flops, Tally::flops);
   EXPECT_EQ(found.matrix_flops, 0);
   EXPECT_EQ(found.bytes, 4 * testing::traffic({&x, &y}));
@@ -127,10 +125,10 @@ TEST(SoftmaxCounts, EqualAPlainLoopInBothPhases) {
       dx.write(row * n + i, kept.read(row * n + i) * (dy.read(row * n + i) - sum));
     }
   }
-  found = plan->counts(Phase::backward, batch, 4, true);
+  found = plan->counts({Phase::backward, batch, true}, 4);
   EXPECT_EQ(found.flops, Tally::flops);
   EXPECT_EQ(found.bytes, 4 * testing::traffic({&kept, &dy, &dx}));
-  EXPECT_EQ(plan->counts(Phase::backward, batch, 4, false).bytes, 0);
+  EXPECT_EQ(plan->counts({Phase::backward, batch, false}, 4).bytes, 0);
 }
 
 TEST(SoftmaxPlan, HasNoKeys) {

@@ -7,12 +7,8 @@
 
 #include "config/deck.hpp"
 #include "core/spaces.hpp"
-#include "layers/attention.hpp"
-#include "layers/conv2d.hpp"
-#include "layers/dense.hpp"
-#include "layers/gru.hpp"
-#include "layers/recurrent.hpp"
 #include "network/plan.hpp"
+#include "support/layer_tables.hpp"
 #include "support/paths.hpp"
 #include "support/runtime.hpp"
 
@@ -59,34 +55,35 @@ void add_products(std::size_t rows, std::size_t out, std::size_t in,
   cases.push_back({KernelClass::product_tn_sums, ProductShape{o, i, r}});
 }
 
-// Returns the kernels that a layer launches, as cases.
-std::vector<KernelCase> cases_of(const layers::LayerPlan& plan, std::size_t batch) {
+// The kernels that a layer launches, as cases.
+std::vector<KernelCase> cases_of(const layers::Layer& layer, const config::OptionTable& table,
+                                 std::size_t batch) {
   std::vector<KernelCase> cases;
   const int b = int(batch);
-  if (const auto* dense = dynamic_cast<const layers::DensePlan*>(&plan)) {
-    add_products(batch * dense->positions, dense->out, dense->in, cases);
-  } else if (const auto* conv = dynamic_cast<const layers::Conv2dPlan*>(&plan)) {
-    const ConvolutionShape shape = conv->of_batch(batch);
+  const std::size_t rows = batch * (size_of(layer.input) / layer.input.back());
+  if (layer.kind == "dense") {
+    add_products(rows, layer.output.back(), layer.input.back(), cases);
+  } else if (layer.kind == "conv2d") {
+    const ConvolutionShape shape = testing::convolution_of(table, layer.input, batch);
     cases.push_back({KernelClass::convolution_forward, shape});
     cases.push_back({KernelClass::convolution_weight_gradient, shape});
-  } else if (const auto* attention = dynamic_cast<const layers::AttentionPlan*>(&plan)) {
-    const std::size_t rows = batch * attention->length, width = attention->width;
+  } else if (layer.kind == "attention") {
+    const std::size_t width = layer.input[1];
+    const int heads = int(table.integer("heads", 1, 999));
     add_products(rows, 3 * width, width, cases);
     add_products(rows, width, width, cases);
     for (const bool causal : {false, true}) {
-      const AttentionCaseShape shape{b, int(attention->length), int(attention->heads),
-                                     int(width / attention->heads), causal};
+      const AttentionCaseShape shape{b, int(layer.input[0]), heads, int(width) / heads, causal};
       cases.push_back({KernelClass::attention_forward, shape});
       cases.push_back({KernelClass::attention_gradient, shape});
     }
-  } else if (const auto* recurrent = dynamic_cast<const layers::RecurrentPlan*>(&plan)) {
-    const std::size_t rows = batch * recurrent->length;
-    const std::size_t columns = recurrent->gates * recurrent->units;
-    add_products(rows, columns, recurrent->features, cases);
-    add_products(rows, columns, recurrent->units, cases);
-    // A time step is the same for every length.
-    for (const int length : {int(recurrent->length), 12}) {
-      const RecurrenceShape shape{b, int(recurrent->units), length};
+  } else if (layer.kind == "lstm" || layer.kind == "gru") {
+    const std::size_t units = layer.output.back(), columns = layer.parameters()[0].shape[0];
+    add_products(rows, columns, layer.input[1], cases);
+    add_products(rows, columns, units, cases);
+    // A step is the same at every length.
+    for (const int length : {int(layer.input[0]), 12}) {
+      const RecurrenceShape shape{b, int(units), length};
       cases.push_back({KernelClass::recurrence_lstm, shape});
       cases.push_back({KernelClass::recurrence_gru, shape});
     }
@@ -103,6 +100,8 @@ std::vector<KernelCase> deck_cases() {
     if (entry.path().extension() != ".toml") continue;
     const config::Deck deck = config::Deck::load(entry.path().string());
     ++decks;
+    std::map<std::string, config::OptionTable> tables;
+    testing::add_tables(deck.network.layers, "", tables);
     // A text's number of characters depends on the files that are installed.
     for (std::size_t vocabulary = 80; vocabulary <= 120; ++vocabulary) {
       if (deck.data.kind != config::DataKind::text && vocabulary > 80) break;
@@ -110,7 +109,7 @@ std::vector<KernelCase> deck_cases() {
       for (const std::size_t batch : {std::size_t(deck.train.batch), std::size_t{1}, std::size_t{8},
                                       std::size_t{32}, std::size_t{128}}) {
         for (const auto& layer : plan.layers) {
-          const auto more = cases_of(*layer, batch);
+          const auto more = cases_of(*layer, tables.at(layer->name), batch);
           cases.insert(cases.end(), more.begin(), more.end());
         }
       }

@@ -1,4 +1,4 @@
-#include "core/recorded_launches.hpp"
+#include "core/cuda/recorded_launches.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "core/views.hpp"
 #include "network/networks.hpp"
@@ -70,20 +71,18 @@ class PaperRun {
     cells_.assign(arena_.size, "");
     const Graph& graph = plan.graph;
     for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-      const layers::LayerPlan& layer = *graph.layers[i];
-      read_output(graph.operands[i].input);
-      if (graph.operands[i].shortcut != kNone) read_output(graph.operands[i].shortcut);
+      const layers::Layer& layer = *graph.layers[i];
+      for (const std::size_t from : graph.operands[i]) read_output(from);
       write(arena_.workspace, layer.workspace(target, batch, training), "workspace");
       if (training) write(arena_.saved[i], layer.saved(batch), layer.name + " saved");
       if (layer.is_view(training)) {
-        EXPECT_EQ(arena_.outputs[i], place_of(graph.operands[i].input));
-        name_of_[i] =
-            graph.operands[i].input == kNetworkInput ? "" : name_of_[graph.operands[i].input];
+        EXPECT_EQ(arena_.outputs[i], place_of(graph.operands[i][0]));
+        name_of_[i] = graph.operands[i][0] == kNetworkInput ? "" : name_of_[graph.operands[i][0]];
       } else {
         name_of_[i] = layer.name;
         write(arena_.outputs[i], batch * size_of(layer.output), layer.name);
       }
-      read_output(graph.operands[i].input);
+      for (const std::size_t from : graph.operands[i]) read_output(from);
     }
     read_output(graph.layers.size() - 1);
     write(arena_.row_loss, batch * plan.loss_rows(), "losses");
@@ -99,11 +98,13 @@ class PaperRun {
   void backward(const layers::Target& target) {
     for (const BackwardStep& step : plan_.graph.backward) {
       if (step.dy == kNone) continue;
-      const layers::LayerPlan& layer = *plan_.graph.layers[step.layer];
+      const layers::Layer& layer = *plan_.graph.layers[step.layer];
       write(arena_.workspace, layer.workspace(target, batch_, true), "workspace");
-      if (step.dx != kNone && step.dx != step.dy) write_gradient(step.dx);
+      for (const std::size_t dx : std::set<std::size_t>(step.dx.begin(), step.dx.end())) {
+        if (dx != kNone && dx != step.dy) write_gradient(dx);
+      }
       read_gradient(step.dy);
-      read_output(plan_.graph.operands[step.layer].input);
+      for (const std::size_t from : plan_.graph.operands[step.layer]) read_output(from);
       read_output(step.layer);
       read(arena_.saved[step.layer], layer.saved(batch_), layer.name + " saved");
       for (const BackwardStep::Join& join : step.joins) {

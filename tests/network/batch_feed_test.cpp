@@ -44,15 +44,9 @@ void expect_labels_of_tokens() {
     const auto order = data::epoch_order(7, options.seed, step / 3, true);
     std::vector<T> inputs(2 * count);
     std::vector<std::int32_t> labels(2 * count);
-    using Host = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
-    Kokkos::deep_copy(
-        instance,
-        Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace, Host>(inputs.data(), count, 2),
-        item.batch.inputs);
-    Kokkos::deep_copy(instance,
-                      Kokkos::View<std::int32_t*, Kokkos::LayoutRight, Kokkos::HostSpace, Host>(
-                          labels.data(), 2 * count),
-                      item.batch.labels);
+    Kokkos::deep_copy(instance, as_matrix(host_view(inputs.data(), 2 * count), count, 2),
+                      item.batch.inputs);
+    Kokkos::deep_copy(instance, host_view(labels.data(), 2 * count), item.batch.labels);
     instance.fence();
     for (std::size_t i = 0; i < 2 * count; ++i) {
       const auto token = static_cast<std::int32_t>(2 * order[3 * (step % 3) + i / 2] + i % 2);

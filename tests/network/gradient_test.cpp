@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "network/gated_residual.hpp"
 #include "network/networks.hpp"
 
 // Gradients of whole networks compared with central differences of the loss, and training with the
@@ -64,6 +65,7 @@ void check_all_gradients() {
                            "smoothed");
     check_gradients<Space>(deck_of(testing::kMixed, {set}), "mixed");
     check_gradients<Space>(deck_of(testing::kResidual, {set}), "residual");
+    check_gradients<Space>(deck_of(testing::kGated, {set}), "gated");
     check_gradients<Space>(deck_of(testing::kActivationFirst, {set}), "activation first");
     std::vector<std::string> sets = testing::kAutoencoder;
     sets.insert(sets.end(), {set, "network.layer.2.units=12"});
@@ -74,6 +76,7 @@ void check_all_gradients() {
 class NetworkGradients : public testing::Computing {};
 
 TEST_F(NetworkGradients, MatchFiniteDifferencesOfTheLoss) {
+  testing::add_gated_residual();
 #define RIDGELINE_CHECK(Space, T) \
   if (std::is_same_v<T, double>) check_all_gradients<Space>();
   RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)

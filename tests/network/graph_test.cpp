@@ -41,16 +41,16 @@ TEST(Graph, HandsBothBranchesOfAResidualWhatItReads) {
     return graph.operands[layer_named(*plan, name)];
   };
   const auto at = [&](const std::string& name) { return layer_named(*plan, name); };
-  EXPECT_EQ(operands("first/dense1").input, kNetworkInput);
-  EXPECT_EQ(operands("first").input, at("first/dense1"));
-  EXPECT_EQ(operands("first").shortcut, kNetworkInput);
-  EXPECT_EQ(operands("outer/inner/a").input, at("flatten1"));
-  EXPECT_EQ(operands("outer/inner").shortcut, at("flatten1"));
-  EXPECT_EQ(operands("outer/shortcut/projection").input, at("flatten1"));
-  EXPECT_EQ(operands("outer").input, at("outer/c"));
-  EXPECT_EQ(operands("outer").shortcut, at("outer/shortcut/projection"));
-  EXPECT_EQ(operands("outer/square").shortcut, at("outer/square/shortcut/flatten1"));
-  EXPECT_EQ(operands("outer/c").shortcut, kNone);
+  EXPECT_EQ(operands("first/dense1")[0], kNetworkInput);
+  EXPECT_EQ(operands("first")[0], at("first/dense1"));
+  EXPECT_EQ(operands("first")[1], kNetworkInput);
+  EXPECT_EQ(operands("outer/inner/a")[0], at("flatten1"));
+  EXPECT_EQ(operands("outer/inner")[1], at("flatten1"));
+  EXPECT_EQ(operands("outer/shortcut/projection")[0], at("flatten1"));
+  EXPECT_EQ(operands("outer")[0], at("outer/c"));
+  EXPECT_EQ(operands("outer")[1], at("outer/shortcut/projection"));
+  EXPECT_EQ(operands("outer/square")[1], at("outer/square/shortcut/flatten1"));
+  EXPECT_EQ(operands("outer/c").size(), 1u);
 }
 
 TEST(Graph, JoinsGradientsOnceForEveryForkAndNamesTheResidual) {
@@ -58,8 +58,7 @@ TEST(Graph, JoinsGradientsOnceForEveryForkAndNamesTheResidual) {
   std::vector<std::string> joined;
   for (const BackwardStep& step : plan->graph.backward) {
     for (const BackwardStep::Join& join : step.joins) {
-      joined.push_back(plan->layers[join.residual]->name + " after " +
-                       plan->layers[step.layer]->name);
+      joined.push_back(plan->layers[join.merge]->name + " after " + plan->layers[step.layer]->name);
     }
   }
   // The network's input has no gradient, so `first` has no join.
@@ -76,7 +75,7 @@ TEST(Graph, ComputesNoGradientBeforeTheFirstParameter) {
   ASSERT_EQ(backward.size(), 4u);  // activation, flatten, dense, activation, from the end
   EXPECT_EQ(backward[0].dy, 0u);
   EXPECT_NE(backward[1].dy, kNone);
-  EXPECT_EQ(backward[1].dx, kNone);
+  EXPECT_EQ(backward[1].dx, Operands{kNone});
   EXPECT_EQ(backward[2].dy, kNone);
   EXPECT_EQ(backward[3].dy, kNone);
 }
@@ -113,12 +112,12 @@ TEST(Graph, RefusesWhatDoesNotFitByFileLineAndLayer) {
   EXPECT_TRUE(contains(refusal("[[network.layer]]\nkind = \"sequence\"\nname = \"s\"\n" + kHead),
                        "deck.toml:8: s needs a list of layers"));
   EXPECT_TRUE(contains(refusal(residual + "layer = [ { kind = \"dense\", units = 3 } ]\n" + kHead),
-                       "deck.toml:11: r adds [3, 3] of its layers to [3, 4] of its shortcut"));
+                       "deck.toml:11: r has [3, 3] from its layers and [3, 4] from its shortcut"));
   EXPECT_TRUE(contains(refusal(residual +
                                "layer = [ { kind = \"dense\", units = 4 } ]\n"
                                "shortcut = [ { kind = \"flatten\" } ]\n" +
                                kHead),
-                       "deck.toml:12: r adds [3, 4] of its layers to [12] of its shortcut"));
+                       "deck.toml:12: r has [3, 4] from its layers and [12] from its shortcut"));
   EXPECT_TRUE(contains(refusal(residual + "layer = [ { kind = \"dense\", unit = 4 } ]\n" + kHead),
                        "deck.toml:11: "));
   EXPECT_TRUE(contains(refusal(residual + "layers = [ { kind = \"dense\", units = 4 } ]\n" + kHead),

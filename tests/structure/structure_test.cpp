@@ -80,6 +80,41 @@ TEST(Structure, FoldersIncludeOnlyFromThemselvesAndThoseBefore) {
   EXPECT_GT(includes, 50);  // the sources were found
 }
 
+// Kernels know no deck and no files: what they need comes as arguments.
+TEST(Structure, KernelsIncludeOnlyCoreAndKernels) {
+  const std::regex include("^\\s*#\\s*include\\s*\"([^\"/]+)/[^\"]*\"");
+  int includes = 0;
+  for (const fs::path& file : sources_below(kRoot / "src/kernels")) {
+    for (const Line& line : lines_of(file)) {
+      std::smatch match;
+      if (!std::regex_search(line.text, match, include)) continue;
+      ++includes;
+      EXPECT_TRUE(match[1] == "core" || match[1] == "kernels") << place(file, line);
+    }
+  }
+  EXPECT_GT(includes, 50);
+}
+
+// The interfaces of operations take Views; what their cores share with each other may unwrap them.
+TEST(Structure, InterfacesOfKernelsTakeViews) {
+  const std::regex pointer("\\b(T|Scalar|double|std::int64_t)\\s*\\*");
+  int headers = 0;
+  for (const fs::path& file : sources_below(kRoot / "src/kernels")) {
+    const fs::path name = fs::relative(file, kRoot / "src/kernels");
+    const std::string folder = name.begin()->string();
+    const bool nested = std::distance(name.begin(), name.end()) != 2;
+    if (nested || file.extension() != ".hpp" || folder == "rows" || folder == "tiles" ||
+        file.filename() == "cells.hpp") {
+      continue;
+    }
+    ++headers;
+    for (const Line& line : lines_of(file)) {
+      EXPECT_FALSE(std::regex_search(line.text, pointer)) << place(file, line);
+    }
+  }
+  EXPECT_GT(headers, 10);
+}
+
 TEST(Structure, IncludesOfOurOwnNameTheFolder) {
   const std::regex include("^\\s*#\\s*include\\s*\"([^\"]*)\"");
   for (const fs::path& file : sources_below(kRoot / "src")) {
@@ -132,6 +167,17 @@ TEST(Structure, OneWayToDoEachThing) {
   only_in("#\\s*include\\s*<toml\\+\\+", "config/");
   only_in("Kokkos::(initialize|finalize)\\s*\\(", "core/");
   only_in("KOKKOS_VERSION\\b", "core/");
+}
+
+// So that another vendor's devices are a matter of one folder. core/spaces.hpp lists the spaces.
+TEST(Structure, CudaIsNamedInOneFolder) {
+  for (const std::string& found :
+       matches("KOKKOS_ENABLE_CUDA\\b|cuda_runtime|__CUDA_ARCH__|__CUDACC__|\\bcuda[A-Z]|"
+               "nv_diag|__host__",
+               {"spaces.hpp"})) {
+    EXPECT_EQ(found.find("src/core/cuda/"), 0u) << found;
+  }
+  EXPECT_FALSE(matches("cuda_runtime").empty());  // the folder was there
 }
 
 TEST(Structure, NothingCallsAGlobalFence) { EXPECT_EQ(matches("Kokkos::fence\\s*\\("), Places()); }

@@ -25,9 +25,7 @@ template <class Space, class T>
 Buffer<Space, T> on_space(const Space& instance, const std::vector<T>& values) {
   Buffer<Space, T> buffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "test/buffer"),
                           values.size());
-  const Kokkos::View<const T*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance, buffer, host);
   instance.fence();
   return buffer;
@@ -42,9 +40,7 @@ Buffer<Space, T> poisoned(const Space& instance, std::size_t size) {
 template <class Space, class T>
 std::vector<T> on_host(const Space& instance, const Buffer<Space, T>& buffer) {
   std::vector<T> values(buffer.size());
-  const Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      host(values.data(), values.size());
+  const auto host = host_view(values.data(), values.size());
   Kokkos::deep_copy(instance, host, buffer);
   instance.fence();
   return values;

@@ -40,48 +40,25 @@ void expect_reference(const std::vector<Value>& found, const io::Hdf5Reader& fil
   EXPECT_LT(relative_error(found, expected), tolerance) << path;
 }
 
-/// The contract's kinds of layer, and the keys of each besides `kind` and `name`.
-inline const std::map<std::string, std::set<std::string>> kContractLayers = {
-    {"dense", {"units", "bias", "activation"}},
-    {"conv2d",
-     {"channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "activation"}},
-    {"max_pool2d", {"kernel", "stride", "padding"}},
-    {"avg_pool2d", {"kernel", "stride", "padding"}},
-    {"global_avg_pool", {}},
-    {"flatten", {}},
-    {"softmax", {}},
-    {"position_embedding", {}},
-    {"batch_norm", {"momentum", "epsilon"}},
-    {"layer_norm", {"epsilon"}},
-    {"activation", {"function"}},
-    {"dropout", {"rate"}},
-    {"embedding", {"vocabulary", "features"}},
-    {"attention", {"heads", "causal"}},
-    {"lstm", {"units", "return_sequence"}},
-    {"gru", {"units", "return_sequence"}},
-    {"residual", {"layer", "activation", "shortcut"}},
-    {"sequence", {"layer"}},
-};
-
-/// The kinds that contain layers: their references are whole networks.
-inline bool holds_layers(const std::string& kind) {
-  return kind == "residual" || kind == "sequence";
-}
-
-/// The keys and the activations in the tables of each kind.
+/// Which keys the tables of each kind of layer give, which ones their layers know, and which
+/// activations they name.
 struct KeysSeen {
+  /// Adds a table that a layer has been read from.
   void add(const config::OptionTable& layer) {
     const std::string kind = layer.string("kind");
-    for (const std::string& key : layer.keys()) {
-      if (key != "kind" && key != "name") keys[kind].insert(key);
-      if (key == "activation" || key == "function") activations[kind].insert(layer.string(key));
-      if (key == "layer" || key == "shortcut") {
-        for (const config::OptionTable& inner : layer.tables(key)) add(inner);
-      }
+    for (const std::string& key : layer.known_keys()) {
+      if (key != "kind" && key != "name") known[kind].insert(key);
     }
-    keys[kind];
+    for (const std::string& key : layer.keys()) {
+      if (key != "kind" && key != "name") given[kind].insert(key);
+      if (key == "activation" || key == "function") activations[kind].insert(layer.string(key));
+      if (key != "layer" && key != "shortcut") continue;
+      for (const config::OptionTable& inner : layer.tables(key)) add(inner);
+    }
+    given[kind];
+    known[kind];
   }
-  std::map<std::string, std::set<std::string>> keys, activations;
+  std::map<std::string, std::set<std::string>> given, known, activations;
 };
 
 }  // namespace ridgeline::testing

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/attention/device/attention.hpp"
-#include "kernels/attention/device/gradient.hpp"
 #include "kernels/attention/host/attention.hpp"
 
 namespace ridgeline::kernels {
@@ -52,19 +51,20 @@ template <class Space, class T>
 void attention(const Space& instance, const AttentionLabels& labels, const AttentionShape& shape,
                const Matrix<Space, const T>& qkv, const Matrix<Space, T>& output,
                const Vector<Space, T>& log_sum, const Vector<Space, T>& workspace) {
-  // An empty view still points somewhere.
-  T* const kept_sums = data_or_null(log_sum);
   if constexpr (kIsHost<Space>) {
     host::Attention<T> heads = host_attention<T>(shape);
     heads.qkv = qkv.data();
     heads.output = output.data();
-    heads.log_sum = kept_sums;
+    heads.log_sum = data_or_null(log_sum);  // an empty view still points somewhere
     const std::size_t scratch = forward_scratch<T>(shape);
     T* pool = workspace.data();
     for_blocks(instance, labels.attend, heads.forward_blocks(), cost_of<T>(shape, 2, 4),
                [&](int block, int worker) { heads.forward(block, pool + worker * scratch); });
   } else {
-    device_attention(instance, labels.attend, shape, qkv.data(), output.data(), kept_sums);
+    with_attention_sizes<T, true>(shape, [&](auto sizes) {
+      launch_attention<DeviceAttention<Space, T, decltype(sizes)>>(instance, labels, shape, qkv,
+                                                                   output, log_sum);
+    });
   }
 }
 
@@ -86,8 +86,10 @@ void attention_gradient(const Space& instance, const AttentionLabels& labels,
     for_blocks(instance, labels.attend, heads.backward_blocks(), cost_of<T>(shape, 5, 8),
                [&](int block, int worker) { heads.backward(block, pool + worker * scratch); });
   } else {
-    device_attention_gradient(instance, labels, shape, qkv.data(), output.data(), log_sum.data(),
-                              output_gradient.data(), qkv_gradient.data(), workspace.data());
+    with_attention_sizes<T, false>(shape, [&](auto sizes) {
+      launch_attention_gradient<DeviceAttention<Space, T, decltype(sizes)>>(
+          instance, labels, shape, qkv, output, log_sum, output_gradient, qkv_gradient, workspace);
+    });
   }
 }
 

@@ -53,26 +53,18 @@ struct ConvolutionWeightGradient {
   Vector<Space, T> dbias;    ///< [filters], overwritten, or empty
 };
 
-/// Scalars of workspace that any of the three needs at most for this or a smaller batch; of the
-/// backward ones only if `backward`. `workers` is a host's worker_count.
+/// Returns the scalars of workspace that any of the three needs at most for this or a smaller
+/// batch; of the backward ones only if `backward`. `workers` is a host's worker_count.
 template <class T>
 std::size_t convolution_workspace(bool on_device, int workers, const ConvolutionShape& shape,
                                   bool backward);
 
-/// Each runs on `instance`; `workspace` holds at least convolution_workspace scalars and begins at
-/// a multiple of kAlignment bytes. No output may alias anything else.
-template <class Space, class T>
+/// Computes what `arguments`, one of the three above, states. `workspace` holds at least
+/// convolution_workspace scalars and begins at a multiple of kAlignment bytes. No output may alias
+/// anything else.
+template <class Space, class T, template <class, class> class Arguments>
 void convolution(const Space& instance, const ConvolutionLabels& labels,
-                 const ConvolutionShape& shape, const ConvolutionForward<Space, T>& arguments,
-                 const Vector<Space, T>& workspace);
-template <class Space, class T>
-void convolution(const Space& instance, const ConvolutionLabels& labels,
-                 const ConvolutionShape& shape, const ConvolutionInputGradient<Space, T>& arguments,
-                 const Vector<Space, T>& workspace);
-template <class Space, class T>
-void convolution(const Space& instance, const ConvolutionLabels& labels,
-                 const ConvolutionShape& shape,
-                 const ConvolutionWeightGradient<Space, T>& arguments,
+                 const ConvolutionShape& shape, const Arguments<Space, T>& arguments,
                  const Vector<Space, T>& workspace);
 
 }  // namespace ridgeline::kernels

@@ -22,7 +22,7 @@ enum class Activation {
   gelu,       ///< exact
   gelu_tanh,  ///< GELU by its approximation with tanh
   silu,
-  softplus
+  softplus  ///< the last
 };
 
 /// The slope of leaky_relu below zero: PyTorch's default.
@@ -105,29 +105,14 @@ constexpr bool derivative_needs_input(Activation f) {
          f == Activation::softplus;
 }
 
-/// Calls `body(std::integral_constant<Activation, f>)`, so that inner loops are compiled once a
+/// Calls `body(std::integral_constant<Activation, f>)`, so that inner loops are compiled once per
 /// function.
-template <class Body>
+template <Activation F = Activation::identity, class Body>
 RIDGELINE_FUNCTION void with_activation(Activation f, const Body& body) {
-  switch (f) {
-    case Activation::identity:
-      return body(std::integral_constant<Activation, Activation::identity>());
-    case Activation::relu:
-      return body(std::integral_constant<Activation, Activation::relu>());
-    case Activation::leaky_relu:
-      return body(std::integral_constant<Activation, Activation::leaky_relu>());
-    case Activation::tanh:
-      return body(std::integral_constant<Activation, Activation::tanh>());
-    case Activation::sigmoid:
-      return body(std::integral_constant<Activation, Activation::sigmoid>());
-    case Activation::gelu:
-      return body(std::integral_constant<Activation, Activation::gelu>());
-    case Activation::gelu_tanh:
-      return body(std::integral_constant<Activation, Activation::gelu_tanh>());
-    case Activation::silu:
-      return body(std::integral_constant<Activation, Activation::silu>());
-    case Activation::softplus:
-      return body(std::integral_constant<Activation, Activation::softplus>());
+  if (f == F) {
+    body(std::integral_constant<Activation, F>());
+  } else if constexpr (F != Activation::softplus) {
+    with_activation<static_cast<Activation>(static_cast<int>(F) + 1)>(f, body);
   }
 }
 

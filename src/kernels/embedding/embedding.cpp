@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "kernels/embedding/device/embedding.hpp"
+#include "kernels/rows/rows.hpp"
 
 namespace ridgeline::kernels {
-namespace {
+namespace embedding_kernels {
 
-// How a host shares out the rows of a table: part p of `count`, a power of two, has every count-th
-// group of rows, some groups a part, so that common tokens, which are often neighbours, do not all
-// meet in one. A group is a page or longer: at its ends one core's prefetcher asks for lines that
-// another core writes.
+// How a host distributes the rows of a table: part p of `count`, a power of two, has every count-th
+// group of rows, several groups per part, so that common tokens, which are often neighbours, are
+// not all in one part. A group is at least a page long: at its ends one core's prefetcher fetches
+// lines that another core writes.
 struct RowParts {
   std::size_t count = 1;
   int group_bits = 0;  ///< a group has 2^group_bits rows
@@ -26,78 +27,97 @@ struct RowParts {
   std::size_t part_of(std::size_t row) const { return (row >> group_bits) & (count - 1); }
 };
 
-template <class T>
-struct DeviceEmbedding {
-  const T* token;
-  const T* from;
-  T* to;
-  std::size_t vocabulary, features;
-  KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    to[i] = from[row_of_token(token[i / features], vocabulary) * features + i % features];
+template <class Memory, class T>
+struct Lookup {
+  Vector<Memory, const T> tokens;
+  Matrix<Memory, const T> weight;
+  Matrix<Memory, T> y;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index(), v = row_of_token(tokens(r), weight.extent(0));
+    row.each([&](auto f) { y(r, f) = weight(v, f); });
   }
 };
 
-}  // namespace
+template <class Memory, class T>
+struct AddPositions {
+  Matrix<Memory, const T> x, weight;
+  Matrix<Memory, T> y;
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index(), position = r % weight.extent(0);
+    row.each([&](auto f) { y(r, f) = x(r, f) + weight(position, f); });
+  }
+};
+
+template <class Memory, class T>
+struct SumOverBatch {
+  Matrix<Memory, const T> dy;
+  Vector<Memory, T> sums;
+
+  KOKKOS_FUNCTION auto terms_of(std::size_t sample) const {
+    return [=](auto i) { return terms(dy(sample, i)); };
+  }
+  KOKKOS_FUNCTION void store(std::size_t i, const Terms<T, 1>& sum) const { sums(i) = sum[0]; }
+};
+
+}  // namespace embedding_kernels
 
 template <class Space, class T>
 void embedding(const Space& instance, const std::string& label,
                const Vector<Space, const T>& tokens, const Matrix<Space, const T>& weight,
                const Matrix<Space, T>& y) {
-  const std::size_t positions = tokens.extent(0), features = weight.extent(1);
-  const std::size_t vocabulary = weight.extent(0);
-  const T* token = tokens.data();
-  const T* from = weight.data();
-  T* to = y.data();
-  const Cost cost{0, 2.0 * sizeof(T) * positions * features};
-  if constexpr (kIsHost<Space>) {
-    const std::size_t per_block = std::max<std::size_t>(1, 4096 / features);
-    const int blocks = static_cast<int>((positions + per_block - 1) / per_block);
-    for_blocks(instance, label, blocks, cost, [=](int block) {
-      const std::size_t begin = block * per_block, end = std::min(positions, begin + per_block);
-      for (std::size_t i = begin; i < end; ++i) {
-        std::copy_n(from + row_of_token(token[i], vocabulary) * features, features,
-                    to + i * features);
-      }
-    });
-  } else {
-    for_elements(instance, label, positions * features, cost,
-                 DeviceEmbedding<T>{token, from, to, vocabulary, features});
-  }
+  for_rows(instance, label, y.extent(0), y.extent(1), {0, 2.0 * sizeof(T) * y.size()},
+           embedding_kernels::Lookup<MemoryOf<Space>, T>{tokens, weight, y});
 }
 
 template <class Space, class T>
 void embedding_gradient(const Space& instance, const std::string& label,
                         const Vector<Space, const T>& tokens, const Matrix<Space, const T>& dy,
                         const Matrix<Space, T>& weight_gradient) {
-  const std::size_t positions = tokens.extent(0), features = weight_gradient.extent(1);
-  const std::size_t vocabulary = weight_gradient.extent(0);
-  const T* token = tokens.data();
-  const T* from = dy.data();
-  T* to = weight_gradient.data();
   if constexpr (kIsHost<Space>) {
+    const std::size_t positions = tokens.extent(0), features = weight_gradient.extent(1);
+    const std::size_t vocabulary = weight_gradient.extent(0);
     const double moved = double(vocabulary) * features + 2.0 * positions * features;
     const Cost cost{double(positions) * features, moved * sizeof(T)};
     // Every part reads all tokens, so threads have one or two each. A row's sum stays in one part,
-    // in the order of the positions: how many there are changes no bit.
+    // in the order of the positions: the number of parts changes no bit.
     const std::size_t threads = runs_on_one_thread(cost) ? 1 : worker_count(instance);
-    const RowParts parts(vocabulary, features * sizeof(T), threads);
+    const embedding_kernels::RowParts parts(vocabulary, features * sizeof(T), threads);
     for_blocks(instance, label, static_cast<int>(parts.count), cost, [=](int block) {
       const std::size_t part = block, group = std::size_t{1} << parts.group_bits;
       for (std::size_t v = part * group; v < vocabulary; v += parts.count * group) {
-        std::fill_n(to + v * features, std::min(group, vocabulary - v) * features, T(0));
+        std::fill_n(&weight_gradient(v, 0), std::min(group, vocabulary - v) * features, T(0));
       }
       for (std::size_t i = 0; i < positions; ++i) {
-        const std::size_t v = row_of_token(token[i], vocabulary);
+        const std::size_t v = row_of_token(tokens(i), vocabulary);
         if (parts.part_of(v) != part) continue;
-        const T* __restrict gradient = from + i * features;
-        T* __restrict sum = to + v * features;
+        const T* __restrict gradient = &dy(i, 0);
+        T* __restrict sum = &weight_gradient(v, 0);
         for (std::size_t f = 0; f < features; ++f) sum[f] += gradient[f];
       }
     });
   } else {
-    DeviceEmbeddingGradient<Space, T, 128>{token, from, to, positions, vocabulary, features}.launch(
-        instance, label);
+    DeviceEmbeddingGradient<Space, T, 128>{tokens, dy, weight_gradient}.launch(instance, label);
   }
+}
+
+template <class Space, class T>
+void add_positions(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
+                   const Matrix<Space, const T>& weight, const Matrix<Space, T>& y) {
+  const double size = double(x.size());
+  for_rows(instance, label, x.extent(0), x.extent(1), {size, 2 * sizeof(T) * size},
+           embedding_kernels::AddPositions<MemoryOf<Space>, T>{x, weight, y});
+}
+
+template <class Space, class T>
+void sum_over_batch(const Space& instance, const std::string& label,
+                    const Matrix<Space, const T>& dy, const Vector<Space, T>& sums) {
+  const double size = double(dy.size());
+  for_whole_columns(instance, label, dy.extent(0), dy.extent(1), {size, sizeof(T) * size},
+                    embedding_kernels::SumOverBatch<MemoryOf<Space>, T>{dy, sums});
 }
 
 #define RIDGELINE_EMBEDDING(Space, T)                                                             \
@@ -106,7 +126,12 @@ void embedding_gradient(const Space& instance, const std::string& label,
                                     const Matrix<Space, T>&);                                     \
   template void embedding_gradient<Space, T>(                                                     \
       const Space&, const std::string&, const Vector<Space, const T>&,                            \
-      const Matrix<Space, const T>&, const Matrix<Space, T>&);
+      const Matrix<Space, const T>&, const Matrix<Space, T>&);                                    \
+  template void add_positions<Space, T>(const Space&, const std::string&,                         \
+                                        const Matrix<Space, const T>&,                            \
+                                        const Matrix<Space, const T>&, const Matrix<Space, T>&);  \
+  template void sum_over_batch<Space, T>(const Space&, const std::string&,                        \
+                                         const Matrix<Space, const T>&, const Vector<Space, T>&);
 RIDGELINE_FOR_SPACES(RIDGELINE_EMBEDDING)
 
 }  // namespace ridgeline::kernels

@@ -8,9 +8,9 @@
 
 namespace ridgeline::kernels {
 
-/// The row of a table of `vocabulary` rows that a token, an integer stored as a scalar, asks for.
-/// Tokens are checked when they are loaded; one that is wrong all the same, or NaN, reads a row
-/// that is there.
+/// Returns the row of a token, an integer stored as a scalar, in a table of `vocabulary` rows.
+/// Tokens are checked when they are loaded; one that is wrong nevertheless, or NaN, reads a row
+/// that exists.
 template <class T>
 RIDGELINE_FUNCTION std::size_t row_of_token(T token, std::size_t vocabulary) {
   if (!(token > T(0))) return 0;
@@ -18,20 +18,32 @@ RIDGELINE_FUNCTION std::size_t row_of_token(T token, std::size_t vocabulary) {
   return static_cast<std::size_t>(token < last ? token : last);
 }
 
-/// y[i, :] = weight[tokens[i], :]. tokens: [positions], weight: [vocabulary, features], y:
+/// Computes y[i, :] = weight[tokens[i], :]. tokens: [positions], weight: [vocabulary, features], y:
 /// [positions, features].
 template <class Space, class T>
 void embedding(const Space& instance, const std::string& label,
                const Vector<Space, const T>& tokens, const Matrix<Space, const T>& weight,
                const Matrix<Space, T>& y);
 
-/// weight_gradient[v, :] = the sum of dy[i, :] over the positions i with token v, in order; rows
-/// without a position are zero. No atomics and no sorting: on a host blocks are parts of the
-/// vocabulary, one a thread, and each goes through all tokens; on a device one team per row of the
-/// vocabulary does, so it reads vocabulary · positions tokens.
+/// Computes weight_gradient[v, :], the sum of dy[i, :] over the positions i with token v, in order;
+/// rows without a position are zero. No atomics and no sorting: on a host blocks are parts of the
+/// vocabulary, one per thread, and each goes through all tokens; on a device one team per row of
+/// the vocabulary does, so it reads vocabulary · positions tokens.
 template <class Space, class T>
 void embedding_gradient(const Space& instance, const std::string& label,
                         const Vector<Space, const T>& tokens, const Matrix<Space, const T>& dy,
                         const Matrix<Space, T>& weight_gradient);
+
+/// Computes y = x + weight for every sample, whose positions are rows: x, y [batch · length,
+/// features], weight [length, features]. y may be x.
+template <class Space, class T>
+void add_positions(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
+                   const Matrix<Space, const T>& weight, const Matrix<Space, T>& y);
+
+/// Computes sums[i] = Σ dy[sample, i] over the samples, in their order: dy [batch, size], sums
+/// [size].
+template <class Space, class T>
+void sum_over_batch(const Space& instance, const std::string& label,
+                    const Matrix<Space, const T>& dy, const Vector<Space, T>& sums);
 
 }  // namespace ridgeline::kernels

@@ -5,6 +5,7 @@
 #include "kernels/elementwise/elementwise.hpp"
 #include "kernels/gemm/device/gemm.hpp"
 #include "kernels/gemm/host/gemm.hpp"
+#include "kernels/rows/rows.hpp"
 
 namespace ridgeline::kernels {
 namespace {
@@ -65,37 +66,34 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
              [&product](int block) { product.multiply(block); });
 }
 
-template <Activation F, class T>
+template <class Memory, Activation F, class T>
 struct AddBiasAndActivate {
-  std::size_t columns;
-  const T* bias;
-  T* c;
-  T* pre_activation;
-  KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    T z = c[i];
-    if (bias) z += bias[i % columns];
-    if (pre_activation) pre_activation[i] = z;
-    c[i] = activate<F>(z);
+  Vector<Memory, const T> bias;         // or empty
+  Matrix<Memory, T> c, pre_activation;  // the second or empty
+
+  template <class Row>
+  KOKKOS_FUNCTION void operator()(const Row& row) const {
+    const std::size_t r = row.index();
+    const bool adds = bias.data() != nullptr, keeps = pre_activation.data() != nullptr;
+    row.each([&](auto i) {
+      const T z = adds ? c(r, i) + bias(i) : c(r, i);
+      if (keeps) pre_activation(r, i) = z;
+      c(r, i) = activate<F>(z);
+    });
   }
 };
 
-template <Activation F, class Space, class T>
-void add_bias_and_activate(const Space& instance, const std::string& label, std::size_t size,
-                           std::size_t columns, const T* bias, T* c, T* pre_activation) {
-  for_elements(instance, label, size, {2.0 * size, 2.0 * sizeof(T) * size},
-               AddBiasAndActivate<F, T>{columns, bias, c, pre_activation});
-}
-
-// Sums of `count` numbers of a matrix that lie `inner` apart, the beginnings `outer`.
-template <class T>
+// sums[i] = Σ_k a[i, k], or of a[k, i] if Transposed.
+template <class Memory, bool Transposed, class T>
 struct SumRows {
-  const T* from;
-  T* to;
-  std::size_t count, outer, inner;
+  Matrix<Memory, const T> a;
+  Vector<Memory, T> sums;
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
     T sum = T(0);
-    for (std::size_t j = 0; j < count; ++j) sum += from[i * outer + j * inner];
-    to[i] = sum;
+    for (std::size_t k = 0; k < a.extent(Transposed ? 0 : 1); ++k) {
+      sum += Transposed ? a(k, i) : a(i, k);
+    }
+    sums(i) = sum;
   }
 };
 
@@ -113,10 +111,15 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
     a = Matrix<Space, const T>(workspace.data(), args.a.extent(0), args.a.extent(1));
   }
   if (shape.row_sums) {
-    const std::size_t m = shape.m, k = shape.k;
-    const std::size_t outer = shape.transpose_a ? 1 : k, inner = shape.transpose_a ? m : 1;
-    for_elements(instance, labels.sums, m, {double(m) * k, scalar * m * k},
-                 SumRows<T>{a.data(), args.row_sums.data(), k, outer, inner});
+    const Cost cost{double(shape.m) * shape.k, scalar * shape.m * shape.k};
+    using Memory = MemoryOf<Space>;
+    if (shape.transpose_a) {
+      for_elements(instance, labels.sums, shape.m, cost,
+                   SumRows<Memory, true, T>{a, args.row_sums});
+    } else {
+      for_elements(instance, labels.sums, shape.m, cost,
+                   SumRows<Memory, false, T>{a, args.row_sums});
+    }
   }
   ++launch_count.parallel;
   // The library's kernels cannot be emptied: without them its launches are left out too.
@@ -126,13 +129,11 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
                      T(0), args.c);
     Kokkos::Profiling::popRegion();
   }
-  const T* bias = args.bias.data();
-  if (bias || args.pre_activation.data() || args.activation != Activation::identity) {
-    const std::size_t size = shape.m * shape.n, n = shape.n;
-    T* c = args.c.data();
-    T* pre = args.pre_activation.data();
+  if (args.bias.data() || args.pre_activation.data() || args.activation != Activation::identity) {
+    const double size = double(args.c.size());
     with_activation(args.activation, [&](auto f) {
-      add_bias_and_activate<f()>(instance, labels.finish, size, n, bias, c, pre);
+      for_rows(instance, labels.finish, shape.m, shape.n, {2 * size, 2 * scalar * size},
+               AddBiasAndActivate<MemoryOf<Space>, f(), T>{args.bias, args.c, args.pre_activation});
     });
   }
 }

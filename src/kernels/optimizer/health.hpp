@@ -1,9 +1,7 @@
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
-#include "core/function.hpp"
 #include "core/views.hpp"
 
 namespace ridgeline::kernels {
@@ -24,21 +22,22 @@ using HealthView = Vector<Space, std::int64_t>;
 /// Steps in a row that may be left out before training stops.
 inline constexpr std::int64_t kMostSkippedSteps = 10;
 
-/// Closes step `step`, counted from 0: counts it if it was bad and says whether its update is made.
-/// `stop` is whether the first bad step ends training.
-RIDGELINE_FUNCTION bool close_step(std::int64_t* health, std::int64_t step, bool stop) {
-  const bool bad = health[kBadNow] != 0;
-  health[kBadNow] = 0;
-  if (health[kStoppedAt] != 0) return false;
+/// Closes step `step`, counted from 0: counts it in `health` if it was bad, and returns whether its
+/// update is made. `stop` is whether the first bad step ends training.
+template <class Health>
+KOKKOS_FUNCTION bool close_step(const Health& health, std::int64_t step, bool stop) {
+  const bool bad = health(kBadNow) != 0;
+  health(kBadNow) = 0;
+  if (health(kStoppedAt) != 0) return false;
   if (!bad) {
-    health[kBadInARow] = 0;
+    health(kBadInARow) = 0;
     return true;
   }
   if (!stop) {
-    ++health[kSkipped];
-    ++health[kBadInARow];
+    ++health(kSkipped);
+    ++health(kBadInARow);
   }
-  if (stop || health[kBadInARow] >= kMostSkippedSteps) health[kStoppedAt] = step + 1;
+  if (stop || health(kBadInARow) >= kMostSkippedSteps) health(kStoppedAt) = step + 1;
   return false;
 }
 

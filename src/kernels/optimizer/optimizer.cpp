@@ -1,86 +1,86 @@
 #include "kernels/optimizer/optimizer.hpp"
 
+#include <algorithm>
+
 namespace ridgeline::kernels {
 
-using config::OptimizerKind;
-
-std::vector<std::string> state_names(const config::Optimizer& options) {
-  switch (options.kind) {
-    case OptimizerKind::adam:
-    case OptimizerKind::adamw:
+std::vector<std::string> state_names(const UpdateRule& rule) {
+  switch (rule.kind) {
+    case UpdateKind::adam:
+    case UpdateKind::adamw:
       return {"exp_avg", "exp_avg_sq"};
-    case OptimizerKind::rmsprop:
-      if (options.momentum != 0) return {"square_avg", "momentum_buffer"};
+    case UpdateKind::rmsprop:
+      if (rule.momentum != 0) return {"square_avg", "momentum_buffer"};
       return {"square_avg"};
     default:
-      if (options.momentum != 0) return {"momentum_buffer"};
+      if (rule.momentum != 0) return {"momentum_buffer"};
       return {};
   }
 }
 
-double update_flops(const config::Optimizer& options) {
-  const double decay = options.weight_decay != 0 ? 2 : 0, momentum = options.momentum != 0 ? 2 : 0;
-  switch (options.kind) {
-    case OptimizerKind::adam:
-    case OptimizerKind::adamw:
+double update_flops(const UpdateRule& rule) {
+  const double decay = rule.weight_decay != 0 ? 2 : 0, momentum = rule.momentum != 0 ? 2 : 0;
+  switch (rule.kind) {
+    case UpdateKind::adam:
+    case UpdateKind::adamw:
       // m 3, v 4, the root with its scale and ε 3, step 3
       return 13 + decay;
-    case OptimizerKind::rmsprop:
+    case UpdateKind::rmsprop:
       // v 4, root and ε 2, quotient, step 2
       return 9 + decay + momentum;
     default:
-      return 2 + decay + momentum + (momentum > 0 && options.nesterov ? 2 : 0);
+      return 2 + decay + momentum + (momentum > 0 && rule.nesterov ? 2 : 0);
   }
 }
 
 namespace {
 
 // One parameter's update; `Momentum` is whether there is a momentum buffer.
-template <OptimizerKind Kind, bool Momentum, class T>
+template <class Memory, UpdateKind Kind, bool Momentum, class T>
 struct Update {
-  T* parameter;
-  const T* gradient;
-  T* first;   // exp_avg, square_avg, or sgd's momentum buffer
-  T* second;  // exp_avg_sq, or rmsprop's momentum buffer
-  const double* numbers;
+  Vector<Memory, T> parameter;
+  Vector<Memory, const T> gradient;
+  Vector<Memory, T> first;   // exp_avg, square_avg, or sgd's momentum buffer
+  Vector<Memory, T> second;  // exp_avg_sq, or rmsprop's momentum buffer
+  Vector<Memory, const double> numbers;
   T momentum, decay;
   // 1 - beta is rounded once: in float32, 1 - 0.999f is off by 1e-5.
   T beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
   bool nesterov, clipped;
 
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    const T rate = static_cast<T>(numbers[kRate]);
-    T p = parameter[i];
-    T g = gradient[i];
-    if (clipped) g *= static_cast<T>(numbers[kGradientScale]);
-    if constexpr (Kind == OptimizerKind::adamw) {
+    const T rate = static_cast<T>(numbers(kRate));
+    T p = parameter(i);
+    T g = gradient(i);
+    if (clipped) g *= static_cast<T>(numbers(kGradientScale));
+    if constexpr (Kind == UpdateKind::adamw) {
       p -= rate * decay * p;
     } else {
       g += decay * p;
     }
-    if constexpr (Kind == OptimizerKind::sgd) {
+    if constexpr (Kind == UpdateKind::sgd) {
       if constexpr (Momentum) {
-        const T v = momentum * first[i] + g;
-        first[i] = v;
+        const T v = momentum * first(i) + g;
+        first(i) = v;
         g = nesterov ? g + momentum * v : v;
       }
-      parameter[i] = p - rate * g;
-    } else if constexpr (Kind == OptimizerKind::rmsprop) {
-      const T v = beta2 * first[i] + one_minus_beta2 * (g * g);
-      first[i] = v;
+      parameter(i) = p - rate * g;
+    } else if constexpr (Kind == UpdateKind::rmsprop) {
+      const T v = beta2 * first(i) + one_minus_beta2 * (g * g);
+      first(i) = v;
       T step = g / (std::sqrt(v) + epsilon);
       if constexpr (Momentum) {
-        step += momentum * second[i];
-        second[i] = step;
+        step += momentum * second(i);
+        second(i) = step;
       }
-      parameter[i] = p - rate * step;
+      parameter(i) = p - rate * step;
     } else {
-      const T m = beta1 * first[i] + one_minus_beta1 * g;
-      const T v = beta2 * second[i] + one_minus_beta2 * (g * g);
-      first[i] = m;
-      second[i] = v;
-      const T root = std::sqrt(v) * static_cast<T>(numbers[kRootScale]) + epsilon;
-      parameter[i] = p - static_cast<T>(numbers[kCorrection]) * (m / root);
+      const T m = beta1 * first(i) + one_minus_beta1 * g;
+      const T v = beta2 * second(i) + one_minus_beta2 * (g * g);
+      first(i) = m;
+      second(i) = v;
+      const T root = std::sqrt(v) * static_cast<T>(numbers(kRootScale)) + epsilon;
+      parameter(i) = p - static_cast<T>(numbers(kCorrection)) * (m / root);
     }
   }
 };
@@ -90,125 +90,120 @@ template <class Body>
 struct Applied {
   Body body;
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    if (body.numbers[kApply] != 0) body(i);
+    if (body.numbers(kApply) != 0) body(i);
   }
 };
 
-template <OptimizerKind Kind, bool Momentum, class Space, class T>
-void launch(const Space& instance, const std::string& label, const config::Optimizer& options,
-            bool clipped, const OptimizerArguments<Space, T>& arguments) {
+template <UpdateKind Kind, bool Momentum, class Space, class T>
+void launch(const Space& instance, const std::string& label, const UpdateRule& rule, bool clipped,
+            const OptimizerArguments<Space, T>& arguments) {
   const std::size_t size = arguments.parameters.size();
-  const double states = Kind == OptimizerKind::adam || Kind == OptimizerKind::adamw ? 2
-                        : Kind == OptimizerKind::rmsprop                            ? 1 + Momentum
-                                                                                    : Momentum;
-  const double decay_of_squares = Kind == OptimizerKind::rmsprop ? options.alpha : options.beta2;
+  const double states = Kind == UpdateKind::adam || Kind == UpdateKind::adamw ? 2
+                        : Kind == UpdateKind::rmsprop                         ? 1 + Momentum
+                                                                              : Momentum;
+  const double decay_of_squares = Kind == UpdateKind::rmsprop ? rule.alpha : rule.beta2;
   // A host space is done with what decides, and reads it once; a device reads it with the other
   // values.
   if constexpr (kIsHost<Space>) {
-    if (arguments.numbers.data()[kApply] == 0) return;
+    if (arguments.numbers(kApply) == 0) return;
   }
-  const Update<Kind, Momentum, T> body{arguments.parameters.data(),
-                                       arguments.gradients.data(),
-                                       arguments.state[0].data(),
-                                       arguments.state[1].data(),
-                                       arguments.numbers.data(),
-                                       static_cast<T>(options.momentum),
-                                       static_cast<T>(options.weight_decay),
-                                       static_cast<T>(options.beta1),
-                                       static_cast<T>(1 - options.beta1),
-                                       static_cast<T>(decay_of_squares),
-                                       static_cast<T>(1 - decay_of_squares),
-                                       static_cast<T>(options.epsilon),
-                                       options.nesterov,
-                                       clipped};
-  const Cost cost = {update_flops(options) * size, (3 + 2 * states) * sizeof(T) * size};
+  using Body = Update<MemoryOf<Space>, Kind, Momentum, T>;
+  const Body body{arguments.parameters,
+                  arguments.gradients,
+                  arguments.state[0],
+                  arguments.state[1],
+                  arguments.numbers,
+                  static_cast<T>(rule.momentum),
+                  static_cast<T>(rule.weight_decay),
+                  static_cast<T>(rule.beta1),
+                  static_cast<T>(1 - rule.beta1),
+                  static_cast<T>(decay_of_squares),
+                  static_cast<T>(1 - decay_of_squares),
+                  static_cast<T>(rule.epsilon),
+                  rule.nesterov,
+                  clipped};
+  const Cost cost = {update_flops(rule) * size, (3 + 2 * states) * sizeof(T) * size};
   if constexpr (kIsHost<Space>) {
     for_elements(instance, label, size, cost, body);
   } else {
-    for_elements(instance, label, size, cost, Applied<Update<Kind, Momentum, T>>{body});
+    for_elements(instance, label, size, cost, Applied<Body>{body});
   }
 }
 
 }  // namespace
 
 template <class Space, class T>
-void update(const Space& instance, const std::string& label, const config::Optimizer& options,
-            bool clipped, const OptimizerArguments<Space, T>& arguments) {
-  const bool momentum = options.momentum != 0;
-  switch (options.kind) {
-    case OptimizerKind::adam:
-      return launch<OptimizerKind::adam, false>(instance, label, options, clipped, arguments);
-    case OptimizerKind::adamw:
-      return launch<OptimizerKind::adamw, false>(instance, label, options, clipped, arguments);
-    case OptimizerKind::rmsprop:
-      return momentum ? launch<OptimizerKind::rmsprop, true>(instance, label, options, clipped,
-                                                             arguments)
-                      : launch<OptimizerKind::rmsprop, false>(instance, label, options, clipped,
-                                                              arguments);
-    case OptimizerKind::sgd:
+void update(const Space& instance, const std::string& label, const UpdateRule& rule, bool clipped,
+            const OptimizerArguments<Space, T>& arguments) {
+  const bool momentum = rule.momentum != 0;
+  switch (rule.kind) {
+    case UpdateKind::adam:
+      return launch<UpdateKind::adam, false>(instance, label, rule, clipped, arguments);
+    case UpdateKind::adamw:
+      return launch<UpdateKind::adamw, false>(instance, label, rule, clipped, arguments);
+    case UpdateKind::rmsprop:
       return momentum
-                 ? launch<OptimizerKind::sgd, true>(instance, label, options, clipped, arguments)
-                 : launch<OptimizerKind::sgd, false>(instance, label, options, clipped, arguments);
+                 ? launch<UpdateKind::rmsprop, true>(instance, label, rule, clipped, arguments)
+                 : launch<UpdateKind::rmsprop, false>(instance, label, rule, clipped, arguments);
+    case UpdateKind::sgd:
+      return momentum ? launch<UpdateKind::sgd, true>(instance, label, rule, clipped, arguments)
+                      : launch<UpdateKind::sgd, false>(instance, label, rule, clipped, arguments);
   }
 }
 
 namespace {
 
-constexpr std::size_t kClipBlock = 16384;  // gradients a partial sum
+constexpr std::size_t kClipBlock = 16384;  // gradients per partial sum
 
 // A team adds up one block's squares; then one thread adds up the blocks.
 template <class Space, class T>
 struct SquaresOfBlock {
-  const T* gradient;
-  double* partial;
-  std::size_t size;
+  Vector<Space, const T> gradients;
+  Vector<Space, double> partials;
 
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
   KOKKOS_FUNCTION void operator()(const Member& team) const {
-    const std::size_t block = team.league_rank();
-    const std::size_t begin = block * kClipBlock;
-    const std::size_t count = size - begin < kClipBlock ? size - begin : kClipBlock;
-    const T* const from = gradient + begin;
+    const std::size_t block = team.league_rank(), begin = block * kClipBlock;
+    const std::size_t left = gradients.size() - begin;
     double sum = 0;
     Kokkos::parallel_reduce(
-        Kokkos::TeamThreadRange(team, count),
+        Kokkos::TeamThreadRange(team, left < kClipBlock ? left : kClipBlock),
         [&](std::size_t i, double& squares) {
-          squares += static_cast<double>(from[i]) * static_cast<double>(from[i]);
+          const double value = gradients(begin + i);
+          squares += value * value;
         },
         sum);
-    double* const to = partial + block;
-    Kokkos::single(Kokkos::PerTeam(team), [&] { *to = sum; });
+    Kokkos::single(Kokkos::PerTeam(team), [&] { partials(block) = sum; });
   }
 };
 
+template <class Memory>
 struct ScaleFromSquares {
-  const double* partial;
-  std::size_t blocks;
+  Vector<Memory, const double> partials;
   double most;
-  double* scale;
-  std::int64_t* health;
+  Vector<Memory, double> numbers;
+  Vector<Memory, std::int64_t> health;  // or empty
   KOKKOS_FUNCTION void operator()(std::size_t) const {
     double sum = 0;
-    for (std::size_t block = 0; block < blocks; ++block) sum += partial[block];
-    if (health && !std::isfinite(sum)) health[kBadNow] = 1;
+    for (std::size_t block = 0; block < partials.size(); ++block) sum += partials(block);
+    if (health.size() > 0 && !std::isfinite(sum)) health(kBadNow) = 1;
     const double factor = most / (std::sqrt(sum) + 1e-6);
-    *scale = factor > 1.0 ? 1.0 : factor;  // keeps a NaN
+    numbers(kGradientScale) = factor > 1.0 ? 1.0 : factor;  // keeps a NaN
   }
 };
 
-// The squares of one block on a host: eight sums side by side, so that they are vectors.
-template <class T>
-double squares_of(const T* from, std::size_t count) {
+// The squares of gradients [begin, end) on a host: eight sums side by side, so that they are
+// vectors.
+template <class Gradients>
+double squares_of(const Gradients& gradients, std::size_t begin, std::size_t end) {
   constexpr std::size_t kSums = 8;
   double sums[kSums] = {};
-  std::size_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (std::size_t k = 0; k < kSums; ++k) {
-      const double value = from[i + k];
-      sums[k] += value * value;
-    }
+  const auto add = [&](std::size_t k, double value) { sums[k] += value * value; };
+  std::size_t i = begin;
+  for (; i + kSums <= end; i += kSums) {
+    for (std::size_t k = 0; k < kSums; ++k) add(k, gradients(i + k));
   }
-  for (; i < count; ++i) sums[0] += static_cast<double>(from[i]) * static_cast<double>(from[i]);
+  for (; i < end; ++i) add(0, gradients(i));
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
@@ -222,26 +217,24 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
                 const Vector<Space, double>& partials, const Vector<Space, double>& numbers,
                 const HealthView<Space>& health) {
   const std::size_t size = gradients.size(), blocks = clip_partials(size);
-  const T* gradient = gradients.data();
-  double* partial = partials.data();
-  double* scale = numbers.data() + kGradientScale;
   if constexpr (kIsHost<Space>) {
     for_blocks(instance, label, static_cast<int>(blocks), {2.0 * size, double(sizeof(T)) * size},
-               [=](int block) {
+               [&](int block) {
                  const std::size_t begin = static_cast<std::size_t>(block) * kClipBlock;
-                 partial[block] = squares_of(gradient + begin, std::min(kClipBlock, size - begin));
+                 partials(block) = squares_of(gradients, begin, std::min(size, begin + kClipBlock));
                });
   } else {
     ++launch_count.parallel;
     Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, static_cast<int>(blocks), 256),
-                         SquaresOfBlock<Space, T>{gradient, partial, size});
+                         SquaresOfBlock<Space, T>{gradients, partials});
   }
-  for_elements(instance, label_scale, 1, {double(blocks), 8.0 * blocks},
-               ScaleFromSquares{partial, blocks, most, scale, data_or_null(health)});
+  for_elements(
+      instance, label_scale, 1, {double(blocks), 8.0 * blocks},
+      ScaleFromSquares<MemoryOf<Space>>{as_vector(partials, blocks), most, numbers, health});
 }
 
 #define RIDGELINE_OPTIMIZER(Space, T)                                                              \
-  template void update<Space, T>(const Space&, const std::string&, const config::Optimizer&, bool, \
+  template void update<Space, T>(const Space&, const std::string&, const UpdateRule&, bool,        \
                                  const OptimizerArguments<Space, T>&);                             \
   template void clip_scale<Space, T>(const Space&, const std::string&, const std::string&, double, \
                                      const Vector<Space, const T>&, const Vector<Space, double>&,  \

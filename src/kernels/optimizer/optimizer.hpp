@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "config/deck.hpp"
 #include "core/function.hpp"
 #include "core/views.hpp"
 #include "kernels/optimizer/health.hpp"
@@ -20,14 +19,28 @@ namespace ridgeline::kernels {
 //   adamw    p -= η λ p, then as adam without λ (Loshchilov and Hutter, ICLR 2019)
 //   rmsprop  g += λ p;  v = α v + (1 - α) g²;  b = μ b + g / (sqrt(v) + ε);  p -= η b
 
-/// PyTorch's names of the state that one parameter has, in the order of OptimizerArguments::state.
-std::vector<std::string> state_names(const config::Optimizer& options);
+enum class UpdateKind { sgd, adam, adamw, rmsprop };
+
+/// The parameters of an update; each kind reads those that its formula has.
+struct UpdateRule {
+  UpdateKind kind = UpdateKind::sgd;
+  double momentum = 0;  ///< μ
+  bool nesterov = false;
+  double weight_decay = 0;            ///< λ
+  double beta1 = 0.9, beta2 = 0.999;  ///< β₁, β₂
+  double alpha = 0.99;                ///< α
+  double epsilon = 1e-8;              ///< ε
+};
+
+/// Returns PyTorch's names of the state of one parameter, in the order of
+/// OptimizerArguments::state.
+std::vector<std::string> state_names(const UpdateRule& rule);
 inline constexpr std::size_t kMostStates = 2;
 
-/// Elementary operations of one update of one parameter.
-double update_flops(const config::Optimizer& options);
+/// Returns the elementary operations of one update of one parameter.
+double update_flops(const UpdateRule& rule);
 
-/// What changes from step to step, as numbers on the space.
+/// What changes from step to step, as values on the space.
 enum StepNumber {
   kRate,           ///< the learning rate η
   kCorrection,     ///< adam: η / (1 - β₁ᵗ)
@@ -37,13 +50,15 @@ enum StepNumber {
   kStepNumbers
 };
 
-/// The numbers of step `step`, counted from 0, at this rate, except kGradientScale and kApply.
-RIDGELINE_FUNCTION void set_step_numbers(const config::Optimizer& options, double rate,
-                                         std::int64_t step, double* numbers) {
-  numbers[kRate] = rate;
+/// Sets the values of step `step`, counted from 0, at this rate in `numbers` [kStepNumbers], except
+/// kGradientScale and kApply.
+template <class Numbers>
+KOKKOS_FUNCTION void set_step_numbers(const UpdateRule& rule, double rate, std::int64_t step,
+                                      const Numbers& numbers) {
+  numbers(kRate) = rate;
   const double t = static_cast<double>(step + 1);
-  numbers[kCorrection] = rate / (1.0 - std::pow(options.beta1, t));
-  numbers[kRootScale] = 1.0 / std::sqrt(1.0 - std::pow(options.beta2, t));
+  numbers(kCorrection) = rate / (1.0 - std::pow(rule.beta1, t));
+  numbers(kRootScale) = 1.0 / std::sqrt(1.0 - std::pow(rule.beta2, t));
 }
 
 template <class Space, class T>
@@ -54,18 +69,18 @@ struct OptimizerArguments {
   Vector<Space, const double> numbers;  ///< [kStepNumbers]
 };
 
-/// Updates nothing if numbers[kApply] is 0. `clipped` is whether gradients are to be multiplied by
-/// kGradientScale.
+/// Updates all parameters in one kernel, or nothing if numbers[kApply] is 0. `clipped` is whether
+/// gradients are to be multiplied by kGradientScale.
 template <class Space, class T>
-void update(const Space& instance, const std::string& label, const config::Optimizer& options,
-            bool clipped, const OptimizerArguments<Space, T>& arguments);
+void update(const Space& instance, const std::string& label, const UpdateRule& rule, bool clipped,
+            const OptimizerArguments<Space, T>& arguments);
 
-/// Scalars of double that clip_scale needs for n gradients.
+/// Returns the scalars of double that clip_scale needs for n gradients.
 std::size_t clip_partials(std::size_t n);
 
-/// numbers[kGradientScale] = min(1, most / (‖g‖ + 1e-6)), the norm that of all gradients together
-/// (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone. A norm that is not
-/// finite is noted in `health` unless that is empty. Labels: `label` and `label_scale`.
+/// Computes numbers[kGradientScale] = min(1, most / (‖g‖ + 1e-6)), the norm that of all gradients
+/// together (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone. A norm
+/// that is not finite is noted in `health` unless that is empty. Labels: `label` and `label_scale`.
 template <class Space, class T>
 void clip_scale(const Space& instance, const std::string& label, const std::string& label_scale,
                 double most, const Vector<Space, const T>& gradients,

@@ -7,37 +7,29 @@
 
 namespace ridgeline::kernels {
 
-// Pooling over the windows of every plane; x, dx [planes, height, width], y, dy [planes,
-// out_height, out_width]. A window's maximum is the first of the largest values, or the last NaN;
-// padding is never it. An average counts padding as zeros. Gradients of windows that share an input
-// add up in a fixed order, without atomics.
-
+/// Computes the maximum, if `largest`, or the average of every window of every plane: x [planes,
+/// height, width], y [planes, out_height, out_width]. A maximum is the first of the largest values,
+/// or the last NaN, and never padding. An average counts padding as zeros.
 template <class Space, class T>
-void max_pool(const Space& instance, const std::string& label, const PoolShape& shape,
-              const Vector<Space, const T>& x, const Vector<Space, T>& y);
+void pool(const Space& instance, const std::string& label, const PoolShape& shape, bool largest,
+          const Vector<Space, const T>& x, const Vector<Space, T>& y);
 
-/// dx = the sum of dy of all windows of which x is the maximum, which is found again.
+/// Computes dx: the sum of dy of all windows of which x is the maximum, which is found again, or of
+/// each window's dy divided among its values. Windows that share an input are added in a fixed
+/// order, without atomics. Averages do not read x.
 template <class Space, class T>
-void max_pool_gradient(const Space& instance, const std::string& label, const PoolShape& shape,
-                       const Vector<Space, const T>& x, const Vector<Space, const T>& dy,
-                       const Vector<Space, T>& dx);
+void pool_gradient(const Space& instance, const std::string& label, const PoolShape& shape,
+                   bool largest, const Vector<Space, const T>& x, const Vector<Space, const T>& dy,
+                   const Vector<Space, T>& dx);
 
+/// Computes the means of the rows (whole planes): x [planes, size], y [planes].
 template <class Space, class T>
-void average_pool(const Space& instance, const std::string& label, const PoolShape& shape,
-                  const Vector<Space, const T>& x, const Vector<Space, T>& y);
+void row_means(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
+               const Vector<Space, T>& y);
 
+/// Computes dx = dy / size, the same all over a row.
 template <class Space, class T>
-void average_pool_gradient(const Space& instance, const std::string& label, const PoolShape& shape,
-                           const Vector<Space, const T>& dy, const Vector<Space, T>& dx);
-
-/// Means of whole planes: x [planes, size], y [planes].
-template <class Space, class T>
-void plane_means(const Space& instance, const std::string& label, std::size_t size,
-                 const Vector<Space, const T>& x, const Vector<Space, T>& y);
-
-/// dx = dy / size, the same all over a plane.
-template <class Space, class T>
-void plane_means_gradient(const Space& instance, const std::string& label, std::size_t size,
-                          const Vector<Space, const T>& dy, const Vector<Space, T>& dx);
+void row_means_gradient(const Space& instance, const std::string& label,
+                        const Vector<Space, const T>& dy, const Matrix<Space, T>& dx);
 
 }  // namespace ridgeline::kernels

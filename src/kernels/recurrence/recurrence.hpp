@@ -9,13 +9,13 @@ namespace ridgeline::kernels {
 
 // One loop over time for all recurrences, forward and backward. A sample's *state* (the hidden
 // values forward, the gradients of the gates backward) goes through a product with the recurrent
-// weights, and a *cell* (lstm_cells.hpp, gru_cells.hpp) turns the sums into the next state:
+// weights, and a *cell* (cells.hpp) turns the sums into the next state:
 //
 //   sums[s, u]  = Σ_k state[k] · weight(k, s, u)       k over states · units, s < Cell::kSums
 //   next[g, u]  = cell(sums[:, u], carry[u])           g < Cell::kStates
 //
 // from a state of zeros; backward the steps run from the last to the first. `carry` stays with its
-// unit (c of an LSTM). Samples do not know of each other, so a host's block (a device's team) takes
+// unit (c of an LSTM). Samples are independent, so a host's block (a device's team) takes
 // a few of them through all steps and without synchronisation. With W_hh [gates · units, units],
 // weight(k, s, u) is W_hh[s · units + u, k] forward and W_hh[k, u] backward.
 
@@ -30,12 +30,12 @@ struct RecurrenceLabels {
 template <class Cell>
 std::size_t recurrence_workspace(bool on_device, std::size_t batch, std::size_t units);
 
-/// Takes `batch` samples through all of the cell's steps. `weight_hh`: [gates · units, units].
+/// Takes `batch` samples through all of the cell's steps. `weight_hh`: [gates · units · units].
 /// `workspace` holds at least recurrence_workspace scalars and begins at a multiple of kAlignment
 /// bytes. The same bits for any number of threads.
 template <class Space, class Cell>
 void recurrence(const Space& instance, const RecurrenceLabels& labels, std::size_t batch,
-                const Cell& cell, const typename Cell::Scalar* weight_hh,
+                const Cell& cell, const Vector<Space, const typename Cell::Scalar>& weight_hh,
                 const Vector<Space, typename Cell::Scalar>& workspace);
 
 }  // namespace ridgeline::kernels

@@ -15,7 +15,7 @@
 
 // Before a loop over lanes: its iterations are independent, and it is to be vectorised, not
 // unrolled.
-#if defined(__CUDACC__)
+#if RIDGELINE_DEVICE_COMPILER
 #define RIDGELINE_LANES
 #elif defined(__clang__)
 #define RIDGELINE_LANES _Pragma("clang loop vectorize(assume_safety) unroll(disable)")

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 
 #include "core/launch.hpp"
 #include "core/views.hpp"
@@ -16,10 +17,9 @@
 #include "kernels/rows/host_row.hpp"
 #include "kernels/rows/terms.hpp"
 
-#if defined(__CUDACC__)
-// In force to the end of the source, where functors are instantiated: only kernels include this.
-#pragma nv_diag_suppress 20011, 20014  // only rows of a host call functions that only a host has
-#endif
+// In force to the end of the source, where functors are instantiated: only kernels include this,
+// and only rows of a host call functions that only a host has.
+RIDGELINE_ALLOW_CALLS_OF_HOST_FUNCTIONS
 
 namespace ridgeline::kernels {
 
@@ -62,20 +62,20 @@ template <int Count, class T, class Columns, class Body>
   }
 }
 
-// Adds up what the blocks have for columns [first, first + Chunk), in order.
-template <int Count, std::size_t Chunk, class T, class Columns>
-[[gnu::flatten, gnu::noinline]] inline void combine_columns(const Columns& columns,
-                                                            std::size_t first, std::size_t size,
-                                                            std::size_t blocks, const T* partial,
-                                                            std::size_t stride) {
+// Sums columns [first, first + Chunk) over all rows, in order.
+template <class T, int Count, std::size_t Chunk, class Columns>
+[[gnu::flatten, gnu::noinline]] inline void sum_columns(const Columns& columns, std::size_t first,
+                                                        std::size_t size, std::size_t rows) {
+  const Columns own = columns;
   const std::size_t n = std::min(Chunk, size - first);
   T total[Count * Chunk] = {};
-  for (std::size_t block = 0; block < blocks; ++block) {
-    const T* from = partial + block * Count * stride + first;
-    add_columns<T, Count>(n, PartialSums<T, Count>{from, stride}, total, Chunk);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto of_row = own.terms_of(r);
+    add_columns<T, Count>(
+        n, [&](std::size_t i) { return of_row(first + i); }, total, Chunk);
   }
   for (std::size_t i = 0; i < n; ++i) {
-    columns.store(first + i, PartialSums<T, Count>{total, Chunk}(i));
+    own.store(first + i, PartialSums<T, Count>{total, Chunk}(i));
   }
 }
 
@@ -106,7 +106,7 @@ void for_rows(const Space& instance, const std::string& label, std::size_t rows,
 
 namespace device {
 
-// One thread sums one column of one block; then one thread sums one column over the blocks.
+// One thread sums one column of one block, or of all rows.
 template <class T, int Count, class Columns>
 struct ColumnsOfBlock {
   Columns columns;
@@ -123,20 +123,51 @@ struct ColumnsOfBlock {
   }
 };
 template <class T, int Count, class Columns>
-struct CombineBlocks {
+struct SumColumns {
   Columns columns;
-  std::size_t blocks, stride;
-  const T* partial;
+  std::size_t rows;
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
     Terms<T, Count> sums = {};
-    for (std::size_t block = 0; block < blocks; ++block) {
-      sums += PartialSums<T, Count>{partial + block * Count * stride, stride}(i);
-    }
+    RIDGELINE_UNROLL_BY_4
+    for (std::size_t r = 0; r < rows; ++r) sums += columns.terms_of(r)(i);
     columns.store(i, sums);
   }
 };
 
 }  // namespace device
+
+/// Runs columns.store(i, Σ_r columns.terms_of(r)(i)) for every column, rows in order: for few rows,
+/// since it is parallel over columns alone.
+template <class Space, class Columns>
+void for_whole_columns(const Space& instance, const std::string& label, std::size_t rows,
+                       std::size_t size, const Cost& cost, const Columns& columns) {
+  using Sums = std::decay_t<decltype(columns.terms_of(0)(0))>;
+  using T = typename Sums::Scalar;
+  if constexpr (kIsHost<Space>) {
+    constexpr std::size_t kChunk = 256;
+    for_blocks(instance, label, static_cast<int>((size + kChunk - 1) / kChunk), cost,
+               [&](int chunk) {
+                 host::sum_columns<T, Sums::kCount, kChunk>(columns, chunk * kChunk, size, rows);
+               });
+  } else {
+    launch_elements(instance, label, size,
+                    device::SumColumns<T, Sums::kCount, Columns>{columns, rows});
+  }
+}
+
+/// The sums of blocks of rows as rows, which are [Count, stride] in `partial`.
+template <class T, int Count, class Columns>
+struct BlockSums {
+  Columns columns;
+  const T* partial;
+  std::size_t stride;
+  KOKKOS_FUNCTION PartialSums<T, Count> terms_of(std::size_t block) const {
+    return {partial + block * Count * stride, stride};
+  }
+  KOKKOS_FUNCTION void store(std::size_t i, const Terms<T, Count>& sums) const {
+    columns.store(i, sums);
+  }
+};
 
 /// Runs body(row) for every row, and columns.store(i, Σ_r columns.terms_of(r)(i)) for every column.
 /// A host takes each row through both while it is in cache; a device runs separate kernels, and not
@@ -153,19 +184,15 @@ void for_rows_and_columns(const Space& instance, const RowAndColumnLabels& label
       host::run_rows_and_columns<Count>(columns, body, begin(block), begin(block + 1), size,
                                         partial + block * Count * stride, stride);
     });
-    constexpr std::size_t kChunk = 256;
-    const double sums = double(Count) * double(blocks * size);
-    for_blocks(instance, labels.combine, static_cast<int>((size + kChunk - 1) / kChunk),
-               {sums, sums * sizeof(T)}, [&](int chunk) {
-                 host::combine_columns<Count, kChunk>(columns, chunk * kChunk, size, blocks,
-                                                      partial, stride);
-               });
   } else {
     launch_elements(
         instance, labels.columns, blocks * size,
         device::ColumnsOfBlock<T, Count, Columns>{columns, rows, size, blocks, stride, partial});
-    launch_elements(instance, labels.combine, size,
-                    device::CombineBlocks<T, Count, Columns>{columns, blocks, stride, partial});
+  }
+  const double sums = double(Count) * double(blocks * size);
+  for_whole_columns(instance, labels.combine, blocks, size, {sums, sums * sizeof(T)},
+                    BlockSums<T, Count, Columns>{columns, partial, stride});
+  if constexpr (!kIsHost<Space>) {
     if (run_rows) for_rows(instance, labels.rows, rows, size, cost, body);
   }
 }

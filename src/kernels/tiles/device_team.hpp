@@ -2,12 +2,20 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
+
+#include "core/cuda/device.hpp"
+
 namespace ridgeline::kernels {
 
-/// Teams that occupy a device: of the order of its multiprocessors.
-inline constexpr int kTeamsToFill = 96;
+/// Returns the number of teams that occupy a device: three quarters of its multiprocessors, 99 on
+/// the H200 with which the sizes of tiles were chosen, and as many if there is no device to ask.
+inline int teams_to_fill() {
+  const int multiprocessors = device_limits().multiprocessors;
+  return multiprocessors > 0 ? std::max(1, multiprocessors * 3 / 4) : 99;
+}
 
-/// Sums over a team's threads in a fixed order, through `scratch` of a value a thread. Thread t
+/// Sums over a team's threads in a fixed order, through `scratch` of one value per thread. Thread t
 /// works on column t % Columns, and each column's sum over its Threads (a power of two) comes back
 /// to all of them. Every thread of the team has to call it.
 template <int Columns, int Threads, class Member, class T>

@@ -341,16 +341,17 @@ inline int most_splits(int k) {
 /// The plan for `count` products of this size: large tiles reuse more of what they load, small ones
 /// give more teams to share the work, and so does a split depth where that is long.
 inline TilePlan plan_tiles(int count, int m, int n, int k) {
-  const auto plan = [k](TilePlan::Size size, int tiles) {
-    const int wanted = tiles >= kTeamsToFill ? 1 : (2 * kTeamsToFill + tiles - 1) / tiles;
+  const int teams = teams_to_fill();
+  const auto plan = [k, teams](TilePlan::Size size, int tiles) {
+    const int wanted = tiles >= teams ? 1 : (2 * teams + tiles - 1) / tiles;
     return TilePlan{size, std::min(wanted, most_splits(k))};
   };
   const int large = count * LargeTiles::tiles(m, n), medium = count * MediumTiles::tiles(m, n);
-  if (large >= kTeamsToFill && m > LargeTiles::kTileM / 2 && n > LargeTiles::kTileN / 2) {
+  if (large >= teams && m > LargeTiles::kTileM / 2 && n > LargeTiles::kTileN / 2) {
     return plan(TilePlan::Size::large, large);
   }
   const bool wide = m > MediumTiles::kTileM / 2 && n > MediumTiles::kTileN / 2;
-  if (wide && medium * most_splits(k) >= kTeamsToFill) {
+  if (wide && medium * most_splits(k) >= teams) {
     return plan(TilePlan::Size::medium, medium);
   }
   return plan(TilePlan::Size::small, count * SmallTiles::tiles(m, n));
@@ -361,9 +362,10 @@ inline TilePlan plan_tiles(int count, int m, int n, int k) {
 inline std::size_t tile_workspace(std::size_t total, std::size_t sums, int k) {
   const std::size_t splits = most_splits(k);
   if (splits == 1) return 0;
-  // Only what has fewer than kTeamsToFill tiles is split, into less than 3 kTeamsToFill in all.
+  // Only what has fewer tiles than teams_to_fill() is split, into less than three times as many in
+  // all.
   constexpr std::size_t kTile = MediumTiles::kTileM * MediumTiles::kTileN;
-  return std::min(splits * total, 3 * kTeamsToFill * kTile) + splits * sums;
+  return std::min(splits * total, 3 * std::size_t(teams_to_fill()) * kTile) + splits * sums;
 }
 
 /// Launches with the plan's tiles.
@@ -371,16 +373,17 @@ template <class Space, class T, class Problem>
 void launch_plan(const Space& instance, const std::string& label, const std::string& add_label,
                  const Problem& problem, const TileOutput<T>& output, T* row_sums,
                  const TilePlan& plan, T* workspace) {
+  const auto launch = [&](auto sizes) {
+    launch_tiles<Space, T, decltype(sizes)>(instance, label, add_label, problem, output, row_sums,
+                                            plan.splits, workspace);
+  };
   switch (plan.size) {
     case TilePlan::Size::large:
-      return launch_tiles<Space, T, LargeTiles>(instance, label, add_label, problem, output,
-                                                row_sums, plan.splits, workspace);
+      return launch(LargeTiles());
     case TilePlan::Size::medium:
-      return launch_tiles<Space, T, MediumTiles>(instance, label, add_label, problem, output,
-                                                 row_sums, plan.splits, workspace);
+      return launch(MediumTiles());
     case TilePlan::Size::small:
-      return launch_tiles<Space, T, SmallTiles>(instance, label, add_label, problem, output,
-                                                row_sums, plan.splits, workspace);
+      return launch(SmallTiles());
   }
 }
 

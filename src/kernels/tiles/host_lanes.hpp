@@ -19,21 +19,10 @@ Vector<T> larger(Vector<T> a, Vector<T> b) {
   return a > b ? a : b;
 }
 
-/// e^x for x up to a rounding error above 0, lane by lane; 0 where the result would not be a normal
-/// number, which processors are slow with. NaN goes through.
+/// Returns math::exp_nonpositive lane by lane; x may be a rounding error above 0.
 template <class T>
 Vector<T> exp_nonpositive(Vector<T> x) {
-  using F = math::detail::Format<T>;
-  constexpr T kLeast = sizeof(T) == sizeof(float) ? T(-87) : T(-708);
-  const auto vanishes = x < kLeast;
-  const Vector<T> y = vanishes ? fill<T>(kLeast) : x;
-  const Vector<T> shifted = y * T(1.44269504088896340736) + F::kRound;
-  const Vector<T> n = shifted - F::kRound;
-  const Vector<T> r = (y - n * F::kLn2High) - n * F::kLn2Low;
-  const Vector<T> e = math::detail::expm1_reduced<T>(r) + T(1);
-  const LaneInteger<T> zero = math::detail::bits_as<LaneInteger<T>>(F::kRound) - F::kBias;
-  const Vector<T> power = (Vector<T>)(((IntegerVector<T>)shifted - zero) << F::kMantissa);
-  return vanishes ? Vector<T>{} : e * power;
+  return math::detail::exp_nonpositive<T, Vector<T>, IntegerVector<T>>(x);
 }
 
 namespace detail {

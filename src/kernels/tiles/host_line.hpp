@@ -63,7 +63,9 @@ inline void zero_line(int count, T* to) {
   }
 }
 
+using ridgeline::host::every_second;
 using ridgeline::host::IntegerVector;
+using ridgeline::host::interleaved;
 
 /// A line of at most two vectors: the values [begin, end) of a source's, zeros around them. Written
 /// as whole vectors, so up to a vector too much.
@@ -90,22 +92,6 @@ struct ShortLine {
     }
   }
 };
-
-/// Every second value of two vectors, from the first or the second on.
-template <class T>
-inline Vector<T> every_second(const Vector<T>& a, const Vector<T>& b, int first) {
-  IntegerVector<T> at;
-  for (int i = 0; i < kLanes<T>; ++i) at[i] = 2 * i + first;
-  return shuffled(a, b, at);
-}
-
-/// a and b in turn, from their `first` value on.
-template <class T>
-inline Vector<T> interleaved(const Vector<T>& a, const Vector<T>& b, int first) {
-  IntegerVector<T> at;
-  for (int i = 0; i < kLanes<T>; ++i) at[i] = first + i / 2 + i % 2 * kLanes<T>;
-  return shuffled(a, b, at);
-}
 
 /// Copies every `step`th of `count` values, and may write up to a vector more. `end` is where the
 /// memory that may be read ends.

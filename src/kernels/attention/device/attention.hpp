@@ -5,220 +5,72 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <type_traits>
 
+#include "core/launch.hpp"
 #include "core/math.hpp"
-#include "core/team_scratch.hpp"
-#include "kernels/attention/attention.hpp"
-#include "kernels/tiles/device_team.hpp"
+#include "kernels/attention/device/tile.hpp"
 
 namespace ridgeline::kernels {
 
-/// What the device's attention kernels share. A team of ThreadRows × ThreadColumns threads works on
-/// tiles of Tile queries and Tile keys; thread (r, c) owns rows r + i · ThreadRows and columns c +
-/// j · ThreadColumns of whatever tile it computes, in registers. Dot products over a head's
-/// features go through scratch in slices of `Slice`, and a team's output is a chunk of `Chunk`
-/// features (heads with more get several teams, which compute the same scores), so that scratch and
-/// registers do not depend on the head's size. All sizes are template parameters so that small ones
-/// also run on OpenMP teams.
-template <class Space, class T, int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>
-struct DeviceAttentionTile {
-  static_assert(Tile % ThreadRows == 0 && Tile % ThreadColumns == 0 && Chunk % ThreadColumns == 0,
-                "threads must cover the tile");
-
-  static constexpr int kTeam = ThreadRows * ThreadColumns;
-  static constexpr int kRows = Tile / ThreadRows, kColumns = Tile / ThreadColumns;
-  static constexpr int kFeatures = Chunk / ThreadColumns;
-  static constexpr int kStride = Tile + 1, kSliceStride = Slice + 1;  // odd: no bank conflicts
-  // Two slices, and later the rows of a chunk in the same place.
-  static constexpr int kOperands =
-      2 * Tile * kSliceStride > Tile* Chunk ? 2 * Tile* kSliceStride : Tile* Chunk;
-  static constexpr int kScores = Tile * kStride;
-
-  using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<kTeam, 1>>;
-  using Member = typename Policy::member_type;
-
-  int length, heads, features;
-  bool causal;
-  T scale;
-  const T* qkv;
-
-  explicit DeviceAttentionTile(const AttentionShape& shape, const T* packed)
-      : length(static_cast<int>(shape.length)),
-        heads(static_cast<int>(shape.heads)),
-        features(static_cast<int>(shape.features)),
-        causal(shape.causal),
-        scale(T(1) / std::sqrt(T(shape.features))),
-        qkv(packed) {}
-
-  static int tiles(const AttentionShape& shape) {
-    return static_cast<int>((shape.length + Tile - 1) / Tile);
-  }
-  /// Teams of one launch: tiles and chunks of every head of every sample.
-  static int league(const AttentionShape& shape) {
-    const int chunks = static_cast<int>((shape.features + Chunk - 1) / Chunk);
-    return tiles(shape) * chunks * static_cast<int>(shape.batch * shape.heads);
-  }
-
-  /// Where a team's work lies.
-  struct Place {
-    int thread, row, column;                 ///< of the thread in its team
-    int first;                               ///< query or key of the tile
-    int chunk, chunk_features;               ///< first feature of the chunk, and how many
-    std::size_t in_qkv, in_output, in_sums;  ///< of the head
-    std::size_t qkv_stride, output_stride;
-  };
-  KOKKOS_FUNCTION Place place(const Member& team) const {
-    Place p;
-    p.thread = team.team_rank();
-    p.row = p.thread / ThreadColumns;
-    p.column = p.thread % ThreadColumns;
-    const int all_tiles = (length + Tile - 1) / Tile, chunks = (features + Chunk - 1) / Chunk;
-    const int pairs = team.league_size() / (all_tiles * chunks);
-    const int pair = team.league_rank() % pairs, block = team.league_rank() / pairs;
-    p.first = block / chunks * Tile;
-    p.chunk = block % chunks * Chunk;
-    p.chunk_features = features - p.chunk < Chunk ? features - p.chunk : Chunk;
-    const std::size_t width = static_cast<std::size_t>(heads) * features;
-    const std::size_t sample = pair / heads, head = pair % heads;
-    p.qkv_stride = 3 * width;
-    p.output_stride = width;
-    p.in_qkv = sample * length * 3 * width + head * features;
-    p.in_output = sample * length * width + head * features;
-    p.in_sums = static_cast<std::size_t>(pair) * length;
-    return p;
-  }
-
-  /// Copies `rows` × `columns` of a matrix to scratch [Tile][Stride], zeros around it.
-  template <int Columns, int Stride>
-  KOKKOS_FUNCTION static void fetch(int thread, const T* from, std::size_t stride, int rows,
-                                    int columns, T* to) {
-    for (int item = thread; item < Tile * Columns; item += kTeam) {
-      const int row = item / Columns, column = item % Columns;
-      to[row * Stride + column] =
-          row < rows && column < columns ? from[row * stride + column] : T(0);
-    }
-  }
-
-  /// dots[i][j] = a[row i, :] · b[row j, :] over all features, by slices through `operands`.
-  KOKKOS_FUNCTION void dots(const Member& team, const Place& p, const T* a, std::size_t a_stride,
-                            int a_rows, const T* b, std::size_t b_stride, int b_rows, T* operands,
-                            T (&sums)[kRows][kColumns]) const {
-    for (int i = 0; i < kRows; ++i) {
-      for (int j = 0; j < kColumns; ++j) sums[i][j] = T(0);
-    }
-    T* a_slice = operands;
-    T* b_slice = operands + Tile * kSliceStride;
-    for (int f0 = 0; f0 < features; f0 += Slice) {
-      const int width = features - f0 < Slice ? features - f0 : Slice;
-      team.team_barrier();  // who still reads what was there before
-      fetch<Slice, kSliceStride>(p.thread, a + f0, a_stride, a_rows, width, a_slice);
-      fetch<Slice, kSliceStride>(p.thread, b + f0, b_stride, b_rows, width, b_slice);
-      team.team_barrier();
-      for (int f = 0; f < width; ++f) {
-        T left[kRows], right[kColumns];
-        for (int i = 0; i < kRows; ++i)
-          left[i] = a_slice[(p.row + i * ThreadRows) * kSliceStride + f];
-        for (int j = 0; j < kColumns; ++j) {
-          right[j] = b_slice[(p.column + j * ThreadColumns) * kSliceStride + f];
-        }
-        for (int i = 0; i < kRows; ++i) {
-          for (int j = 0; j < kColumns; ++j) sums[i][j] += left[i] * right[j];
-        }
-      }
-    }
-  }
-
-  /// sums[i][j] += Σ_k weights(row i, k) · b[k, chunk column j], with the chunk's rows of b fetched
-  /// into `operands`. `Transposed`: a row's weights lie in a column of `weights` [Tile][kStride].
-  template <bool Transposed>
-  KOKKOS_FUNCTION void add_product(const Member& team, const Place& p, const T* weights, const T* b,
-                                   std::size_t b_stride, int b_rows, T* operands,
-                                   T (&sums)[kRows][kFeatures]) const {
-    team.team_barrier();
-    fetch<Chunk, Chunk>(p.thread, b + p.chunk, b_stride, b_rows, p.chunk_features, operands);
-    team.team_barrier();
-    constexpr int kOuter = Transposed ? 1 : kStride, kInner = Transposed ? kStride : 1;
-    for (int k = 0; k < b_rows; ++k) {
-      T left[kRows], right[kFeatures];
-      for (int i = 0; i < kRows; ++i) {
-        left[i] = weights[(p.row + i * ThreadRows) * kOuter + k * kInner];
-      }
-      for (int j = 0; j < kFeatures; ++j)
-        right[j] = operands[k * Chunk + p.column + j * ThreadColumns];
-      for (int i = 0; i < kRows; ++i) {
-        for (int j = 0; j < kFeatures; ++j) sums[i][j] += left[i] * right[j];
-      }
-    }
-  }
-
-  /// Writes a tile's chunk, `rows` of it, times `factor`.
-  KOKKOS_FUNCTION static void write(const Place& p, const T (&sums)[kRows][kFeatures], int rows,
-                                    T factor, std::size_t stride, T* to) {
-    for (int i = 0; i < kRows; ++i) {
-      const int row = p.row + i * ThreadRows;
-      for (int j = 0; j < kFeatures; ++j) {
-        const int column = p.column + j * ThreadColumns;
-        if (row < rows && column < p.chunk_features) {
-          to[row * stride + p.chunk + column] = factor * sums[i][j];
-        }
-      }
-    }
-  }
-
-  /// Keys that queries of the tile from `first` on may see.
-  KOKKOS_FUNCTION int keys_seen(int first) const {
-    return causal && first + Tile < length ? first + Tile : length;
-  }
-  KOKKOS_FUNCTION bool sees(int query, int key) const {
-    return key < length && (!causal || key <= query);
-  }
-  KOKKOS_FUNCTION static int at_most_tile(int count) { return count < Tile ? count : Tile; }
-};
-
+/// The kernels of the device's attention, which pick the matrices that they need.
+///
 /// Forward: one team per tile of queries, which walks over the keys with an online softmax
 /// (FlashAttention, Dao et al., 2022): row maxima and sums live in scratch, the output in
 /// registers.
-template <class Space, class T, int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>
-struct DeviceAttention
-    : DeviceAttentionTile<Space, T, Tile, Chunk, Slice, ThreadRows, ThreadColumns> {
-  using Base = DeviceAttentionTile<Space, T, Tile, Chunk, Slice, ThreadRows, ThreadColumns>;
-  using Base::kColumns;
-  using Base::kFeatures;
-  using Base::kRows;
-  using Base::kStride;
-  using Base::kTeam;
-  using typename Base::Member;
-  using typename Base::Place;
+///
+/// Backward: OfKeys has one team per tile of keys, which walks over the queries and sums dK and dV
+/// in registers; OfQueries one team per tile of queries, which walks over the keys and sums dQ.
+/// Both compute the probabilities again from the scores and their log sums. So every sum has one
+/// owner and one order, without atomics, for two more products than a single pass has.
+template <class Space, class T, class Sizes>
+struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
+  using Base = DeviceAttentionTile<Space, T, Sizes>;
+  using Base::at_most_tile, Base::write, Base::causal, Base::length, Base::qkv, Base::scale;
+  using Base::kColumns, Base::kFeatures, Base::kOperands, Base::kRows, Base::kScores;
+  using Base::kStride, Base::kTeam, Base::kThreadColumns, Base::kThreadRows, Base::kTile;
+  using typename Base::Member, typename Base::Place;
 
   // A row of scores is shared by this many threads while its maximum and sum are taken.
-  static constexpr int kParts = kTeam >= 2 * Tile ? kTeam / Tile : 1;
-  static constexpr int kItems = Tile * kParts;
-  // Operands, scores, maxima and sums of parts, and of rows: largest, next largest, total, factor.
-  static constexpr std::size_t kScratch = Base::kOperands + Base::kScores + 2 * kItems + 4 * Tile;
+  static constexpr int kParts = kTeam >= 2 * kTile ? kTeam / kTile : 1;
+  static constexpr int kItems = kTile * kParts;
+  static constexpr std::size_t kGradientScratch = kOperands + kScores;
+  // Maxima and sums of parts, and of rows: largest, next largest, total, factor.
+  static constexpr std::size_t kForwardScratch = kGradientScratch + 2 * kItems + 4 * kTile;
 
-  T* output;
-  T* log_sum;
+  struct Forward {};
+  struct OfKeys {};
+  struct OfQueries {};
 
-  DeviceAttention(const AttentionShape& shape, const T* qkv, T* o, T* l)
-      : Base(shape, qkv), output(o), log_sum(l) {}
+  T* output = nullptr;              ///< written by Forward
+  T* log_sum = nullptr;             ///< the same, or null
+  const T* kept_log_sum = nullptr;  ///< what Forward wrote
+  const T* delta = nullptr;         ///< [batch, heads, length]
+  const T* output_gradient = nullptr;
+  T* qkv_gradient = nullptr;  ///< written by OfKeys and OfQueries
 
-  static void launch(const Space& instance, const std::string& label, const AttentionShape& shape,
-                     const T* qkv, T* output, T* log_sum) {
+  using Base::Base;
+
+  template <class Which>
+  void launch(const Space& instance, const std::string& label, const AttentionShape& shape) const {
+    constexpr std::size_t kScratch =
+        std::is_same_v<Which, Forward> ? kForwardScratch : kGradientScratch;
     ++launch_count.parallel;
     Kokkos::parallel_for(label,
-                         typename Base::Policy(instance, Base::league(shape), kTeam)
+                         Kokkos::TeamPolicy<Space, Which, Kokkos::LaunchBounds<kTeam, 1>>(
+                             instance, Base::league(shape), kTeam)
                              .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<T>(kScratch))),
-                         DeviceAttention(shape, qkv, output, log_sum));
+                         *this);
   }
 
   // Turns scores into e^(score - largest so far). Leaves each row's factor for what was summed up
   // before in `factor`, and its new total in `total`.
   KOKKOS_FUNCTION void softmax(const Member& team, T* scores, T* part_most, T* part_sum, T* largest,
                                T* next, T* total, T* factor) const {
-    constexpr int kPart = (Tile + kParts - 1) / kParts;
+    constexpr int kPart = (kTile + kParts - 1) / kParts;
     for (int item = team.team_rank(); item < kItems; item += kTeam) {
       const T* row = scores + item / kParts * kStride;
-      const int begin = item % kParts * kPart, end = begin + kPart < Tile ? begin + kPart : Tile;
+      const int begin = item % kParts * kPart, end = begin + kPart < kTile ? begin + kPart : kTile;
       T most = row[begin];
       for (int k = begin + 1; k < end; ++k) most = row[k] > most ? row[k] : most;
       part_most[item] = most;
@@ -227,7 +79,7 @@ struct DeviceAttention
     for (int item = team.team_rank(); item < kItems; item += kTeam) {
       const int r = item / kParts;
       T* row = scores + r * kStride;
-      const int begin = item % kParts * kPart, end = begin + kPart < Tile ? begin + kPart : Tile;
+      const int begin = item % kParts * kPart, end = begin + kPart < kTile ? begin + kPart : kTile;
       T most = largest[r];
       for (int part = 0; part < kParts; ++part) {
         const T other = part_most[r * kParts + part];
@@ -246,7 +98,7 @@ struct DeviceAttention
       }
     }
     team.team_barrier();
-    for (int r = team.team_rank(); r < Tile; r += kTeam) {
+    for (int r = team.team_rank(); r < kTile; r += kTeam) {
       T sum = total[r] * factor[r];
       for (int part = 0; part < kParts; ++part) sum += part_sum[r * kParts + part];
       total[r] = sum;
@@ -254,94 +106,209 @@ struct DeviceAttention
     }
   }
 
-  KOKKOS_FUNCTION void operator()(const Member& team) const {
+  KOKKOS_FUNCTION void operator()(const Forward&, const Member& team) const {
     constexpr T kHidden = -std::numeric_limits<T>::infinity();
-    const Place p = this->place(team);
-    T* operands = team_scratch<T>(team, kScratch);
-    T* scores = operands + Base::kOperands;
-    T* part_most = scores + Base::kScores;
+    const Place p = Base::place(team);
+    T* operands = team_scratch<T>(team, kForwardScratch);
+    T* scores = operands + kOperands;
+    T* part_most = scores + kScores;
     T* part_sum = part_most + kItems;
     T* largest = part_sum + kItems;
-    T* next = largest + Tile;
-    T* total = next + Tile;
-    T* factor = total + Tile;
-    for (int r = p.thread; r < Tile; r += kTeam) {
+    T* next = largest + kTile;
+    T* total = next + kTile;
+    T* factor = total + kTile;
+    for (int r = p.thread; r < kTile; r += kTeam) {
       largest[r] = kHidden;
       total[r] = T(0);
     }
     T sum[kRows][kFeatures];
-    for (int i = 0; i < kRows; ++i) {
-      for (int j = 0; j < kFeatures; ++j) sum[i][j] = T(0);
-    }
+    Base::clear(sum);
     const std::size_t width = p.output_stride;
-    const T* q = this->qkv + p.in_qkv + p.first * p.qkv_stride;
-    const T* k = this->qkv + p.in_qkv + width;
+    const T* q = qkv + p.in_qkv + p.first * p.qkv_stride;
+    const T* k = qkv + p.in_qkv + width;
     const T* v = k + width;
-    const int queries = Base::at_most_tile(this->length - p.first);
-    const int keys = this->keys_seen(p.first);
-    for (int k0 = 0; k0 < keys; k0 += Tile) {
-      const int tile = Base::at_most_tile(this->length - k0);
+    const int queries = at_most_tile(length - p.first);
+    const int keys = Base::keys_seen(p.first);
+    for (int k0 = 0; k0 < keys; k0 += kTile) {
+      const int tile = at_most_tile(length - k0);
       T dot[kRows][kColumns];
-      this->dots(team, p, q, p.qkv_stride, queries, k + k0 * p.qkv_stride, p.qkv_stride, tile,
+      Base::dots(team, p, q, p.qkv_stride, queries, k + k0 * p.qkv_stride, p.qkv_stride, tile,
                  operands, dot);
       for (int i = 0; i < kRows; ++i) {
-        const int row = p.row + i * ThreadRows;
+        const int row = p.row + i * kThreadRows;
         for (int j = 0; j < kColumns; ++j) {
-          const int column = p.column + j * ThreadColumns;
+          const int column = p.column + j * kThreadColumns;
           scores[row * kStride + column] =
-              this->sees(p.first + row, k0 + column) ? this->scale * dot[i][j] : kHidden;
+              Base::sees(p.first + row, k0 + column) ? scale * dot[i][j] : kHidden;
         }
       }
       team.team_barrier();
       softmax(team, scores, part_most, part_sum, largest, next, total, factor);
       for (int i = 0; i < kRows; ++i) {
-        for (int j = 0; j < kFeatures; ++j) sum[i][j] *= factor[p.row + i * ThreadRows];
+        for (int j = 0; j < kFeatures; ++j) sum[i][j] *= factor[p.row + i * kThreadRows];
       }
-      this->template add_product<false>(team, p, scores, v + k0 * p.qkv_stride, p.qkv_stride, tile,
+      Base::template add_product<false>(team, p, scores, v + k0 * p.qkv_stride, p.qkv_stride, tile,
                                         operands, sum);
     }
     team.team_barrier();
     for (int i = 0; i < kRows; ++i) {
-      const T inverse = T(1) / total[p.row + i * ThreadRows];
+      const T inverse = T(1) / total[p.row + i * kThreadRows];
       for (int j = 0; j < kFeatures; ++j) sum[i][j] *= inverse;
     }
-    Base::write(p, sum, queries, T(1), width, output + p.in_output + p.first * width);
+    write(p, sum, queries, T(1), width, output + p.in_output + p.first * width);
     if (log_sum && p.chunk == 0) {
       for (int r = p.thread; r < queries; r += kTeam) {
         log_sum[p.in_sums + p.first + r] = largest[r] + std::log(total[r]);
       }
     }
   }
+
+  // The tile's probabilities P and score gradients dS = P ∘ (dP - delta), in registers.
+  KOKKOS_FUNCTION void score_gradients(const Member& team, const Place& p, int q0, int k0,
+                                       T* operands, T (&probability)[kRows][kColumns],
+                                       T (&score_gradient)[kRows][kColumns]) const {
+    const std::size_t width = p.output_stride;
+    const int queries = at_most_tile(length - q0);
+    const int keys = at_most_tile(length - k0);
+    const T* head = qkv + p.in_qkv;
+    Base::dots(team, p, head + q0 * p.qkv_stride, p.qkv_stride, queries,
+               head + k0 * p.qkv_stride + width, p.qkv_stride, keys, operands, probability);
+    Base::dots(team, p, output_gradient + p.in_output + q0 * width, width, queries,
+               head + k0 * p.qkv_stride + 2 * width, p.qkv_stride, keys, operands, score_gradient);
+    for (int i = 0; i < kRows; ++i) {
+      const int query = q0 + p.row + i * kThreadRows;
+      const bool real = query < length;
+      const T log = real ? kept_log_sum[p.in_sums + query] : T(0);
+      const T mean = real ? delta[p.in_sums + query] : T(0);
+      for (int j = 0; j < kColumns; ++j) {
+        const bool seen = real && Base::sees(query, k0 + p.column + j * kThreadColumns);
+        probability[i][j] = seen ? math::exp(scale * probability[i][j] - log) : T(0);
+        score_gradient[i][j] = probability[i][j] * (score_gradient[i][j] - mean);
+      }
+    }
+  }
+
+  KOKKOS_FUNCTION static void put(const Member& team, const Place& p,
+                                  const T (&tile)[kRows][kColumns], T* scores) {
+    team.team_barrier();
+    for (int i = 0; i < kRows; ++i) {
+      for (int j = 0; j < kColumns; ++j) {
+        scores[(p.row + i * kThreadRows) * kStride + p.column + j * kThreadColumns] = tile[i][j];
+      }
+    }
+  }
+
+  KOKKOS_FUNCTION void operator()(const OfKeys&, const Member& team) const {
+    const Place p = Base::place(team);
+    T* operands = team_scratch<T>(team, kGradientScratch);
+    T* scores = operands + kOperands;
+    T keys_sum[kRows][kFeatures], values_sum[kRows][kFeatures];
+    Base::clear(keys_sum);
+    Base::clear(values_sum);
+    const std::size_t width = p.output_stride;
+    // A causal tile of keys is seen from its own queries on.
+    for (int q0 = causal ? p.first : 0; q0 < length; q0 += kTile) {
+      const int queries = at_most_tile(length - q0);
+      T probability[kRows][kColumns], score_gradient[kRows][kColumns];
+      score_gradients(team, p, q0, p.first, operands, probability, score_gradient);
+      put(team, p, probability, scores);
+      Base::template add_product<true>(team, p, scores, output_gradient + p.in_output + q0 * width,
+                                       width, queries, operands, values_sum);
+      put(team, p, score_gradient, scores);
+      Base::template add_product<true>(team, p, scores, qkv + p.in_qkv + q0 * p.qkv_stride,
+                                       p.qkv_stride, queries, operands, keys_sum);
+    }
+    const int keys = at_most_tile(length - p.first);
+    T* to = qkv_gradient + p.in_qkv + p.first * p.qkv_stride + width;
+    write(p, keys_sum, keys, scale, p.qkv_stride, to);
+    write(p, values_sum, keys, T(1), p.qkv_stride, to + width);
+  }
+
+  KOKKOS_FUNCTION void operator()(const OfQueries&, const Member& team) const {
+    const Place p = Base::place(team);
+    T* operands = team_scratch<T>(team, kGradientScratch);
+    T* scores = operands + kOperands;
+    T sum[kRows][kFeatures];
+    Base::clear(sum);
+    const int seen = Base::keys_seen(p.first);
+    for (int k0 = 0; k0 < seen; k0 += kTile) {
+      T probability[kRows][kColumns], score_gradient[kRows][kColumns];
+      score_gradients(team, p, p.first, k0, operands, probability, score_gradient);
+      put(team, p, score_gradient, scores);
+      Base::template add_product<false>(team, p, scores,
+                                        qkv + p.in_qkv + p.output_stride + k0 * p.qkv_stride,
+                                        p.qkv_stride, at_most_tile(length - k0), operands, sum);
+    }
+    write(p, sum, at_most_tile(length - p.first), scale, p.qkv_stride,
+          qkv_gradient + p.in_qkv + p.first * p.qkv_stride);
+  }
 };
 
-/// Sizes of a device's tile, for `with_device_tile`.
-template <int Tile, int Chunk>
-struct DeviceTile {
-  static constexpr int kTile = Tile, kChunk = Chunk;
+/// delta[sample, head, position] = the sum over a head's features of O ∘ dO.
+template <class Memory, class T>
+struct DeviceAttentionDelta {
+  std::size_t length, heads, features;
+  Vector<Memory, const T> output, gradient;
+  Vector<Memory, T> delta;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const {
+    const std::size_t position = i % length, pair = i / length;
+    const std::size_t sample = pair / heads, head = pair % heads;
+    const std::size_t at = ((sample * length + position) * heads + head) * features;
+    T sum = T(0);
+    for (std::size_t f = 0; f < features; ++f) sum += output(at + f) * gradient(at + f);
+    delta(i) = sum;
+  }
 };
 
-/// Calls `body(DeviceTile)` with what suits the shape: large tiles read keys and values less often,
-/// small ones give more teams.
-template <class T, class Body>
-void with_device_tile(const AttentionShape& shape, const Body& body) {
+/// Calls `body(AttentionSizes)` with what suits the shape: large tiles read keys and values less
+/// often, small ones give more teams. A large tile has half as many threads forward as backward.
+template <class T, bool Forward, class Body>
+void with_attention_sizes(const AttentionShape& shape, const Body& body) {
   const bool narrow = shape.features <= 32;
   if constexpr (sizeof(T) == sizeof(float)) {
+    constexpr int kRows = Forward ? 8 : 16;
     const std::size_t teams = (shape.length + 63) / 64 * shape.batch * shape.heads;
-    if (teams >= std::size_t(kTeamsToFill))
-      return narrow ? body(DeviceTile<64, 32>()) : body(DeviceTile<64, 64>());
+    if (teams >= std::size_t(teams_to_fill())) {
+      return narrow ? body(AttentionSizes<64, 32, 32, kRows, 16>())
+                    : body(AttentionSizes<64, 64, 32, kRows, 16>());
+    }
   }
-  return narrow ? body(DeviceTile<32, 32>()) : body(DeviceTile<32, 64>());
+  return narrow ? body(AttentionSizes<32, 32, 32, 8, 8>())
+                : body(AttentionSizes<32, 64, 32, 8, 8>());
 }
 
-template <class Space, class T>
-void device_attention(const Space& instance, const std::string& label, const AttentionShape& shape,
-                      const T* qkv, T* output, T* log_sum) {
-  with_device_tile<T>(shape, [&](auto tile) {
-    using Sizes = decltype(tile);
-    constexpr int kThreadColumns = Sizes::kTile == 64 ? 16 : 8;
-    using Kernel = DeviceAttention<Space, T, Sizes::kTile, Sizes::kChunk, 32, 8, kThreadColumns>;
-    Kernel::launch(instance, label, shape, qkv, output, log_sum);
-  });
+template <class Kernel, class Space, class T>
+void launch_attention(const Space& instance, const AttentionLabels& labels,
+                      const AttentionShape& shape, const Matrix<Space, const T>& qkv,
+                      const Matrix<Space, T>& output, const Vector<Space, T>& log_sum) {
+  Kernel kernel(shape, qkv.data());
+  kernel.output = output.data();
+  kernel.log_sum = data_or_null(log_sum);
+  kernel.template launch<typename Kernel::Forward>(instance, labels.attend, shape);
+}
+
+/// All three kernels of a backward pass. `delta` holds [batch, heads, length] scalars.
+template <class Kernel, class Space, class T>
+void launch_attention_gradient(const Space& instance, const AttentionLabels& labels,
+                               const AttentionShape& shape, const Matrix<Space, const T>& qkv,
+                               const Matrix<Space, const T>& output,
+                               const Vector<Space, const T>& log_sum,
+                               const Matrix<Space, const T>& output_gradient,
+                               const Matrix<Space, T>& qkv_gradient,
+                               const Vector<Space, T>& delta) {
+  const std::size_t size = shape.batch * shape.length * shape.heads;
+  const double cost = double(size) * shape.features;
+  for_elements(instance, labels.delta, size, {2 * cost, 2 * sizeof(T) * cost},
+               DeviceAttentionDelta<MemoryOf<Space>, T>{shape.length, shape.heads, shape.features,
+                                                        as_vector(output),
+                                                        as_vector(output_gradient), delta});
+  Kernel kernel(shape, qkv.data());
+  kernel.kept_log_sum = log_sum.data();
+  kernel.delta = delta.data();
+  kernel.output_gradient = output_gradient.data();
+  kernel.qkv_gradient = qkv_gradient.data();
+  kernel.template launch<typename Kernel::OfKeys>(instance, labels.keys, shape);
+  kernel.template launch<typename Kernel::OfQueries>(instance, labels.queries, shape);
 }
 
 }  // namespace ridgeline::kernels

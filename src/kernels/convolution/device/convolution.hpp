@@ -152,49 +152,44 @@ struct InputGradientProblem {
     const std::ptrdiff_t out_plane = static_cast<std::ptrdiff_t>(out_height) * out_width;
     const std::ptrdiff_t in_plane = static_cast<std::ptrdiff_t>(shape.height.in) * shape.width.in;
     const std::ptrdiff_t gradients = group * filters * out_plane;
-    const Divisor divisor(taps > 0 ? taps : 1), divisor_w(width.taps > 0 ? width.taps : 1);
+    const Divisor divisor(taps > 0 ? taps : 1);
     const int pixels = shape.batch * height.count * width.count;
-
-    Work work;
-    work.m0 = row * tile_m;
-    work.n0 = column * tile_n;
-    work.k_end = end;
-    work.a = {weight + static_cast<std::ptrdiff_t>(group) * filters * channels * all_taps,
-              channels,
-              end,
-              all_taps,
-              static_cast<std::ptrdiff_t>(channels) * all_taps,
-              divisor,
-              divisor_w,
-              height.first_tap * shape.width.kernel + width.first_tap,
-              height.tap_step * shape.width.kernel,
-              width.tap_step,
-              false};
-    work.b.data = dy + gradients;
-    work.b.kept = kept ? kept + gradients : nullptr;
-    work.b.derivative = derivative;
-    work.b.image = shape.filters * out_plane;
-    work.b.height = GatherAxis(out_height, height.count > 0 ? height.count : 1, 1);
-    work.b.width = GatherAxis(out_width, width.count > 0 ? width.count : 1, 1);
-    work.b.width.taps = divisor_w;
-    work.b.height.first = height.first, work.b.width.first = width.first;
-    work.b.height.tap = height.tap, work.b.width.tap = width.tap;
-    work.b.taps = divisor;
-    work.b.pixels = pixels;
-    work.b.depth = end;
-    work.b.k_contiguous = false;
-    work.places.rows = channels;
-    work.places.columns = pixels;
-    work.places.first =
+    const auto axis = [](int source, const GatherPart& part, int part_taps) {
+      GatherAxis gather(source, part.count > 0 ? part.count : 1, part_taps > 0 ? part_taps : 1);
+      gather.first = part.first, gather.tap = part.tap;
+      return gather;
+    };
+    const ImageOperand<T> b{dy + gradients,
+                            kept ? kept + gradients : nullptr,
+                            derivative,
+                            shape.filters * out_plane,
+                            axis(out_height, height, 1),
+                            axis(out_width, width, width.taps),
+                            divisor,
+                            pixels,
+                            end,
+                            false};
+    const PartWeights<T> a{
+        weight + static_cast<std::ptrdiff_t>(group) * filters * channels * all_taps,
+        channels,
+        end,
+        all_taps,
+        static_cast<std::ptrdiff_t>(channels) * all_taps,
+        divisor,
+        b.width.taps,
+        height.first_tap * shape.width.kernel + width.first_tap,
+        height.tap_step * shape.width.kernel,
+        width.tap_step,
+        false};
+    const std::ptrdiff_t first =
         group * channels * in_plane + static_cast<std::ptrdiff_t>(part_h) * shape.width.in + part_w;
-    work.places.plane = in_plane;
-    work.places.image = shape.channels * in_plane;
-    work.places.width = shape.width.in;
-    work.places.step_h = shape.height.stride;
-    work.places.step_w = shape.width.stride;
-    work.places.outputs_h = work.b.height.outputs;
-    work.places.outputs_w = work.b.width.outputs;
-    return work;
+    return {a,
+            b,
+            row * tile_m,
+            column * tile_n,
+            end,
+            {channels, pixels, first, in_plane, shape.channels * in_plane, shape.width.in,
+             shape.height.stride, shape.width.stride, b.height.outputs, b.width.outputs}};
   }
 };
 
@@ -267,6 +262,16 @@ struct WeightGradientProblem {
   }
 };
 
+/// What one launch computes: a problem, where its sums and the sums of its rows (or null) are
+/// stored, and the plan of its tiles.
+template <class Problem, class T>
+struct DeviceConvolution {
+  Problem problem;
+  TileOutput<T> output;
+  T* row_sums;
+  TilePlan plan;
+};
+
 /// Plans of the three products.
 inline TilePlan plan_device_forward(const ConvolutionShape& s) {
   return plan_tiles(s.groups, s.group_filters(), s.batch * s.out_pixels(),
@@ -294,77 +299,33 @@ inline std::size_t device_convolution_workspace(const ConvolutionShape& s, bool 
   return most;
 }
 
-/// A problem and where its sums go, made from a caller's arguments.
+/// The launch of each kind of arguments.
 template <class Space, class T>
-ForwardProblem<T> device_problem(const ConvolutionShape& shape,
-                                 const ConvolutionForward<Space, T>& args) {
-  return ForwardProblem<T>(shape, args.x.data(), args.weight.data());
+DeviceConvolution<ForwardProblem<T>, T> device_convolution(
+    const ConvolutionShape& shape, const ConvolutionForward<Space, T>& args) {
+  return {ForwardProblem<T>(shape, args.x.data(), args.weight.data()),
+          {args.y.data(), args.pre_activation.data(), args.bias.data(), args.activation,
+           shape.out_pixels(), shape.filters},
+          nullptr,
+          plan_device_forward(shape)};
 }
 template <class Space, class T>
-TileOutput<T> device_output(const ConvolutionShape& shape,
-                            const ConvolutionForward<Space, T>& args) {
-  return {args.y.data(),   args.pre_activation.data(), args.bias.data(),
-          args.activation, shape.out_pixels(),         shape.filters};
+DeviceConvolution<InputGradientProblem<T>, T> device_convolution(
+    const ConvolutionShape& shape, const ConvolutionInputGradient<Space, T>& args) {
+  return {InputGradientProblem<T>(shape, args.dy.data(), args.kept.data(), args.derivative,
+                                  args.weight.data()),
+          {args.dx.data(), nullptr, nullptr, Activation::identity, 1, 1},
+          nullptr,
+          plan_device_input_gradient(shape)};
 }
 template <class Space, class T>
-InputGradientProblem<T> device_problem(const ConvolutionShape& shape,
-                                       const ConvolutionInputGradient<Space, T>& args) {
-  return InputGradientProblem<T>(shape, args.dy.data(), args.kept.data(), args.derivative,
-                                 args.weight.data());
-}
-template <class Space, class T>
-TileOutput<T> device_output(const ConvolutionShape&,
-                            const ConvolutionInputGradient<Space, T>& args) {
-  return {args.dx.data(), nullptr, nullptr, Activation::identity, 1, 1};
-}
-template <class Space, class T>
-WeightGradientProblem<T> device_problem(const ConvolutionShape& shape,
-                                        const ConvolutionWeightGradient<Space, T>& args) {
-  return WeightGradientProblem<T>(shape, args.x.data(), args.dy.data(), args.kept.data(),
-                                  args.derivative, args.dbias.data() != nullptr);
-}
-template <class Space, class T>
-TileOutput<T> device_output(const ConvolutionShape&,
-                            const ConvolutionWeightGradient<Space, T>& args) {
-  return {args.dweight.data(), nullptr, nullptr, Activation::identity, 1, 1};
-}
-
-/// Where the row sums of a problem go, or null.
-template <class Space, class T>
-T* device_sums(const ConvolutionForward<Space, T>&) {
-  return nullptr;
-}
-template <class Space, class T>
-T* device_sums(const ConvolutionInputGradient<Space, T>&) {
-  return nullptr;
-}
-template <class Space, class T>
-T* device_sums(const ConvolutionWeightGradient<Space, T>& args) {
-  return args.dbias.data();
-}
-
-/// The plan of a problem, by what is asked for.
-template <class Space, class T>
-TilePlan device_plan(const ConvolutionShape& shape, const ConvolutionForward<Space, T>&) {
-  return plan_device_forward(shape);
-}
-template <class Space, class T>
-TilePlan device_plan(const ConvolutionShape& shape, const ConvolutionInputGradient<Space, T>&) {
-  return plan_device_input_gradient(shape);
-}
-template <class Space, class T>
-TilePlan device_plan(const ConvolutionShape& shape, const ConvolutionWeightGradient<Space, T>&) {
-  return plan_device_weight_gradient(shape);
-}
-
-/// Launches one of the three.
-template <class Space, class T, template <class, class> class Arguments>
-void device_convolution(const Space& instance, const ConvolutionLabels& labels,
-                        const ConvolutionShape& shape, const Arguments<Space, T>& args,
-                        const Vector<Space, T>& workspace) {
-  launch_plan(instance, labels.run, labels.add, device_problem(shape, args),
-              device_output(shape, args), device_sums(args), device_plan(shape, args),
-              workspace.data());
+DeviceConvolution<WeightGradientProblem<T>, T> device_convolution(
+    const ConvolutionShape& shape, const ConvolutionWeightGradient<Space, T>& args) {
+  return {WeightGradientProblem<T>(shape, args.x.data(), args.dy.data(), args.kept.data(),
+                                   args.derivative, args.dbias.data() != nullptr),
+          {args.dweight.data(), nullptr, nullptr, Activation::identity, 1, 1},
+          args.dbias.data(),
+          plan_device_weight_gradient(shape)};
 }
 
 }  // namespace ridgeline::kernels

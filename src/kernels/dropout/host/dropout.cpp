@@ -7,9 +7,10 @@ namespace {
 
 // The words of kDropoutCalls neighbouring calls, word by word: Philox in loops over the calls,
 // which become vector code.
-void words(const DropoutMask& mask, std::size_t first, std::uint32_t (&word)[4][kDropoutCalls]) {
+void words(const DropoutMask& mask, std::int64_t step, std::size_t first,
+           std::uint32_t (&word)[4][kDropoutCalls]) {
   for (std::size_t c = 0; c < kDropoutCalls; ++c) {
-    const std::uint64_t counter = mask.counter(first + c);
+    const std::uint64_t counter = mask.counter(step, first + c);
     word[0][c] = static_cast<std::uint32_t>(counter);
     word[1][c] = static_cast<std::uint32_t>(counter >> 32);
     word[2][c] = static_cast<std::uint32_t>(mask.stream);
@@ -27,29 +28,30 @@ void words(const DropoutMask& mask, std::size_t first, std::uint32_t (&word)[4][
 }  // namespace
 
 template <class T>
-void dropout(const DropoutMask& mask, std::size_t begin, std::size_t end, std::size_t size,
-             const T* x, T* y) {
+void dropout(const DropoutMask& mask, std::int64_t step, std::size_t begin, std::size_t end,
+             std::size_t size, const T* x, T* y) {
   const T scale = static_cast<T>(mask.scale);
   for (std::size_t block = begin; block < end; ++block) {
     std::uint32_t word[4][kDropoutCalls];
-    words(mask, block * kDropoutCalls, word);
+    words(mask, step, block * kDropoutCalls, word);
     const std::size_t at = block * kDropoutBlock;
     const std::uint32_t* decisions = word[0];
+    const auto drop = [&](std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i) {
+        y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
+      }
+    };
     if (at + kDropoutBlock <= size) {
-      for (std::size_t i = 0; i < kDropoutBlock; ++i) {
-        y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
-      }
+      drop(kDropoutBlock);  // a constant, so that the loop becomes vector code without a remainder
     } else {
-      for (std::size_t i = 0; i < size - at; ++i) {
-        y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
-      }
+      drop(size - at);
     }
   }
 }
 
-template void dropout<float>(const DropoutMask&, std::size_t, std::size_t, std::size_t,
-                             const float*, float*);
-template void dropout<double>(const DropoutMask&, std::size_t, std::size_t, std::size_t,
-                              const double*, double*);
+template void dropout<float>(const DropoutMask&, std::int64_t, std::size_t, std::size_t,
+                             std::size_t, const float*, float*);
+template void dropout<double>(const DropoutMask&, std::int64_t, std::size_t, std::size_t,
+                              std::size_t, const double*, double*);
 
 }  // namespace ridgeline::kernels::host

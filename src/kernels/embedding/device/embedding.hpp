@@ -10,8 +10,8 @@
 
 namespace ridgeline::kernels {
 
-/// The device's gradient of an embedding: one team per row of the table. The team looks at Team
-/// tokens at a time, a thread each; where any is the row's, every thread adds those positions in
+/// The device's gradient of an embedding: one team per row of the table. The team compares Team
+/// tokens at a time, one per thread; if any is the row's, every thread adds those positions in
 /// order to the features that it owns. Team is a template parameter so that small ones also run on
 /// OpenMP.
 template <class Space, class T, int Team>
@@ -19,30 +19,28 @@ struct DeviceEmbeddingGradient {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
   using Member = typename Policy::member_type;
 
-  const T* tokens;
-  const T* dy;
-  T* gradient;
-  std::size_t positions;
-  std::size_t vocabulary;
-  std::size_t features;
+  Vector<Space, const T> tokens;
+  Matrix<Space, const T> dy;
+  Matrix<Space, T> gradient;
 
   void launch(const Space& instance, const std::string& label) const {
     ++launch_count.parallel;
     Kokkos::parallel_for(
         label,
-        Policy(instance, static_cast<int>(vocabulary), Team)
+        Policy(instance, static_cast<int>(gradient.extent(0)), Team)
             .set_scratch_size(0, Kokkos::PerTeam(team_scratch_bytes<int>(2 * Team))),
         *this);
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     const std::size_t row = team.league_rank(), thread = team.team_rank();
+    const std::size_t positions = tokens.size(), features = gradient.extent(1);
     int* mine = team_scratch<int>(team, 2 * Team);
     int* any = mine + Team;
-    for (std::size_t f = thread; f < features; f += Team) gradient[row * features + f] = T(0);
+    for (std::size_t f = thread; f < features; f += Team) gradient(row, f) = T(0);
     for (std::size_t first = 0; first < positions; first += Team) {
       const std::size_t at = first + thread;
-      mine[thread] = at < positions && row_of_token(tokens[at], vocabulary) == row ? 1 : 0;
+      mine[thread] = at < positions && row_of_token(tokens(at), gradient.extent(0)) == row ? 1 : 0;
       any[thread] = mine[thread];
       team.team_barrier();
       for (int half = Team / 2; half > 0; half /= 2) {
@@ -51,11 +49,11 @@ struct DeviceEmbeddingGradient {
       }
       if (any[0]) {
         for (std::size_t f = thread; f < features; f += Team) {
-          T sum = gradient[row * features + f];
+          T sum = gradient(row, f);
           for (int i = 0; i < Team; ++i) {
-            if (mine[i]) sum += dy[(first + i) * features + f];
+            if (mine[i]) sum += dy(first + i, f);
           }
-          gradient[row * features + f] = sum;
+          gradient(row, f) = sum;
         }
       }
       team.team_barrier();

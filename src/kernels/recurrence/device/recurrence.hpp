@@ -12,14 +12,14 @@
 
 namespace ridgeline::kernels {
 
-/// to[depth, columns] from from[columns, depth].
-template <class T>
+/// to[depth, columns] = from[columns, depth]ᵀ.
+template <class Memory, class T>
 struct TransposeWeights {
-  const T* from;
-  T* to;
-  std::size_t columns, depth;
+  Matrix<Memory, const T> from;
+  Matrix<Memory, T> to;
   KOKKOS_FUNCTION void operator()(std::size_t i) const {
-    to[i] = from[i % columns * depth + i / columns];
+    const std::size_t columns = to.extent(1), k = i / columns, column = i % columns;
+    to(k, column) = from(column, k);
   }
 };
 
@@ -70,17 +70,19 @@ struct DeviceRecurrence {
   }
 
   static void launch(const Space& instance, const RecurrenceLabels& labels, int batch,
-                     const Cell& cell, const T* weight, const Vector<Space, T>& workspace) {
+                     const Cell& cell, const Vector<Space, const T>& weight,
+                     const Vector<Space, T>& workspace) {
     const std::size_t units = cell.units, columns = kSums * units, depth = kStates * units;
-    DeviceRecurrence kernel{cell, weight, nullptr, batch, parts_of(cell.units)};
+    DeviceRecurrence kernel{cell, weight.data(), nullptr, batch, parts_of(cell.units)};
     T* unused = workspace.data();
     if (!Cell::kBackward) {
       T* transposed = unused;
       unused += aligned_size<T>(columns * depth);
       kernel.weight = transposed;
-      for_elements(instance, labels.prepare, columns * depth,
-                   {0, 2.0 * sizeof(T) * columns * depth},
-                   TransposeWeights<T>{weight, transposed, columns, depth});
+      for_elements(
+          instance, labels.prepare, columns * depth, {0, 2.0 * sizeof(T) * columns * depth},
+          TransposeWeights<MemoryOf<Space>, T>{as_matrix(weight, columns, depth),
+                                               Matrix<Space, T>(transposed, depth, columns)});
     }
     int scratch = 0;
     if (spills(cell.units)) {
@@ -102,9 +104,7 @@ struct DeviceRecurrence {
     Group sum;
     for (int s = 0; s < Samples; ++s) sum.value[s] = T(0);
     const T* w = weight + std::size_t(begin) * columns + column;
-#if defined(__CUDA_ARCH__)
-#pragma unroll 8
-#endif
+    RIDGELINE_UNROLL_BY_8
     for (int k = begin; k < end; ++k) {
       const T value = *w;
       const Group at_k = state[k];

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/recurrence/gru_cells.hpp"
-#include "kernels/recurrence/lstm_cells.hpp"
+#include "kernels/recurrence/cells.hpp"
 #include "kernels/tiles/host_tile.hpp"
 
 namespace ridgeline::kernels::host {
@@ -181,17 +180,8 @@ void Recurrence<Cell>::run(int block) const {
   }
 }
 
-template struct Recurrence<LstmForward<float, true>>;
-template struct Recurrence<LstmForward<float, false>>;
-template struct Recurrence<LstmBackward<float>>;
-template struct Recurrence<GruForward<float, true>>;
-template struct Recurrence<GruForward<float, false>>;
-template struct Recurrence<GruBackward<float>>;
-template struct Recurrence<LstmForward<double, true>>;
-template struct Recurrence<LstmForward<double, false>>;
-template struct Recurrence<LstmBackward<double>>;
-template struct Recurrence<GruForward<double, true>>;
-template struct Recurrence<GruForward<double, false>>;
-template struct Recurrence<GruBackward<double>>;
+#define RIDGELINE_HOST_RECURRENCE(Space, T, ...) template struct Recurrence<__VA_ARGS__>;
+RIDGELINE_FOR_CELLS(RIDGELINE_HOST_RECURRENCE, , float)
+RIDGELINE_FOR_CELLS(RIDGELINE_HOST_RECURRENCE, , double)
 
 }  // namespace ridgeline::kernels::host

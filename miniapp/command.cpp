@@ -1,0 +1,232 @@
+#include "command.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <new>
+
+#include "core/build_info.hpp"
+#include "core/error.hpp"
+#include "core/host_threads.hpp"
+#include "core/runtime.hpp"
+#include "core/text.hpp"
+#include "io/table.hpp"
+#include "signals.hpp"
+#include "verbs.hpp"
+
+namespace ridgeline::miniapp {
+namespace {
+
+constexpr std::int64_t kMostDevice = 1 << 16;
+
+// Kokkos's flag for --device.
+std::string device_flag(const CommonOptions& common) {
+  std::string reason;
+  const int devices = device_count(&reason);
+  if (devices == 0) throw RequestError("--device " + common.device + ": " + reason);
+  if (std::stoi(common.device) >= devices) {
+    throw RequestError(
+        "--device " + common.device + ": there " +
+        (devices == 1 ? "is 1 device" : "are " + std::to_string(devices) + " devices") +
+        ", counted from 0");
+  }
+  for (const std::string& flag : common.kokkos_flags) {
+    if (flag.rfind("--kokkos-device", 0) == 0) {
+      throw RequestError("--device " + common.device + ": " + flag + " chooses a device too");
+    }
+  }
+  select_device(std::stoi(common.device));
+  return "--kokkos-device-id=" + common.device;
+}
+
+// Takes Kokkos's own flags off the command line, wherever they stand.
+std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) {
+  std::vector<std::string> flags, own;
+  for (const std::string& argument : arguments) {
+    (argument.rfind("--kokkos-", 0) == 0 ? flags : own).push_back(argument);
+  }
+  arguments = own;
+  return flags;
+}
+
+int fail(Status status, const std::string& message) {
+  flush_output();
+  report_error(message);
+  return static_cast<int>(status);
+}
+
+// The subcommand furthest in that the command line names.
+const CLI::App& innermost(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+std::vector<std::string> names_of_subcommands(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(sub->get_name());
+  }
+  return names;
+}
+
+std::string did_you_mean(const std::string& near, const std::string& otherwise) {
+  return near.empty() ? "; " + otherwise : "; did you mean " + near + "?";
+}
+
+// "study latency".
+std::string path_of(const CLI::App& verb) {
+  const CLI::App* const parent = verb.get_parent();
+  return parent == nullptr || parent->get_parent() == nullptr
+             ? verb.get_name()
+             : path_of(*parent) + " " + verb.get_name();
+}
+
+// The option that a word abbreviates, or else looks like.
+std::string nearest_option(const std::string& word, const std::vector<std::string>& options) {
+  std::vector<std::string> begun;
+  for (const std::string& option : options) {
+    if (option.rfind(word, 0) == 0 && word.size() > 3) begun.push_back(option);
+  }
+  return begun.size() == 1 ? begun.front() : nearest(word, options);
+}
+
+// "see ridgeline study latency --help", for the innermost verb.
+std::string see_help(const CLI::App& app) {
+  const CLI::App& verb = innermost(app);
+  return "see ridgeline " + (&verb == &app ? "" : path_of(verb) + " ") + "--help";
+}
+
+// What is wrong with a word that no verb and no option took.
+std::string describe_unplaced(const CLI::App& app, const std::string& word) {
+  const CLI::App& verb = innermost(app);
+  const std::string help = see_help(app);
+  if (word.size() > 1 && word[0] == '-') {
+    std::vector<std::string> options;
+    for (const CLI::Option* option : verb.get_options()) {
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    }
+    const std::string name = word.substr(0, word.find('='));
+    if (std::find(options.begin(), options.end(), name) != options.end()) {
+      return name +
+             " stands before its verb; options come after the verb, and after a study's name";
+    }
+    return name + " is no option" + (&verb == &app ? "" : " of " + verb.get_name()) +
+           did_you_mean(nearest_option(name, options), help);
+  }
+  const std::vector<std::string> names = names_of_subcommands(verb);
+  if (names.empty())
+    return "\"" + word + "\" is not expected after " + verb.get_name() + "; " + help;
+  if (&verb != &app) {
+    return "\"" + word + "\" is no " + verb.get_name() + did_you_mean(nearest(word, names), help);
+  }
+  std::string near = nearest(word, names);
+  const std::vector<std::string> studies = names_of_subcommands(*app.get_subcommand("study"));
+  if (std::find(studies.begin(), studies.end(), word) != studies.end()) near = "study " + word;
+  return "\"" + word + "\" is neither a verb nor an option" + did_you_mean(near, help);
+}
+
+int run(std::vector<std::string> arguments) {
+  CommonOptions common;
+  common.kokkos_flags = take_kokkos_flags(arguments);
+  check_kokkos_flags(common.kokkos_flags);
+  CLI::App app(
+      "Neural networks under the roofline: trains them, times every layer, and says what "
+      "holds it back on this machine.");
+  app.name("ridgeline");
+  app.footer(
+      "Example:\n  ridgeline train inputs/fashion_mlp.toml --output results\n"
+      "`ridgeline VERB --help` explains a verb. docs/ explains everything else.");
+  app.set_version_flag(
+      "--version", fmt::format("ridgeline {} ({})", build_info().version, build_info().git_commit));
+  app.require_subcommand(1);
+  Action action;
+  add_train(app, common, action);
+  add_infer(app, common, action);
+  add_machine(app, common, action);
+  add_roofline(app, common, action);
+  add_study(app, common, action);
+  add_compare(app, common, action);
+  add_info(app, common, action);
+  std::vector<CLI::App*> verbs = app.get_subcommands({});
+  for (CLI::App* study : app.get_subcommand("study")->get_subcommands({})) verbs.push_back(study);
+  for (CLI::App* verb : verbs) {
+    verb->add_option("--threads", common.threads,
+                     "Host threads (default: OMP_NUM_THREADS, or every core)")
+        ->transform(integer(1, kMostHostThreads));
+    verb->add_option(
+            "--bind", common.bind,
+            "Processors of the host threads: none, compact, spread or a list such as 0,2-5 "
+            "(default: OMP_PROC_BIND, or else spread over processors that are free)")
+        ->type_name("BIND")
+        ->check([](const std::string& value) {
+          Binding::parse(value);
+          return std::string();
+        });
+    verb->add_option("--device", common.device, "Number of the device to use (default: 0)")
+        ->transform(integer(0, kMostDevice));
+    verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
+        ->check(CLI::IsMember({"table", "csv", "json"}));
+    verb->add_flag_callback("--wide", print_wide,
+                            "Show every column (default: as many as fit the terminal, or else 80)");
+    for (CLI::Option* option : verb->get_options()) {
+      // An empty value is an unset variable of a script, and must not pass for no option at all.
+      if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {
+        option->check(
+            [](const std::string& value) { return value.empty() ? "is empty" : std::string(); });
+      }
+    }
+  }
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
+    if (!flush_output()) throw RunError("standard output: cannot write");
+    return static_cast<int>(Status::done);
+  } catch (const CLI::ParseError& error) {
+    // Where a verb is unknown, CLI11 only says that there is none.
+    const std::vector<std::string> unplaced = app.remaining(true);
+    const int code = error.get_exit_code();
+    if (!unplaced.empty() &&
+        (code == int(CLI::ExitCodes::RequiredError) || code == int(CLI::ExitCodes::ExtrasError))) {
+      return fail(Status::request_wrong, describe_unplaced(app, unplaced.front()));
+    }
+    if (code == int(CLI::ExitCodes::RequiredError)) {
+      const CLI::App& verb = innermost(app);
+      const std::vector<std::string> names = names_of_subcommands(verb);
+      if (!names.empty()) {
+        return fail(Status::request_wrong,
+                    fmt::format("{} is missing: {}; {}",
+                                &verb == &app ? "the verb" : "the " + verb.get_name() + "'s name",
+                                fmt::join(names, ", "), see_help(app)));
+      }
+    }
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return fail(Status::request_wrong, message + "; " + see_help(app));
+  }
+  if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
+  const Status status = action();
+  // What a full disk behind standard output swallows must not pass for success.
+  if (!flush_output()) throw RunError("standard output: cannot write");
+  return static_cast<int>(status);
+}
+
+}  // namespace
+}  // namespace ridgeline::miniapp
+
+int ridgeline::run_command(int argc, char** argv) {
+  using miniapp::fail;
+  miniapp::prepare_process();
+  try {
+    return miniapp::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const Error& error) {
+    return fail(error.status(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(Status::run_failed, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(Status::run_failed, error.what());
+  }
+}

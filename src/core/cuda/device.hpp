@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+// What the driver says of the device that this process computes on: the values are 0 or empty
+// without one, and in a build without CUDA. Includes neither Kokkos's headers nor CUDA's.
+
+namespace ridgeline {
+
+/// Threads per warp.
+inline constexpr int kWarp = 32;
+
+/// Returns the number of usable devices; initialises none. If there is none, stores the reason in
+/// `reason` unless it is null.
+int device_count(std::string* reason = nullptr);
+
+/// Selects the device, below device_count(), that is described while no Runtime exists.
+void select_device(int device);
+
+/// Returns the PCI bus address of the device in NVML's format ("0000:1b:00.0").
+std::string device_address();
+
+/// Returns the free bytes of the device's memory.
+std::size_t free_device_memory();
+
+struct DeviceModel {
+  std::string name;
+  std::size_t memory_bytes = 0;
+};
+DeviceModel device_model();
+
+struct DeviceLimits {
+  int multiprocessors = 0;
+  std::size_t scratch_bytes = 0;  ///< memory of a multiprocessor for its teams' scratch
+  std::size_t cache_bytes = 0;    ///< the cache that all multiprocessors share
+};
+
+/// Returns the limits of the device selected at the first call, which asks the driver.
+const DeviceLimits& device_limits();
+
+}  // namespace ridgeline

@@ -1,0 +1,27 @@
+#include "layers/layer_of.hpp"
+
+// flatten: y = x in one dimension; the output is the input's memory, and nothing is computed.
+
+namespace ridgeline::layers {
+namespace {
+
+struct Flatten : LayerOf<Flatten> {
+  explicit Flatten(const Description& from) : LayerOf(from, {size_of(from.input)}) {}
+
+  static constexpr bool kAcceptsTokens = true;
+  static std::optional<StudyFamily> family() { return std::nullopt; }
+
+  Work work(const CountedPass&) const override { return {}; }
+  bool is_view(bool) const override { return true; }
+
+  template <class Space, class T>
+  void forward(const ForwardPass<Space, T>&) const {}
+  template <class Space, class T>
+  void backward(const BackwardPass<Space, T>&) const {}
+};
+
+}  // namespace
+
+RIDGELINE_LAYER(flatten, Flatten)
+
+}  // namespace ridgeline::layers

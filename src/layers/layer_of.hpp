@@ -1,0 +1,93 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kernels/elementwise/activation.hpp"
+#include "layers/layer.hpp"
+
+// What a layer's own file needs. It defines a struct with
+//
+//   explicit Name(const Description& from)                    reads its keys, throws if they are
+//   wrong static std::optional<StudyFamily> family() parameters, saved, workspace, work, … of
+//   Layer, as far as it has them template <class Space, class T> void forward(const
+//   ForwardPass<Space, T>& pass) const template <class Space, class T> void backward(const
+//   BackwardPass<Space, T>& pass) const
+//
+// and ends with RIDGELINE_LAYER(name, Name); a line in list.cpp makes it known to decks.
+
+namespace ridgeline::layers {
+
+/// The base of a layer: dispatches passes to `forward` and `backward` of Derived.
+template <class Derived>
+class LayerOf : public Layer {
+ public:
+  using Layer::Layer;
+  static constexpr std::size_t kInputCount = 1;
+  static constexpr bool kAcceptsTokens = false;
+
+  std::size_t input_count() const final { return Derived::kInputCount; }
+#define RIDGELINE_RUN(Space, T)                              \
+  void run(const ForwardPass<Space, T>& pass) const final {  \
+    static_cast<const Derived*>(this)->forward(pass);        \
+  }                                                          \
+  void run(const BackwardPass<Space, T>& pass) const final { \
+    static_cast<const Derived*>(this)->backward(pass);       \
+  }
+  RIDGELINE_FOR_SPACES(RIDGELINE_RUN)
+#undef RIDGELINE_RUN
+};
+
+/// Describes a kind of layer by its struct.
+template <class Derived>
+LayerKind kind_of(const std::string& name) {
+  return {name, Derived::kInputCount, Derived::kAcceptsTokens,
+          [](const Description& from) -> std::unique_ptr<Layer> {
+            return std::make_unique<Derived>(from);
+          },
+          Derived::family()};
+}
+
+// Defines what a line of list.cpp names.
+#define RIDGELINE_LAYER(name, Struct) \
+  LayerKind name##_kind() { return kind_of<Struct>(#name); }
+
+/// Throws RequestError unless the input has this many dimensions, which `wanted` spells: "images
+/// [channels, height, width]".
+void require_dimensions(const Description& from, std::size_t count, const std::string& wanted);
+
+/// Reads an activation's name. Without a fallback the key is required.
+kernels::Activation read_activation(const config::OptionTable& options, const std::string& key,
+                                    const std::optional<std::string>& fallback = {});
+
+/// Returns the scalars of workspace of a matrix product.
+std::size_t product_workspace(const Target& target, const kernels::GemmShape& shape);
+
+/// Divides a buffer into parts, each of which begins at an alignment, whatever the scalar.
+class Parts {
+ public:
+  /// Returns where a part of `size` scalars begins.
+  std::size_t take(std::size_t size) {
+    const std::size_t begin = end_;
+    end_ += aligned_size<float>(size);
+    return begin;
+  }
+  std::size_t end() const { return end_; }
+
+ private:
+  std::size_t end_ = 0;
+};
+
+/// Returns `size` scalars of a Vector from `begin` on.
+template <class View>
+View part_of(const View& buffer, std::size_t begin, std::size_t size) {
+  return View(buffer.data() + begin, size);
+}
+/// Returns all of it from `begin` on.
+template <class View>
+View part_of(const View& buffer, std::size_t begin) {
+  return View(buffer.data() + begin, buffer.size() - begin);
+}
+
+}  // namespace ridgeline::layers

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "gated_residual/gated_residual.hpp"
+#include "layers/layer_of.hpp"
+
+namespace ridgeline::testing {
+
+/// Adds the layer of docs/examples to those that decks may name.
+inline void add_gated_residual() {
+  if (layers::find_layer_kind("gated_residual")) return;
+  layers::add_layer_kind(layers::kind_of<example::GatedResidual>("gated_residual"));
+}
+
+/// A network whose gradients fork and join at layers of two inputs, one in the other's branch.
+inline const std::string kGated = R"([[network.layer]]
+kind = "flatten"
+[[network.layer]]
+kind = "dense"
+name = "first"
+units = 6
+activation = "tanh"
+[[network.layer]]
+name = "outer"
+kind = "gated_residual"
+initial = 1
+layer = [
+  { kind = "dense", units = 6, activation = "tanh" },
+  { kind = "gated_residual", initial = 1, layer = [ { kind = "dense", units = 6 } ] },
+]
+shortcut = [ { kind = "dense", units = 6, bias = false } ]
+[[network.layer]]
+kind = "dense"
+units = 5
+)";
+
+}  // namespace ridgeline::testing
