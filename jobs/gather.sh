@@ -110,6 +110,6 @@ for ((turn = 1; turn <= turns; ++turn)); do
       has_roofline=1
     done
   done
-  echo "Turn $turn of $turns is over"
+  echo "Finished turn $turn of $turns"
 done
 du -sh "$folder" | sed 's/\t/ in /'
