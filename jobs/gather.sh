@@ -75,7 +75,7 @@ trap clean EXIT
 echo "Measuring the machine"
 "$ridgeline" machine --space "$space" --output "$scratch/machine.json" >/dev/null
 id=$(sed -n 's/^  "model_id": "\(.*\)",\{0,1\}$/\1/p' "$scratch/machine.json")
-[[ -n $id ]] || fail "the machine file says no model_id"
+[[ -n $id ]] || fail "the machine file has no model_id"
 if grep -q '^  "quiet": false' "$scratch/machine.json"; then
   echo 'warning: the machine was not idle while its file was measured ("quiet": false); measure it again' >&2
 fi
@@ -110,6 +110,6 @@ for ((turn = 1; turn <= turns; ++turn)); do
       has_roofline=1
     done
   done
-  echo "Turn $turn of $turns is over"
+  echo "Finished turn $turn of $turns"
 done
 du -sh "$folder" | sed 's/\t/ in /'

@@ -105,7 +105,7 @@ step() {
   printf '\n== %s\n' "$name"
   if ((end - begin < limit)); then limit=$((end - begin)); fi
   if ((stopped || limit < 5)); then
-    echo "left out: $( ((stopped)) && echo interrupted || echo the time is over)" | tee "$name.txt"
+    echo "left out: $( ((stopped)) && echo interrupted || echo time limit reached)" | tee "$name.txt"
     status=124
   else
     # In the foreground: an interrupt reaches it too.

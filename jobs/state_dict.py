@@ -388,13 +388,13 @@ def read_state_dict(file):
 
 def read_archive(file):
     if not zipfile.is_zipfile(file):
-        raise ConversionError("is no NumPy archive of arrays with names; save with numpy.savez")
+        raise ConversionError("is not a NumPy archive of arrays with names; save with numpy.savez")
     with numpy.load(file, allow_pickle=False) as archive:
         arrays = {}
         for key in archive.files:
             array = archive[key]
             if not isinstance(array, numpy.ndarray):
-                raise ConversionError(f"{key}: is no array; save with numpy.savez")
+                raise ConversionError(f"{key}: is not an array; save with numpy.savez")
             if key in arrays:
                 raise ConversionError(f"{key}: is there twice")
             arrays[key] = array
@@ -413,7 +413,7 @@ def read_pytorch(file):
     except MemoryError:
         raise
     except Exception:  # of many types; their texts name PyTorch's inner functions
-        raise ConversionError("is no PyTorch file of tensors alone, which a state_dict is, or is damaged; "
+        raise ConversionError("is not a PyTorch file of tensors alone, which a state_dict is, or is damaged; "
                               "save model.state_dict()") from None
     if not isinstance(loaded, dict):
         raise ConversionError(f"holds no state_dict, but a {type(loaded).__name__}")
@@ -468,7 +468,7 @@ def check_source(file):
     """Rejects anything but a regular file; opening a pipe would block."""
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):
-            raise ConversionError(f"{file}: is no regular file")
+            raise ConversionError(f"{file}: is not a regular file")
         with open(file, "rb"):
             pass
     except FileNotFoundError:
@@ -483,7 +483,7 @@ def check_target(file, source):
     try:
         status = os.stat(file)
         if not stat.S_ISREG(status.st_mode):
-            raise ConversionError(f"{file}: is no regular file")
+            raise ConversionError(f"{file}: is not a regular file")
         if os.path.samestat(status, os.stat(source)):
             raise ConversionError(f"{file}: is also the file that is read")
     except FileNotFoundError:

@@ -109,7 +109,7 @@ for deck in "${decks[@]}"; do
 done
 printf '\nEverything as files, in %s\n' "$results"
 if [[ $space != cuda ]]; then
-  printf 'What a GPU would give, at best and as expected (under 30 s):\n  %q study crossover --machine %q --quick' \
+  printf 'Times on a GPU, at best and as expected (takes under 30 s):\n  %q study crossover --machine %q --quick' \
     "$program" "$inputs/machines/h100-sxm.json"
   if ((chosen > 0)); then printf ' --no-layers' && printf ' --deck %q' "${decks[@]}"; fi
   printf '\n'

@@ -41,7 +41,7 @@ std::string device_flag(const CommonOptions& common) {
   return "--kokkos-device-id=" + common.device;
 }
 
-// Takes Kokkos's own flags off the command line, wherever they stand.
+// Removes Kokkos's flags from the command line, at any position.
 std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) {
   std::vector<std::string> flags, own;
   for (const std::string& argument : arguments) {
@@ -57,7 +57,7 @@ int fail(Status status, const std::string& message) {
   return static_cast<int>(status);
 }
 
-// The subcommand furthest in that the command line names.
+// Returns the innermost subcommand of the command line.
 const CLI::App& innermost(const CLI::App& app) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   return chosen.empty() ? app : innermost(*chosen.front());
@@ -75,7 +75,7 @@ std::string did_you_mean(const std::string& near, const std::string& otherwise) 
   return near.empty() ? "; " + otherwise : "; did you mean " + near + "?";
 }
 
-// "study latency".
+// Returns "study latency".
 std::string path_of(const CLI::App& verb) {
   const CLI::App* const parent = verb.get_parent();
   return parent == nullptr || parent->get_parent() == nullptr
@@ -83,7 +83,7 @@ std::string path_of(const CLI::App& verb) {
              : path_of(*parent) + " " + verb.get_name();
 }
 
-// The option that a word abbreviates, or else looks like.
+// Returns the option that a word abbreviates, or otherwise the nearest one.
 std::string nearest_option(const std::string& word, const std::vector<std::string>& options) {
   std::vector<std::string> begun;
   for (const std::string& option : options) {
@@ -92,13 +92,13 @@ std::string nearest_option(const std::string& word, const std::vector<std::strin
   return begun.size() == 1 ? begun.front() : nearest(word, options);
 }
 
-// "see ridgeline study latency --help", for the innermost verb.
+// Returns "see ridgeline study latency --help", for the innermost verb.
 std::string see_help(const CLI::App& app) {
   const CLI::App& verb = innermost(app);
   return "see ridgeline " + (&verb == &app ? "" : path_of(verb) + " ") + "--help";
 }
 
-// What is wrong with a word that no verb and no option took.
+// Returns the error for a word that is neither a verb nor an option.
 std::string describe_unplaced(const CLI::App& app, const std::string& word) {
   const CLI::App& verb = innermost(app);
   const std::string help = see_help(app);
@@ -132,8 +132,8 @@ int run(std::vector<std::string> arguments) {
   common.kokkos_flags = take_kokkos_flags(arguments);
   check_kokkos_flags(common.kokkos_flags);
   CLI::App app(
-      "Neural networks under the roofline: trains them, times every layer, and says what "
-      "holds it back on this machine.");
+      "Neural networks under the roofline: trains them, times every layer, and reports what "
+      "bounds it on this machine.");
   app.name("ridgeline");
   app.footer(
       "Example:\n  ridgeline train inputs/fashion_mlp.toml --output results\n"
@@ -171,7 +171,8 @@ int run(std::vector<std::string> arguments) {
     verb->add_flag_callback("--wide", print_wide,
                             "Show every column (default: as many as fit the terminal, or else 80)");
     for (CLI::Option* option : verb->get_options()) {
-      // An empty value is an unset variable of a script, and must not pass for no option at all.
+      // An empty value is an unset variable of a script, and must not be treated as an absent
+      // option.
       if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {
         option->check(
             [](const std::string& value) { return value.empty() ? "is empty" : std::string(); });
@@ -186,7 +187,7 @@ int run(std::vector<std::string> arguments) {
     if (!flush_output()) throw RunError("standard output: cannot write");
     return static_cast<int>(Status::done);
   } catch (const CLI::ParseError& error) {
-    // Where a verb is unknown, CLI11 only says that there is none.
+    // For an unknown verb, CLI11 only reports that there is none.
     const std::vector<std::string> unplaced = app.remaining(true);
     const int code = error.get_exit_code();
     if (!unplaced.empty() &&
@@ -209,7 +210,7 @@ int run(std::vector<std::string> arguments) {
   }
   if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
   const Status status = action();
-  // What a full disk behind standard output swallows must not pass for success.
+  // Output lost because of a full disk must not end with success.
   if (!flush_output()) throw RunError("standard output: cannot write");
   return static_cast<int>(status);
 }

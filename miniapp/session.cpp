@@ -84,8 +84,8 @@ void require_result(const std::string& what, const std::string& file, const std:
     is_result = input.read(&first, 1) == 1 && first == '{';
   }
   if (is_result) return;
-  throw RequestError(file + ": " + what + " would replace it, and it is no result of ridgeline; " +
-                     advice);
+  throw RequestError(file + ": " + what +
+                     " would replace it, and it is not a result of ridgeline; " + advice);
 }
 
 void require_folder_of(const std::string& file) {

@@ -66,7 +66,7 @@ std::shared_ptr<const network::CheckpointFile> TrainFiles::open_resumed() {
   auto file = io::is_folder(options_.resume) ? newest_of_folder() : file_to_resume();
   resumed_ = file->path();
   const network::TrainingState state = file->state();
-  notes_.push_back("going on from " + resumed_ + ", after " + io::show_count(state.epoch, "epoch") +
+  notes_.push_back("resuming from " + resumed_ + ", after " + io::show_count(state.epoch, "epoch") +
                    " and " + io::show_count(state.step, "step"));
   return file;
 }
@@ -114,7 +114,7 @@ void TrainFiles::decide_on_replaced() {
   if (io::InputFile(checkpoint_).size() == 0) return;
   if (!io::is_hdf5(checkpoint_)) {
     replaced_ = io::Replaced::set_aside;
-    notes_.push_back(checkpoint_ + " is no checkpoint, and will be renamed to NAME.set-aside");
+    notes_.push_back(checkpoint_ + " is not a checkpoint, and will be renamed to NAME.set-aside");
     return;
   }
   const std::string previous = previous_checkpoint();
@@ -125,7 +125,7 @@ void TrainFiles::decide_on_replaced() {
   }
   if (!io::is_hdf5(previous)) {
     throw RequestError(previous +
-                       ": is no checkpoint, and the one that is replaced is kept under " +
+                       ": is not a checkpoint, and the one that is replaced is kept under " +
                        "this name; rename it, or choose another checkpoint");
   }
   const std::int64_t before = network::step_or_none(previous).value_or(0);

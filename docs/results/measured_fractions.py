@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits what layers take beyond their ceilings, from the rooflines and crossovers in this folder.
+"""Fits the times of layers relative to their ceilings, from the rooflines and crossovers in this folder.
 
 For each kind of device (gpu, cpu), kind of layer and phase: seconds = fixed + ceiling / fraction, where the ceiling
 is the larger of that of arithmetic and that of bandwidth. Reads every MACHINE/roofline/*.json and
@@ -51,7 +51,7 @@ def name_of(roofline):
 
 
 def costs_of(dispatch):
-    """The best times of a kernel, of one on the calling thread alone, and of a barrier."""
+    """Returns the minimum times of a kernel, of one on the calling thread alone, and of a barrier."""
     kernel = dispatch["empty_kernel"]["min"]
     single = dispatch["single_thread_kernel"]["min"] if "single_thread_kernel" in dispatch else kernel
     barrier = dispatch["team_barrier"]["min"] if "team_barrier" in dispatch else 0.0
@@ -110,8 +110,8 @@ def roofline_records(files, machine):
 
 
 def crossover_records(study, space):
-    """The same of the layers of a crossover, forward. Forward and backward together have one point, and what of its
-    bytes are the backward pass's it does not say."""
+    """Does the same for the layers of a crossover, forward. Forward and backward together have one point, which does
+    not separate the bytes of the backward pass."""
     peak = 1e9 * space["peak_gflops"]["float32"]
     for point in study["points"]:
         if point["precision"] == "float32" and "width" in point and point["pass"] == "forward":
@@ -154,13 +154,13 @@ def grid(low, high):
 
 
 def expected_seconds(fixed, fraction, record):
-    """What model/expectation.cpp computes: launching costs at least its ceiling."""
+    """Computes the same as model/expectation.cpp: the launch cost is at least its ceiling."""
     return max(fixed, record.latency) + record.work / fraction
 
 
 def fit(records, likely=None):
     """(fixed seconds, fraction) that minimise the sum of |log(expected / measured)|, on a grid that is refined twice.
-    A fraction that is e times the `likely` one costs as much as a tenth of one record: few records say little."""
+    A fraction that is e times the `likely` one costs as much as a tenth of one record, for kinds with few records."""
     points = [(record.work, record.latency, 1 / record.seconds) for record in records]
     # No less than launching, and no more than the shortest of them takes.
     most = math.log(min(record.seconds for record in records))
@@ -214,7 +214,7 @@ def source_text():
 
 
 def factor(values):
-    """How far ratios are from 1, as a factor, in the median and at most."""
+    """Returns the deviation of ratios from 1, as a factor, in the median and at most."""
     logs = sorted(abs(math.log(value)) for value in values)
     return f"{math.exp(statistics.median(logs)):.2f} ({math.exp(logs[int(0.9 * len(logs))]):.2f} for 9 of 10)"
 

@@ -33,17 +33,17 @@ except ImportError as error:
 
 FORMAT, VERSIONS = "ridgeline-study", (1, 2)
 
-# Okabe and Ito's palette, which the colour-blind can tell apart.
+# Okabe and Ito's palette, which the colour-blind can distinguish.
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, BLACK, GREY = "#cc79a7", "#56b4e9", "#000000", "#666666"
 SPACE_COLOURS = {"serial": ORANGE, "openmp": BLUE, "host": BLUE, "cuda": GREEN}
 THREAD_COLOURS = (BLUE, RED, PURPLE, ORANGE, SKY, BLACK)
-# One more than the colours: what has another's colour has another marker.
+# One more than the colours: curves of the same colour have different markers.
 THREAD_MARKERS = "osD^vPX"
 
 STYLE = {
     "font.size": 9,
-    # Verdana is as wide: readers without the first see what was laid out.
+    # Verdana has the same width: the layout is right for readers without the first font.
     "font.sans-serif": ["DejaVu Sans", "Verdana"],
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -82,20 +82,20 @@ TITLES = {
 
 
 class PlotError(Exception):
-    """What is wrong with the request, in one line."""
+    """An error of the request, in one line."""
 
 
 # Numbers and names ---------------------------------------------------------------------------------
 
 
 def value_of(estimate):
-    """The value of an estimate; not a number where there is none."""
+    """Returns the value of an estimate; NaN if there is none."""
     value = (estimate or {}).get("value")
     return math.nan if value is None else value
 
 
 def shown_value(estimate, show):
-    """An estimate's value in words; its bound where the value was not reached."""
+    """Returns an estimate's value as text; its bound if the value was not reached."""
     value, estimate = value_of(estimate), estimate or {}
     if not math.isnan(value):
         return show(value)
@@ -106,7 +106,7 @@ def shown_value(estimate, show):
 
 
 def distinct(values):
-    """Every value once, in the order of the first."""
+    """Returns every value once, in the order of first occurrence."""
     return list(dict.fromkeys(values))
 
 
@@ -131,7 +131,7 @@ def show_ratio(number):
 
 
 def show_bytes(size):
-    """Whole numbers where they are: 64 KiB, 1.5 MiB."""
+    """Returns a size, without decimals if it is whole: 64 KiB, 1.5 MiB."""
     unit = 0
     while size >= 1024 and unit < 4:
         size /= 1024
@@ -186,13 +186,13 @@ def legend_beside(axes, handles):
 
 
 def sorted_arrays(pairs):
-    """Two arrays, by increasing first."""
+    """Returns two arrays, sorted by the first."""
     pairs = sorted(pairs)
     return numpy.array([x for x, _ in pairs], float), numpy.array([y for _, y in pairs], float)
 
 
 def small_pictures(figure, groups):
-    """Axes for each name of each group; a group begins a row."""
+    """Returns axes for each name of each group; each group begins a row."""
     rows_of = [-(-len(group) // COLUMNS) for group in groups]
     grid = figure.subplots(max(1, sum(rows_of)), COLUMNS, squeeze=False, sharey=True)
     for axes in grid.flat:
@@ -216,7 +216,7 @@ def title_of(study):
 
 
 def machine_line(study):
-    """The machine and the day in one line."""
+    """Returns the machine and the day in one line."""
     machine = study["machine"]
     parts = [machine["cpu_model"], show_threads(machine["threads"])]
     if machine.get("gpu_model"):
@@ -226,7 +226,7 @@ def machine_line(study):
 
 
 def new_figure(study, width, height, legend=()):
-    """A figure with its title. `legend` lies below that, for all of its axes."""
+    """Creates a figure with its title. `legend` is below the title, for all of its axes."""
     figure = Figure(figsize=(width, height), facecolor="white")
     top = 1 - (TITLE_INCHES + (LEGEND_INCHES if legend else 0)) / height
     figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, top), h_pad=0.06, w_pad=0.06))
@@ -268,9 +268,9 @@ def draw_latency(study):
     mark_caches(axes, study)
     bytes_axis(axes, "working set")
     log_axis(axes.yaxis, show_trimmed, subs=(1.0, 2.0, 5.0))
-    axes.set_ylabel("ns a load")
+    axes.set_ylabel("ns per load")
     if study["points"]:
-        # Room for what is written below the first level and above the last.
+        # Room for the labels below the first level and above the last.
         seconds = [point["seconds"]["min"] for point in study["points"]]
         axes.set_ylim(0.6e9 * min(seconds), 1.6e9 * max(seconds))
         axes.legend(loc="upper left")
@@ -278,7 +278,7 @@ def draw_latency(study):
 
 
 def draw_latency_levels(axes, levels, largest, colour, below):
-    """Levels as segments. What is written lies below them where another curve may lie above."""
+    """Draws levels as segments, with labels below them if another curve may be above."""
     for level in levels:
         capacity = value_of(level["capacity_bytes"])
         begin, end = level["from_bytes"], largest if math.isnan(capacity) else capacity
@@ -293,7 +293,7 @@ def draw_latency_levels(axes, levels, largest, colour, below):
 
 
 def mark_caches(axes, study):
-    """Dotted lines at the capacities that the system states of the host's caches."""
+    """Draws dotted lines at the capacities of the host's caches as reported by the system."""
     if not any(point["space"] == "host" for point in study["points"]):
         return
     for cache in study["machine"].get("caches") or []:
@@ -307,7 +307,7 @@ def mark_caches(axes, study):
 
 
 def thread_look(study):
-    """Colour and marker by (space, threads); a device is one, whatever its threads."""
+    """Returns colour and marker by (space, threads); a device has one, for any number of threads."""
     keys = distinct((point["space"], point["threads"] if point["space"] == "host" else 0)
                     for point in study["points"])
     hosts = [key for key in keys if key[0] == "host"]
@@ -353,7 +353,7 @@ def draw_bandwidth(study):
 
 
 def draw_bandwidth_levels(axes, study, look):
-    """The levels of the triad. Those that lie together have one number."""
+    """Draws the levels of the triad. Levels that are close together have one label."""
     entries = {}
     for entry in study["fit"].get("levels") or []:
         key = (entry["space"], entry["threads"] if entry["space"] == "host" else 0)
@@ -428,7 +428,7 @@ def draw_saturation(axes, fit, bytes_a_load, loads, colour):
 
 
 def draw_little(axes, study, chains, look):
-    """What Little's law says: n loads of one latency, up to the rates of reads that wait for nothing."""
+    """Draws Little's law: n loads of one latency, up to the rates of independent reads."""
     fits = study["fit"].get("saturation") or []
     for space in distinct(fit["space"] for fit in fits):
         of_space = [fit for fit in fits if fit["space"] == space]
@@ -446,7 +446,7 @@ def draw_little(axes, study, chains, look):
             axes.axhline(rate, color=colour, linestyle=":")
             axes.axhline(1e-9 * fit["little"]["independent_bytes_per_second"], color=colour, linestyle="--",
                          linewidth=0.9)
-            # Lines that lie together have one number.
+            # Lines that are close together have one label.
             if rate > 1.15 * written:
                 axes.text(0.005, rate, f"in order {show(rate)} GB/s", color=colour, fontsize=SMALL,
                           va="bottom", transform=axes.get_yaxis_transform())
@@ -563,7 +563,7 @@ def draw_paths(axes, points, spaces):
                                  if point["space"] == space and point["arrangement"] == arrangement)
             if not len(x):
                 continue
-            # Curves that lie on each other are set side by side.
+            # Curves that coincide are drawn with an offset.
             aside = 1.025 ** (i - 1 + 3 * (spaces.index(space) - (len(spaces) - 1) / 2))
             axes.plot(x * aside, y, color=SPACE_COLOURS[space], marker=marker, linestyle=line, **HOLLOW,
                       label=f"{space}, {arrangement}")
@@ -658,7 +658,8 @@ def draw_ratios(axes, points, size):
     axes.axhline(1, color=BLACK, linewidth=0.9)
     passes = distinct(point["pass"] for point in points)
     for way, (colour, _) in WAYS.items():
-        # A layer's twelve curves could not be told apart: the other ways are drawn of its first pass.
+        # A layer's twelve curves could not be distinguished: the other ways are drawn for its first pass
+        # only.
         of_way = passes if way == "eager" or size == "batch" else passes[:1]
         for of_pass in of_way:
             for growth, marker in GROWTHS.items():
@@ -672,7 +673,7 @@ def draw_ratios(axes, points, size):
 
 
 def crossover_note(study, what, of_pass):
-    """From which sizes on the second space wins, launch by launch."""
+    """Draws the sizes from which on the second space is faster, for each kind of launch."""
     notes = []
     for each in study["fit"].get("crossovers") or []:
         if (each["what"], each["pass"], each["way"]) != (what, of_pass, "eager"):
@@ -711,7 +712,7 @@ def draw_scaling(study):
 
 
 def seconds_by_threads(study, curve, scaling):
-    """Lists of seconds, a turn each."""
+    """Returns lists of seconds, one per turn."""
     seconds = {}
     for point in study["points"]:
         if (point["what"], point["layer"], point["phase"], point["scaling"]) == (
@@ -822,7 +823,7 @@ def fail(message):
 
 
 def read(path):
-    """The study of a file, checked as far as its kind goes."""
+    """Returns the study of a file, after a check of its kind."""
     try:
         study = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -853,7 +854,7 @@ def draw(path, study):
 def save(figure, target, title):
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Title": title})
-    # Half of what matplotlib writes is indentation and decimals.
+    # Half of matplotlib's output is indentation and decimals.
     short = re.sub("<[^>]+>", lambda tag: LONG_NUMBER.sub(r"\1", tag.group()),
                    re.sub(r"\n +", "\n", text.getvalue()))
     partial = target.with_name(target.name + ".partial")

@@ -227,7 +227,7 @@ struct StudyFamily {
 struct LayerKind {
   std::string name;
   /// With two, decks give it two lists of layers, `layer` and `shortcut`: its inputs are what both
-  /// make of the same samples, and an empty shortcut hands them on.
+  /// make of the same samples, and an empty shortcut passes them on.
   std::size_t input_count = 1;
   bool accepts_tokens = false;  ///< whether token numbers may reach it
   std::unique_ptr<Layer> (*read)(const Description& from) = nullptr;

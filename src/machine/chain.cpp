@@ -200,10 +200,10 @@ ChainOptions bounded_arenas(ChainOptions options, std::size_t bytes,
                             std::vector<std::string>& notes) {
   const std::size_t beyond =
       std::min(2 * all_cache_bytes(SpaceKind::serial), options.largest_beyond_caches);
-  const std::size_t wanted = std::max(largest_of(arenas_of(options)), beyond);
+  const std::size_t requested = std::max(largest_of(arenas_of(options)), beyond);
   options.largest_arena = std::min(options.largest_arena, bytes);
   options.largest_beyond_caches = std::min(options.largest_beyond_caches, bytes);
-  if (bytes < wanted) {
+  if (bytes < requested) {
     notes.push_back("chains: no arena is larger than " +
                     readable_bytes(static_cast<double>(bytes)) + ", a quarter of the free memory");
   }

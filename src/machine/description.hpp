@@ -16,7 +16,7 @@ namespace ridgeline::machine {
 /// environment), `thread_processors` (a list for each thread), `threads_sharing_a_core`,
 /// `numa_domains_usable`, `processors` (of each usable core: its processors, which are siblings,
 /// NUMA domain and package), `threads_share_processors` (more of them than processors),
-/// `thread_warnings`, `memory_bytes`, `caches`, `gpu_model` (null where there is none),
+/// `thread_warnings`, `memory_bytes`, `caches`, `gpu_model` (null if there is none),
 /// `gpu_memory_bytes`, `compiler`, `flags`, `build_type`, `isa`, `cuda_arch`, `kokkos_version`,
 /// `kokkos_origin`, `kokkos_kernels_version`, `kokkos_configuration`, `page_bytes`,
 /// `transparent_huge_pages`, `energy` (its sources, or why it cannot be read), `clock_source`,

@@ -20,8 +20,8 @@ inline constexpr int kSumTeam = 256;
 template <class Space>
 int sum_teams(const Space& instance, std::size_t size) {
   const std::size_t most = static_cast<std::size_t>(4 * instance.concurrency() / kSumTeam);
-  const std::size_t wanted = (size + kSumTeam - 1) / kSumTeam;
-  return static_cast<int>(std::max<std::size_t>(1, std::min(wanted, most)));
+  const std::size_t teams = (size + kSumTeam - 1) / kSumTeam;
+  return static_cast<int>(std::max<std::size_t>(1, std::min(teams, most)));
 }
 
 /// A sum on a device: thread t of teams · Team calls `body(t, sum)`, and a team stores its part in

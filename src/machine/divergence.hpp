@@ -13,9 +13,9 @@ inline constexpr int kMostPaths = 32;
 
 /// How paths are assigned to iterations.
 enum class Arrangement {
-  sorted,       ///< all of the first path, then all of the second …: neighbours take the same
-  alternating,  ///< i modulo paths: neighbours differ, in a pattern
-  random,       ///< by Philox: neighbours differ unpredictably
+  sorted,       ///< all of the first path, then all of the second …
+  alternating,  ///< i modulo paths: adjacent ones differ, in a pattern
+  random,       ///< by Philox: adjacent ones differ unpredictably
 };
 /// Returns "sorted", "alternating" or "random".
 std::string to_string(Arrangement arrangement);

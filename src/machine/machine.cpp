@@ -269,10 +269,10 @@ void MachineOptions::stop_when(const std::function<bool()>& stopped) {
   work.stop_when(stopped);
 }
 
-MachineMeasurement measure_machine(const MachineOptions& wanted, const Progress& progress) {
+MachineMeasurement measure_machine(const MachineOptions& requested, const Progress& progress) {
   const double begin = host_seconds();
   MachineMeasurement measurement;
-  MachineOptions options = wanted;
+  MachineOptions options = requested;
   options.chain = bounded_arenas(options.chain, memory_share(SpaceKind::serial), measurement.notes);
   Guard guard(Runtime::host_threads().count);
   OneThread one;

@@ -8,7 +8,7 @@
 
 namespace ridgeline::model {
 
-/// What one run says of one quantity, in seconds, or in any unit of which less is faster.
+/// One quantity of one run, in seconds, or in any unit of which less is faster.
 struct RunTime {
   double median = 0;
   double best = 0;                   ///< the minimum
@@ -19,17 +19,17 @@ struct RunTime {
 /// One quantity as every run of the two sides measured it.
 struct Matched {
   std::vector<RunTime> before, after;
-  /// The minima are compared, if there are more than two runs; the minimum of a single run says
-  /// nothing of its own error.
+  /// The minima are compared, if there are more than two runs; the minimum of a single run has
+  /// no known error.
   bool best_counts = false;
   /// The runs were measured alternately: run i of either side before run i + 1 of the other.
   bool in_turn = false;
 };
 
 struct CompareOptions {
-  /// Probability that every interval of a comparison holds its true ratio.
+  /// Probability that every interval of a comparison contains its true ratio.
   double level = 0.95;
-  /// A ratio nearer to 1 than this, or its inverse, is no difference worth reporting.
+  /// A ratio closer to 1 than this, or its inverse, is not reported as a difference.
   double smallest_effect = 1.02;
 };
 
@@ -38,12 +38,12 @@ struct Compared {
   double before = 0, after = 0;  ///< geometric means over the runs
   bool by_best = false;          ///< of minima; otherwise of medians
   double ratio = 1;              ///< after / before: above 1 is slower
-  /// Nothing if neither runs nor samples say how much the ratio varies.
+  /// nullopt if neither runs nor samples determine the variation of the ratio.
   std::optional<Estimate> interval;
-  /// Whether the interval lies beyond the smallest effect; nothing if there is no interval.
+  /// Whether the interval lies beyond the smallest effect; nullopt if there is no interval.
   std::optional<bool> differs;
-  bool from_samples = false;  ///< one run on either side: variation between runs is not in it
-  bool paired = false;        ///< the interval is from the ratios of runs measured in turn
+  bool from_samples = false;  ///< one run on either side: excludes variation between runs
+  bool paired = false;        ///< the interval is from the ratios of alternate runs
   /// The runs compared were in several states of the machine, each compared with those in the same.
   bool by_state = false;
   std::size_t left_out = 0;  ///< runs in a state in which the other side has none
@@ -53,23 +53,20 @@ struct Compared {
 /// times above 0.
 ///
 /// The logarithm of a side's time is the mean over its runs of the logarithm of each run's median
-/// (or minimum). Its variance is that of a bootstrap which draws runs, and, where either side has
-/// one run only, of one which draws samples; both are known in closed form (see
-/// median_log_variance), so that nothing is drawn. Variances between runs are estimated for both
-/// sides together and moderated over all quantities, upwards only (Smyth, "Linear models and
-/// empirical Bayes methods", Statistical Applications in Genetics and Molecular Biology 3, 2004).
-///
-/// Where runs were measured in turn, and if the ratios of such pairs vary much less than the runs
-/// do (the machine drifts), variances are those of the pairs' ratios. All quantities together
-/// decide this.
-///
-/// Where the runs were in several states of the machine (RunTime::state), each state adds its own
+/// (or minimum). Its variance is that of a bootstrap which draws runs, and, if either side has only
+/// one run, of one which draws samples; both are known in closed form (see median_log_variance), so
+/// that nothing is drawn. Variances between runs are estimated for both sides together and
+/// moderated over all quantities, upwards only (Smyth, "Linear models and empirical Bayes methods",
+/// Statistical Applications in Genetics and Molecular Biology 3, 2004). If runs were measured
+/// alternately, and the ratios of such pairs vary much less than the runs (the machine drifts),
+/// variances are those of the pairs' ratios. This is decided for all quantities together.
+/// If the runs were in several states of the machine (RunTime::state), each state adds its own
 /// constant to the logarithms, and the ratio is the same in all: two-way analysis of variance
-/// without interaction. Runs in a state that the other side lacks say nothing about the ratio; if
+/// without interaction. Runs in a state that the other side lacks are left out; if
 /// no state has runs of both sides, there is no interval.
 ///
 /// Intervals have Student's t and Bonferroni's correction: with probability `level` all of them
-/// hold the true ratios at once, and so no quantity that is the same differs. A difference is an
+/// contain the true ratios, so that no unchanged quantity differs. A difference is an
 /// interval beyond the smallest effect (McCarthy and Smyth, "Testing significance relative to a
 /// fold-change threshold", Bioinformatics 25, 2009).
 std::vector<Compared> compare(const std::vector<Matched>& quantities,

@@ -224,7 +224,7 @@ CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
   // A file with /model alone has no format attribute.
   if (file_.has_attribute("/", "format")) {
     const std::string format = file_.text_attribute("/", "format");
-    if (format != kFormat) file_.fail("/", "is no checkpoint: its format is \"" + format + "\"");
+    if (format != kFormat) file_.fail("/", "is not a checkpoint: its format is \"" + format + "\"");
     version_ = file_.integer_attribute("/", "version");
     if (version_ < 1 || version_ > kVersionWithLast) {
       file_.fail("/", "has version " + std::to_string(version_) + ", and this build reads 1 to " +
@@ -241,7 +241,7 @@ CheckpointFile::CheckpointFile(const std::string& path) : file_(path) {
 
 void CheckpointFile::require_whole() const {
   if (version_ > 0) return;
-  file_.fail("/", std::string("is no checkpoint: it has no attribute \"format\"") +
+  file_.fail("/", std::string("is not a checkpoint: it has no attribute \"format\"") +
                       (file_.has("/model") ? "; --init begins with weights alone" : ""));
 }
 

@@ -9,8 +9,9 @@ namespace {
 using config::Initialization;
 using layers::Initial;
 
-// One number of a parameter by its position. `standard` is PyTorch's own for each layer. The others
-// are those of He et al. (ICCV 2015) and Glorot and Bengio (AISTATS 2010), with biases of zero.
+// Returns one value of a parameter by its position. `standard` is PyTorch's default of each layer.
+// The others are those of He et al. (ICCV 2015) and Glorot and Bengio (AISTATS 2010), with biases
+// of zero.
 double initial_value(Initialization initialization, const layers::Parameter& parameter,
                      const Philox& random) {
   const double fan_in = double(parameter.fan_in), fan_out = double(parameter.fan_out);

@@ -116,17 +116,17 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
     const std::int64_t step = step_or_none(replaced).value_or(-1);
     if (!point.file || step > newest) {
       point.skipped.push_back(replaced + ": has " + io::show_count(step, "step") +
-                              ", and a run replaced it; to go on from it, rename it");
+                              ", and a run replaced it; to resume from it, rename it");
     }
   }
   if (point.file) return point;
   if (point.skipped.empty()) {
-    throw RequestError(folder + ": holds no checkpoint to go on from; leave --resume out to begin");
+    throw RequestError(folder + ": holds no checkpoint to resume from; omit --resume to begin");
   }
   // The first is the newest, or a damaged one.
   std::string reasons = point.skipped.front();
   for (std::size_t i = 1; i < point.skipped.size(); ++i) reasons += "; " + point.skipped[i];
-  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to go on from");
+  throw RequestError(reasons + "; " + folder + " holds no other checkpoint to resume from");
 }
 
 std::optional<std::int64_t> step_or_none(const std::string& file) {
@@ -202,7 +202,8 @@ std::set<std::int64_t> numbered_checkpoints(const std::string& path, const Refus
       if (!fault) fault = refusal(*checkpoint);
     }
     if (fault) {
-      throw RequestError(file + ": checkpoint.keep would replace it, and it is no checkpoint of " +
+      throw RequestError(file +
+                         ": checkpoint.keep would replace it, and it is not a checkpoint of " +
                          "this run: " + *fault + "; move it, or choose another --checkpoint");
     }
     numbers.insert(number);

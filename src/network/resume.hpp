@@ -47,7 +47,7 @@ std::optional<std::string> data_difference(const config::Deck& deck, const data:
 /// that begins anew would mix its own with them.
 void require_no_numbered_checkpoints(const std::string& path);
 
-/// Returns the numbers of the numbered checkpoints beside `path` that a resumed run goes on with.
+/// Returns the numbers of the numbered checkpoints beside `path` that a resumed run continues.
 /// Throws RequestError if such a name belongs to something else: another file, a checkpoint of
 /// another step or one that `refusal` does not accept. Damaged checkpoints, and files that are not
 /// HDF5, are left out: they are kept, under another name once the run reaches their step.

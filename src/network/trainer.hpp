@@ -41,7 +41,7 @@ class TrainingEvents {
   virtual bool stop_requested() = 0;
 };
 
-/// How a run ended.
+/// The end of a run.
 enum class Outcome {
   finished,
   stopped_early,  ///< finished, by train.early_stop

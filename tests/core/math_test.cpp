@@ -15,12 +15,12 @@ double largest_error(double from, double to, const Found& found, const Exact& ex
   const int steps = 200000;
   for (int i = 0; i <= steps; ++i) {
     const T x = static_cast<T>(from + (to - from) * i / steps);
-    const long double wanted = exact(static_cast<long double>(x));
-    const T rounded = static_cast<T>(wanted);
+    const long double expected = exact(static_cast<long double>(x));
+    const T rounded = static_cast<T>(expected);
     const T next = std::nextafter(std::abs(rounded), std::numeric_limits<T>::infinity());
     const long double unit = static_cast<long double>(next) - std::abs(rounded);
     const double error =
-        static_cast<double>(std::abs(static_cast<long double>(found(x)) - wanted) / unit);
+        static_cast<double>(std::abs(static_cast<long double>(found(x)) - expected) / unit);
     largest = std::max(largest, error);
   }
   return largest;

@@ -53,9 +53,9 @@ double softmax_accuracy(const data::Dataset& dataset, std::size_t hidden, int ep
     double sum = 0.0;
     for (double& value : z) sum += value = std::exp(value - largest);
     for (std::size_t c = 0; c < classes; ++c) {
-      const double wanted = dataset.train.labels[i] == static_cast<std::int32_t>(c) ? 1.0 : 0.0;
+      const double target = dataset.train.labels[i] == static_cast<std::int32_t>(c) ? 1.0 : 0.0;
       for (std::size_t f = 0; f < features; ++f) {
-        last[f * classes + c] += 0.01 * x[f] * (wanted - z[c] / sum);
+        last[f * classes + c] += 0.01 * x[f] * (target - z[c] / sum);
       }
     }
   }

@@ -51,7 +51,7 @@ endforeach()
 run("${CMAKE_COMMAND}" --build "${work}/build")
 run("${work}/build/stranger")
 
-# A layer from outside, in the command with all of its verbs.
+# An external layer, in the command with all of its verbs.
 run("${CMAKE_COMMAND}" -S "${prefix}/share/ridgeline/docs/examples/gated_residual"
   -B "${work}/gated" -G "${GENERATOR}" "-DCMAKE_PREFIX_PATH=${prefix}"
   "-DCMAKE_CXX_COMPILER=${CXX}" -DCMAKE_BUILD_TYPE=Release)

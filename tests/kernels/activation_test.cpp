@@ -27,7 +27,7 @@ double value(Activation f, double z) {
 }
 
 // Returns f'(z); passes z or f(z), as the kernel requires.
-double slope(Activation f, double z) {
+double derivative_at(Activation f, double z) {
   const double kept = derivative_needs_input(f) ? z : value(f, z);
   double d = 0;
   with_activation(f, [&](auto function) { d = derivative<function()>(kept); });
@@ -76,27 +76,27 @@ TEST(Activations, DerivativesMatchFiniteDifferences) {
   for (const Activation f : kAll) {
     for (double z = -4.05; z < 4.1; z += 0.1) {  // not at relu's kink
       const double expected = (value(f, z + h) - value(f, z - h)) / (2 * h);
-      EXPECT_NEAR(slope(f, z), expected, 1e-9) << int(f) << " at " << z;
+      EXPECT_NEAR(derivative_at(f, z), expected, 1e-9) << int(f) << " at " << z;
     }
   }
 }
 
 TEST(Activations, TheDerivativeOfReluAtZeroIsZeroAsInPyTorch) {
-  EXPECT_EQ(slope(Activation::relu, 0.0), 0.0);
+  EXPECT_EQ(derivative_at(Activation::relu, 0.0), 0.0);
 }
 
 TEST(Activations, SoftplusIsTheIdentityBeyond20AsInPyTorch) {
   EXPECT_LT(20.0, value(Activation::softplus, 20.0));
   EXPECT_EQ(value(Activation::softplus, 20.5), 20.5);
-  EXPECT_LT(slope(Activation::softplus, 20.0), 1.0);
-  EXPECT_EQ(slope(Activation::softplus, 20.5), 1.0);
+  EXPECT_LT(derivative_at(Activation::softplus, 20.0), 1.0);
+  EXPECT_EQ(derivative_at(Activation::softplus, 20.5), 1.0);
 }
 
 TEST(Activations, AreFiniteForLargeArguments) {
   for (const Activation f : kAll) {
     for (const double z : {-1e4, -800.0, -40.0, 40.0, 800.0, 1e4}) {
       EXPECT_TRUE(std::isfinite(value(f, z))) << int(f) << " at " << z;
-      EXPECT_TRUE(std::isfinite(slope(f, z))) << int(f) << " at " << z;
+      EXPECT_TRUE(std::isfinite(derivative_at(f, z))) << int(f) << " at " << z;
     }
   }
   EXPECT_EQ(value(Activation::sigmoid, -1e4), 0.0);
@@ -145,7 +145,7 @@ void check_space() {
     std::vector<double> expected_y, expected_d;
     for (const T each : z) {
       expected_y.push_back(value(f, double(each)));
-      expected_d.push_back(slope(f, double(each)));
+      expected_d.push_back(derivative_at(f, double(each)));
     }
     const double tolerance = sizeof(T) == 4 ? 1e-6 : 1e-15;
     EXPECT_LT(relative_error(on_host(instance, y), expected_y), tolerance) << int(f);

@@ -222,7 +222,7 @@ TEST_F(AttentionKernel, DeviceKernelsOnOpenMPTeamsMatchTheDefinition) {
   check_team_kernels<double, 8, 4, 2, 2, 1>(few);
   check_team_kernels<float, 8, 16, 5, 1, 2>(few);
   check_team_kernels<double, 2, 8, 4, 2, 2>(few);  // several threads share a row of scores
-  // Alone a thread meets every other shape, with the tile that a device uses.
+  // One thread runs every other shape, with the tile that a device uses.
   check_team_kernels<float, 32, 32, 32, 1, 1>(shapes());
   check_team_kernels<double, 32, 64, 32, 1, 1>(shapes());
 }

@@ -11,8 +11,8 @@ namespace {
 class ViewBounds : public ridgeline::testing::Computing {};
 
 #if defined(KOKKOS_ENABLE_DEBUG_BOUNDS_CHECK)
-// Reads the second value of one. Kokkos 3.4 throws then, which ends the process here; later
-// releases abort.
+// Reads the second value of a View of one. Kokkos 3.4 then throws, which ends the process here;
+// later releases abort.
 void copy_beyond_the_end() noexcept {
   using Space = Kokkos::Serial;
   std::vector<float> from(1, 1.0f), to(2);

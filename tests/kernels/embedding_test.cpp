@@ -31,9 +31,9 @@ void check_embedding() {
     for (std::size_t i = 0; i < positions * n; ++i) {
       expected[std::size_t(tokens[i / n]) * n + i % n] += dy[i];
     }
-    const auto token_view = on_space(instance, tokens), slope = on_space(instance, dy);
+    const auto token_view = on_space(instance, tokens), output_gradient = on_space(instance, dy);
     const auto gradient = poisoned<T>(instance, vocabulary * n);
-    DeviceEmbeddingGradient<Space, T, Team>{token_view, as_matrix(slope, positions, n),
+    DeviceEmbeddingGradient<Space, T, Team>{token_view, as_matrix(output_gradient, positions, n),
                                             as_matrix(gradient, vocabulary, n)}
         .launch(instance, "test/embedding");
     instance.fence();

@@ -306,10 +306,11 @@ void check_binary() {
       for (std::size_t row = 0; row < rows; ++row) {
         double sum = 0;
         for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
-          const double logit = double(z[i]), wanted = double(t[i]);
+          const double logit = double(z[i]), target_value = double(t[i]);
           // -t log σ(z) - (1 - t) log σ(-z)
-          sum += wanted * std::log1p(std::exp(-logit)) + (1 - wanted) * std::log1p(std::exp(logit));
-          expected.gradient.push_back((1 / (1 + std::exp(-logit)) - wanted) /
+          sum += target_value * std::log1p(std::exp(-logit)) +
+                 (1 - target_value) * std::log1p(std::exp(logit));
+          expected.gradient.push_back((1 / (1 + std::exp(-logit)) - target_value) /
                                       double(rows * columns));
         }
         expected.loss.push_back(sum / double(columns));

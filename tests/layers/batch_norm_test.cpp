@@ -314,16 +314,17 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
         Number sum, squares;
         for (const std::size_t i : values_of(k)) sum = sum + x.read(i);
         const Number mean = sum / count;
-        std::vector<Number> off;
+        std::vector<Number> deviations;
         for (const std::size_t i : values_of(k)) {
-          off.push_back(x.read(i) - mean);
-          squares = squares + off.back() * off.back();
+          deviations.push_back(x.read(i) - mean);
+          squares = squares + deviations.back() * deviations.back();
         }
         const Number variance = squares / count;
         const Number inverse = Number{1} / exp(variance + Number{1e-5});  // as a square root
         const Number scale = inverse * weight.read(k);
         std::size_t at = 0;
-        for (const std::size_t i : values_of(k)) y.write(i, off[at++] * scale + bias.read(k));
+        for (const std::size_t i : values_of(k))
+          y.write(i, deviations[at++] * scale + bias.read(k));
         // The running statistics, whose constants are known beforehand.
         (void)(Number{0.9} * running_mean.read(k) + Number{0.1} * mean);
         (void)(Number{0.9} * running_var.read(k) + Number{0.1} * (variance * Number{1.01}));
@@ -351,21 +352,21 @@ TEST(BatchNormCounts, EqualAPlainLoop) {
       Tally::reset();
       for (std::size_t k = 0; k < d.channels; ++k) {
         Number sum, product;
-        std::vector<Number> off;
+        std::vector<Number> deviations;
         for (const std::size_t i : values_of(k)) {
           sum = sum + dy.read(i);
-          off.push_back(x.read(i) - mean);
-          product = product + dy.read(i) * off.back();
+          deviations.push_back(x.read(i) - mean);
+          product = product + dy.read(i) * deviations.back();
         }
         const Number weight_gradient = inverse * product;
         db.write(k, sum);
         dw.write(k, weight_gradient);
         if (!input_gradient) continue;
-        const Number level = sum / count, slope = inverse * weight_gradient / count;
+        const Number mean_gradient = sum / count, factor = inverse * weight_gradient / count;
         const Number scale = inverse * weight.read(k);
         std::size_t at = 0;
         for (const std::size_t i : values_of(k)) {
-          dx.write(i, (dy.read(i) - level - off[at++] * slope) * scale);
+          dx.write(i, (dy.read(i) - mean_gradient - deviations[at++] * factor) * scale);
         }
       }
       expect(Phase::backward, input_gradient, {&x, &dy, &dx, &weight, &dw, &db});

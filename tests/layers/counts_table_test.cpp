@@ -12,8 +12,8 @@
 #include "layers/harness.hpp"
 #include "support/paths.hpp"
 
-// The tables of counts in docs/layers.md are those that the layers compute with. Each follows a
-// line `<!-- counts [input] key = value; key = value -->`, which says of which layer. With
+// The tables of counts in docs/layers.md are compared with the layers' counts. Each follows a
+// line `<!-- counts [input] key = value; key = value -->`, which describes the layer. With
 // RIDGELINE_WRITE_TABLES=1 in the environment this program writes them.
 
 namespace ridgeline::layers {
@@ -29,7 +29,7 @@ std::vector<std::string> lines_of(const std::string& file) {
   return lines;
 }
 
-// The layer that a marker describes.
+// Returns the layer that a marker describes.
 std::unique_ptr<Layer> described(const std::smatch& marker) {
   Shape input;
   std::istringstream sizes(marker[1].str());

@@ -55,8 +55,9 @@ Number through(const std::string& f, Number dy, Array& kept, std::size_t i) {
   if (f == "sigmoid") return dy * (k * (Number{1} - k));
   if (f == "gelu_tanh") {
     const Number square = k * k, t = gelu_tanh(k, square);
-    const Number slope = Number{0.8} + Number{0.12} * square;
-    return dy * (Number{0.5} * (Number{1} + t) + Number{0.5} * k * (Number{1} - t * t) * slope);
+    const Number inner_derivative = Number{0.8} + Number{0.12} * square;
+    return dy * (Number{0.5} * (Number{1} + t) +
+                 Number{0.5} * k * (Number{1} - t * t) * inner_derivative);
   }
   if (f == "silu") {
     const Number s = sigmoid(k);

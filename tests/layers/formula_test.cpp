@@ -17,7 +17,7 @@ TEST(Formula, LeavesOutLiteralsThatChangeNothing) {
   EXPECT_EQ((0 + n * 1 + 0 * n - 0).text(), "n");
   EXPECT_EQ((0 * n).text(), "0");
   EXPECT_EQ((0 * n).value(), 0);
-  // A quantity that is 0 here is not 0 elsewhere.
+  // A quantity that is 0 here may be different elsewhere.
   EXPECT_EQ((n + zero * n).text(), "n + a·n");
 }
 

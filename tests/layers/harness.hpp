@@ -28,7 +28,7 @@ inline config::Deck deck_of_layers(const std::string& text) {
                              "deck.toml");
 }
 
-/// One layer with these keys, its name "layer", for samples of shape `input`.
+/// Returns one layer named "layer" with these keys, for samples of shape `input`.
 inline std::unique_ptr<layers::Layer> plan_of(const std::string& keys, const Shape& input) {
   const config::Deck deck = deck_of_layers("[[network.layer]]\nname = \"layer\"\n" + keys);
   const std::string name = config::layer_names(deck.network.layers).front();
@@ -41,8 +41,8 @@ struct Gradients {
   std::vector<std::vector<double>> parameters;
 };
 
-/// One layer in memory of its own, with random parameters. What it writes is NaN before. Of a layer
-/// with several inputs, these and their gradients stand one after the other.
+/// One layer with its own memory and random parameters. Its outputs are NaN before. If a layer has
+/// several inputs, these and their gradients are stored one after the other.
 template <class Space, class T>
 class LayerHarness {
  public:
@@ -68,7 +68,7 @@ class LayerHarness {
   /// Returns the parameters after the last pass: those that are not trained may have changed.
   std::vector<Values> parameters_after;
 
-  /// The output, or with `training` false that of an inference, which keeps nothing.
+  /// Returns the output, or with `training` false that of an inference, which saves nothing.
   Values forward(const Values& x, bool training = true) {
     const Run run(*this, x, training);
     parameters_after.clear();
@@ -153,7 +153,7 @@ class LayerHarness {
         const auto begin = values.begin() + std::ptrdiff_t(k * size);
         x.push_back(on_space(instance, std::vector<T>(begin, begin + std::ptrdiff_t(size))));
       }
-      // A layer that is a view leaves its output where its input is.
+      // The output of a layer that is a view is its input.
       y = layer.is_view(training) ? x[0] : poisoned<T>(instance, harness.outputs());
       saved = poisoned<T>(instance, training ? layer.saved(harness.batch_) : 0);
       workspace = poisoned<T>(instance, layer.workspace(harness.target_, harness.batch_, training));
@@ -248,11 +248,11 @@ void check_gradients(const layers::Layer& plan, std::size_t batch,
   }
 }
 
-/// Expects two layers to compute the same, such as one with its defaults and one that spells them.
+/// Expects two layers to compute the same, such as one with its defaults and one that states them.
 inline void expect_same_layer(const layers::Layer& a, const layers::Layer& b) {
   LayerHarness<Kokkos::Serial, double> one(a, 3), other(b, 3);
   for (auto& parameter : one.parameters) {
-    for (double& value : parameter) value = std::abs(value);  // as variances are
+    for (double& value : parameter) value = std::abs(value);  // variances are positive
   }
   other.parameters = one.parameters;
   const std::vector<double> x = inputs_for(one.inputs(), 1), dy = inputs_for(one.outputs(), 2);
@@ -265,7 +265,7 @@ inline void expect_same_layer(const layers::Layer& a, const layers::Layer& b) {
   EXPECT_EQ(found.parameters, expected.parameters);
 }
 
-/// The message with which a layer of these keys is refused.
+/// Returns the error message for a layer of these keys.
 inline std::string refusal_of(const std::string& keys, const Shape& input = {4}) {
   try {
     plan_of(keys, input);

@@ -199,7 +199,7 @@ TEST(LayerNormCounts, EqualAPlainLoopInBothPhases) {
     std::vector<Number> weight_sum(n), bias_sum(n);
     Tally::reset();
     for (std::size_t row = 0; row < rows; ++row) {
-      Number slopes, products;
+      Number gradients, products;
       std::vector<Number> normal(n), g(n);
       for (std::size_t i = 0; i < n; ++i) {
         normal[i] = (x.read(row * n + i) - mean) * inverse;
@@ -209,12 +209,12 @@ TEST(LayerNormCounts, EqualAPlainLoopInBothPhases) {
       if (!input_gradient) continue;
       for (std::size_t i = 0; i < n; ++i) {
         g[i] = dy.read(row * n + i) * w.read(i);
-        slopes = slopes + g[i];
+        gradients = gradients + g[i];
         products = products + g[i] * normal[i];
       }
-      const Number mean_slope = slopes / count, mean_product = products / count;
+      const Number mean_gradient = gradients / count, mean_product = products / count;
       for (std::size_t i = 0; i < n; ++i) {
-        dx.write(row * n + i, inverse * (g[i] - mean_slope - normal[i] * mean_product));
+        dx.write(row * n + i, inverse * (g[i] - mean_gradient - normal[i] * mean_product));
       }
     }
     for (std::size_t i = 0; i < n; ++i) {

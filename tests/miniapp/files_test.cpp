@@ -136,8 +136,8 @@ TEST_F(RunFilesOfTheCommand, ReplaceNothingButResults) {
                        "--input", "in.h5",     "--output"};
   for (const char* file : {"other/deck.h5", "notes"}) {
     expect_harmless(infer + Lines{file},
-                    file + std::string(": --output would replace it, and it is no result"));
-    expect_harmless({"machine", "--output", file}, "it is no result of ridgeline");
+                    file + std::string(": --output would replace it, and it is not a result"));
+    expect_harmless({"machine", "--output", file}, "it is not a result of ridgeline");
   }
   for (int i = 0; i < 2; ++i) EXPECT_EQ(run(infer + Lines{"y.h5"}).status, 0);
   fs::create_directory(folder / "new");
@@ -186,7 +186,8 @@ TEST_F(RunFilesOfTheCommand, LoseNothingUnderTheNamesForWhatIsReplaced) {
   ASSERT_EQ(train("short", {"--set", "train.epochs=1"}).status, 0);
   folder.write("notes", "precious");
   fs::create_symlink("../notes", kept);
-  expect_harmless({"train", "deck.toml", "--output", "out"}, "deck.h5.previous: is no checkpoint");
+  expect_harmless({"train", "deck.toml", "--output", "out"},
+                  "deck.h5.previous: is not a checkpoint");
   // A link is replaced, and its target is kept.
   for (const std::string to : {"../short/deck.h5", "deck.h5"}) {
     fs::remove(kept);
@@ -200,7 +201,7 @@ TEST_F(RunFilesOfTheCommand, LoseNothingUnderTheNamesForWhatIsReplaced) {
   // A checkpoint that was damaged beyond recognition, or another file, is set aside.
   const std::string before = bytes_of_file(kept);
   folder.write("out/deck.h5", "my notes");
-  EXPECT_TRUE(contains(train("out").err, "deck.h5 is no checkpoint, and will be renamed"));
+  EXPECT_TRUE(contains(train("out").err, "deck.h5 is not a checkpoint, and will be renamed"));
   EXPECT_EQ(bytes_of_file(now + ".set-aside"), "my notes");
   EXPECT_EQ(bytes_of_file(kept), before);
 }
@@ -326,14 +327,14 @@ TEST_F(RunFilesOfTheCommand, KeepTheLastCheckpointsAndResumeFromTheirFolder) {
   const CommandResult resumed = train("out", keep + Lines{"--resume", folder / "out"});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_TRUE(contains(resumed.err, "warning: skipped " + (folder / "out/deck-22.h5: ")));
-  EXPECT_TRUE(contains(resumed.err, "going on from " + (folder / "out/deck-20.h5")));
+  EXPECT_TRUE(contains(resumed.err, "resuming from " + (folder / "out/deck-20.h5")));
   EXPECT_EQ(training_of(checkpoint("out")), training_of(checkpoint("whole")));
   // The damaged one is kept.
   EXPECT_EQ(
       names(),
       "deck-22.h5 deck-24.h5 deck-28.h5 deck-30.h5 deck.h5 deck.h5.previous deck.train.json ");
   expect_refused(train("out", keep + Lines{"--resume", folder / "out", "--set", "train.batch=32"}),
-                 "out holds no other checkpoint to go on from");
+                 "out holds no other checkpoint to resume from");
 }
 
 TEST_F(RunFilesOfTheCommand, OfAnotherRunAreNotKeptNorRemoved) {

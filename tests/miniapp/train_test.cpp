@@ -196,7 +196,7 @@ TEST_F(Train, TheHintToResumeIsQuotedForAShell) {
   const CommandResult resumed =
       shell("$R train deck.toml --set train.stop_after_steps=1 " + options, here);
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_TRUE(contains(resumed.err, "going on from my results/deck.h5"));
+  EXPECT_TRUE(contains(resumed.err, "resuming from my results/deck.h5"));
 }
 
 TEST_F(Train, SetSeedAndThreadsReachTheRun) {
@@ -256,7 +256,7 @@ TEST_F(Train, AMissedVerificationOfADeckThatWasChangedIsANote) {
     const CommandResult result = train("out", change);
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_TRUE(result.errors().empty()) << result.err;
-    EXPECT_TRUE(contains(result.err, "asks for at least 1.5; this is no failure"));
+    EXPECT_TRUE(contains(result.err, "asks for at least 1.5; this is not a failure"));
     EXPECT_TRUE(contains(result.out, "figure of merit: "));
     EXPECT_TRUE(record("out").at("verified").is_null());
     EXPECT_GT(record("out").at("figure_of_merit"), 0);

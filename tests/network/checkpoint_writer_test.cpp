@@ -104,9 +104,10 @@ TEST(NumberedCheckpoints, AreOfThisRunOrAreRefused) {
   const auto error = [&] {
     return error_of([&] { numbered_checkpoints(folder / "a.h5", refusal); });
   };
-  const std::string begin = folder / "a-9.h5" +
-                            ": checkpoint.keep would replace it, and it is no checkpoint of this "
-                            "run: ";
+  const std::string begin =
+      folder / "a-9.h5" +
+      ": checkpoint.keep would replace it, and it is not a checkpoint of this "
+      "run: ";
   save_checkpoint(folder / "a-9.h5", *plan, checkpoint_at(*plan, 9));
   EXPECT_EQ(error(), "none");
   reason = "its seed is another";

@@ -204,13 +204,13 @@ TEST(LossCounts, OfBinaryCrossEntropyEqualAPlainLoop) {
   for (std::size_t row = 0; row < batch; ++row) {
     Number sum;
     for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
-      const Number logit = z.read(i), wanted = t.read(i);
+      const Number logit = z.read(i), target_value = t.read(i);
       const Number positive = logit > Number{0} ? logit : Number{0};
       const Number magnitude = counted(std::abs(logit.value));
       const Number e = exp(-magnitude), one_more = Number{1} + e;
-      sum = sum + (positive - logit * wanted + log(one_more));
+      sum = sum + (positive - logit * target_value + log(one_more));
       // σ(z) is 1 or e over 1 + e, depending on the sign, which is known.
-      gradient.write(i, (e / one_more - wanted) * Number{0.1});
+      gradient.write(i, (e / one_more - target_value) * Number{0.1});
     }
     const Number mean = sum / Number{double(columns)};
     EXPECT_FALSE(std::isnan(mean.value));

@@ -5,13 +5,13 @@
 
 namespace ridgeline::testing {
 
-/// Adds the layer of docs/examples to those that decks may name.
+/// Adds the layer of docs/examples to the kinds for decks.
 inline void add_gated_residual() {
   if (layers::find_layer_kind("gated_residual")) return;
   layers::add_layer_kind(layers::kind_of<example::GatedResidual>("gated_residual"));
 }
 
-/// A network whose gradients fork and join at layers of two inputs, one in the other's branch.
+/// A network whose gradients fork and join at layers with two inputs, one in a branch of the other.
 inline const std::string kGated = R"([[network.layer]]
 kind = "flatten"
 [[network.layer]]

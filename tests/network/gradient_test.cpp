@@ -130,7 +130,7 @@ class PlainPerceptron {
         }
       }
       if (l == 0) break;
-      for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= slope(l - 1, z[l - 1][i]);
+      for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= derivative(l - 1, z[l - 1][i]);
       dz = dx;
     }
     const config::Optimizer& sgd = plan_.optimizer;
@@ -163,7 +163,7 @@ class PlainPerceptron {
     if (layer == 0) return std::tanh(z);
     return layer == 1 ? 0.5 * z * (1 + std::erf(z / std::sqrt(2.0))) : z;
   }
-  static double slope(std::size_t layer, double z) {
+  static double derivative(std::size_t layer, double z) {
     if (layer == 0) return 1 - std::tanh(z) * std::tanh(z);
     return 0.5 * (1 + std::erf(z / std::sqrt(2.0))) +
            z * std::exp(-z * z / 2) / std::sqrt(2 * M_PI);

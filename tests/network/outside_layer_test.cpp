@@ -3,8 +3,7 @@
 #include "layers/harness.hpp"
 #include "network/gated_residual.hpp"
 
-// The layer of docs/examples, which is added from outside: two inputs, each with a gradient of its
-// own, and a parameter.
+// The external layer of docs/examples: two inputs, each with its own gradient, and a parameter.
 
 namespace ridgeline::network {
 namespace {

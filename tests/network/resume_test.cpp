@@ -248,22 +248,22 @@ TEST_F(NewestCheckpoint, IsTheHighestStepThatIsWholeAndFits) {
   EXPECT_TRUE(contains(point.skipped[0], folder / "a.h5: "));
   EXPECT_EQ(point.skipped[2],
             (folder / "b.h5.previous") +
-                ": has 99 steps, and a run replaced it; to go on from it, rename it");
+                ": has 99 steps, and a run replaced it; to resume from it, rename it");
   EXPECT_EQ(point.skipped[1], folder / "a-11.h5: another deck's");
 }
 
 TEST_F(NewestCheckpoint, IsAnErrorWithAllReasonsWhereNoneIsLeft) {
   EXPECT_EQ(error_of([&] { newest(); }),
-            folder.path() + ": holds no checkpoint to go on from; leave --resume out to begin");
+            folder.path() + ": holds no checkpoint to resume from; omit --resume to begin");
   save("a.h5", 3);
   EXPECT_EQ(error_of([&] { newest("a.h5"); }), (folder / "a.h5") + ": another deck's; " +
                                                    folder.path() +
-                                                   " holds no other checkpoint to go on from");
+                                                   " holds no other checkpoint to resume from");
   std::filesystem::rename(folder / "a.h5", folder / "a.h5.previous");
   EXPECT_EQ(error_of([&] { newest(); }),
             (folder / "a.h5.previous") +
-                ": has 3 steps, and a run replaced it; to go on from it, rename it; " +
-                folder.path() + " holds no other checkpoint to go on from");
+                ": has 3 steps, and a run replaced it; to resume from it, rename it; " +
+                folder.path() + " holds no other checkpoint to resume from");
   folder.write("b.h5", "");
   EXPECT_TRUE(contains(error_of([&] { newest(); }), (folder / "b.h5") + ": is not an HDF5 file; "));
   EXPECT_TRUE(contains(error_of([&] {

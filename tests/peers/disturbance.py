@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tries whether a disturbed machine is noticed: runs of one roofline, in turn alone and beside a process that
+"""Checks whether a disturbed machine is detected: runs of one roofline, in turn alone and beside a process that
 computes on one processor. Prints one line per run, and at the end how many gave an alarm and what the pulses
 cost. Ends with 1 if a quiet run gave an alarm or a disturbed one none.
 

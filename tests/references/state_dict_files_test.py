@@ -171,8 +171,8 @@ class Archives(Scratch):
 
         for contents in (b"", b"no archive", pickle.dumps({"fc.weight": ONES})):
             archive.write_bytes(contents)
-            self.refused("to-ridgeline", archive, init, says=f"{archive}: is no NumPy archive")
-        for make, says in ((array, "is no NumPy archive"), (member, "fc.weight: is no array"),
+            self.refused("to-ridgeline", archive, init, says=f"{archive}: is not a NumPy archive")
+        for make, says in ((array, "is not a NumPy archive"), (member, "fc.weight: is not an array"),
                            (twice, "fc.weight: is there twice"), (damaged, "cannot be read")):
             make()
             self.refused("to-ridgeline", archive, init, says=f"{archive}: {says}")
@@ -192,9 +192,9 @@ class Files(Scratch):
         os.mkfifo(pipe)
         link.symlink_to("nowhere")
         for file in (pipe, self.folder, "/dev/null"):
-            self.refused("to-pytorch", self.source, file, says=f"{file}: is no regular file")
-            self.refused("to-pytorch", file, self.target, says=f"{file}: is no regular file")
-        self.refused("to-ridgeline", pipe, self.folder / "init.h5", says=f"{pipe}: is no regular file")
+            self.refused("to-pytorch", self.source, file, says=f"{file}: is not a regular file")
+            self.refused("to-pytorch", file, self.target, says=f"{file}: is not a regular file")
+        self.refused("to-ridgeline", pipe, self.folder / "init.h5", says=f"{pipe}: is not a regular file")
         self.refused("to-pytorch", self.source, link, says=f"{link}: is a symbolic link to no file")
         self.refused("to-pytorch", link, self.target, says=f"{link}: no such file")
         self.refused("to-pytorch", self.source, self.source / "a.npz", says="Not a directory")

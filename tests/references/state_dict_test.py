@@ -321,7 +321,7 @@ class PyTorchFiles(Scratch):
                             "holds no state_dict: its entry epoch is of type int"),
                            ({}, "holds no parameters"), (None, "holds no state_dict"),
                            # A pickled module, which could run code.
-                           (torch.nn.Linear(2, 3), "is no PyTorch file of tensors alone")):
+                           (torch.nn.Linear(2, 3), "is not a PyTorch file of tensors alone")):
             self.refused_object(what, says)
 
     def test_keys_that_are_no_text(self):

@@ -248,31 +248,73 @@ std::vector<fs::path> texts() {
   return files;
 }
 
-// Phrases that are no technical English, and what to write.
+// Phrases that are not plain technical English, and what to write.
 TEST(Structure, TextsArePlainEnglish) {
-  const std::pair<const char*, const char*> rules[] = {
-      {"\\b(lest|for want of|by turns|the other way round|whoever|nobody|thereof|but for) ",
-       "say it plainly: to avoid, because there is no, alternately, the opposite, the caller, "
-       "except"},
-      {"\\ba (team|thread|block|warp|tile|row|worker|layer|file|verb) a "
-       "(tile|row|column|call|plane|layer|team|thread|channel|function|verb|folder)\\b",
-       "one X per Y"},
-      {"\\b(FLOPs|bytes|points|values|samples|threads|lanes|scalars|elements|words|rows) a "
-       "(byte|doubling|second|row|channel|sample|step|thread|team|warp|block|position|worker|node)"
-       "\\b",
-       "X per Y"},
+  struct Rule {
+    const char* part;  ///< of every match: lines without it are skipped, since std::regex is slow
+    const char* pattern;
+    const char* hint;
+  };
+  const char* per = "one X per Y";
+  const Rule rules[] = {
+      {"lest ", "\\blest ", "to avoid"},
+      {"for want of ", "\\bfor want of ", "because there is no"},
+      {"by turns", "\\bby turns\\b", "alternately"},
+      {"the other way round", "the other way round", "the opposite"},
+      {"hoever ", "\\b[Ww]hoever ", "the caller"},
+      {"obody ", "\\b[Nn]obody ", "no thread, no caller, nothing"},
+      {"thereof ", "\\bthereof ", "of it"},
+      {"but for ", "\\bbut for ", "except"},
+      {"for ever", "\\bfor ever\\b", "always, without end"},
+      {"in the midst", "\\bin the midst\\b", "within, during"},
+      {"by the book", "\\bby the book\\b", "by the usual rule"},
+      {"next to nothing", "\\bnext to nothing\\b", "very little"},
+      {"made on the spot", "\\bmade on the spot\\b", "generated"},
+      {"the memory's rate", "\\bthe memory's rate\\b", "memory bandwidth"},
+      {"known to the compiler", "\\bknown to the compiler\\b", "known at compile time"},
+      {"the truth", "\\bholds? the truth\\b", "contains the true value"},
+      {"handed on", "\\bhanded on\\b", "passed on; written by another thread"},
+      {"hand", "\\bhands? (it|them|theirs|buffers) on\\b", "passes it on"},
+      {" on ", "\\b(go|goes|going) on (from|to the same)\\b", "resumes from, continues with"},
+      {"wait", "\\bwaits? for (nobody|anybody|nothing)\\b", "is independent, does not synchronise"},
+      {"eighbours ", "\\b[Nn]eighbours (disturb|change|leave|left|would|use|read|still read)\\b",
+       "other tenants; accesses are coalesced"},
+      {"///", "///<? ?(Gives|Tells|Says|Nothing) ", "Returns; Returns nullopt if"},
+      {"Tenant", "\\bTenant\\b", "Allocation"},
+      {"Twin", "\\bTwin\\b", "MirroredBuffer"},
+      {"only_the_past", "\\bonly_the_past\\b", "causal"},
+      {"rest1", "\\brest1\\b", "one_minus_beta1"},
+      {" a ",
+       "\\ba (team|thread|block|warp|tile|row|worker|layer|file|verb|launch|kernel|sum|line|byte|"
+       "load|register|vector|element|point|plane|task|folder|dataset|reader|path|cycle|"
+       "instruction|call) an? "
+       "(tile|row|column|call|plane|layer|team|thread|channel|function|verb|folder|sample|token|"
+       "position|kind|core|step|warp|reader|node|doubling|register|unit|cycle|lane|group|head|"
+       "batch|value|element|parameter|load|byte|second|launch|turn|epoch|kernel|size)\\b",
+       per},
+      {" a ",
+       "(\\b(FLOPs|bytes|points|values|samples|threads|lanes|scalars|elements|rows|numbers|steps|"
+       "loads|launches|cycles|blocks|registers|images|characters|GFLOP/s|TFLOP/s|GB/s|TB/s|ns|ms|"
+       "KiB|MiB)|µs) a "
+       "(byte|doubling|second|row|channel|sample|step|thread|team|warp|block|position|worker|node|"
+       "core|cycle|clock|element|value|token|character|launch|load|call|layer|epoch|image|pixel|"
+       "batch|unit|head|lane|group|nanosecond|repeat|multiprocessor|processor|plane)\\b",
+       per},
+      {"words a ", "\\bwords a (byte|row|channel|sample|step|thread|team|warp|block|position)\\b",
+       per},
   };
   std::size_t lines = 0;
-  for (const auto& [pattern, hint] : rules) {
-    const std::regex rule(pattern);
+  for (const Rule& each : rules) {
+    const std::regex rule(each.pattern);
     for (const fs::path& file : texts()) {
       std::ifstream in(file);
       int number = 0;
       for (std::string text; std::getline(in, text); ++lines) {
         ++number;
+        if (text.find(each.part) == std::string::npos) continue;
         EXPECT_FALSE(std::regex_search(text, rule))
-            << fs::relative(file, kRoot).string() << ":" << number << ": " << text << " (" << hint
-            << ")";
+            << fs::relative(file, kRoot).string() << ":" << number << ": " << text << " ("
+            << each.hint << ")";
       }
     }
   }

@@ -240,7 +240,7 @@ TEST_F(Studies, DispatchFitsEverySpace) {
     return fits("serial") && fits("openmp");
   };
   Study study = measure();
-  // A machine whose neighbours disturb it gives points that no law fits.
+  // On a disturbed machine the points may fit no law.
   for (int attempt = 1; attempt < 5 && !fits_both(study); ++attempt) study = measure();
   ASSERT_TRUE(fits_both(study)) << study.fit.dump();
   EXPECT_TRUE(study.complete);

@@ -10,7 +10,7 @@
 
 namespace ridgeline::testing {
 
-/// The convolution that a conv2d's table asks for, read apart from the layer.
+/// Returns the convolution of a conv2d's table, read independently of the layer.
 inline kernels::ConvolutionShape convolution_of(const config::OptionTable& table,
                                                 const Shape& input, std::size_t batch) {
   const auto kernel = table.pair("kernel", 1, 99), stride = table.pair("stride", 1, 99, {1, 1});
@@ -30,7 +30,7 @@ inline kernels::ConvolutionShape convolution_of(const config::OptionTable& table
   return shape;
 }
 
-/// Adds the tables of a deck's layers, those inside layers too, by the names of a network's layers.
+/// Adds the tables of a deck's layers, including nested ones, by the names of a network's layers.
 inline void add_tables(const std::vector<config::OptionTable>& tables, const std::string& prefix,
                        std::map<std::string, config::OptionTable>& found) {
   const std::vector<std::string> names = config::layer_names(tables);

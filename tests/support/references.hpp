@@ -40,10 +40,10 @@ void expect_reference(const std::vector<Value>& found, const io::Hdf5Reader& fil
   EXPECT_LT(relative_error(found, expected), tolerance) << path;
 }
 
-/// Which keys the tables of each kind of layer give, which ones their layers know, and which
-/// activations they name.
+/// The keys in the tables of each kind of layer, the keys that their layers accept, and the
+/// activations in them.
 struct KeysSeen {
-  /// Adds a table that a layer has been read from.
+  /// Adds a table from which a layer has been read.
   void add(const config::OptionTable& layer) {
     const std::string kind = layer.string("kind");
     for (const std::string& key : layer.known_keys()) {

@@ -1,13 +1,12 @@
 #pragma once
 
-// A layer that is not Ridgeline's own, all of it. It has two inputs, as `residual` does: x, the
-// output of the layers in its `layer` list, and s, that of its `shortcut` list. Every feature has a
-// gate of its own, which is learned:
+// A complete external layer. It has two inputs, as `residual` does: x, the output of the layers in
+// its `layer` list, and s, that of its `shortcut` list. Every feature has its own gate, which is
+// learned:
 //
 //   forward   y = s + gate ∘ x
 //   backward  dx = gate ∘ dy,  ds = dy,  dgate = Σ dy ∘ x over the rows
-//
-// `initial`, 0 or 1, is what the gates begin with: with 0, the default, y = s at first.
+// `initial`, 0 or 1, is the initial value of the gates: with 0, the default, y = s at first.
 
 #include <ridgeline/kernels/rows/rows.hpp>
 #include <ridgeline/layers/layer_of.hpp>
@@ -22,7 +21,7 @@ using ridgeline::MemoryOf;
 using ridgeline::size_of;
 using ridgeline::Vector;
 
-// What happens to one row, in scalars; the same source runs on threads of a host and teams of a
+// Computes one row, in scalars; the same source runs on threads of a host and teams of a
 // device.
 template <class Memory, class T>
 struct Add {
@@ -40,7 +39,7 @@ template <class Memory, class T>
 struct InputGradients {
   Matrix<Memory, const T> dy;
   Vector<Memory, const T> gate;
-  Matrix<Memory, T> dx, ds;  // without memory where they are not wanted
+  Matrix<Memory, T> dx, ds;  // without memory if they are not needed
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
     const std::size_t r = row.index();
@@ -66,7 +65,7 @@ struct GatedResidual : layers::LayerOf<GatedResidual> {
       : LayerOf(from, from.input), initial(from.options.integer("initial", 0, 1, 0)) {}
 
   static constexpr std::size_t kInputCount = 2;
-  // How `ridgeline study` takes it: of inputs [32, width], widths 8 to 2048 at batch 8, and batches
+  // The sizes for `ridgeline study`: inputs [32, width], widths 8 to 2048 at batch 8, and batches
   // at width 128.
   static std::optional<layers::StudyFamily> family() {
     return layers::StudyFamily{"initial = 1", {32, 0}, 8, 2048, 128, 8};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the HDF5 files beside it: data as strangers send them, with what must be refused.
+"""Writes the HDF5 files beside it: data from external sources, with content that must be rejected.
 
 Each has /train/inputs [20, 4] and /train/targets [20] with three classes, stored in an unusual way.
 Needs h5py (Debian: python3-h5py).
