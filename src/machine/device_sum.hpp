@@ -8,7 +8,6 @@
 #include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "core/views.hpp"
-#include "kernels/tiles/device_team.hpp"
 
 namespace ridgeline::machine::detail {
 
@@ -30,6 +29,7 @@ int sum_teams(const Space& instance, std::size_t size) {
 /// small teams also run on OpenMP, where the tests check it without a device.
 template <class Space, class Body, class Sum, int Team>
 struct DeviceSum {
+  static_assert((Team & (Team - 1)) == 0, "the sum halves its threads");
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
   using Member = typename Policy::member_type;
 
@@ -39,8 +39,15 @@ struct DeviceSum {
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     Sum sum = Sum(0);
     body(std::size_t(team.league_rank()) * Team + std::size_t(team.team_rank()), sum);
-    sum = kernels::team_sum<1, Team>(team, team_scratch<Sum>(team, Team), sum);
-    if (team.team_rank() == 0) parts[team.league_rank()] = sum;
+    Sum* const of_threads = team_scratch<Sum>(team, Team);
+    const int thread = team.team_rank();
+    of_threads[thread] = sum;
+    team.team_barrier();
+    for (int half = Team / 2; half > 0; half /= 2) {
+      if (thread < half) of_threads[thread] += of_threads[thread + half];
+      team.team_barrier();
+    }
+    if (thread == 0) parts[team.league_rank()] = of_threads[0];
   }
 
   static void launch(const Space& instance, const std::string& label, int teams, const Body& body,

@@ -39,4 +39,11 @@ struct DeviceLimits {
 /// Returns the limits of the device selected at the first call, which asks the driver.
 const DeviceLimits& device_limits();
 
+/// Returns the number of teams that occupy a device: three quarters of its multiprocessors, 99 on
+/// the H200 with which the sizes of tiles were chosen, and as many if there is no device to ask.
+inline int teams_to_fill() {
+  const int multiprocessors = device_limits().multiprocessors;
+  return multiprocessors > 0 ? (multiprocessors * 3 + 3) / 4 : 99;
+}
+
 }  // namespace ridgeline

@@ -135,42 +135,35 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
 
 namespace {
 
-// What a batch's sums become in those of the epoch.
-KOKKOS_FUNCTION inline void add_batch(double loss, double correct, std::size_t rows, double* sums,
-                                      std::int64_t* health) {
-  if (health && !std::isfinite(loss)) {
-    health[kBadNow] = 1;
-    return;
-  }
-  sums[kLossTotal] += loss;
-  sums[kCorrect] += correct;
-  sums[kSamples] += static_cast<double>(rows);
-}
-
-// One team adds up the rows: the same order whatever else the device does.
+// Adds a batch's rows to the sums of the epoch; one team does so on a device: the same order
+// whatever else the device does.
 template <class Space, class T>
 struct AddLosses {
-  const T* loss;
-  const T* correct;
-  std::size_t rows;
-  double* sums;
-  std::int64_t* health;
+  Vector<Space, const T> loss, correct;  // the second may be empty
+  Vector<Space, double> sums;
+  HealthView<Space> health;  // or empty
+
+  KOKKOS_FUNCTION void add(double loss_sum, double correct_sum) const {
+    if (health.size() > 0 && !std::isfinite(loss_sum)) {
+      health(kBadNow) = 1;
+      return;
+    }
+    sums(kLossTotal) += loss_sum;
+    sums(kCorrect) += correct_sum;
+    sums(kSamples) += static_cast<double>(loss.size());
+  }
 
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
-  KOKKOS_FUNCTION void operator()(const Member& team) const {
-    double loss_sum = 0, correct_sum = 0;
-    const T* const row_loss = loss;
-    const T* const row_correct = correct;
+  KOKKOS_FUNCTION static double sum(const Member& team, const Vector<Space, const T>& rows) {
+    double total = 0;
     Kokkos::parallel_reduce(
-        Kokkos::TeamThreadRange(team, rows),
-        [&](std::size_t row, double& sum) { sum += row_loss[row]; }, loss_sum);
-    if (row_correct) {
-      Kokkos::parallel_reduce(
-          Kokkos::TeamThreadRange(team, rows),
-          [&](std::size_t row, double& sum) { sum += row_correct[row]; }, correct_sum);
-    }
-    Kokkos::single(Kokkos::PerTeam(team),
-                   [&] { add_batch(loss_sum, correct_sum, rows, sums, health); });
+        Kokkos::TeamThreadRange(team, rows.size()),
+        [&](std::size_t row, double& part) { part += rows(row); }, total);
+    return total;
+  }
+  KOKKOS_FUNCTION void operator()(const Member& team) const {
+    const double loss_sum = sum(team, loss), correct_sum = sum(team, correct);
+    Kokkos::single(Kokkos::PerTeam(team), [&] { add(loss_sum, correct_sum); });
   }
 };
 
@@ -180,24 +173,22 @@ template <class Space, class T>
 void add_losses(const Space& instance, const std::string& label,
                 const Vector<Space, const T>& row_loss, const Vector<Space, const T>& row_correct,
                 std::size_t rows, const Vector<Space, double>& sums,
-                const HealthView<Space>& health_view) {
-  std::int64_t* const health = data_or_null(health_view);
-  const T* loss = row_loss.data();
-  const T* correct = data_or_null(row_correct);
-  double* total = sums.data();
+                const HealthView<Space>& health) {
+  const AddLosses<Space, T> body{as_vector(row_loss, rows),
+                                 as_vector(row_correct, row_correct.size() > 0 ? rows : 0), sums,
+                                 health};
   if constexpr (kIsHost<Space>) {
-    for_blocks(instance, label, 1, {double(rows), double(rows)}, [=](int) {
-      double loss_sum = 0, correct_sum = 0;
-      for (std::size_t row = 0; row < rows; ++row) loss_sum += loss[row];
-      if (correct) {
-        for (std::size_t row = 0; row < rows; ++row) correct_sum += correct[row];
-      }
-      add_batch(loss_sum, correct_sum, rows, total, health);
+    for_blocks(instance, label, 1, {double(rows), double(rows)}, [&](int) {
+      const auto sum = [](const Vector<Space, const T>& of) {
+        double total = 0;
+        for (std::size_t row = 0; row < of.size(); ++row) total += of(row);
+        return total;
+      };
+      body.add(sum(body.loss), sum(body.correct));
     });
   } else {
     ++launch_count.parallel;
-    Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, 1, 256),
-                         AddLosses<Space, T>{loss, correct, rows, total, health});
+    Kokkos::parallel_for(label, Kokkos::TeamPolicy<Space>(instance, 1, 256), body);
   }
 }
 

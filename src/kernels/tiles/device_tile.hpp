@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <string>
 
+#include "core/cuda/device.hpp"
 #include "core/launch.hpp"
 #include "core/team_scratch.hpp"
 #include "kernels/elementwise/activation.hpp"
-#include "kernels/tiles/device_team.hpp"
 
 namespace ridgeline::kernels {
 

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
+#include "core/cuda/device.hpp"
 #include "core/team_scratch.hpp"
 #include "kernels/attention/attention.hpp"
-#include "kernels/tiles/device_team.hpp"
 
 namespace ridgeline::kernels {
 
