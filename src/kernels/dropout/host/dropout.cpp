@@ -36,15 +36,14 @@ void dropout(const DropoutMask& mask, std::int64_t step, std::size_t begin, std:
     words(mask, step, block * kDropoutCalls, word);
     const std::size_t at = block * kDropoutBlock;
     const std::uint32_t* decisions = word[0];
-    const auto drop = [&](std::size_t count) {
-      for (std::size_t i = 0; i < count; ++i) {
+    if (at + kDropoutBlock <= size) {  // a constant count: vector code without a remainder
+      for (std::size_t i = 0; i < kDropoutBlock; ++i) {
         y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
       }
-    };
-    if (at + kDropoutBlock <= size) {
-      drop(kDropoutBlock);  // a constant, so that the loop becomes vector code without a remainder
     } else {
-      drop(size - at);
+      for (std::size_t i = 0; i < size - at; ++i) {
+        y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
+      }
     }
   }
 }

@@ -146,95 +146,105 @@ void over_window(const PoolShape& s, int p, int q0, int q1, const Body& body) {
 // Whether windows are processed in vectors of pairs.
 bool in_pairs(const PoolShape& s) { return is_two_by_two(s) && s.out_width >= 2; }
 
-template <bool Largest, class T>
-void pool_planes(const PoolShape& s, std::size_t begin, std::size_t end, const T* x, T* y) {
+template <class T>
+void max_pool(const PoolShape& s, std::size_t begin, std::size_t end, const T* x, T* y) {
   if (in_pairs(s)) {
-    return over_pairs<T>(s, begin, end, [&](auto pairs, std::size_t in, std::size_t out) {
-      const T *top = x + in, *bottom = top + s.width;
-      if constexpr (Largest) {
-        pairs.largest(top, bottom, y + out);
-      } else {
-        pairs.average(top, bottom, y + out);
-      }
+    over_pairs<T>(s, begin, end, [&](auto pairs, std::size_t in, std::size_t out) {
+      pairs.largest(x + in, x + in + s.width, y + out);
     });
+    return;
   }
-  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
   over_pieces(s, begin, end, [&](std::size_t plane, int p, int q0, int q1) {
-    T total[kPiece];  // maxima or sums
-    for (T& value : total) value = Largest ? -std::numeric_limits<T>::infinity() : T(0);
+    T best[kPiece];
+    for (int q = 0; q < q1 - q0; ++q) best[q] = -std::numeric_limits<T>::infinity();
     over_window(s, p, q0, q1, [&](int h, const Columns& c) {
       const T* from = x + (plane * s.height + h) * s.width + c.offset;
       for (int q = c.begin; q < c.end; ++q) {
-        const T value = from[q * s.stride_w], before = total[q - q0];
-        if constexpr (Largest) {
-          total[q - q0] = (value > before) | (value != value) ? value : before;
-        } else {
-          total[q - q0] = before + value;
-        }
+        const T value = from[q * s.stride_w], before = best[q - q0];
+        best[q - q0] = (value > before) | (value != value) ? value : before;
       }
     });
     T* to = y + (plane * s.out_height + p) * s.out_width;
-    for (int q = q0; q < q1; ++q) to[q] = Largest ? total[q - q0] : total[q - q0] * scale;
+    for (int q = q0; q < q1; ++q) to[q] = best[q - q0];
   });
 }
 
-// Adds the gradients of one piece of windows to their maxima in a plane of dx.
 template <class T>
-void add_to_maxima(const PoolShape& s, int p, int q0, int q1, const T* plane, const T* dy, T* dx) {
-  T best[kPiece];
-  int at[kPiece];
-  const PoolWindow rows(p, s.kernel_h, s.stride_h, s.padding_h, s.height);
-  for (int q = q0; q < q1; ++q) {
-    best[q - q0] = -std::numeric_limits<T>::infinity();
-    at[q - q0] = rows.begin * s.width + std::max(0, q * s.stride_w - s.padding_w);
-  }
-  over_window(s, p, q0, q1, [&](int h, const Columns& c) {
-    const T* from = plane + h * s.width + c.offset;
-    for (int q = c.begin; q < c.end; ++q) {
-      const T value = from[q * s.stride_w], before = best[q - q0];
-      const bool wins = (value > before) | (value != value);
-      best[q - q0] = wins ? value : before;
-      at[q - q0] = wins ? h * s.width + q * s.stride_w + c.offset : at[q - q0];
-    }
-  });
-  for (int q = q0; q < q1; ++q) dx[at[q - q0]] += dy[q];
-}
-
-// Adds the gradients of one piece of windows, shared equally, to a plane of dx.
-template <class T>
-void add_shares(const PoolShape& s, int p, int q0, int q1, const T* dy, T* dx) {
-  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
-  T share[kPiece];
-  for (int q = q0; q < q1; ++q) share[q - q0] = dy[q] * scale;
-  over_window(s, p, q0, q1, [&](int h, const Columns& c) {
-    T* to = dx + h * s.width + c.offset;
-    for (int q = c.begin; q < c.end; ++q) to[q * s.stride_w] += share[q - q0];
-  });
-}
-
-template <bool Largest, class T>
-void pool_gradient_planes(const PoolShape& s, std::size_t begin, std::size_t end, const T* x,
-                          const T* dy, T* dx) {
+void max_pool_gradient(const PoolShape& s, std::size_t begin, std::size_t end, const T* x,
+                       const T* dy, T* dx) {
   if (in_pairs(s)) {
     over_pairs<T>(s, begin, end, [&](auto pairs, std::size_t in, std::size_t out) {
-      T *top = dx + in, *bottom = top + s.width;
-      if constexpr (Largest) {
-        pairs.largest_gradient(x + in, x + in + s.width, dy + out, top, bottom);
-      } else {
-        pairs.average_gradient(dy + out, top, bottom);
-      }
+      pairs.largest_gradient(x + in, x + in + s.width, dy + out, dx + in, dx + in + s.width);
     });
-    return zero_odd_edges(s, begin, end, dx);
+    zero_odd_edges(s, begin, end, dx);
+    return;
   }
   const std::size_t size = std::size_t(s.height) * s.width;
   std::fill(dx + begin * size, dx + end * size, T(0));
   over_pieces(s, begin, end, [&](std::size_t plane, int p, int q0, int q1) {
-    const T* from = dy + (plane * s.out_height + p) * s.out_width;
-    if constexpr (Largest) {
-      add_to_maxima(s, p, q0, q1, x + plane * size, from, dx + plane * size);
-    } else {
-      add_shares(s, p, q0, q1, from, dx + plane * size);
+    T best[kPiece];
+    int at[kPiece];
+    const PoolWindow rows(p, s.kernel_h, s.stride_h, s.padding_h, s.height);
+    for (int q = q0; q < q1; ++q) {
+      best[q - q0] = -std::numeric_limits<T>::infinity();
+      at[q - q0] = rows.begin * s.width + std::max(0, q * s.stride_w - s.padding_w);
     }
+    over_window(s, p, q0, q1, [&](int h, const Columns& c) {
+      const T* from = x + (plane * s.height + h) * s.width + c.offset;
+      for (int q = c.begin; q < c.end; ++q) {
+        const T value = from[q * s.stride_w], before = best[q - q0];
+        const bool wins = (value > before) | (value != value);
+        best[q - q0] = wins ? value : before;
+        at[q - q0] = wins ? h * s.width + q * s.stride_w + c.offset : at[q - q0];
+      }
+    });
+    const T* from = dy + (plane * s.out_height + p) * s.out_width;
+    T* to = dx + plane * size;
+    for (int q = q0; q < q1; ++q) to[at[q - q0]] += from[q];
+  });
+}
+
+template <class T>
+void average_pool(const PoolShape& s, std::size_t begin, std::size_t end, const T* x, T* y) {
+  if (in_pairs(s)) {
+    over_pairs<T>(s, begin, end, [&](auto pairs, std::size_t in, std::size_t out) {
+      pairs.average(x + in, x + in + s.width, y + out);
+    });
+    return;
+  }
+  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
+  over_pieces(s, begin, end, [&](std::size_t plane, int p, int q0, int q1) {
+    T sum[kPiece] = {};
+    over_window(s, p, q0, q1, [&](int h, const Columns& c) {
+      const T* from = x + (plane * s.height + h) * s.width + c.offset;
+      for (int q = c.begin; q < c.end; ++q) sum[q - q0] += from[q * s.stride_w];
+    });
+    T* to = y + (plane * s.out_height + p) * s.out_width;
+    for (int q = q0; q < q1; ++q) to[q] = sum[q - q0] * scale;
+  });
+}
+
+template <class T>
+void average_pool_gradient(const PoolShape& s, std::size_t begin, std::size_t end, const T* dy,
+                           T* dx) {
+  if (in_pairs(s)) {
+    over_pairs<T>(s, begin, end, [&](auto pairs, std::size_t in, std::size_t out) {
+      pairs.average_gradient(dy + out, dx + in, dx + in + s.width);
+    });
+    zero_odd_edges(s, begin, end, dx);
+    return;
+  }
+  const std::size_t size = std::size_t(s.height) * s.width;
+  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
+  std::fill(dx + begin * size, dx + end * size, T(0));
+  over_pieces(s, begin, end, [&](std::size_t plane, int p, int q0, int q1) {
+    T share[kPiece];
+    const T* from = dy + (plane * s.out_height + p) * s.out_width;
+    for (int q = q0; q < q1; ++q) share[q - q0] = from[q] * scale;
+    over_window(s, p, q0, q1, [&](int h, const Columns& c) {
+      T* to = dx + (plane * s.height + h) * s.width + c.offset;
+      for (int q = c.begin; q < c.end; ++q) to[q * s.stride_w] += share[q - q0];
+    });
   });
 }
 
@@ -242,14 +252,17 @@ void pool_gradient_planes(const PoolShape& s, std::size_t begin, std::size_t end
 
 template <class T>
 void pool(const PoolShape& s, bool largest, std::size_t begin, std::size_t end, const T* x, T* y) {
-  (largest ? pool_planes<true, T> : pool_planes<false, T>)(s, begin, end, x, y);
+  (largest ? max_pool<T> : average_pool<T>)(s, begin, end, x, y);
 }
 
 template <class T>
 void pool_gradient(const PoolShape& s, bool largest, std::size_t begin, std::size_t end, const T* x,
                    const T* dy, T* dx) {
-  (largest ? pool_gradient_planes<true, T> : pool_gradient_planes<false, T>)(s, begin, end, x, dy,
-                                                                             dx);
+  if (largest) {
+    max_pool_gradient(s, begin, end, x, dy, dx);
+  } else {
+    average_pool_gradient(s, begin, end, dy, dx);
+  }
 }
 
 #define RIDGELINE_HOST_POOL(T)                                                               \
