@@ -67,7 +67,7 @@ std::vector<std::pair<std::string, Timing>> costs_of(const SpaceMeasurement& spa
   return costs;
 }
 
-io::Cell time_cell(double seconds) {
+io::Cell seconds_cell(double seconds) {
   return seconds > 0 ? io::Cell::shown_as(seconds, show_seconds(seconds)) : io::Cell();
 }
 
@@ -118,7 +118,7 @@ void print_latencies(const MachineMeasurement& measurement) {
     for (const Level& level : space.levels) {
       std::vector<io::Cell> row = {to_string(space.space), level.name, capacity(level)};
       for (const std::string& pages : {small, std::string("huge")}) {
-        row.push_back(time_cell(latency_plateau(space.latency, pages, level).seconds));
+        row.push_back(seconds_cell(latency_plateau(space.latency, pages, level).seconds));
       }
       table.add_row(row);
     }
@@ -173,12 +173,12 @@ void print_costs(const MachineMeasurement& measurement) {
   for (const SpaceMeasurement& space : measurement.spaces) {
     const auto& dispatch = space.dispatch;
     const auto optional_cell = [](const std::optional<Timing>& timing) {
-      return timing ? time_cell(timing->median) : io::Cell();
+      return timing ? seconds_cell(timing->median) : io::Cell();
     };
     table.add_row(
         {to_string(space.space), rate_cell(space.peak_float32.gflops()),
-         rate_cell(space.peak_float64.gflops()), time_cell(dispatch.empty_kernel.median),
-         time_cell(dispatch.empty_kernel_fenced.median), time_cell(dispatch.reduction.median),
+         rate_cell(space.peak_float64.gflops()), seconds_cell(dispatch.empty_kernel.median),
+         seconds_cell(dispatch.empty_kernel_fenced.median), seconds_cell(dispatch.reduction.median),
          optional_cell(dispatch.single_thread_kernel), optional_cell(dispatch.team_barrier)});
   }
   print(table, io::TableFormat::table);
