@@ -285,7 +285,7 @@ void tell_outcome(const Trained& trained, const config::Deck& deck, bool ended,
                     result.state.epoch < deck.train.epochs ? ", by train.early_stop" : ""));
   }
   if (result.outcome == Outcome::stopped_early) {
-    console.say(fmt::format("stopped early, after {}, as the deck asks: {} no longer improves",
+    console.say(fmt::format("stopped early, after {}, by train.early_stop: {} no longer improves",
                             io::show_count(result.state.epoch, "epoch"),
                             config::to_string(deck.train.early_stop->metric)));
   }
@@ -295,7 +295,7 @@ void tell_outcome(const Trained& trained, const config::Deck& deck, bool ended,
                             config::to_string(deck.train.early_stop->metric)));
   }
   if (result.state.skipped.total > 0) {
-    warn(fmt::format("{} of {} left out: loss or gradients were not finite",
+    warn(fmt::format("{} of {} skipped: loss or gradients were not finite",
                      result.state.skipped.total, io::show_count(result.state.step, "step")));
   }
 }
@@ -306,14 +306,14 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
   using network::Outcome;
   const network::TrainingResult& result = trained.result;
   const bool computed = result.outcome != Outcome::already_finished;
-  // A run that has finished already measures nothing.
+  // A run that has finished already has no measurements.
   if (computed) warn_of(trained.disturbance);
   const bool ended = result.outcome == Outcome::finished ||
                      result.outcome == Outcome::stopped_early ||
                      result.outcome == Outcome::already_finished;
   tell_outcome(trained, deck, ended, console);
   const std::optional<std::string> miss = ended ? missed(deck, result.state) : std::nullopt;
-  // What a deck must reach, it must reach as it is written.
+  // [verify] applies to the deck without overrides.
   const bool excused = miss && deck.trains_otherwise && !options.verify;
   const std::optional<std::string> failure = result.outcome == Outcome::diverged
                                                  ? std::optional<std::string>(result.failure)
@@ -330,9 +330,10 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
     console.say(written_to(files.written(result.outcome != Outcome::diverged)));
   }
   if (excused) {
-    console.say(*miss +
-                "; this is no failure, because --set or --seed changed what is trained (--verify "
-                "makes it one)");
+    console.say(
+        *miss +
+        "; this is not a failure, because --set or --seed changed what is trained (--verify "
+        "makes it one)");
   }
   if (failure) throw RunError(deck.name + ": " + *failure + "; the figure of merit is withheld");
   if (as_table && ended && computed) {
@@ -343,12 +344,12 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
   }
   if (result.outcome == Outcome::stopped) {
     console.say(
-        std::string(stop_requested() ? "stopped by a signal" : "stopped because its time is over") +
-        "; go on with " + files.resume_options());
+        std::string(stop_requested() ? "stopped by a signal" : "stopped at its time limit") +
+        "; resume with " + files.resume_options());
     return Status::stopped;
   }
   if (result.outcome == Outcome::stopped_after_steps) {
-    console.say(fmt::format("stopped at step {}, as the deck asks", result.state.step));
+    console.say(fmt::format("stopped at step {}, by train.stop_after_steps", result.state.step));
   }
   return Status::done;
 }
