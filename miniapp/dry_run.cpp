@@ -31,7 +31,7 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   }
   std::map<std::string, std::size_t> trained;
   for (const network::ParameterSlot& slot : plan.parameters) {
-    if (slot.plan.trained) trained[slot.layer] += slot.size;
+    if (slot.parameter.trained) trained[slot.layer] += slot.size;
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const network::StepPart& part = parts[i];

@@ -196,7 +196,7 @@ void add_divergence(const StudyVerb& verb) {
       ->delimiter(',')
       ->transform(integer(1, 1 << 20));
   verb.study
-      .add_option("--iterations", bounds->iterations, "Iterations a launch (default: 1048576)")
+      .add_option("--iterations", bounds->iterations, "Iterations per launch (default: 1048576)")
       ->transform(integer(32, std::int64_t{1} << 31));
   add_size(verb.study, "--array", bounds->array_bytes,
            "Bytes of the array that is read (default: 256 MiB, quick 64 MiB)");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <stdexcept>
 
 namespace ridgeline {
 
@@ -8,7 +9,9 @@ namespace ridgeline {
 /// precision becomes a type.
 template <class Body>
 decltype(auto) with_scalar(std::size_t bytes, Body&& body) {
-  return bytes == sizeof(float) ? body(float()) : body(double());
+  if (bytes == sizeof(float)) return body(float());
+  if (bytes == sizeof(double)) return body(double());
+  throw std::logic_error("there is no scalar of this size");
 }
 
 }  // namespace ridgeline

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -30,32 +31,33 @@ namespace ridgeline {
 template <class Space>
 class Stopwatch {
  public:
-  explicit Stopwatch(const Space& instance, Clock clock = Clock::device)
-      : instance_(instance), by_events_(!kIsHost<Space> && clock == Clock::device) {}
+  explicit Stopwatch(const Space& instance, Clock clock = Clock::device) : instance_(instance) {
+    if (kIsHost<Space> || clock == Clock::host) return;
+    first_.emplace(Event<Space>::Kind::timed);
+    last_.emplace(Event<Space>::Kind::timed);
+  }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
   void start() {
-    if (by_events_) return first_.record(instance_);
+    if (first_) return first_->record(instance_);
     instance_.fence();
     begin_ = host_seconds();
   }
 
   void stop() {
-    if (by_events_) return last_.record(instance_);
+    if (last_) return last_->record(instance_);
     instance_.fence();
     end_ = host_seconds();
   }
 
   /// Returns the seconds between the last `start` and `stop`; waits until a device has reached
   /// `stop`.
-  double seconds() { return by_events_ ? last_.seconds_since(first_) : end_ - begin_; }
+  double seconds() { return last_ ? last_->seconds_since(*first_) : end_ - begin_; }
 
  private:
-  using Events = Event<Space>;
-  Events first_{Events::Kind::timed}, last_{Events::Kind::timed};
   Space instance_;
-  bool by_events_;
+  std::optional<Event<Space>> first_, last_;  // of a device's own clock
   double begin_ = 0, end_ = 0;
 };
 

@@ -88,17 +88,17 @@ struct Dense : LayerOf<Dense> {
 
   template <class Space, class T>
   void forward(const ForwardPass<Space, T>& pass) const {
-    const auto& [instance, memory, mode, inputs, y] = pass;
+    const LayerMemory<Space, T>& memory = pass.memory;
     const std::size_t rows = pass.batch() * positions;
     GemmArguments<Space, T> product;
     product.a = as_matrix(pass.x(), rows, in);
     product.b = as_matrix(memory.parameters[0], out, in);
-    product.c = as_matrix(y, rows, out);
+    product.c = as_matrix(pass.y, rows, out);
     product.transpose_b = true;
     if (bias) product.bias = memory.parameters[1];
     product.activation = activation;
     if (pass.saves()) product.pre_activation = as_matrix(memory.saved, rows, out);
-    kernels::gemm(instance, forward_labels, memory.gemm, product, memory.workspace);
+    kernels::gemm(pass.instance, forward_labels, memory.gemm, product, memory.workspace);
   }
 
   template <class Space, class T>

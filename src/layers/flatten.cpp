@@ -9,7 +9,6 @@ struct Flatten : LayerOf<Flatten> {
   explicit Flatten(const Description& from) : LayerOf(from, {size_of(from.input)}) {}
 
   static constexpr bool kAcceptsTokens = true;
-  static std::optional<StudyFamily> family() { return std::nullopt; }
 
   Work work(const CountedPass&) const override { return {}; }
   bool is_view(bool) const override { return true; }

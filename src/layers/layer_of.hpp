@@ -7,15 +7,24 @@
 #include "kernels/elementwise/activation.hpp"
 #include "layers/layer.hpp"
 
-// What a layer's own file needs. It defines a struct with
+// clang-format off
+// What a layer's own file needs. It defines a struct that derives from LayerOf<Name> and has
 //
-//   explicit Name(const Description& from)                    reads its keys, throws if they are
-//   wrong static std::optional<StudyFamily> family() parameters, saved, workspace, work, … of
-//   Layer, as far as it has them template <class Space, class T> void forward(const
-//   ForwardPass<Space, T>& pass) const template <class Space, class T> void backward(const
-//   BackwardPass<Space, T>& pass) const
+//   explicit Name(const Description& from)       reads its keys; throws RequestError if one is wrong
+//   Work work(const CountedPass& pass)           what a pass computes and moves
+//   void forward(const ForwardPass<Space, T>& pass), a template on Space and T
+//   void backward(const BackwardPass<Space, T>& pass), the same; an empty gradient is not wanted
 //
-// and ends with RIDGELINE_LAYER(name, Name); a line in list.cpp makes it known to decks.
+// and, as far as they apply,
+//
+//   parameters, saved, workspace, is_view, input_gradients, token_limit     as Layer has them
+//   static std::optional<StudyFamily> family()   how the studies take it; without it they do not
+//   static constexpr std::size_t kInputCount     1, or 2 for a layer that merges two branches
+//   static constexpr bool kAcceptsTokens         whether token numbers may reach it
+//
+// All functions but the constructor are const: a layer holds no state. The file ends with
+// RIDGELINE_LAYER(name, Name); a line in list.cpp makes it known to decks.
+// clang-format on
 
 namespace ridgeline::layers {
 
@@ -26,6 +35,7 @@ class LayerOf : public Layer {
   using Layer::Layer;
   static constexpr std::size_t kInputCount = 1;
   static constexpr bool kAcceptsTokens = false;
+  static std::optional<StudyFamily> family() { return std::nullopt; }
 
   std::size_t input_count() const final { return Derived::kInputCount; }
 #define RIDGELINE_RUN(Space, T)                              \
@@ -42,6 +52,8 @@ class LayerOf : public Layer {
 /// Describes a kind of layer by its struct.
 template <class Derived>
 LayerKind kind_of(const std::string& name) {
+  static_assert(Derived::kInputCount >= 1 && Derived::kInputCount <= kMostInputs,
+                "a layer has one input, or two: its layers and its shortcut");
   return {name, Derived::kInputCount, Derived::kAcceptsTokens,
           [](const Description& from) -> std::unique_ptr<Layer> {
             return std::make_unique<Derived>(from);

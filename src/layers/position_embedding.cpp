@@ -40,7 +40,7 @@ struct PositionEmbedding : LayerOf<PositionEmbedding> {
 
   template <class Space, class T>
   void backward(const BackwardPass<Space, T>& pass) const {
-    if (pass.dx().data() && pass.dx().data() != pass.dy.data()) {
+    if (pass.dx().data()) {
       kernels::copy<Space, T>(pass.instance, input_label, as_vector(pass.dy), as_vector(pass.dx()));
     }
     kernels::sum_over_batch<Space, T>(pass.instance, weight_label, pass.dy,

@@ -23,6 +23,7 @@ double trigamma_inverse(double y) {
   for (int i = 0; i < 50; ++i) {
     const double value = trigamma(x);
     const double step = value * (1 - value / y) / tetragamma(x);
+    if (!std::isfinite(step)) break;
     x += step;
     if (std::abs(step) < 1e-10 * x) break;
   }

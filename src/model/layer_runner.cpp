@@ -21,10 +21,12 @@ layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batc
 
 namespace {
 
-// How many gradients the inputs have among them: none where they are tokens.
+// Returns how many gradients the inputs have among them beside that of the output: none if they are
+// tokens.
 std::size_t gradient_count(const layers::Layer& layer, std::size_t tokens) {
-  if (tokens > 0) return 0;
-  return layer.input_gradients() == layers::InputGradients::separate ? layer.input_count() : 1;
+  const layers::InputGradients kind = layer.input_gradients();
+  if (tokens > 0 || kind == layers::InputGradients::passed) return 0;
+  return kind == layers::InputGradients::separate ? layer.input_count() : 1;
 }
 
 }  // namespace
@@ -72,6 +74,7 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
     for (std::size_t k = 0; k < gradient_count(*layer_, tokens); ++k) {
       dx_.push_back(array("dx", in_));
     }
+    if (tokens == 0 && dx_.empty()) dx_.push_back(dy_);  // passed on
   }
   const layers::Target target = layers::target_of<Space, T>(instance, kernels::GemmBackend::native);
   saved_ = allocate<T>(instance, name + "/saved", training ? layer_->saved(batch) : 0);

@@ -11,8 +11,14 @@
 namespace ridgeline::model {
 namespace {
 
-// Not in long double, which would double the compile time and is not needed.
-using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
+namespace policies = boost::math::policies;
+
+// Not in long double, which would double the compile time and is not needed; a result that does not
+// exist is NaN or infinite rather than an exception.
+using Policy = policies::policy<
+    policies::promote_double<false>, policies::domain_error<policies::ignore_error>,
+    policies::pole_error<policies::ignore_error>, policies::overflow_error<policies::ignore_error>,
+    policies::evaluation_error<policies::ignore_error>>;
 
 }  // namespace
 

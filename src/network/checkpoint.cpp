@@ -27,10 +27,10 @@ constexpr const char* kModel = "/model";
 constexpr const char* kLast = "/last";
 
 std::string parameter_path(const std::string& group, const ParameterSlot& slot) {
-  return group + "/" + slot.layer + "/" + slot.plan.name;
+  return group + "/" + slot.layer + "/" + slot.parameter.name;
 }
 std::string state_path(const ParameterSlot& slot, const std::string& state) {
-  return "/optimizer/" + slot.layer + "/" + slot.plan.name + "/" + state;
+  return "/optimizer/" + slot.layer + "/" + slot.parameter.name + "/" + state;
 }
 
 void require_shape(const io::Hdf5Reader& file, const std::string& path, const ParameterSlot& slot) {
@@ -38,9 +38,9 @@ void require_shape(const io::Hdf5Reader& file, const std::string& path, const Pa
     file.fail(path, "is missing: the file is of another network, or damaged");
   }
   const Shape shape = file.shape(path);
-  if (shape != slot.plan.shape) {
+  if (shape != slot.parameter.shape) {
     file.fail(path, "has shape " + to_string(shape) + ", and this network needs " +
-                        to_string(slot.plan.shape));
+                        to_string(slot.parameter.shape));
   }
 }
 
@@ -109,7 +109,7 @@ template <class T>
 void write_parameters(io::Hdf5Writer& file, const std::string& group, const NetworkPlan& plan,
                       const std::vector<T>& values) {
   for (const ParameterSlot& slot : plan.parameters) {
-    file.write(parameter_path(group, slot), slot.plan.shape, values.data() + slot.offset);
+    file.write(parameter_path(group, slot), slot.parameter.shape, values.data() + slot.offset);
   }
 }
 
@@ -137,10 +137,10 @@ template <class T>
 std::optional<NonFiniteParameter> first_nonfinite(const NetworkPlan& plan,
                                                   const std::vector<T>& values, bool trained) {
   for (const ParameterSlot& slot : plan.parameters) {
-    if (trained && !slot.plan.trained) continue;
+    if (trained && !slot.parameter.trained) continue;
     for (std::size_t i = 0; i < slot.size; ++i) {
       if (!std::isfinite(values[slot.offset + i])) {
-        return NonFiniteParameter{slot.layer, slot.plan.name, i};
+        return NonFiniteParameter{slot.layer, slot.parameter.name, i};
       }
     }
   }
@@ -182,9 +182,9 @@ void save_checkpoint(const std::string& path, const NetworkPlan& plan,
   write_parameters(file, kModel, plan, checkpoint.best ? *checkpoint.best : checkpoint.parameters);
   if (has_last) write_parameters(file, kLast, plan, checkpoint.parameters);
   for (const ParameterSlot& slot : plan.parameters) {
-    if (!slot.plan.trained) continue;
+    if (!slot.parameter.trained) continue;
     for (std::size_t i = 0; i < checkpoint.optimizer_state.size(); ++i) {
-      file.write(state_path(slot, states[i]), slot.plan.shape,
+      file.write(state_path(slot, states[i]), slot.parameter.shape,
                  checkpoint.optimizer_state[i].data() + slot.offset);
     }
   }
@@ -330,7 +330,7 @@ Checkpoint<T> CheckpointFile::load(const NetworkPlan& plan) const {
   for (const std::string& name : kernels::state_names(plan.update_rule)) {
     std::vector<T> values(plan.trained_size, T(0));
     for (const ParameterSlot& slot : plan.parameters) {
-      if (!slot.plan.trained) continue;
+      if (!slot.parameter.trained) continue;
       const std::string path = state_path(slot, name);
       read_parameter(file_, path, slot, values);
       const auto begin = values.begin() + static_cast<std::ptrdiff_t>(slot.offset);

@@ -80,9 +80,10 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
 
 Graph::Position Graph::branches(const OptionTable& table, const std::string& name, Position from) {
   const std::vector<OptionTable> body = table.tables("layer"), branch = table.tables("shortcut");
-  // Its own keys are checked before those of the layers inside.
-  layers::read_layer({table, name, from.shape, vocabulary_});
-  if (body.empty()) table.fail("layer", name + " needs a list of layers, layer = [ … ]");
+  if (body.empty()) {
+    layers::read_layer({table, name, from.shape, vocabulary_});  // a misspelled key says more
+    table.fail("layer", name + " needs a list of layers, layer = [ … ]");
+  }
   const Position main = sequence(body, name + "/", from);
   const Position shortcut = sequence(branch, name + "/shortcut/", from);
   if (main.shape != shortcut.shape) {
@@ -105,7 +106,8 @@ void Graph::plan_backward() {
     waiting.push_back(0);
     return gradient_sizes.size() - 1;
   };
-  // The layers whose branches forked at each layer's output, the outermost (and so last) first.
+  // The layers whose branches forked at each layer's output, the outermost (and so last) first;
+  // where a shortcut begins with such a layer, a join may be accounted to the other of the two.
   std::vector<std::vector<std::size_t>> forks(count);
   for (std::size_t i = count; i-- > 0;) {
     if (forks_[i] != kNone && forks_[i] != kNetworkInput) forks[forks_[i]].push_back(i);

@@ -48,7 +48,7 @@ std::vector<T> initial_parameters(const NetworkPlan& plan, std::uint64_t seed) {
     for (std::size_t i = 0; i < slot.size; ++i) {
       const Philox random(seed, stream::kParameters + index, i);
       values[slot.offset + i] =
-          static_cast<T>(initial_value(plan.initialization, slot.plan, random));
+          static_cast<T>(initial_value(plan.initialization, slot.parameter, random));
     }
   }
   return values;

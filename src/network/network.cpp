@@ -82,7 +82,7 @@ void Network<Space, T>::assign_memory(const Options& options) {
     for (; slot < slots.size() && slots[slot].layer == layer.name; ++slot) {
       const std::size_t offset = slots[slot].offset, size = slots[slot].size;
       memory.parameters.emplace_back(parameters_.data() + offset, size);
-      if (options.training && slots[slot].plan.trained) {
+      if (options.training && slots[slot].parameter.trained) {
         memory.gradients.emplace_back(gradients_.data() + offset, size);
       } else {
         memory.gradients.emplace_back();
@@ -323,7 +323,7 @@ class Network<Space, T>::NonFiniteSearch : public StepObserver {
 
   void look_at_parameters() {
     for (const ParameterSlot& slot : network_.plan_->parameters) {
-      look_at(slot.layer, "parameters", slot.plan.name,
+      look_at(slot.layer, "parameters", slot.parameter.name,
               Vector<Space, const T>(network_.parameters_.data() + slot.offset, slot.size));
     }
   }
@@ -344,8 +344,8 @@ class Network<Space, T>::NonFiniteSearch : public StepObserver {
       return;
     }
     for (const ParameterSlot& slot : network_.plan_->parameters) {
-      if (slot.layer != part.layer || !slot.plan.trained) continue;
-      look_at(part.layer, "backward", "gradient of " + slot.plan.name,
+      if (slot.layer != part.layer || !slot.parameter.trained) continue;
+      look_at(part.layer, "backward", "gradient of " + slot.parameter.name,
               Vector<Space, const T>(network_.gradients_.data() + slot.offset, slot.size));
     }
     for (const BackwardStep& step : network_.plan_->graph.backward) {

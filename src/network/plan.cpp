@@ -63,7 +63,7 @@ NetworkPlan::NetworkPlan(const config::Deck& deck, const SampleShape& sample_sha
   constexpr std::size_t alignment = kAlignment / sizeof(float);
   for (const bool trained : {true, false}) {
     for (ParameterSlot& slot : parameters) {
-      if (slot.plan.trained != trained) continue;
+      if (slot.parameter.trained != trained) continue;
       slot.offset = parameter_buffer_size;
       parameter_buffer_size += (slot.size + alignment - 1) / alignment * alignment;
     }
@@ -127,7 +127,7 @@ namespace {
 std::size_t count_of(const std::vector<ParameterSlot>& slots, bool trained_alone) {
   std::size_t count = 0;
   for (const ParameterSlot& slot : slots) {
-    if (slot.plan.trained || !trained_alone) count += slot.size;
+    if (slot.parameter.trained || !trained_alone) count += slot.size;
   }
   return count;
 }

@@ -15,7 +15,7 @@ namespace ridgeline::network {
 /// Where one parameter lies in the buffer of all parameters.
 struct ParameterSlot {
   std::string layer;
-  layers::Parameter plan;
+  layers::Parameter parameter;
   std::size_t offset;  ///< scalars from the start of the buffer
   std::size_t size;
 };

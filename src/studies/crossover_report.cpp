@@ -311,7 +311,7 @@ std::vector<io::Column> columns_of(const Comparison& comparison) {
     columns.push_back({"worst", "smallest_ratio", io::Align::right, 2});
     columns.push_back({"best", "largest_ratio", io::Align::right, 2});
   }
-  columns.push_back({"a doubling of bytes", "per_doubling_of_bytes", io::Align::right, 3});
+  columns.push_back({"per doubling of bytes", "per_doubling_of_bytes", io::Align::right, 3});
   return columns;
 }
 

@@ -240,7 +240,7 @@ Study study_dispatch(const DispatchBounds& requested, const Control& control) {
               io::Json::object(),
               io::Table({{"space", "space", io::Align::left},
                          {"what", "what", io::Align::left, 0},
-                         {"a call, or a", "a_seconds"},
+                         {"per call, or a", "a_seconds"},
                          {"rate b", "b_bytes_per_second"},
                          {"half the rate at", "half_rate_bytes"},
                          {"measured", "half_rate_measured_bytes", io::Align::right, 2},

@@ -123,7 +123,7 @@ void measure_access(const Space& instance, const std::string& space, const Diver
     control.tell(space + ": " + how + " access");
   }
   study.answers.push_back(
-      fmt::format("{}: a number of {} read in order takes {}; so many times as long: {}", space,
+      fmt::format("{}: one value of {} read in order takes {}; relative time: {}", space,
                   readable(bounds.array_bytes), io::show_seconds(regular), sentence));
 }
 

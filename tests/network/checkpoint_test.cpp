@@ -276,7 +276,7 @@ TEST(Checkpoint, ModelAloneIsEnoughForParameters) {
   const std::vector<double> values = buffer_of<double>(*plan, 1);
   io::Hdf5Writer file;
   for (const ParameterSlot& slot : plan->parameters) {
-    file.write("/model/" + slot.layer + "/" + slot.plan.name, slot.plan.shape,
+    file.write("/model/" + slot.layer + "/" + slot.parameter.name, slot.parameter.shape,
                values.data() + slot.offset);
   }
   file.save(folder / "model.h5");
@@ -293,8 +293,9 @@ TEST(Checkpoint, ValuesThatAreNotFiniteAreRefusedWhenLoaded) {
     io::Hdf5Writer file;
     for (const ParameterSlot& slot : plan->parameters) {
       std::vector<double> values(slot.size, 0.5);
-      if (slot.layer == "fc2" && slot.plan.name == "bias") values[4] = bad;
-      file.write("/model/" + slot.layer + "/" + slot.plan.name, slot.plan.shape, values.data());
+      if (slot.layer == "fc2" && slot.parameter.name == "bias") values[4] = bad;
+      file.write("/model/" + slot.layer + "/" + slot.parameter.name, slot.parameter.shape,
+                 values.data());
     }
     file.save(folder / "model.h5");
     EXPECT_TRUE(
@@ -306,7 +307,8 @@ TEST(Checkpoint, ValuesThatAreNotFiniteAreRefusedWhenLoaded) {
   io::Hdf5Writer file;
   for (const ParameterSlot& slot : plan->parameters) {
     const std::vector<double> values(slot.size, 1e300);
-    file.write("/model/" + slot.layer + "/" + slot.plan.name, slot.plan.shape, values.data());
+    file.write("/model/" + slot.layer + "/" + slot.parameter.name, slot.parameter.shape,
+               values.data());
   }
   file.save(folder / "model.h5");
   EXPECT_NE(error_of([&] { load_parameters<float>(folder / "model.h5", *plan); }), "none");

@@ -52,7 +52,7 @@ void check_gradients(const config::Deck& deck, const std::string& what) {
                                  all.begin() + std::ptrdiff_t(slot.offset + slot.size));
     };
     EXPECT_LT(relative_error(part(found), part(expected)), 1e-7)
-        << what << " " << slot.layer << "/" << slot.plan.name;
+        << what << " " << slot.layer << "/" << slot.parameter.name;
   }
 }
 

@@ -40,7 +40,7 @@ std::shared_ptr<const NetworkPlan> wide(const std::string& initialization) {
 std::vector<double> values_of(const NetworkPlan& plan, const std::vector<double>& all,
                               const std::string& layer, const std::string& name) {
   for (const ParameterSlot& slot : plan.parameters) {
-    if (slot.layer != layer || slot.plan.name != name) continue;
+    if (slot.layer != layer || slot.parameter.name != name) continue;
     return {all.begin() + std::ptrdiff_t(slot.offset),
             all.begin() + std::ptrdiff_t(slot.offset + slot.size)};
   }

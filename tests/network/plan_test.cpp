@@ -44,8 +44,8 @@ TEST(NetworkPlan, LaysParametersOutAlignedWithoutOverlap) {
   std::size_t end = 0, count = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const ParameterSlot& slot = plan->parameters[i];
-    EXPECT_EQ(slot.layer + "/" + slot.plan.name, names[i]);
-    EXPECT_EQ(slot.size, size_of(slot.plan.shape));
+    EXPECT_EQ(slot.layer + "/" + slot.parameter.name, names[i]);
+    EXPECT_EQ(slot.size, size_of(slot.parameter.shape));
     EXPECT_GE(slot.offset, end);
     EXPECT_EQ(slot.offset * sizeof(float) % kAlignment, 0u);
     end = slot.offset + slot.size;

@@ -76,8 +76,8 @@ std::unique_ptr<Network<Space, T>> begin(const Reference& reference, std::size_t
   std::vector<T> values(plan.parameter_buffer_size, T(0));
   std::set<std::string> known;
   for (const ParameterSlot& slot : plan.parameters) {
-    const std::string at = reference.path + "/parameters/" + slot.layer + "/" + slot.plan.name;
-    EXPECT_EQ(file.shape(at), slot.plan.shape) << at;
+    const std::string at = reference.path + "/parameters/" + slot.layer + "/" + slot.parameter.name;
+    EXPECT_EQ(file.shape(at), slot.parameter.shape) << at;
     file.read(at, values.data() + slot.offset);
     known.insert(at);
   }
@@ -98,10 +98,10 @@ template <class T>
 void expect_parameters(const std::vector<T>& found, const Reference& reference,
                        const std::string& folder, bool gradients, double tolerance) {
   for (const ParameterSlot& slot : reference.plan->parameters) {
-    if (gradients && !slot.plan.trained) continue;
+    if (gradients && !slot.parameter.trained) continue;
     const auto first = found.begin() + std::ptrdiff_t(slot.offset);
     expect_reference(std::vector<T>(first, first + std::ptrdiff_t(slot.size)), reference.file,
-                     reference.path + folder + slot.layer + "/" + slot.plan.name, tolerance);
+                     reference.path + folder + slot.layer + "/" + slot.parameter.name, tolerance);
   }
 }
 

@@ -39,8 +39,9 @@ struct DeviceLimits {
 /// Returns the limits of the device selected at the first call, which asks the driver.
 const DeviceLimits& device_limits();
 
-/// Returns the number of teams that occupy a device: three quarters of its multiprocessors, 99 on
-/// the H200 with which the sizes of tiles were chosen, and as many if there is no device to ask.
+/// Returns the number of teams that occupy a device: three quarters of its multiprocessors. Without
+/// a device it is that of an H200, 99; the sizes of tiles were chosen there, with 96. Splits of a
+/// sum follow it, so that results may differ between models of GPU, in the last bits.
 inline int teams_to_fill() {
   const int multiprocessors = device_limits().multiprocessors;
   return multiprocessors > 0 ? (multiprocessors * 3 + 3) / 4 : 99;
