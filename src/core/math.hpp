@@ -131,7 +131,8 @@ RIDGELINE_FUNCTION R exp_nonpositive(R x) {
   const R r = (y - n * F::kLn2High) - n * F::kLn2Low;
   const R e = expm1_reduced<T>(r) + T(1);
   // At kVanishes the exponent bits are 0, so the power of two is 0.
-  const auto zero = bits_as<typename F::Bits>(F::kRound) - F::kBias;
+  using Signed = std::make_signed_t<typename F::Bits>;  // Clang mixes no signs in vectors
+  const auto zero = static_cast<Signed>(bits_as<typename F::Bits>(F::kRound) - F::kBias);
   return e * bits_as<R>((bits_as<Bits>(shifted) - zero) << F::kMantissa);
 }
 

@@ -204,7 +204,7 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
   all_.curves = curves_of<Curve>(points, all_.threads);
   if (from_sheet && points.size() == 1) least_known_set_ = points.front().bytes;
   if (all_.threads < most) {
-    most_.emplace();
+    most_ = Set();  // Clang 14 cannot emplace a nested class with initial values
     most_->threads = most;
     most_->curves = curves_of<Curve>(points, most);
     const auto smallest_of = [&](int count) {
@@ -218,7 +218,7 @@ void Ceilings::read_bandwidth(const Json& space, const std::string& path, bool f
     if (measured_from_ < 2 * smallest_of(most)) measured_from_ = 0;
   }
   if (counts.count(1) == 0) return;
-  one_.emplace();
+  one_ = Set();
   one_->threads = 1;
   one_->curves = curves_of<Curve>(points, 1);
 }

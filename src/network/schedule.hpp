@@ -7,7 +7,7 @@
 #include "core/function.hpp"
 
 namespace ridgeline::config {
-struct Deck;
+class Deck;
 }
 
 namespace ridgeline::network {

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "io/scratch.hpp"
 #include "layers/harness.hpp"
 #include "network/gated_residual.hpp"
+#include "network/networks.hpp"
 
 // The external layer of docs/examples: two inputs, each with its own gradient, and a parameter.
 
@@ -28,6 +30,31 @@ TEST_F(OutsideLayer, BackwardMatchesFiniteDifferences) {
     RIDGELINE_FOR_SPACES(RIDGELINE_CHECK)
 #undef RIDGELINE_CHECK
   }
+}
+
+// A sum that takes vectors alone.
+struct VectorSum : example::GatedResidual {
+  explicit VectorSum(const layers::Description& from) : GatedResidual(from) {
+    layers::require_dimensions(from, 1, "vectors [features]");
+  }
+};
+
+// What matters is the shape that the branches give it, not the one that they begin with.
+TEST_F(OutsideLayer, SeesTheShapeOfItsBranches) {
+  if (!layers::find_layer_kind("vector_sum")) {
+    layers::add_layer_kind(layers::kind_of<VectorSum>("vector_sum"));
+  }
+  const auto error_with = [](const std::string& shortcut) {
+    return testing::error_of([&] {
+      testing::plan_of(
+          testing::deck_of("[[network.layer]]\nkind = \"vector_sum\"\nname = \"sum\"\n"
+                           "layer = [ { kind = \"flatten\" } ]\nshortcut = [ " +
+                           shortcut + " ]\n[[network.layer]]\nkind = \"dense\"\nunits = 5\n"));
+    });
+  };
+  EXPECT_EQ(error_with("{ kind = \"flatten\" }"), "none");
+  EXPECT_TRUE(
+      testing::contains(error_with(""), "[12] from its layers and [3, 4] from its shortcut"));
 }
 
 }  // namespace

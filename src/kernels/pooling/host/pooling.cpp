@@ -161,7 +161,7 @@ void max_pool(const PoolShape& s, std::size_t begin, std::size_t end, const T* x
       const T* from = x + (plane * s.height + h) * s.width + c.offset;
       for (int q = c.begin; q < c.end; ++q) {
         const T value = from[q * s.stride_w], before = best[q - q0];
-        best[q - q0] = (value > before) | (value != value) ? value : before;
+        best[q - q0] = ((value > before) | (value != value)) ? value : before;
       }
     });
     T* to = y + (plane * s.out_height + p) * s.out_width;

@@ -90,7 +90,9 @@ template <class Cell, class T = typename Cell::Scalar>
                                 const T* tiles, std::ptrdiff_t tile_size, T* carry, T* next,
                                 int units) {
   const Cell cell = shared;  // nothing that is written can be one of its members
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
+#endif
   for (int j = 0; j < columns; ++j) {
     T sum[Cell::kSums], state[Cell::kStates], kept = carry[j];
 #pragma GCC unroll 4
