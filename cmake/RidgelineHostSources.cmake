@@ -9,11 +9,20 @@ function(ridgeline_host_only)
   endif()
 endfunction()
 
+# The sources of src/ and miniapp/ that use no header of Kokkos, themselves or through others;
+# tests/structure checks the list.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/sources_without_kokkos.txt" RIDGELINE_SOURCES_WITHOUT_KOKKOS)
+
 # Sets options that individual sources need in addition to ridgeline_compile_options().
 function(ridgeline_source_options)
   foreach(source IN LISTS ARGN)
     if(NOT source MATCHES "\\.cpp$")
       continue()
+    endif()
+    cmake_path(ABSOLUTE_PATH source)
+    cmake_path(RELATIVE_PATH source BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE name)
+    if(name IN_LIST RIDGELINE_SOURCES_WITHOUT_KOKKOS)
+      ridgeline_host_only("${source}")
     endif()
     # This source checks the CPU before any other code runs, so it must run on any CPU. The last
     # -march= takes effect.

@@ -127,6 +127,56 @@ std::string describe_unplaced(const CLI::App& app, const std::string& word) {
   return "\"" + word + "\" is neither a verb nor an option" + did_you_mean(near, help);
 }
 
+// Adds the options that every verb has.
+void add_common_options(CLI::App& verb, CommonOptions& common) {
+  verb.add_option("--threads", common.threads,
+                  "Host threads (default: OMP_NUM_THREADS, or every core)")
+      ->transform(integer(1, kMostHostThreads));
+  verb.add_option("--bind", common.bind,
+                  "Processors of the host threads: none, compact, spread or a list such as 0,2-5 "
+                  "(default: OMP_PROC_BIND, or else spread over processors that are free)")
+      ->type_name("BIND")
+      ->check([](const std::string& value) {
+        Binding::parse(value);
+        return std::string();
+      });
+  verb.add_option("--device", common.device, "Number of the device to use (default: 0)")
+      ->transform(integer(0, kMostDevice));
+  verb.add_option("--format", common.format, "Tables on standard output: table, csv or json")
+      ->check(CLI::IsMember({"table", "csv", "json"}));
+  verb.add_flag_callback("--wide", print_wide,
+                         "Show every column (default: as many as fit the terminal, or else 80)");
+  for (CLI::Option* option : verb.get_options()) {
+    // An empty value is an unset variable of a script, and must not be treated as an absent
+    // option.
+    if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {
+      option->check(
+          [](const std::string& value) { return value.empty() ? "is empty" : std::string(); });
+    }
+  }
+}
+
+// Returns the error for a command line that CLI11 rejects.
+std::string describe(const CLI::ParseError& error, const CLI::App& app) {
+  // For an unknown verb, CLI11 only reports that there is none.
+  const std::vector<std::string> unplaced = app.remaining(true);
+  const int code = error.get_exit_code();
+  if (!unplaced.empty() &&
+      (code == int(CLI::ExitCodes::RequiredError) || code == int(CLI::ExitCodes::ExtrasError))) {
+    return describe_unplaced(app, unplaced.front());
+  }
+  const CLI::App& verb = innermost(app);
+  const std::vector<std::string> names = names_of_subcommands(verb);
+  if (code == int(CLI::ExitCodes::RequiredError) && !names.empty()) {
+    return fmt::format("{} is missing: {}; {}",
+                       &verb == &app ? "the verb" : "the " + verb.get_name() + "'s name",
+                       fmt::join(names, ", "), see_help(app));
+  }
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message + "; " + see_help(app);
+}
+
 int run(std::vector<std::string> arguments) {
   CommonOptions common;
   common.kokkos_flags = take_kokkos_flags(arguments);
@@ -151,34 +201,7 @@ int run(std::vector<std::string> arguments) {
   add_info(app, common, action);
   std::vector<CLI::App*> verbs = app.get_subcommands({});
   for (CLI::App* study : app.get_subcommand("study")->get_subcommands({})) verbs.push_back(study);
-  for (CLI::App* verb : verbs) {
-    verb->add_option("--threads", common.threads,
-                     "Host threads (default: OMP_NUM_THREADS, or every core)")
-        ->transform(integer(1, kMostHostThreads));
-    verb->add_option(
-            "--bind", common.bind,
-            "Processors of the host threads: none, compact, spread or a list such as 0,2-5 "
-            "(default: OMP_PROC_BIND, or else spread over processors that are free)")
-        ->type_name("BIND")
-        ->check([](const std::string& value) {
-          Binding::parse(value);
-          return std::string();
-        });
-    verb->add_option("--device", common.device, "Number of the device to use (default: 0)")
-        ->transform(integer(0, kMostDevice));
-    verb->add_option("--format", common.format, "Tables on standard output: table, csv or json")
-        ->check(CLI::IsMember({"table", "csv", "json"}));
-    verb->add_flag_callback("--wide", print_wide,
-                            "Show every column (default: as many as fit the terminal, or else 80)");
-    for (CLI::Option* option : verb->get_options()) {
-      // An empty value is an unset variable of a script, and must not be treated as an absent
-      // option.
-      if (option->get_items_expected_max() > 0 && option->get_name() != "--prompt") {
-        option->check(
-            [](const std::string& value) { return value.empty() ? "is empty" : std::string(); });
-      }
-    }
-  }
+  for (CLI::App* verb : verbs) add_common_options(*verb, common);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
@@ -187,26 +210,7 @@ int run(std::vector<std::string> arguments) {
     if (!flush_output()) throw RunError("standard output: cannot write");
     return static_cast<int>(Status::done);
   } catch (const CLI::ParseError& error) {
-    // For an unknown verb, CLI11 only reports that there is none.
-    const std::vector<std::string> unplaced = app.remaining(true);
-    const int code = error.get_exit_code();
-    if (!unplaced.empty() &&
-        (code == int(CLI::ExitCodes::RequiredError) || code == int(CLI::ExitCodes::ExtrasError))) {
-      return fail(Status::request_wrong, describe_unplaced(app, unplaced.front()));
-    }
-    if (code == int(CLI::ExitCodes::RequiredError)) {
-      const CLI::App& verb = innermost(app);
-      const std::vector<std::string> names = names_of_subcommands(verb);
-      if (!names.empty()) {
-        return fail(Status::request_wrong,
-                    fmt::format("{} is missing: {}; {}",
-                                &verb == &app ? "the verb" : "the " + verb.get_name() + "'s name",
-                                fmt::join(names, ", "), see_help(app)));
-      }
-    }
-    std::string message = error.what();
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    return fail(Status::request_wrong, message + "; " + see_help(app));
+    return fail(Status::request_wrong, describe(error, app));
   }
   if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
   const Status status = action();

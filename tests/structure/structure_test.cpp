@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <regex>
 #include <set>
 #include <string>
@@ -113,6 +114,44 @@ TEST(Structure, InterfacesOfKernelsTakeViews) {
     }
   }
   EXPECT_GT(headers, 10);
+}
+
+// Whether a file includes a header of Kokkos, itself or through our own headers.
+bool includes_kokkos(const fs::path& file, std::map<fs::path, bool>& known) {
+  const auto [entry, is_new] = known.emplace(file, false);
+  if (!is_new) return entry->second;
+  const std::regex include("^\\s*#\\s*include\\s*([\"<])([^\">]*)[\">]");
+  for (const Line& line : lines_of(file)) {
+    std::smatch match;
+    if (!std::regex_search(line.text, match, include)) continue;
+    const std::string name = match[2];
+    bool found = match[1] == "<" && name.compare(0, 6, "Kokkos") == 0;
+    for (const fs::path& folder : {kRoot / "src", kRoot / "miniapp", file.parent_path()}) {
+      if (found || match[1] == "<" || !fs::exists(folder / name)) continue;
+      found = includes_kokkos(folder / name, known);
+    }
+    if (found) return known[file] = true;
+  }
+  return false;
+}
+
+// In a CUDA build nvcc compiles all others, and takes ten times as long.
+TEST(Structure, SourcesWithoutKokkosAreListed) {
+  std::map<fs::path, bool> known;
+  std::vector<std::string> expected, listed;
+  for (const char* folder : {"miniapp", "src"}) {
+    for (const fs::path& file : sources_below(kRoot / folder)) {
+      if (file.extension() != ".cpp" || includes_kokkos(file, known)) continue;
+      expected.push_back(fs::relative(file, kRoot).string());
+    }
+  }
+  std::ifstream list(kRoot / "cmake/sources_without_kokkos.txt");
+  for (std::string line; std::getline(list, line);) listed.push_back(line);
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(listed, expected) << "cmake/sources_without_kokkos.txt";
+  for (const std::string& file : listed) {
+    EXPECT_EQ(file.find("src/kernels/") == 0, file.find("/host/") != std::string::npos) << file;
+  }
 }
 
 TEST(Structure, IncludesOfOurOwnNameTheFolder) {
