@@ -7,7 +7,7 @@
 namespace ridgeline {
 
 /// A short, fixed amount of work whose duration measures the current speed of the host threads:
-/// fused multiply-adds in registers, then a sum over memory that was just read into a core's
+/// fused multiply-adds in registers, then a sum over memory that was just loaded into a core's
 /// second-level cache.
 class Pulse {
  public:

@@ -69,7 +69,7 @@ inline double steady_seconds() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
 }
 
-/// What host_seconds() reads; a test substitutes its own.
+/// The clock that host_seconds() reads; tests substitute their own.
 inline double (*clock)() = steady_seconds;
 
 }  // namespace detail
