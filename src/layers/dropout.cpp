@@ -33,8 +33,7 @@ struct Dropout : LayerOf<Dropout> {
   void forward(const ForwardPass<Space, T>& pass) const {
     if (pass.mode == Mode::training) {
       apply(pass, forward_label, pass.x(), pass.y);
-    } else if (pass.x().data() !=
-               pass.y.data()) {  // a network without training has one memory for both
+    } else if (pass.x().data() != pass.y.data()) {  // the same without training
       kernels::copy<Space, T>(pass.instance, forward_label, as_vector(pass.x()), as_vector(pass.y));
     }
   }

@@ -39,8 +39,7 @@ struct Statistics {
 // y = (x - mean) · scale + bias of a channel.
 template <class Memory, class T>
 struct Normalize {
-  Vector<Memory, const T> weight, bias, mean, inverse_deviation,
-      variance;  // either of the last two
+  Vector<Memory, const T> weight, bias, mean, inverse_deviation, variance;  // one of the last two
   T epsilon;
 
   KOKKOS_FUNCTION T scale(std::size_t c) const {

@@ -62,8 +62,7 @@ void Recurrence<Cell>::pack(int block) const {
   const std::ptrdiff_t unit_stride = Cell::kBackward ? 1 : units;
   const T* from = weight + (std::ptrdiff_t(s) * units + u0) * unit_stride;
   T* panel = packed + std::size_t(block) * depth * kColumns<T>;
-  constexpr int kDepth =
-      64 / static_cast<int>(sizeof(T));  // values of k per pass, whose cache lines stay in cache
+  constexpr int kDepth = 64 / static_cast<int>(sizeof(T));  // their lines stay in cache
   for (int k0 = 0; k0 < depth; k0 += kDepth) {
     const int k1 = std::min(depth, k0 + kDepth);
     if (unit_stride == 1) {
