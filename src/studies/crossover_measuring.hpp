@@ -35,7 +35,7 @@ class CrossoverMeasuring {
     end_ = host_seconds() + (control.quick ? 22 : 150);
   }
 
-  /// Gives the next curve its share of the remaining time.
+  /// Starts a curve: assigns it a share of the remaining time.
   void begin_curve() {
     const double now = host_seconds();
     curve_end_ = now + std::max(0.0, end_ - now) / static_cast<double>(curves_left_--);
