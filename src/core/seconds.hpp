@@ -98,7 +98,8 @@ struct MeasureOptions {
   std::function<bool()> stopped;  ///< called after each repetition; true ends them; may be empty
   bool should_stop() const { return stopped && stopped(); }
 
-  /// Options for a point of a ladder: 7 repeats and 20 ms, warmed up by the previous points.
+  /// Returns the options for a point of a ladder: 7 repeats and 20 ms, warmed up by the previous
+  /// points.
   static MeasureOptions ladder_point() {
     MeasureOptions options;
     options.min_repeats = 7;

@@ -19,7 +19,7 @@ using kernels::ConvolutionAxis;
 using kernels::ConvolutionLabels;
 using kernels::ConvolutionShape;
 
-// The convolution of one sample.
+// Returns the convolution of one sample.
 ConvolutionShape read_convolution(const Description& from) {
   constexpr std::int64_t kMost = 1 << 16;
   const config::OptionTable& options = from.options;

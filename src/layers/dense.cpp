@@ -19,7 +19,8 @@ using kernels::Activation;
 using kernels::GemmArguments;
 using kernels::GemmLabels;
 
-// `units` may be "vocabulary" if the data is text: one output for each of its characters.
+// Returns the shape of the output. `units` may be "vocabulary" if the data is text: one output for
+// each of its characters.
 Shape dense_output(const Description& from) {
   Shape shape = from.input;
   const config::OptionTable& options = from.options;

@@ -9,7 +9,7 @@
 namespace ridgeline::layers {
 namespace {
 
-// `vocabulary` defaults to the number of a text's characters.
+// Returns `vocabulary`, by default the number of a text's characters.
 std::size_t read_vocabulary(const Description& from) {
   if (from.vocabulary > 0 && !from.options.has("vocabulary")) return from.vocabulary;
   return std::size_t(from.options.integer("vocabulary", 1, 1 << 24));

@@ -22,7 +22,7 @@ std::string text_of(const Pair& pair) {
   return ridgeline::to_string(Shape{std::size_t(pair[0]), std::size_t(pair[1])});
 }
 
-// The windows of one sample.
+// Returns the windows of one sample.
 PoolShape read_windows(const Description& from) {
   constexpr std::int64_t kMost = 1 << 20;
   const config::OptionTable& options = from.options;

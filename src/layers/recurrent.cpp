@@ -109,7 +109,8 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     return Saved(*this, batch * length).parts.end();
   }
 
-  // The beginning of the workspace: the gates if nothing is saved, dQ if it is not dP.
+  // Returns the size of the beginning of the workspace: the gates if nothing is saved, dQ if it is
+  // not dP.
   std::size_t head(std::size_t rows, bool needed) const {
     Parts parts;
     if (needed) parts.take(rows * columns);

@@ -72,10 +72,10 @@ struct Compared {
 std::vector<Compared> compare(const std::vector<Matched>& quantities,
                               const CompareOptions& options = {});
 
-/// The variance of the logarithm of the median of `samples` over all bootstrap resamples of them,
-/// without drawing any: the median of a resample is the i-th smallest sample with a probability
-/// that is known (Maritz and Jarrett, Journal of the American Statistical Association 73, 1978).
-/// Returns 0 for fewer than two samples.
+/// Returns the variance of the logarithm of the median of `samples` over all bootstrap resamples of
+/// them, without drawing any: the median of a resample is the i-th smallest sample with a
+/// probability that is known (Maritz and Jarrett, Journal of the American Statistical Association
+/// 73, 1978). Returns 0 for fewer than two samples.
 double median_log_variance(std::vector<double> samples);
 
 /// An estimate of a variance; or a prior of many: each is about `variance`, as if known from

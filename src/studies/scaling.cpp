@@ -33,7 +33,7 @@ std::size_t weak_batch(std::size_t whole, int threads, int most) {
   return (whole + all - 1) / all * static_cast<std::size_t>(threads);
 }
 
-// Returns the batches for a number of threads: with `most` threads both scalings are the same.
+// A batch to be measured, and its scalings: with `most` threads both scalings have the same batch.
 struct Batch {
   std::size_t size;
   std::vector<const char*> scalings;

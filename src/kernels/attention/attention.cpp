@@ -19,7 +19,7 @@ host::Attention<T> host_attention(const AttentionShape& shape) {
   return attention;
 }
 
-// Cost of `products` products [length, length, features] per head.
+// Returns the cost of `products` products [length, length, features] per head.
 template <class T>
 Cost cost_of(const AttentionShape& shape, int products, int passes) {
   const double scores = double(shape.length) * shape.length * (shape.causal ? 0.5 : 1);

@@ -8,7 +8,7 @@
 namespace ridgeline::kernels {
 namespace {
 
-// Work and memory traffic on a host, so that small convolutions run on the calling thread.
+// Returns work and memory traffic on a host, so that small convolutions run on the calling thread.
 template <class T>
 Cost cost_of(const ConvolutionShape& shape) {
   const double scalars = double(shape.batch) * (double(shape.channels) * shape.in_pixels() +
@@ -22,7 +22,7 @@ std::size_t correlation_workspace(const host::CorrelationPlan& plan, int workers
          std::size_t(workers) * host::scratch_size<T>(plan);
 }
 
-// The host's launches, one overload per kind of arguments.
+// Return the host's plan and operands for each kind of arguments.
 template <class Space, class T>
 host::Correlation<T> host_job(const ConvolutionShape& shape,
                               const ConvolutionForward<Space, T>& arguments) {

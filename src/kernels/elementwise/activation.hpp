@@ -37,7 +37,7 @@ namespace detail {
 inline constexpr double kGeluTanhA = 0.79788456080286535588;
 inline constexpr double kGeluTanhB = 0.044715 * kGeluTanhA;
 
-// (1 + tanh u) / 2 as sigmoid(2 u), which avoids cancellation if tanh u is near -1.
+// Returns (1 + tanh u) / 2 as sigmoid(2 u), which avoids cancellation if tanh u is near -1.
 template <class T>
 RIDGELINE_FUNCTION T gelu_tanh_weight(T z, T square) {
   return math::sigmoid(z * (T(2 * kGeluTanhA) + T(2 * kGeluTanhB) * square));

@@ -97,7 +97,7 @@ struct SumRows {
   }
 };
 
-// KokkosBlas::gemm, with separate kernels for the operations that the native product fuses.
+// Runs KokkosBlas::gemm, and separate kernels for the operations that the native product fuses.
 template <class Space, class T>
 void library_gemm(const Space& instance, const GemmLabels& labels,
                   const GemmArguments<Space, T>& args, const Vector<Space, T>& workspace) {

@@ -256,7 +256,7 @@ auto rows_of(const ChannelShape& shape, const Memory& memory) {
                          : as_matrix(memory, shape.outer, shape.channels);
 }
 
-// The two halves of the workspace of images, [channels, outer] each.
+// Returns one of the two halves of the workspace of images, [channels, outer] each.
 template <class Space, class T>
 Matrix<Space, T> partials(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
   return Matrix<Space, T>(workspace.data() + std::size_t(half) * shape.outer * shape.channels,

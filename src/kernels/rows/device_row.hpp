@@ -68,7 +68,7 @@ class Row {
   }
 
  private:
-  // A range with one element per lane that works on the row.
+  // Returns a range with one element per lane that works on the row.
   KOKKOS_FUNCTION auto lanes() const {
     if constexpr (Team) {
       return Kokkos::TeamVectorRange(member_, lanes_);

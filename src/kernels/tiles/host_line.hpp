@@ -80,7 +80,8 @@ struct ShortLine {
       : begin(first), count(line <= kLanes<T> ? 1 : 2), masks{} {
     for (int j = first; j < last; ++j) masks[j / kLanes<T>][j % kLanes<T>] = -1;
   }
-  /// `from` points to value `begin`, and [memory, end) may be read.
+  /// Returns whether whole vectors can be loaded: `from` points to value `begin`, and [memory, end)
+  /// may be read.
   bool reads_inside(const T* from, const T* memory, const T* end) const {
     return from - memory >= begin && end - from >= count * kLanes<T> - begin;
   }

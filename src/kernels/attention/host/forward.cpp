@@ -68,9 +68,9 @@ void softmax_tile(T* scores, int first_key, const Seen& seen, bool causal, int f
   }
 }
 
-// Returns the place of a group in the order first, last, second, last but one … With a causal mask,
-// later queries have more keys, so that threads have about equal work in this order, whether blocks
-// are distributed statically in halves or dynamically.
+// Returns the groups of queries in the order first, last, last but one, second … With a causal mask
+// later queries have more keys; in this order threads have about equal work, whether each gets a
+// contiguous half of the blocks or blocks alternate.
 int balanced(int i, int count) { return (i + i / 2) % 2 == 0 ? i / 2 : count - 1 - i / 2; }
 
 }  // namespace

@@ -16,14 +16,14 @@
 
 namespace ridgeline::kernels::host {
 
-// Keys per tile: few enough that packed keys, values and scores fit in L1 or nearly so.
+// Returns the keys per tile: few enough that packed keys, values and scores fit in L1 or nearly so.
 inline int tile_keys(int features) { return features <= 64 ? 64 : 32; }
 
 template <class T>
 int panels(int features) {
   return ceil_div(features, kColumns<T>);
 }
-// Features of one panel, and the number of vectors that hold them.
+// Return the features of one panel, and the number of vectors that hold them.
 template <class T>
 int panel_features(int features, int panel) {
   return std::min(kColumns<T>, features - panel * kColumns<T>);
@@ -128,7 +128,7 @@ void pack_rows(const T* from, std::ptrdiff_t from_stride, int rows, int features
   }
 }
 
-// The inverse of packing: copies row i of a packed matrix, multiplied by `scale`.
+// Reverses the packing: copies row i of a packed matrix, multiplied by `scale`.
 template <class T>
 void unpack_row(const T* from, int all_rows, int features, T scale, T* to) {
   for (int p = 0; p < panels<T>(features); ++p) {

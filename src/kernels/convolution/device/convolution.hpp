@@ -300,7 +300,7 @@ inline std::size_t device_convolution_workspace(const ConvolutionShape& s, bool 
   return most;
 }
 
-/// Create the launch of each kind of arguments.
+/// Return the launch for each kind of arguments.
 template <class Space, class T>
 DeviceConvolution<ForwardProblem<T>, T> device_convolution(
     const ConvolutionShape& shape, const ConvolutionForward<Space, T>& args) {

@@ -119,7 +119,8 @@ struct PartWeights {
   }
 };
 
-/// The parts of an input gradient along an axis; parts beyond the image are empty.
+/// Returns the number of parts of an input gradient along an axis; parts beyond the image are
+/// empty.
 KOKKOS_INLINE_FUNCTION int gather_parts(const ConvolutionAxis& axis) {
   return axis.stride < axis.in ? axis.stride : axis.in;
 }

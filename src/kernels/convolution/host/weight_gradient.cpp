@@ -112,7 +112,7 @@ void fill_gradients(const WeightGradientPlan& plan, const Band& band, int size, 
   zero_line(static_cast<int>(end - to), to);
 }
 
-// Scalars of the sums of a block's tiles.
+// Returns the scalars of the sums of a block's tiles.
 template <class T>
 std::size_t sums_size(const WeightGradientPlan& plan) {
   return std::size_t(ceil_div(plan.block_filters, kSide)) *

@@ -55,7 +55,8 @@ std::ptrdiff_t Window::offset(int part_h, int part_w, int tap_h, int tap_w) cons
 
 namespace {
 
-// Zeros at the beginning and the end of the rows of every plane: two rows can share this many.
+// Returns how many zeros two consecutive rows of a plane can share: those that every row of every
+// plane begins and ends with.
 int shared_zeros(const WindowAxis& width) {
   const int columns = width.grid() + width.most_shift();
   int shared = columns;

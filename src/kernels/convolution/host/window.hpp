@@ -36,7 +36,8 @@ struct WindowAxis {
   int lowest() const;   ///< minimum of `at`
   int highest() const;  ///< maximum of `at`
 
-  /// Planes along this axis, the plane that a tap reads, and the offset of its first source in it.
+  /// Return the number of planes along this axis, the plane that a tap reads, and the offset of its
+  /// first source in it.
   int planes() const;
   int plane_of(int tap) const { return transposed ? 0 : tap % planes(); }
   int shift(int part, int tap) const { return (at(part, tap) - lowest()) / step(); }
@@ -57,8 +58,8 @@ struct Window {
   /// Returns the offset of the source of output v = 0 in a channel's planes.
   std::ptrdiff_t offset(int part_h, int part_w, int tap_h, int tap_w) const;
   std::ptrdiff_t channel_stride() const { return std::ptrdiff_t(planes) * plane; }
-  /// Scalars behind the last plane that the last vectors read, up to the last tap of a row;
-  /// sufficient for whole vectors of any width.
+  /// Returns the scalars behind the last plane that the last vectors read, up to the last tap of a
+  /// row; sufficient for whole vectors of any width.
   int slack() const { return (64 + width.most_shift() + 63) / 64 * 64; }
   /// Returns the number of outputs of a band, including those between the columns.
   int numbers(int rows, int columns) const { return (rows - 1) * pitch + columns; }

@@ -49,7 +49,7 @@ struct Finish {
     }
   }
 
-  // Sums alone, which is the most frequent case.
+  // Adds sums alone, the most frequent case.
   void add_up(const T* tile, int rows, int columns, T* c) const {
     for (int i = 0; i < rows; ++i, tile += kColumns<T>, c += gemm.c_row_stride) {
       if (first) {

@@ -143,7 +143,7 @@ void over_window(const PoolShape& s, int p, int q0, int q1, const Body& body) {
   }
 }
 
-// Whether windows are processed in vectors of pairs.
+// Returns whether windows are processed in vectors of pairs.
 bool in_pairs(const PoolShape& s) { return is_two_by_two(s) && s.out_width >= 2; }
 
 template <class T>

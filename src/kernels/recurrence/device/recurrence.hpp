@@ -149,7 +149,8 @@ struct DeviceRecurrence {
     }
   }
 
-  // Inlined into both callers, where the address space of the memory is known at compile time.
+  // Computes all steps. Inlined into both callers, where the address space of the memory is known
+  // at compile time.
   KOKKOS_FORCEINLINE_FUNCTION void all_steps(const Member& team, T* memory) const {
     const int units = cell.units, columns = kSums * units;
     const int thread = team.team_rank(), threads = team.team_size();

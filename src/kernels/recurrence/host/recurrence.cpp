@@ -16,8 +16,8 @@ constexpr int kMostSamples = 8;
 template <class T>
 struct BlockMemory {
   int units, states, samples;
-  // Rows of states begin at different offsets in a page: with a stride of a power of two the rows
-  // of a tile would map to the same sets of L1.
+  // Returns the stride of rows of states, padded by a cache line: with a power of two, the rows of
+  // a tile would map to the same sets of L1.
   std::size_t state_stride() const {
     constexpr std::size_t kLine = 64 / sizeof(T);
     return (std::size_t(states) * units + kLine - 1) / kLine * kLine + kLine;
