@@ -37,10 +37,11 @@ void attention(const Space& instance, const AttentionLabels& labels, const Atten
                const Matrix<Space, const T>& qkv, const Matrix<Space, T>& output,
                const Vector<Space, T>& log_sum, const Vector<Space, T>& workspace);
 
-/// Computes the gradient of `qkv` from dO; it is overwritten and has the shape of `qkv`. With P =
-/// e^(score - log_sum), which is computed again, dV = Pᵀ dO, dS = P ∘ (dO Vᵀ - rowsum(dO ∘ O)), dQ
-/// = dS K / √features, dK = dSᵀ Q / √features. Results are bitwise independent of the number of
-/// threads; a device uses no atomics.
+/// Computes the gradient of `qkv` from dO; it is overwritten and has the shape of `qkv`. With
+/// P = e^(score - log_sum), which is computed again:
+///   dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ - rowsum(dO ∘ O)),
+///   dQ = dS K / √features,  dK = dSᵀ Q / √features.
+/// Results are bitwise independent of the number of threads; a device uses no atomics.
 template <class Space, class T>
 void attention_gradient(const Space& instance, const AttentionLabels& labels,
                         const AttentionShape& shape, const Matrix<Space, const T>& qkv,

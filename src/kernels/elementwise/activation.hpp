@@ -168,8 +168,7 @@ constexpr int backward_flops(Activation f) {
     case Activation::gelu:
       return 11;  // erf branch 4, density 4 (two products, exp, scale), product, sum, the product
     case Activation::gelu_tanh:
-      // z² 1, argument 3, tanh, ½(1 + t) 2, its derivative 2, ½ z (1 - t²) · derivative 5, sum, the
-      // product
+      // z² 1, argument 3, tanh, ½(1 + t) 2, argument' 2, ½ z (1 - t²) argument' 5, sum, the product
       return 16;
     case Activation::silu:
       return 9;  // sigmoid 4, s (1 + z (1 - s)) 4, the product

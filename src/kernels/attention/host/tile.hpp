@@ -180,7 +180,8 @@ void score_tile(const Seen& seen, int features, const T* keys, std::size_t panel
 }
 
 // Returns the numbers of keys of the tile from `first_key` on that the halves of the queries from
-// `first_query` on attend to. With a causal mask, the first half attends to no key behind it.
+// `first_query` on attend to. With a causal mask, the first half does not attend to the keys
+// of the second half.
 template <class T>
 Seen keys_seen(bool causal, int first_key, int keys, int first_query) {
   static_assert(kVectors == 2, "a group of queries has two halves");

@@ -19,8 +19,7 @@ namespace ridgeline::kernels::host {
 ///   forward          y[f, i]  = act(Σ_{c, tap} w[f, c, tap] · x[c, i · stride + tap · dilation - padding] + b[f])
 ///   input gradient   dx[c, i] = Σ_{f, tap} w[f, c, tap] · dz[f, (i + padding - tap · dilation) / stride]
 /// where the quotient is an integer. With a stride, the outputs are divided into stride² parts,
-/// each with the
-/// taps whose quotient is an integer there: a part is a correlation with stride 1.
+/// each with the taps whose quotient is an integer there: a part is a correlation with stride 1.
 // clang-format on
 struct CorrelationPlan {
   ConvolutionShape shape;
