@@ -174,8 +174,9 @@ std::string lacking(const model::Ceilings& ceilings) {
   return "";
 }
 
-// Reads the machine file's ceilings. Skips, with a note, decks of a precision for which it has no
-// peak. Throws RequestError if no deck and no layer remains.
+// Reads the machine file's ceilings. Skips, with a note, decks of a precision for which it lacks a
+// quantity. Throws RequestError if it lacks one for the layers, or if decks alone are measured and
+// none remains.
 void read_ceilings(CrossoverPlan& plan) {
   CrossoverBounds& bounds = plan.bounds;
   if (!bounds.machine_file) return;

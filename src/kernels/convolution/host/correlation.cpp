@@ -135,7 +135,8 @@ CorrelationPlan plan_correlation(const ConvolutionShape& shape, bool transposed,
   plan.outputs = transposed ? shape.group_channels() : shape.group_filters();
   const int images = shape.batch * shape.groups;
   const double wanted = std::min(double(kBlocks), shape.flops() / kBlockFlops);
-  // First into bands of at least a few vectors of outputs each, then by outputs.
+  // Images are divided into bands of at least a few vectors of outputs each, and then, if more
+  // blocks are needed, by outputs.
   const WindowAxis height{shape.height, transposed}, width{shape.width, transposed};
   const int numbers = height.grid() * width.grid();
   const int most_bands = std::max(1, numbers / 128);

@@ -134,7 +134,8 @@ WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, std::size
   const double vectors = double(shape.batch) * shape.out_pixels() * scalar / kVectorBytes;
   plan.image_groups = std::max(
       1, std::min(shape.batch, int(std::min({wanted, most_partial, vectors / kLeastVectors}))));
-  // Then by channels and filters; each part copies the other operand once more.
+  // If more blocks are needed, work is divided by channels and filters too; each part copies the
+  // other operand once more.
   plan.channel_chunks = plan.filter_chunks = 1;
   const int most_channels = ceil_div(shape.group_channels(), 8);
   const int most_filters = ceil_div(shape.group_filters(), kSide);
