@@ -2,7 +2,7 @@
 
 namespace ridgeline {
 
-/// Provenance of this binary; written to every result.
+/// Provenance of this binary, written to every result.
 struct BuildInfo {
   const char* version;
   /// "unknown" outside a git checkout; ends in "-dirty" if tracked files were modified.

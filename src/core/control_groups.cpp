@@ -6,7 +6,7 @@
 namespace ridgeline {
 namespace {
 
-/// Path of this process's group and version of its hierarchy, from lines such as
+/// Returns the path of this process's group and the version of its hierarchy, from lines such as
 /// "4:memory:/slurm/job_7" (version 1) and "0::/system.slice/job" (version 2).
 struct Group {
   std::string path;
@@ -26,7 +26,7 @@ std::vector<Group> own_groups(const std::string& controller, const std::string& 
   return groups;
 }
 
-/// A mount of a hierarchy: its folder, and the group at the root of that folder.
+/// A mount of a hierarchy: its folder, and the group that is the root of that folder.
 struct Mount {
   std::string folder, group;
 };

@@ -18,8 +18,8 @@
 
 namespace ridgeline {
 
-/// Estimated cost of a kernel, from which a host space decides whether a parallel region pays off:
-/// instructions as they run, not the FLOPs that layers count.
+/// Estimated cost of a kernel, from which a host space decides whether a parallel region pays off.
+/// It counts executed instructions, not the FLOPs that layers count.
 struct Cost {
   double operations = 0;  ///< scalar arithmetic instructions; an exp, tanh or erf is about 20
   double bytes = 0;
@@ -48,8 +48,8 @@ struct LaunchCount {
 };
 inline thread_local LaunchCount launch_count;
 
-/// While one exists, kernels of host spaces are launched and counted but do nothing: the remaining
-/// time of a step is that of the launches and of the code between them.
+/// While an object of this class exists, kernels of host spaces are launched and counted but do
+/// nothing. The remaining time of a step is that of the launches and of the code between them.
 class EmptyLaunches {
  public:
   EmptyLaunches() { ++count_; }
@@ -199,8 +199,8 @@ struct SharedSum {
   }
 };
 
-/// Runs `body(i)` for every i in [0, size) on any space; `body` writes only what belongs to i. On a
-/// host, the elements are distributed over the threads in blocks of about `grain`.
+/// Runs `body(i)` for every i in [0, size) on any space; `body` writes only to elements of index i.
+/// On a host, the elements are distributed over the threads in blocks of about `grain`.
 template <class Space, class Body>
 void for_elements(const Space& instance, const std::string& label, std::size_t size,
                   const Cost& cost, const Body& body, std::size_t grain = 4096) {

@@ -59,8 +59,8 @@ struct PowerOfTwo {
   }
 };
 
-// e^r - 1 for |r| ≤ ln 2 / 2, by its Taylor series, truncated below half a unit in the last place.
-// R is T or a vector of T.
+// Returns e^r - 1 for |r| ≤ ln 2 / 2, by its Taylor series, truncated below half a unit in the last
+// place. R is T or a vector of T.
 template <class T, class R>
 RIDGELINE_FUNCTION R expm1_reduced(R r) {
   if constexpr (sizeof(T) == sizeof(float)) {
@@ -118,8 +118,8 @@ RIDGELINE_FUNCTION T exp(T x) {
 
 namespace detail {
 
-// e^x of a scalar R = T, or of every lane of a vector R; Bits is R's unsigned integer, or any of
-// that width of a vector.
+// Returns e^x of a scalar R = T, or of every lane of a vector R; Bits is R's unsigned integer, or
+// any of that width of a vector.
 template <class T, class R, class Bits>
 RIDGELINE_FUNCTION R exp_nonpositive(R x) {
   using F = Format<T>;

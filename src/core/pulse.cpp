@@ -16,7 +16,7 @@ constexpr std::size_t kLanes = sizeof(Vector) / sizeof(double);
 
 constexpr std::size_t kValues = (std::size_t{128} << 10) / sizeof(double);
 
-// Eight chains of dependent fused multiply-adds in registers.
+// Runs eight chains of dependent fused multiply-adds in registers.
 double multiply_add(double start) {
   constexpr int kChains = 8, kSteps = 8000;
   Vector x[kChains];

@@ -7,7 +7,7 @@
 namespace ridgeline {
 
 /// A short, fixed amount of work whose duration measures the current speed of the host threads:
-/// fused multiply-adds in registers, then a sum over memory that was just read into a core's
+/// fused multiply-adds in registers, then a sum over memory that was just loaded into a core's
 /// second-level cache.
 class Pulse {
  public:
@@ -23,10 +23,10 @@ class Pulse {
   /// Runs the work on all threads concurrently and waits for them; takes about 50 µs.
   Seconds run();
 
-  /// Each thread writes 128 KiB, which the next one then reads. Returns the seconds of the slowest
-  /// reader, the median of several rounds; takes about 50 µs. The time depends on the distance
-  /// between the threads' processors, which a hypervisor may change at any time: a shared cache
-  /// transfers data several times as fast as memory. Returns 0 with one thread.
+  /// Lets each thread write 128 KiB, which the next thread then reads. Returns the seconds of the
+  /// slowest reader, the median of several rounds; takes about 50 µs. The time depends on the
+  /// distance between the threads' processors, which a hypervisor may change at any time: a shared
+  /// cache transfers data several times as fast as memory. Returns 0 with one thread.
   double exchange();
 
  private:

@@ -5,8 +5,8 @@
 
 namespace ridgeline {
 
-/// Calls `body` with a zero of the scalar that has this size, 4 or 8 bytes: the one place where a
-/// precision becomes a type.
+/// Calls `body` with a zero of the scalar that has this size, 4 or 8 bytes. Only this function maps
+/// a precision to a type.
 template <class Body>
 decltype(auto) with_scalar(std::size_t bytes, Body&& body) {
   if (bytes == sizeof(float)) return body(float());

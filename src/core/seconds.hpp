@@ -69,7 +69,7 @@ inline double steady_seconds() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
 }
 
-/// What host_seconds() reads; a test substitutes its own.
+/// The clock that host_seconds() reads; tests substitute their own.
 inline double (*clock)() = steady_seconds;
 
 }  // namespace detail
@@ -98,7 +98,8 @@ struct MeasureOptions {
   std::function<bool()> stopped;  ///< called after each repetition; true ends them; may be empty
   bool should_stop() const { return stopped && stopped(); }
 
-  /// Options for a point of a ladder: 7 repeats and 20 ms, warmed up by the previous points.
+  /// Returns the options for a point of a ladder: 7 repeats and 20 ms, warmed up by the previous
+  /// points.
   static MeasureOptions ladder_point() {
     MeasureOptions options;
     options.min_repeats = 7;

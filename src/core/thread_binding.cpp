@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Chooses processors one by one: not held, on the core with the fewest threads, then on the
+/// Selects processors one by one: not held, on the core with the fewest threads, then on the
 /// package, domain and cache with the fewest.
 std::vector<Processor> spread_over(std::vector<Processor> left, int count,
                                    const std::vector<Processor>& held) {

@@ -47,7 +47,7 @@ auto as_vector(const View& view, std::size_t size) {
                               typename View::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   return view.data() ? Result(view.data(), size) : Result();
 }
-/// Returns all of it.
+/// Returns the whole View as a vector.
 template <class View>
 auto as_vector(const View& view) {
   return as_vector(view, view.size());

@@ -14,7 +14,7 @@
 //             dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ - rowsum(dO ∘ O)),  dQ = dS K / √features,
 //             dK = dSᵀ Q / √features
 //             dX = [dQ dK dV] W_in,  dW_in = [dQ dK dV]ᵀ X,  db_in = Σ [dQ dK dV]
-// P is never in memory: each pass has one fused kernel between the projections.
+// P is never stored in memory: each pass has one fused kernel between the projections.
 // clang-format on
 
 namespace ridgeline::layers {
@@ -25,7 +25,7 @@ using kernels::AttentionShape;
 using kernels::GemmArguments;
 using kernels::GemmLabels;
 
-// Results of forward that backward uses: in the saved memory with training, in workspace without.
+// Results of forward that backward uses: in saved memory in training, otherwise in workspace.
 struct Activations {
   std::size_t qkv, output, log_sum, size;
 
@@ -38,7 +38,7 @@ struct Activations {
   }
 };
 
-// Workspace: what is passed between the kernels of a phase, and behind it each kernel's own.
+// Workspace: tensors passed between the kernels of a phase, followed by the kernels' own.
 struct Between {
   std::size_t activations, output_gradient, qkv_gradient, kernel;
 

@@ -1,10 +1,10 @@
 #include "kernels/normalization/batch_norm.hpp"
 #include "layers/layer_of.hpp"
 
-// batch_norm: y = (x - mean) / √(variance + ε) · weight + bias, on the channels of an image
-// [C, H, W] (statistics over batch, H and W) and on the last dimension otherwise (over all the
-// others). Training normalises with the batch's mean and biased variance and moves the running
-// statistics towards its mean and unbiased variance; inference uses the running ones. Formulas:
+// batch_norm: y = (x - mean) / √(variance + ε) · weight + bias, on the channels of an image [C, H,
+// W] (statistics over batch, H and W) and on the last dimension otherwise (statistics over all
+// others). Training normalises with the batch's mean and biased variance, and updates the running
+// statistics with its mean and unbiased variance; inference uses the running statistics. Formulas:
 // kernels/normalization/batch_norm.hpp.
 
 namespace ridgeline::layers {

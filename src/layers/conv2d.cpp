@@ -19,7 +19,7 @@ using kernels::ConvolutionAxis;
 using kernels::ConvolutionLabels;
 using kernels::ConvolutionShape;
 
-// The convolution of one sample.
+// Returns the convolution of one sample.
 ConvolutionShape read_convolution(const Description& from) {
   constexpr std::int64_t kMost = 1 << 16;
   const config::OptionTable& options = from.options;
@@ -94,7 +94,7 @@ struct Conv2d : LayerOf<Conv2d> {
   std::vector<Parameter> parameters() const override {
     const std::size_t filters = sample.filters, channels = sample.group_channels();
     const std::size_t taps = sample.taps();
-    // PyTorch's fans: the second is that of the weight as if it were transposed.
+    // PyTorch's fans: fan_out is computed as if the weight were transposed.
     const std::size_t fan_in = channels * taps, fan_out = filters * taps;
     const Shape shape = {filters, channels, std::size_t(sample.height.kernel),
                          std::size_t(sample.width.kernel)};
@@ -120,7 +120,7 @@ struct Conv2d : LayerOf<Conv2d> {
     const Formula P("P", sample.height.out()), Q("Q", sample.width.out());
     const Formula R("R", sample.height.kernel), S("S", sample.width.kernel);
     const Formula weights = K * Formula("(C/g)", sample.group_channels()) * R * S;
-    // A tap on padding counts too.
+    // Taps on padding count too.
     const auto product = [&](double flops) { return flops * B * P * Q * weights; };
     const Formula inputs = B * C * H * W, outputs = B * K * P * Q, biases = bias ? 1 : 0;
     if (pass.phase == Phase::forward) {
@@ -130,7 +130,7 @@ struct Conv2d : LayerOf<Conv2d> {
     }
     const Formula d("d", kernels::backward_flops(activation));
     const double both = pass.input_gradient ? 2 : 1;
-    // Reading the output again for the derivative is not compulsory: only dense counts it.
+    // Reading the output again for the derivative is not compulsory traffic: only dense counts it.
     return {product(2 * both), biases * outputs + d * outputs,
             both * (inputs + weights) + biases * K + outputs, 0};
   }

@@ -4,12 +4,12 @@
 #include "layers/layer_of.hpp"
 
 // clang-format off
-// dense: Y = f(X Wᵀ + b) on the last dimension of whatever comes.
+// dense: Y = f(X Wᵀ + b) on the last dimension of the input.
 //   forward   Z = X Wᵀ + b,  Y = f(Z)                X [N, in], W [out, in], b [out]
 //   backward  dZ = dY ∘ f'(Z),  dX = dZ W,  dW = dZᵀ X,  db = Σ dZ over rows
-// N rows are the batch times the leading dimensions. Bias and activation are fused into the product,
-// and so is a cheap derivative, in both backward products; an expensive one (derivative_needs_input)
-// is applied once, in a pass of its own.
+// N rows are the batch times the leading dimensions. Bias and activation are fused into the
+// product, and so is a cheap derivative, into both backward products. An expensive derivative
+// (derivative_needs_input) is applied once, in a separate pass.
 // clang-format on
 
 namespace ridgeline::layers {
@@ -19,7 +19,8 @@ using kernels::Activation;
 using kernels::GemmArguments;
 using kernels::GemmLabels;
 
-// `units`, which in a text may be "vocabulary": one output for each of its characters.
+// Returns the shape of the output. `units` may be "vocabulary" if the data is text: one output for
+// each of its characters.
 Shape dense_output(const Description& from) {
   Shape shape = from.input;
   const config::OptionTable& options = from.options;

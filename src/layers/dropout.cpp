@@ -3,7 +3,7 @@
 #include "layers/layer_of.hpp"
 
 // dropout: y = x ∘ mask / (1 - rate) in training, y = x in inference,  dx = dy ∘ mask / (1 - rate).
-// The mask is drawn again in the backward pass rather than kept.
+// The backward pass generates the mask again, so that it need not be stored.
 
 namespace ridgeline::layers {
 namespace {
@@ -33,7 +33,7 @@ struct Dropout : LayerOf<Dropout> {
   void forward(const ForwardPass<Space, T>& pass) const {
     if (pass.mode == Mode::training) {
       apply(pass, forward_label, pass.x(), pass.y);
-    } else if (pass.x().data() != pass.y.data()) {  // the same in a network that only infers
+    } else if (pass.x().data() != pass.y.data()) {  // the same without training
       kernels::copy<Space, T>(pass.instance, forward_label, as_vector(pass.x()), as_vector(pass.y));
     }
   }

@@ -9,7 +9,7 @@
 namespace ridgeline::layers {
 namespace {
 
-// `vocabulary` is by default the number of a text's characters.
+// Returns `vocabulary`, by default the number of a text's characters.
 std::size_t read_vocabulary(const Description& from) {
   if (from.vocabulary > 0 && !from.options.has("vocabulary")) return from.vocabulary;
   return std::size_t(from.options.integer("vocabulary", 1, 1 << 24));
@@ -42,7 +42,7 @@ struct Embedding : LayerOf<Embedding> {
     const double positions = double(pass.batch * length);
     const Formula N("N", positions), d("d", double(features));
     const Formula rows("min(V, N)", std::min(double(vocabulary), positions));
-    // Tokens are counted as integers of 4 bytes, whatever they are stored as.
+    // Tokens are counted as integers of 4 bytes, whatever type stores them.
     return {0, pass.phase == Phase::backward ? N * d : 0, N * d + rows * d, 4 * N};
   }
 

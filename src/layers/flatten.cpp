@@ -1,6 +1,6 @@
 #include "layers/layer_of.hpp"
 
-// flatten: y = x in one dimension; the output is the input's memory, and nothing is computed.
+// flatten: y = x in one dimension; the output is a view of the input, and nothing is computed.
 
 namespace ridgeline::layers {
 namespace {

@@ -4,13 +4,12 @@
 
 namespace ridgeline::layers {
 
-/// A count together with the formula that gives it, such as 2·N·in·out. Counts are computed with
-/// it, and docs/layers.md shows the same formulas. A literal 0 or 1 that changes nothing is left
-/// out of the text.
+/// A count together with the formula that computes it, such as 2·N·in·out; docs/layers.md shows the
+/// same formulas. The text omits a literal 0 or 1 that changes nothing.
 class Formula {
  public:
   Formula(double value = 0);  // NOLINT(google-explicit-constructor): literals are formulas
-  /// A quantity with a name.
+  /// A named quantity.
   Formula(std::string symbol, double value) : value_(value), text_(std::move(symbol)) {}
 
   double value() const { return value_; }

@@ -1,7 +1,7 @@
 #include "kernels/normalization/layer_norm.hpp"
 #include "layers/layer_of.hpp"
 
-// layer_norm, over the last dimension of whatever comes, with the biased variance of a row:
+// layer_norm, over the last dimension of the input, with the biased variance of a row:
 //   forward   x̂ = (x - mean) / √(variance + ε),  y = x̂ · weight + bias
 //   backward  g = dy · weight,  dx = (g - mean(g) - x̂ · mean(g x̂)) / √(variance + ε),
 //             dweight = Σ_rows dy x̂,  dbias = Σ_rows dy

@@ -8,22 +8,22 @@
 #include "layers/layer.hpp"
 
 // clang-format off
-// What a layer's own file needs. It defines a struct that derives from LayerOf<Name> and has
+// Interface of the layers' own files. Each defines a struct that derives from LayerOf<Name> and has
 //
 //   explicit Name(const Description& from)       reads its keys; throws RequestError if one is wrong
-//   Work work(const CountedPass& pass)           what a pass computes and moves
+//   Work work(const CountedPass& pass)           FLOPs and scalars moved of a pass
 //   void forward(const ForwardPass<Space, T>& pass), a template on Space and T
-//   void backward(const BackwardPass<Space, T>& pass), the same; an empty gradient is not wanted
+//   void backward(const BackwardPass<Space, T>& pass), the same; an empty gradient is not computed
 //
-// and, as far as they apply,
+// and, if they apply,
 //
-//   parameters, saved, workspace, is_view, input_gradients, token_limit     as Layer has them
-//   static std::optional<StudyFamily> family()   how the studies take it; without it they do not
+//   parameters, saved, workspace, is_view, input_gradients, token_limit     as in Layer
+//   static std::optional<StudyFamily> family()   sizes for the studies; by default none
 //   static constexpr std::size_t kInputCount     1, or 2 for a layer that merges two branches
-//   static constexpr bool kAcceptsTokens         whether token numbers may reach it
+//   static constexpr bool kAcceptsTokens         whether its input may be token numbers
 //
-// All functions but the constructor are const: a layer holds no state. The file ends with
-// RIDGELINE_LAYER(name, Name); a line in list.cpp makes it known to decks.
+// All functions except the constructor are const: a layer holds no state. The file ends with
+// RIDGELINE_LAYER(name, Name); a line in list.cpp adds the kind to those that decks may use.
 // clang-format on
 
 namespace ridgeline::layers {
@@ -49,7 +49,7 @@ class LayerOf : public Layer {
 #undef RIDGELINE_RUN
 };
 
-/// Describes a kind of layer by its struct.
+/// Returns the description of a kind of layer from its struct.
 template <class Derived>
 LayerKind kind_of(const std::string& name) {
   static_assert(Derived::kInputCount >= 1 && Derived::kInputCount <= kMostInputs,
@@ -61,11 +61,11 @@ LayerKind kind_of(const std::string& name) {
           Derived::family()};
 }
 
-// Defines what a line of list.cpp names.
+// Defines the function that a line of list.cpp calls.
 #define RIDGELINE_LAYER(name, Struct) \
   LayerKind name##_kind() { return kind_of<Struct>(#name); }
 
-/// Throws RequestError unless the input has this many dimensions, which `wanted` spells: "images
+/// Throws RequestError unless the input has this many dimensions. `wanted` describes them: "images
 /// [channels, height, width]".
 void require_dimensions(const Description& from, std::size_t count, const std::string& wanted);
 
@@ -76,10 +76,10 @@ kernels::Activation read_activation(const config::OptionTable& options, const st
 /// Returns the scalars of workspace of a matrix product.
 std::size_t product_workspace(const Target& target, const kernels::GemmShape& shape);
 
-/// Divides a buffer into parts, each of which begins at an alignment, whatever the scalar.
+/// Divides a buffer into parts, each of which is aligned for every scalar.
 class Parts {
  public:
-  /// Returns where a part of `size` scalars begins.
+  /// Returns the offset of a part of `size` scalars.
   std::size_t take(std::size_t size) {
     const std::size_t begin = end_;
     end_ += aligned_size<float>(size);
@@ -96,7 +96,7 @@ template <class View>
 View part_of(const View& buffer, std::size_t begin, std::size_t size) {
   return View(buffer.data() + begin, size);
 }
-/// Returns all of it from `begin` on.
+/// Returns all scalars from `begin` on.
 template <class View>
 View part_of(const View& buffer, std::size_t begin) {
   return View(buffer.data() + begin, buffer.size() - begin);

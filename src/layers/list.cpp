@@ -5,8 +5,8 @@
 
 namespace ridgeline::layers {
 
-// Every kind of layer, in the order in which messages and studies name them: `name` here is defined
-// by RIDGELINE_LAYER(name, …) in the layer's own file.
+// Every kind of layer, in the order of messages and studies. `name` here is defined by
+// RIDGELINE_LAYER(name, …) in the layer's own file.
 #define RIDGELINE_LAYERS(LAYER) \
   LAYER(dense)                  \
   LAYER(conv2d)                 \

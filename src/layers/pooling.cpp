@@ -3,10 +3,10 @@
 #include "layers/layer_of.hpp"
 
 // clang-format off
-// max_pool2d, avg_pool2d: y[c, p, q] = the largest, or the mean, of
-// x[c, p·stride - padding + i, q·stride - padding + j] over i, j of the kernel. dx adds up dy of the
-// windows that hold x: dy where x is the (first) largest, or dy / (kernel height · kernel width).
-// Padding is never the largest, and counts as zeros in a mean.
+// max_pool2d, avg_pool2d: y[c, p, q] = the maximum, or the mean, of
+// x[c, p·stride - padding + i, q·stride - padding + j] over i, j of the kernel. dx is the sum of dy
+// over the windows that contain x: dy if x is the (first) maximum, or dy / (kernel height · kernel
+// width). Padding is never the maximum, and counts as zeros in a mean.
 // global_avg_pool: y[c] = the mean of x[c, h, w] over h and w;  dx[c, h, w] = dy[c] / (H·W).
 // clang-format on
 
@@ -22,7 +22,7 @@ std::string text_of(const Pair& pair) {
   return ridgeline::to_string(Shape{std::size_t(pair[0]), std::size_t(pair[1])});
 }
 
-// The windows of one sample.
+// Returns the windows of one sample.
 PoolShape read_windows(const Description& from) {
   constexpr std::int64_t kMost = 1 << 20;
   const config::OptionTable& options = from.options;
@@ -54,7 +54,8 @@ PoolShape read_windows(const Description& from) {
   return shape;
 }
 
-// Input values inside the windows of a plane, each as often as a window holds it.
+// Returns the input values inside the windows of a plane; a value in several windows counts once
+// for each.
 double window_values(const PoolShape& s) {
   double rows = 0, columns = 0;
   for (int p = 0; p < s.out_height; ++p) {

@@ -6,12 +6,13 @@
 #include "layers/layer_of.hpp"
 
 // clang-format off
-// lstm, gru: one layer of PyTorch's LSTM or GRU, from a state of zeros. Both are a product with all
-// inputs, a loop over the steps of a cell (kernels/recurrence), and products for the gradients:
+// lstm, gru: one layer of PyTorch's LSTM or GRU, from a state of zeros. Both consist of a product
+// with all inputs, a loop over the steps of a cell (kernels/recurrence), and products for the
+// gradients:
 //   forward   P = X W_ihᵀ + b_ih,  Q = H W_hhᵀ + b_hh with H the hidden values before each step
 //     lstm    i, f, o = σ(p + q),  g = tanh(p + q),  c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
 //     gru     r, z = σ(p + q),  n = tanh(p_n + r q_n),  h_t = (1 - z) n + z h_{t-1}
-//   backward  the loop gives dP and dQ (the same for an lstm);  dX = dP W_ih,  dW_ih = dPᵀ X,
+//   backward  the loop computes dP and dQ (the same for an lstm);  dX = dP W_ih,  dW_ih = dPᵀ X,
 //             dW_hh = dQᵀ H,  db_ih, db_hh = sums of dP, dQ over rows
 // rows N = batch · length, W_ih [gates · units, features], W_hh [gates · units, units].
 // clang-format on
@@ -23,12 +24,12 @@ using kernels::GemmArguments;
 using kernels::GemmLabels;
 using kernels::RecurrenceLabels;
 
-// Memory that the loop over steps works on.
+// Memory of the loop over steps.
 template <class T>
 struct StepMemory {
   T* gates;   // [N, gates · units]: P, and after backward dP
-  T* before;  // [N, units]: H, kept by training
-  T* kept;    // [N, units]: what else the cell keeps in training
+  T* before;  // [N, units]: H, stored in training
+  T* kept;    // [N, units]: other values that the cell stores in training
   T* dq;      // [N, gates · units]: dQ, the memory of dP where they are the same
 };
 
@@ -56,7 +57,8 @@ struct Gru {
   }
 };
 
-// The keys: `return_sequence` gives every step's hidden values, not the last ones alone.
+// Reads the keys. With `return_sequence` the output has every step's hidden values, else the last
+// ones.
 Shape hidden_values(const Description& from) {
   const auto units = static_cast<std::size_t>(from.options.integer("units", 1, 1 << 14));
   require_dimensions(from, 2, "a sequence [length, features]");
@@ -94,7 +96,7 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     return list;
   }
 
-  // Saved memory: gates, H, and what else the cell keeps.
+  // Saved memory: gates, H, and the cell's other values.
   struct Saved {
     Parts parts;
     std::size_t gates, before, kept;
@@ -107,7 +109,8 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     return Saved(*this, batch * length).parts.end();
   }
 
-  // The head of the workspace: the gates where nothing is saved, dQ where it is not dP.
+  // Returns the size of the beginning of the workspace: the gates if nothing is saved, dQ if it is
+  // not dP.
   std::size_t head(std::size_t rows, bool needed) const {
     Parts parts;
     if (needed) parts.take(rows * columns);

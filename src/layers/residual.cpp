@@ -2,7 +2,7 @@
 #include "layers/layer_of.hpp"
 
 // residual: y = f(x + s),  dx = ds = dy ∘ f'(x + s): x is the output of its layers, s that of its
-// shortcut. network/graph.hpp unfolds both.
+// shortcut. network/graph.hpp flattens both.
 
 namespace ridgeline::layers {
 namespace {

@@ -11,13 +11,13 @@
 namespace ridgeline::model {
 namespace {
 
-// Pairs have half the degrees of freedom: their variances have to be smaller than this, relative to
-// those of the runs, to be used.
+// Pairs have half the degrees of freedom: they are used only if their variances are smaller than
+// this, relative to those of the runs.
 constexpr double kPairsGain = 0.6;
 constexpr std::size_t kLeastPairs = 3;
 
-// The x at which trigamma is y, by Newton's method on 1 / trigamma, which is convex and nearly a
-// straight line (Smyth 2004, appendix).
+// Returns the x at which trigamma is y, by Newton's method on 1 / trigamma, which is convex and
+// nearly linear (Smyth 2004, appendix).
 double trigamma_inverse(double y) {
   double x = 0.5 + 1 / y;
   for (int i = 0; i < 50; ++i) {
@@ -34,11 +34,11 @@ double log_time(const RunTime& run, bool by_best) {
   return std::log(by_best ? run.best : run.median);
 }
 
-// Runs of one side in one state.
+// Runs of one side in one state of the machine.
 struct Cell {
   std::vector<double> values;
   double mean = 0;
-  double squares = 0;              // of the values' distances from the mean
+  double squares = 0;              // of deviations from the mean
   double variance_by_samples = 0;  // of the mean
 };
 
@@ -103,7 +103,7 @@ class Sides {
   double samples() const { return samples_; }
   double shift() const { return shift_; }
 
-  // Variances of the shift.
+  // Return variances of the shift.
   VarianceEstimate by_runs() const {
     const double freedom = static_cast<double>(used_) - static_cast<double>(cells_.size()) - 1;
     double squares = 0;
@@ -113,7 +113,7 @@ class Sides {
     }
     return {freedom > 0 ? squares / freedom / weight_ : 0, std::max(freedom, 0.0)};
   }
-  // If in_turn().
+  // Requires in_turn().
   VarianceEstimate by_pairs() const {
     const auto& [before, after] = cells_.front();
     const double n = static_cast<double>(before.values.size()) - 1;
@@ -124,7 +124,7 @@ class Sides {
     }
     return {squares / n / (n + 1), n};
   }
-  // If all runs have samples.
+  // Returns nullopt unless all runs have samples.
   std::optional<double> by_samples() const {
     if (!has_samples_) return {};
     double variance = 0;
@@ -144,18 +144,18 @@ class Sides {
   std::vector<std::pair<Cell, Cell>> cells_;  // those with runs of both sides
   bool in_turn_, has_samples_;
   double weight_ = 0, shift_ = 0, samples_ = 0;
-  std::size_t used_ = 0, left_out_ = 0;  // runs
+  std::size_t used_ = 0, left_out_ = 0;  // numbers of runs
 };
 
-// The mean over the runs.
+// Returns the mean over the runs.
 double mean_log(const std::vector<RunTime>& runs, bool by_best) {
   double sum = 0;
   for (const RunTime& run : runs) sum += log_time(run, by_best);
   return sum / static_cast<double>(runs.size());
 }
 
-// Whether pairs of runs are much more alike than runs are. This depends on distances from means,
-// not on means, so that it favours neither outcome.
+// Returns whether pairs of runs vary much less than runs do. This depends on deviations from means,
+// not on means, so it does not bias the result.
 bool pairs_gain(const std::vector<Sides>& all) {
   std::vector<double> ratios;
   for (const Sides& sides : all) {
@@ -165,8 +165,9 @@ bool pairs_gain(const std::vector<Sides>& all) {
   return !ratios.empty() && median_of(ratios) < kPairsGain;
 }
 
-// The variance of one quantity, with what all say of theirs. It is never below its own estimate: a
-// quantity that does vary more than the others would otherwise be taken to be too certain.
+// Returns the variance of one quantity, moderated by the prior from all quantities. It is never
+// below its own estimate: otherwise the interval of a quantity that varies more than the others
+// would be too narrow.
 VarianceEstimate moderated(const VarianceEstimate& own, const VarianceEstimate& prior,
                            double all_degrees_of_freedom) {
   if (!(prior.degrees_of_freedom > 0)) return own;
@@ -176,7 +177,7 @@ VarianceEstimate moderated(const VarianceEstimate& own, const VarianceEstimate& 
           ? prior.variance
           : (prior.degrees_of_freedom * prior.variance + own.degrees_of_freedom * own.variance) /
                 total;
-  // No more is known than all quantities together say.
+  // The degrees of freedom do not exceed those of all quantities together.
   return {std::max(variance, own.variance), std::min(total, all_degrees_of_freedom)};
 }
 
@@ -186,12 +187,12 @@ double median_log_variance(std::vector<double> samples) {
   const std::size_t n = samples.size();
   if (n < 2) return 0;
   std::sort(samples.begin(), samples.end());
-  // With an even number a resample's median is taken to be one of its two middle values, both
-  // equally likely; the upper one has the probabilities of the lower one, in opposite order.
+  // If the number is even, a resample's median is taken to be one of its two middle values with
+  // equal probability; the upper one has the probabilities of the lower one in reverse order.
   const double a = static_cast<double>((n + 1) / 2);
   const double b = static_cast<double>(n) - a + 1;
   const double count = static_cast<double>(n);
-  const auto below = [&](std::size_t i) {  // that the a-th smallest is among the i smallest
+  const auto below = [&](std::size_t i) {  // P(the a-th smallest is among the i smallest)
     return incomplete_beta(a, b, static_cast<double>(i) / count);
   };
   double mean = 0, square = 0, before = 0;
@@ -258,7 +259,7 @@ std::vector<Compared> compare(const std::vector<Matched>& quantities,
     results.push_back(result);
   }
   const bool by_pairs = pairs_gain(all);
-  std::vector<VarianceEstimate> variances(all.size());  // none, if there is one run on each side
+  std::vector<VarianceEstimate> variances(all.size());  // 0 if there is one run on each side
   double all_degrees_of_freedom = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     results[i].paired = by_pairs && all[i].in_turn();
@@ -274,7 +275,7 @@ std::vector<Compared> compare(const std::vector<Matched>& quantities,
     if (!result.interval) continue;
     VarianceEstimate known{0, all[i].samples() - 2};
     if (!result.from_samples) known = moderated(variances[i], prior, all_degrees_of_freedom);
-    // Runs cannot agree better than their samples allow.
+    // The variance between runs is at least that of their samples.
     known.variance = std::max(known.variance, all[i].by_samples().value_or(0));
     const double half = student_t(outside, known.degrees_of_freedom) * std::sqrt(known.variance);
     const double shift = all[i].shift();

@@ -8,15 +8,15 @@
 
 namespace ridgeline::model {
 
-/// One quantity of one run, in seconds, or in any unit of which less is faster.
+/// One quantity of one run, in seconds, or in any unit in which less is faster.
 struct RunTime {
   double median = 0;
   double best = 0;                   ///< the minimum
   std::vector<double> samples = {};  ///< may be empty
-  int state = 0;                     ///< of the machine; runs of the same state are compared
+  int state = 0;                     ///< of the machine; only runs of the same state are compared
 };
 
-/// One quantity as every run of the two sides measured it.
+/// One quantity in every run of both sides.
 struct Matched {
   std::vector<RunTime> before, after;
   /// The minima are compared, if there are more than two runs; the minimum of a single run has
@@ -33,7 +33,7 @@ struct CompareOptions {
   double smallest_effect = 1.02;
 };
 
-/// The outcome for one quantity.
+/// The result for one quantity.
 struct Compared {
   double before = 0, after = 0;  ///< geometric means over the runs
   bool by_best = false;          ///< of minima; otherwise of medians
@@ -72,10 +72,10 @@ struct Compared {
 std::vector<Compared> compare(const std::vector<Matched>& quantities,
                               const CompareOptions& options = {});
 
-/// The variance of the logarithm of the median of `samples` over all bootstrap resamples of them,
-/// without drawing any: the median of a resample is the i-th smallest sample with a probability
-/// that is known (Maritz and Jarrett, Journal of the American Statistical Association 73, 1978).
-/// Returns 0 for fewer than two samples.
+/// Returns the variance of the logarithm of the median of `samples` over all bootstrap resamples of
+/// them, without drawing any: the median of a resample is the i-th smallest sample with a
+/// probability that is known (Maritz and Jarrett, Journal of the American Statistical Association
+/// 73, 1978). Returns 0 for fewer than two samples.
 double median_log_variance(std::vector<double> samples);
 
 /// An estimate of a variance; or a prior of many: each is about `variance`, as if known from

@@ -21,8 +21,8 @@ layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batc
 
 namespace {
 
-// Returns how many gradients the inputs have among them beside that of the output: none if they are
-// tokens.
+// Returns the number of gradients of the inputs in addition to that of the output; 0 if the inputs
+// are tokens.
 std::size_t gradient_count(const layers::Layer& layer, std::size_t tokens) {
   const layers::InputGradients kind = layer.input_gradients();
   if (tokens > 0 || kind == layers::InputGradients::passed) return 0;
@@ -59,7 +59,7 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
       out_(size_of(layer_->output)) {
   const std::string& name = layer_->name;
   const bool training = pass == Pass::both;
-  std::uint64_t stream = 0;  // of each array's random values
+  std::uint64_t stream = 0;  // stream of each array's random values
   const auto array = [&](const std::string& what, std::size_t size, std::uint32_t limit = 0) {
     return MirroredBuffer<Space, T>(instance, name + "/" + what, batch * size,
                                     random_pattern<T>(stream++, -0.5, limit));
@@ -74,7 +74,7 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
     for (std::size_t k = 0; k < gradient_count(*layer_, tokens); ++k) {
       dx_.push_back(array("dx", in_));
     }
-    if (tokens == 0 && dx_.empty()) dx_.push_back(dy_);  // passed on
+    if (tokens == 0 && dx_.empty()) dx_.push_back(dy_);  // passed on unchanged
   }
   const layers::Target target = layers::target_of<Space, T>(instance, kernels::GemmBackend::native);
   saved_ = allocate<T>(instance, name + "/saved", training ? layer_->saved(batch) : 0);
@@ -102,8 +102,8 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
 
 namespace {
 
-// The buffers as matrices [batch, columns], one for each input of a layer; the last stands for
-// those that are missing.
+// Returns the buffers as matrices [batch, columns], one per input of a layer. If there are fewer
+// buffers, the last one is used for the remaining inputs.
 template <class Matrix, class Buffers>
 std::array<Matrix, layers::kMostInputs> matrices(const Buffers& buffers, std::size_t batch,
                                                  std::size_t columns) {

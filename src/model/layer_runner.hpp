@@ -10,31 +10,30 @@
 
 namespace ridgeline::model {
 
-/// What of a layer is run.
+/// The passes of a layer that are run.
 enum class Pass {
   forward,  ///< as in inference
   both,     ///< forward as in training, and backward with the gradient of the input
 };
-/// "forward", "forward and backward".
+/// Returns "forward" or "forward and backward".
 std::string to_string(Pass pass);
 
-/// One layer on a space with random inputs, parameters and gradients of its own, for timing it
-/// alone.
+/// One layer on a space, with its own random inputs, parameters and gradients, for timing it alone.
 template <class Space, class T>
 class LayerRunner {
  public:
-  /// `tokens` is the number of tokens that inputs are drawn from, 0 for values.
+  /// `tokens` is the number of tokens that inputs are drawn from; 0 for values.
   LayerRunner(const Space& instance, std::shared_ptr<const layers::Layer> layer, std::size_t batch,
               Pass pass, std::size_t tokens);
 
   /// Launches the pass.
   void run();
 
-  /// The same, with the input (and the output's gradient) copied to a device before, and the output
-  /// (or the input's gradient) back after. On a host just the pass.
+  /// Does the same, with the input (and the output's gradient) copied to a device before, and the
+  /// output (or the input's gradient) copied back after. On a host it only launches the pass.
   void run_with_transfers();
 
-  /// Launches the pass, and returns what its forward and its backward part launch.
+  /// Launches the pass. Returns the launches of its forward and of its backward part.
   std::pair<LaunchCount, LaunchCount> count_launches();
 
   double bytes_to_space() const;
@@ -48,7 +47,7 @@ class LayerRunner {
   const Pass pass_;
   const std::shared_ptr<const layers::Layer> layer_;
   const std::size_t batch_, in_, out_;
-  std::vector<MirroredBuffer<Space, T>> x_, dx_;  ///< of each input; without gradients dx_ is empty
+  std::vector<MirroredBuffer<Space, T>> x_, dx_;  ///< per input; dx_ is empty without gradients
   MirroredBuffer<Space, T> y_, dy_;
   std::vector<Buffer<Space, T>> parameters_, gradients_;
   Buffer<Space, T> saved_, workspace_;
@@ -56,11 +55,11 @@ class LayerRunner {
   layers::LayerMemory<Space, T> memory_;
 };
 
-/// Counts of the pass.
+/// Returns the counts of the pass.
 layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batch,
                          std::size_t scalar_bytes);
 
-/// Bytes that a LayerRunner takes on a space that is `target`.
+/// Returns the bytes that a LayerRunner needs on a space with this target.
 double memory_bytes(const layers::Layer& layer, Pass pass, std::size_t batch, std::size_t tokens,
                     const layers::Target& target);
 

@@ -21,8 +21,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 double norm(const std::vector<double>& a) { return std::sqrt(dot(a, a)); }
 
-// A = Q R by the modified Gram-Schmidt process: Q replaces the columns, R is upper triangular. A
-// column that depends on those before it has 0 on R's diagonal.
+// Computes A = Q R by the modified Gram-Schmidt process: Q replaces the columns, R is upper
+// triangular. A column that is linearly dependent on those before it has 0 on R's diagonal.
 Columns orthogonalise(Columns& columns) {
   const std::size_t n = columns.size();
   Columns r(n, std::vector<double>(n));  // r[j][i]: row i of column j
@@ -34,7 +34,7 @@ Columns orthogonalise(Columns& columns) {
         columns[j][k] -= r[j][i] * columns[i][k];
       }
     }
-    // The derivatives are differences, exact to some 10 digits.
+    // The derivatives are finite differences, exact to about 10 digits.
     const double length = norm(columns[j]);
     r[j][j] = length > 1e-10 * before ? length : 0;
     for (double& value : columns[j]) value = r[j][j] > 0 ? value / length : 0;
@@ -42,7 +42,7 @@ Columns orthogonalise(Columns& columns) {
   return r;
 }
 
-// Returns the x of R x = b, with 0 where R's diagonal is 0.
+// Returns the solution x of R x = b, with 0 where R's diagonal is 0.
 std::vector<double> back_substitution(const Columns& r, std::vector<double> b) {
   for (std::size_t j = r.size(); j-- > 0;) {
     b[j] = r[j][j] > 0 ? b[j] / r[j][j] : 0;
@@ -58,7 +58,7 @@ std::vector<double> errors_at(const Residual& residual, std::size_t points,
   return errors;
 }
 
-// The derivatives of the residuals by each parameter, as central differences.
+// Returns the derivatives of the residuals with respect to each parameter, as central differences.
 Columns jacobian_at(const Residual& residual, std::size_t points, std::vector<double> x) {
   Columns jacobian;
   for (double& parameter : x) {
@@ -76,7 +76,7 @@ Columns jacobian_at(const Residual& residual, std::size_t points, std::vector<do
   return jacobian;
 }
 
-// The step that minimises |errors + J step|² + damping |scale ∘ step|².
+// Returns the step that minimises |errors + J step|² + damping |scale ∘ step|².
 std::vector<double> damped_step(Columns jacobian, const std::vector<double>& errors,
                                 const std::vector<double>& scale, double damping) {
   const std::size_t n = jacobian.size();
@@ -94,7 +94,7 @@ std::vector<double> damped_step(Columns jacobian, const std::vector<double>& err
   return back_substitution(r, std::move(projections));
 }
 
-// Where the sum of squares is least, from `x` on.
+// Returns the minimum of the sum of squares, iterating from `x`.
 std::vector<double> minimum(const Residual& residual, std::size_t points, std::vector<double> x) {
   constexpr double kTolerance = 1e-12;  // relative, of the sum of squares and of the parameters
   constexpr double kMostDamping = 1e16;
@@ -104,7 +104,7 @@ std::vector<double> minimum(const Residual& residual, std::size_t points, std::v
     const Columns jacobian = jacobian_at(residual, points, x);
     for (std::size_t j = 0; j < x.size(); ++j) scale[j] = std::max(scale[j], norm(jacobian[j]));
     const double squares = dot(errors, errors);
-    bool converged = true;  // unless a step is found that reduces the sum
+    bool converged = true;  // unless a step reduces the sum
     for (; damping < kMostDamping; damping *= 8) {
       const std::vector<double> step = damped_step(jacobian, errors, scale, damping);
       std::vector<double> next = x;
@@ -130,14 +130,14 @@ std::vector<double> minimum(const Residual& residual, std::size_t points, std::v
   return x;
 }
 
-// The fit whose minimum is x and whose points have this variance.
+// Returns the fit at the minimum x for points with this variance.
 std::optional<Fit> fit_at(const Residual& residual, std::size_t points, std::vector<double> x,
                           double variance) {
   const std::size_t n = x.size();
   Columns jacobian = jacobian_at(residual, points, x);
-  // Scaled to unit columns, so that parameters of different size do not look dependent. A parameter
-  // that no residual depends on, such as one at the end of its range, is undetermined and does not
-  // make the others so: its column is 0.
+  // Scaled to unit columns, so that parameters of different magnitude do not appear dependent. A
+  // parameter that no residual depends on, such as one at the end of its range, is undetermined and
+  // does not make the others undetermined: its column is 0.
   std::vector<double> scale;
   for (std::vector<double>& column : jacobian) {
     scale.push_back(norm(column));
@@ -221,7 +221,7 @@ std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t p
 
 std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
                                         const Residual& residual) {
-  constexpr double kHuber = 1.345;            // standard deviations, for 95 % of efficiency
+  constexpr double kHuber = 1.345;            // standard deviations, for an efficiency of 95 %
   constexpr double kDeviationOfMad = 1.4826;  // of a normal distribution
   const std::size_t n = start.size();
   if (n == 0 || points <= n) return std::nullopt;
@@ -230,7 +230,7 @@ std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::s
   const Residual weighted = [&](const std::vector<double>& p, std::size_t i) {
     return std::sqrt(weights[i]) * residual(p, i);
   };
-  double most = 0;  // what an error counts
+  double most = 0;  // larger errors count linearly
   for (int turn = 0; turn < 50; ++turn) {
     const std::vector<double> before = x;
     x = minimum(weighted, points, before);

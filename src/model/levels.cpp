@@ -9,13 +9,14 @@
 namespace ridgeline::model {
 namespace {
 
-constexpr double kRise = 0.125;      // of log cost an octave: more is no level
-constexpr double kDifferent = 0.15;  // of log cost: less is the same level
+constexpr double kRise = 0.125;      // of log cost per octave: a steeper piece is not a level
+constexpr double kDifferent = 0.15;  // of log cost: closer levels are one level
 constexpr double kLeastNoise = 0.01;
 constexpr double kDisturbed = 0.1;  // of log cost
 
-// Standard deviation of the noise in y: of how far a point lies off the line between its
-// neighbours, by the median, which the few points at the edges of levels do not move.
+// Returns the standard deviation of the noise in y. It is estimated from the median distance of a
+// point from the line between the points beside it; the few points at the edges of levels do not
+// affect the median.
 double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
   std::vector<double> deviations;
   for (std::size_t i = 1; i + 1 < y.size(); ++i) {
@@ -26,13 +27,13 @@ double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
   return std::max(kLeastNoise, 1.4826 * median_of(deviations));
 }
 
-// A straight line through some points, and the sum of squares that they lie off it.
+// A straight line through some points, and the sum of their squared distances from it.
 struct Line {
   double height = 0, slope = 0, error = 0;
   double at(double x) const { return height + slope * x; }
 };
 
-// The least-squares line through the points [begin, end).
+// Returns the least-squares line through the points [begin, end).
 Line line_through(const std::vector<double>& x, const std::vector<double>& y, std::size_t begin,
                   std::size_t end) {
   const double n = static_cast<double>(end - begin);
@@ -49,11 +50,11 @@ Line line_through(const std::vector<double>& x, const std::vector<double>& y, st
   return line;
 }
 
-// The curve without its noise: y on the pieces' lines.
+// Returns the curve without its noise: y on the lines of the pieces.
 std::vector<double> smoothed(const std::vector<double>& x, const std::vector<double>& y) {
   const std::size_t n = x.size();
   const double noise = noise_of(x, y);
-  // A piece costs three numbers (slope, height, end) by Schwarz's criterion.
+  // By Schwarz's criterion a piece costs three parameters (gradient, height, end).
   const double piece = 3 * std::log(static_cast<double>(n)) * noise * noise;
   std::vector<double> best(n + 1, kInfinity);
   std::vector<std::size_t> from(n + 1, 0);
@@ -72,8 +73,8 @@ std::vector<double> smoothed(const std::vector<double>& x, const std::vector<dou
   return smooth;
 }
 
-// The level of the points [first, last], less those at its beginning that pay for the beginning: a
-// tenth and more above what comes after them.
+// Returns the level of the points [first, last], without the transient after the level change:
+// points at the beginning that are a tenth or more above the later ones.
 CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>& y,
                     std::size_t first, std::size_t last) {
   CurveLevel level;
@@ -86,7 +87,7 @@ CurveLevel level_of(const std::vector<double>& bytes, const std::vector<double>&
   while (first + 2 < last && y[first] > median_of(from(first + 1)) + kDisturbed) ++first;
   level.from_bytes = bytes[first];
   std::vector<double> there = from(first);
-  // Disturbed points, as far above the median, say nothing of the level either.
+  // Points that are as far above the median are disturbed and excluded too.
   const double usual = median_of(there);
   there.erase(std::remove_if(there.begin(), there.end(),
                              [&](double value) { return value > usual + kDisturbed; }),
@@ -112,8 +113,8 @@ std::vector<CurveLevel> find_levels(const std::vector<double>& bytes,
   if (n < 4) return {};
   std::vector<double> x(n), y(n);
   for (std::size_t i = 0; i < n; ++i) x[i] = std::log2(bytes[i]), y[i] = std::log(cost[i]);
-  // A larger set never costs less: what does not last to the right is a disturbance (a slower
-  // clock, a neighbour), and does not end a level.
+  // The cost does not decrease with the working set: a higher cost that does not persist to the
+  // right is a disturbance (a lower clock frequency, another tenant), and does not end a level.
   std::vector<double> lasting = y;
   double least = y[n - 1];
   for (std::size_t i = n; i-- > 0;) {
@@ -142,7 +143,7 @@ std::vector<CurveLevel> find_levels(const std::vector<double>& bytes,
     first = i + 1;
   }
   if (levels.empty() || levels.back().last + 1 < n) {
-    // The end of a curve that rises still.
+    // The end of a curve that is still rising.
     const double rise = levels.empty() ? kInfinity : y[n - 1] - std::log(levels.back().cost.value);
     if (rise > kDifferent) {
       levels.push_back(level_of(bytes, y, n - 1, n - 1));

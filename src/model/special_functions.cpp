@@ -13,8 +13,8 @@ namespace {
 
 namespace policies = boost::math::policies;
 
-// Not in long double, which would double the compile time and is not needed; a result that does not
-// exist is NaN or infinite rather than an exception.
+// Not in long double, which would double the compile time and is not needed. An undefined result is
+// NaN or infinite, and no exception is thrown.
 using Policy = policies::policy<
     policies::promote_double<false>, policies::domain_error<policies::ignore_error>,
     policies::pole_error<policies::ignore_error>, policies::overflow_error<policies::ignore_error>,
@@ -26,7 +26,7 @@ double student_t_95(int degrees_of_freedom) { return student_t(0.05, degrees_of_
 
 double student_t(double outside, double degrees_of_freedom) {
   if (degrees_of_freedom < 1) return std::numeric_limits<double>::infinity();
-  // From a million on it is the normal distribution.
+  // Above a million the normal distribution is used.
   const boost::math::students_t_distribution<double, Policy> distribution(
       std::min(degrees_of_freedom, 1e6));
   return boost::math::quantile(boost::math::complement(distribution, outside / 2));

@@ -13,10 +13,10 @@ namespace ridgeline::network {
 
 namespace {
 
-/// Memory as gaps between what is alive, for allocations that come and go in the order of time.
+/// The gaps between live allocations, if allocations begin and end in the order of time.
 class Gaps {
  public:
-  /// Takes `size` scalars from the smallest gap that holds them, or from the end.
+  /// Returns the offset of `size` scalars in the smallest gap that holds them, or at the end.
   std::size_t take(std::size_t size) {
     const auto gap = by_size_.lower_bound({size, 0});
     if (gap == by_size_.end()) return extend(size);
@@ -49,7 +49,7 @@ class Gaps {
  private:
   std::size_t extend(std::size_t size) {
     std::size_t at = end_;
-    // A gap at the end need only grow.
+    // A gap at the end is extended.
     if (!by_place_.empty()) {
       const auto [begin, length] = *by_place_.rbegin();
       if (begin + length == end_) {
@@ -70,8 +70,8 @@ class Gaps {
   }
 
   std::size_t end_ = 0;
-  std::map<std::size_t, std::size_t> by_place_;            // size by beginning
-  std::set<std::pair<std::size_t, std::size_t>> by_size_;  // size, beginning
+  std::map<std::size_t, std::size_t> by_place_;            // size by offset
+  std::set<std::pair<std::size_t, std::size_t>> by_size_;  // size, offset
 };
 
 Placement place_by_time(const std::vector<Allocation>& allocations, std::size_t alignment) {
@@ -94,7 +94,7 @@ Placement place_by_time(const std::vector<Allocation>& allocations, std::size_t 
   for (const std::size_t mine : by_begin) {
     for (; ending != by_end.end() && allocations[*ending].last < allocations[mine].first;
          ++ending) {
-      // One that is never alive, last before first, takes nothing and gives nothing back.
+      // An allocation that is never live, with last before first, uses no memory.
       const Allocation& over = allocations[*ending];
       if (over.size > 0 && over.first <= over.last) {
         gaps.give_back(placement.offsets[*ending], rounded(*ending));
@@ -121,7 +121,7 @@ Placement place(const std::vector<Allocation>& allocations, std::size_t alignmen
   });
   Placement placement;
   placement.offsets.assign(allocations.size(), 0);
-  std::vector<std::size_t> placed;  // by where they begin
+  std::vector<std::size_t> placed;  // by offset
   for (const std::size_t mine : order) {
     const Allocation& allocation = allocations[mine];
     std::size_t at = 0;
@@ -149,7 +149,8 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
                      bool training) {
   const Graph& graph = plan.graph;
   const std::size_t count = graph.layers.size();
-  // Forward of layer i is moment i, then comes the loss, then the backward passes in their order.
+  // Forward of layer i is step i, followed by the loss, then by the backward passes in execution
+  // order.
   const std::size_t loss = count, end = loss + 1 + graph.backward.size();
   std::vector<Allocation> allocations;
   const auto add = [&](std::size_t size, std::size_t first, std::size_t last) {
@@ -183,32 +184,32 @@ ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std:
     for (const std::size_t size : graph.gradient_sizes) {
       gradient_of.push_back(add(batch * size, end, loss));  // not written yet
     }
-    const auto touch = [&](std::size_t gradient, std::size_t moment) {
+    const auto touch = [&](std::size_t gradient, std::size_t step) {
       Allocation& allocation = allocations[gradient_of[gradient]];
-      allocation.first = std::min(allocation.first, moment);
-      allocation.last = std::max(allocation.last, moment);
+      allocation.first = std::min(allocation.first, step);
+      allocation.last = std::max(allocation.last, step);
     };
     touch(0, loss);
     for (std::size_t k = 0; k < graph.backward.size(); ++k) {
-      const BackwardStep& step = graph.backward[k];
-      const std::size_t moment = loss + 1 + k;
-      if (step.dy == kNone) continue;
+      const BackwardStep& pass = graph.backward[k];
+      const std::size_t step = loss + 1 + k;
+      if (pass.dy == kNone) continue;
       // A backward pass may read its layer's inputs and output.
-      Operands read = graph.operands[step.layer];
-      read.push_back(step.layer);
+      Operands read = graph.operands[pass.layer];
+      read.push_back(pass.layer);
       for (const std::size_t at : read) {
         const std::size_t allocation = at == kNetworkInput ? kNone : output_of[at];
         if (allocation != kNone)
-          allocations[allocation].last = std::max(allocations[allocation].last, moment);
+          allocations[allocation].last = std::max(allocations[allocation].last, step);
       }
-      Allocation& saved = allocations[saved_of[step.layer]];
-      saved.last = std::max(saved.last, moment);
-      touch(step.dy, moment);
-      for (const std::size_t dx : step.dx) {
-        if (dx != kNone) touch(dx, moment);
+      Allocation& saved = allocations[saved_of[pass.layer]];
+      saved.last = std::max(saved.last, step);
+      touch(pass.dy, step);
+      for (const std::size_t dx : pass.dx) {
+        if (dx != kNone) touch(dx, step);
       }
-      for (const BackwardStep::Join& join : step.joins) {
-        for (const std::size_t gradient : {join.a, join.b, join.sum}) touch(gradient, moment);
+      for (const BackwardStep::Join& join : pass.joins) {
+        for (const std::size_t gradient : {join.a, join.b, join.sum}) touch(gradient, step);
       }
     }
   }

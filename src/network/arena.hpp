@@ -7,36 +7,36 @@
 
 namespace ridgeline::network {
 
-/// Something in an arena, and the lifetime over which it must keep its values.
+/// A tensor in an arena, and the lifetime over which it keeps its values.
 struct Allocation {
   std::size_t size;         ///< scalars
-  std::size_t first, last;  ///< steps of its lifetime, both included
+  std::size_t first, last;  ///< first and last step of its lifetime
 };
 
-/// Where each allocation begins, so that none that are alive together overlap, and the scalars that
-/// all of them need. Each begins at a multiple of `alignment` scalars. Large ones are placed first,
-/// each as low as it fits: not the least memory there is, which is hard to find, but near it. The
-/// time for that grows with the square of their number, so many are placed in the order of time,
-/// each into the smallest gap that holds it.
+/// The offset of each allocation, such that no two with overlapping lifetimes share memory, and the
+/// total of scalars. Offsets are multiples of `alignment`. Large allocations are placed first, each
+/// at the lowest offset that fits; the total is near the minimum, which is hard to compute. The
+/// time for that grows with the square of the number of allocations; so, if there are many, they
+/// are placed in the order of time, each in the smallest gap that holds it.
 struct Placement {
   std::vector<std::size_t> offsets;
   std::size_t size = 0;
 };
 Placement place(const std::vector<Allocation>& allocations, std::size_t alignment);
 
-/// Scalars of an arena, and where its parts begin.
+/// The scalars of an arena, and the offsets of its parts.
 struct ArenaPlan {
-  std::vector<std::size_t> outputs;    ///< a layer's output; of a view, its input's place
+  std::vector<std::size_t> outputs;    ///< of each layer; for a view, that of its input
   std::vector<std::size_t> gradients;  ///< of activations, as Graph numbers them
-  std::vector<std::size_t> saved;      ///< a layer's own, from forward to backward
+  std::vector<std::size_t> saved;      ///< saved memory of each layer
   std::size_t row_loss = 0, row_correct = 0;
   std::size_t workspace = 0;
   std::size_t workspace_size = 0;
   std::size_t size = 0;
 };
 
-/// Lays out activations, gradients and workspace for batches of up to `batch` samples. What is
-/// never needed at the same time shares memory.
+/// Plans activations, gradients and workspace for batches of up to `batch` samples. Tensors whose
+/// lifetimes do not overlap share memory.
 template <class T>
 ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std::size_t batch,
                      bool training);

@@ -54,7 +54,7 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
       continue;
     }
     const layers::LayerKind& known = *layers::find_layer_kind(kind);
-    // Before its shape is looked at, which says less of what is wrong.
+    // Checked before shapes, whose error would be less specific.
     if (from.tokens && !known.accepts_tokens) {
       table.fail("kind", name +
                              " computes with values, and the data are tokens; an embedding must "
@@ -81,7 +81,7 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
 Graph::Position Graph::branches(const OptionTable& table, const std::string& name, Position from) {
   const std::vector<OptionTable> body = table.tables("layer"), branch = table.tables("shortcut");
   if (body.empty()) {
-    layers::read_layer({table, name, from.shape, vocabulary_});  // a misspelled key says more
+    layers::read_layer({table, name, from.shape, vocabulary_});  // names a misspelled key
     table.fail("layer", name + " needs a list of layers, layer = [ … ]");
   }
   const Position main = sequence(body, name + "/", from);
@@ -98,7 +98,8 @@ Graph::Position Graph::branches(const OptionTable& table, const std::string& nam
 void Graph::plan_backward() {
   const std::size_t count = layers.size();
   join_sizes_.assign(count, 0);
-  // Which gradient says what is known of a layer's output so far; how many layers wait for each.
+  // The gradient of each layer's output so far, and the number of backward passes that still read
+  // each gradient.
   std::vector<std::size_t> gradient_of(count, kNone);
   std::vector<std::size_t> waiting;
   const auto new_gradient = [&](std::size_t size) {
@@ -106,8 +107,9 @@ void Graph::plan_backward() {
     waiting.push_back(0);
     return gradient_sizes.size() - 1;
   };
-  // The layers whose branches forked at each layer's output, the outermost (and so last) first;
-  // where a shortcut begins with such a layer, a join may be accounted to the other of the two.
+  // The layers that merge branches forked at each layer's output, the outermost (and so last)
+  // first. If a shortcut begins with such a layer, a join may be recorded with the other of the
+  // two.
   std::vector<std::vector<std::size_t>> forks(count);
   for (std::size_t i = count; i-- > 0;) {
     if (forks_[i] != kNone && forks_[i] != kNetworkInput) forks[forks_[i]].push_back(i);
@@ -135,7 +137,7 @@ void Graph::plan_backward() {
         ++waiting[dx];
         continue;
       }
-      // A branch has been here before.
+      // Another reader of this output has already contributed a gradient: the two are joined.
       const std::size_t other = gradient_of[to];
       --waiting[other];
       const bool free = dx != step.dy && waiting[dx] == 0;

@@ -149,7 +149,7 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
   const Vector<Space, T> row_loss(arena_.data() + arena_plan_.row_loss, rows);
   const Vector<Space, T> row_correct(arena_.data() + arena_plan_.row_correct, rows);
   const Vector<Space, double> sums(loss_sums_.data(), kernels::kLossSums);
-  // An evaluation adds what comes: its sum shows that it is not finite.
+  // An evaluation adds losses that are not finite too, which shows in its sum.
   const kernels::HealthView<Space> noted =
       gradient.data() ? health() : kernels::HealthView<Space>();
   switch (plan_->loss) {
@@ -201,7 +201,7 @@ void Network<Space, T>::update() {
   const std::size_t size = gradients_.size();
   const Vector<Space, const T> gradients(gradients_.data(), size);
   if (clip_partials_.size() > 0) {
-    // The norm also tells whether all gradients are finite.
+    // The norm also shows whether all gradients are finite.
     kernels::clip_scale<Space, T>(
         instance_, kNormLabel, kClipLabel,
         plan_->clip_norm.value_or(std::numeric_limits<double>::infinity()), gradients,
@@ -292,7 +292,7 @@ std::vector<T> Network<Space, T>::read_gradients() const {
 template <class Space, class T>
 std::int64_t Network<Space, T>::stopped_at() const {
   if constexpr (kIsHost<Space>) {
-    return health_.data()[kernels::kStoppedAt];  // its kernels are over when a step returns
+    return health_.data()[kernels::kStoppedAt];  // its kernels are complete when a step returns
   } else {
     return read(health_)[kernels::kStoppedAt];
   }
@@ -312,7 +312,7 @@ void Network<Space, T>::set_skipped_steps(const SkippedSteps& skipped) {
   write(health_, numbers);
 }
 
-// Looks at what each part of a step wrote.
+// Searches the output of each part of a step.
 template <class Space, class T>
 class Network<Space, T>::NonFiniteSearch : public StepObserver {
  public:

@@ -17,8 +17,8 @@
 
 namespace ridgeline::network {
 
-/// A batch on its space: inputs [batch, input], and labels [batch · labels a sample] or targets
-/// [batch, output].
+/// A batch in the memory of its space: inputs [batch, input], and labels [batch · labels per
+/// sample] or targets [batch, output].
 template <class Space, class T>
 struct Batch {
   Matrix<Space, const T> inputs;
@@ -26,30 +26,30 @@ struct Batch {
   Matrix<Space, const T> targets;
 };
 
-/// What batches added up to. Samples are what the loss is a mean over: with one label a token they
-/// are tokens.
+/// Sums over batches. Samples are the values that the loss is a mean over: tokens if there is one
+/// label per token.
 struct LossSums {
   double loss = 0, correct = 0, samples = 0;
   double mean_loss() const { return samples > 0 ? loss / samples : 0; }
   double accuracy() const { return samples > 0 ? correct / samples : 0; }
 };
 
-/// Steps whose loss or gradients were not finite, and so were not applied.
+/// Steps whose loss or gradients were not finite, so that their updates were skipped.
 struct SkippedSteps {
-  std::int64_t in_a_row = 0;  ///< until now
+  std::int64_t in_a_row = 0;  ///< up to the last step
   std::int64_t total = 0;
 };
 
 /// The first value of a step that is not finite.
 struct NonFinite {
   std::string layer;   ///< of the network, or "loss"
-  std::string phase;   ///< "forward", "backward"; "parameters" for what was so before the step
+  std::string phase;   ///< "forward", "backward"; "parameters" if it existed before the step
   std::string tensor;  ///< "output", "gradient of weight"
   std::size_t position = 0;
   double value = 0;
 };
 
-/// Told where a part of a step begins and ends; see NetworkPlan::parts.
+/// Receives the beginning and the end of each part of a step; see NetworkPlan::parts.
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
@@ -57,20 +57,21 @@ class StepObserver {
   virtual void end(std::size_t part) = 0;
 };
 
-/// A network in the memory of one execution space. All parameters lie in one buffer, all gradients
-/// in a second, activations and workspace in an arena sized here; a step allocates nothing, waits
-/// for nothing and reads nothing back.
+/// A network in the memory of one execution space. All parameters are in one buffer, all gradients
+/// in a second, activations and workspace in an arena allocated by the constructor. A step neither
+/// allocates, nor synchronises, nor copies to the host.
 template <class Space, class T>
 class Network {
  public:
   struct Options {
     kernels::GemmBackend gemm = kernels::GemmBackend::native;
-    std::size_t batch = 1;  ///< the largest
+    std::size_t batch = 1;  ///< the maximum
     bool training = false;
     Schedule schedule;
-    std::uint64_t seed = 1;  ///< of what layers draw while they train
-    /// Leaves out a step whose loss or gradients are not finite, up to kMostSkippedSteps in a row,
-    /// after which nothing is updated; else the first one whose loss is not ends all updates.
+    std::uint64_t seed = 1;  ///< of the layers' random numbers in training
+    /// Skips the update of a step whose loss or gradients are not finite, up to kMostSkippedSteps
+    /// in a row, after which nothing is updated. If false, the first loss that is not finite ends
+    /// all updates.
     bool skip_nonfinite = false;
   };
 
@@ -79,38 +80,39 @@ class Network {
   const NetworkPlan& plan() const { return *plan_; }
   const Space& instance() const { return instance_; }
 
-  /// One step: forward, loss, backward, update. Adds the batch's loss to the sums, unless it is not
-  /// finite: then the step is left out.
+  /// Runs one step: forward, loss, backward, update. Adds the batch's loss to the sums, unless it
+  /// is not finite: then the step is skipped.
   void train_step(const Batch<Space, T>& batch, StepObserver* observer = nullptr);
-  /// Forward; the output [batch, output] stays until the next call.
+  /// Runs a forward pass. The output [batch, output] is valid until the next call.
   Matrix<Space, const T> forward(const Matrix<Space, const T>& inputs,
                                  StepObserver* observer = nullptr,
                                  layers::Mode mode = layers::Mode::inference);
-  /// Forward and loss without gradients; adds the batch's loss to the sums.
+  /// Computes forward and loss without gradients; adds the batch's loss to the sums.
   void evaluate(const Batch<Space, T>& batch);
-  /// Gradients of one batch without an update, for tests.
+  /// Computes the gradients of one batch without an update, for tests.
   void compute_gradients(const Batch<Space, T>& batch);
 
-  // What follows waits for the space, and is not called inside a step.
+  // The following functions synchronise, and must not be called inside a step.
 
-  /// The sums since the last reset.
+  /// Returns the sums since the last reset.
   LossSums read_losses() const;
   void reset_losses(const LossSums& begin = {});
-  /// The whole buffers in host memory, laid out as NetworkPlan::parameters says.
+  /// Return whole buffers in host memory, with the layout of NetworkPlan::parameters.
   std::vector<T> read_parameters() const;
   std::vector<T> read_gradients() const;
-  /// The optimizer's state, as kernels::state_names has it; laid out as the trained parameters.
+  /// Returns the optimizer's state, in the order of kernels::state_names, with the layout of the
+  /// trained parameters.
   std::vector<std::vector<T>> read_state() const;
   void write_parameters(const std::vector<T>& values);
   void write_state(const std::vector<std::vector<T>>& values);
   void set_step(std::int64_t step);
-  /// The step, counted from 1, from which on nothing was updated, because it was not finite; 0 for
-  /// none. On a host it costs a load, and may be asked after every step.
+  /// Returns the step, counted from 1, from which on nothing was updated because a value was not
+  /// finite; 0 if there is none. On a host this is one load, and may be called after every step.
   std::int64_t stopped_at() const;
   SkippedSteps skipped_steps() const;
   void set_skipped_steps(const SkippedSteps& skipped);
-  /// Repeats step `step`, counted from 0, or, if there is none, an evaluation, and returns its
-  /// first value that is not finite; nullopt if all are. Updates nothing but running statistics.
+  /// Repeats step `step`, counted from 0, or an evaluation if it is nullopt. Returns its first
+  /// value that is not finite; nullopt if all are finite. Updates only running statistics.
   std::optional<NonFinite> find_nonfinite(const Batch<Space, T>& batch,
                                           std::optional<std::int64_t> step);
   void wait() const { instance_.fence(); }
@@ -125,9 +127,9 @@ class Network {
   template <class View>
   void write(const View& view, const std::vector<typename View::non_const_value_type>& values);
   void assign_memory(const Options& options);
-  /// The output of a layer (or kNetworkInput's) for these inputs.
+  /// Returns the output of a layer (or of kNetworkInput) for these inputs.
   Matrix<Space, T> output(std::size_t layer, const Matrix<Space, const T>& inputs) const;
-  /// A gradient by its number; without memory for kNone.
+  /// Returns a gradient by its number; it has no memory for kNone.
   Gradient gradient(std::size_t number, std::size_t batch) const;
   using Operand = Matrix<Space, const T>;
   std::array<Operand, layers::kMostInputs> inputs_of(std::size_t layer,
@@ -145,15 +147,15 @@ class Network {
   const bool skip_nonfinite_;
   ArenaPlan arena_plan_;
   Buffer<Space, T> parameters_, gradients_, arena_;
-  std::vector<Buffer<Space, T>> state_;  ///< the optimizer's
+  std::vector<Buffer<Space, T>> state_;  ///< that of the optimizer
   Buffer<Space, double> step_numbers_, clip_partials_, loss_sums_;
   Buffer<Space, std::int64_t> step_, health_;
-  std::vector<layers::LayerMemory<Space, T>> memory_;  ///< of each layer
-  std::vector<std::string> join_labels_;               ///< of each layer
+  std::vector<layers::LayerMemory<Space, T>> memory_;  ///< per layer
+  std::vector<std::string> join_labels_;               ///< per layer
 };
 
-/// The parameters that a run begins with, from the deck's initialization and seed alone; laid out
-/// as NetworkPlan::parameters says, gaps zero.
+/// Returns the parameters at the beginning of a run, which depend only on the deck's initialization
+/// and seed. The layout is that of NetworkPlan::parameters; gaps are zero.
 template <class T>
 std::vector<T> initial_parameters(const NetworkPlan& plan, std::uint64_t seed);
 

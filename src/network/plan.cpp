@@ -90,7 +90,7 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
                               "of shape [samples]; if not, use mse"
                             : "use mse"));
     }
-    // More logits than the data has classes are allowed: a subset may lack the last ones.
+    // More logits than the data's classes are allowed: a subset may lack the last classes.
     Shape labels = end;
     labels.pop_back();
     if (labels != sample.target || end.back() < sample.classes) {
@@ -174,7 +174,7 @@ std::vector<StepPart> NetworkPlan::parts(bool training) const {
 Counts NetworkPlan::counts(const StepPart& part, std::size_t batch,
                            std::size_t scalar_bytes) const {
   if (part.join) {
-    // The gradients of two branches are read, their sum is written.
+    // The gradients of two branches are read, and their sum is written.
     const double size = double(graph.join_size(part.index)) * batch;
     return {size, 0, 3 * size * scalar_bytes, 3 * size * scalar_bytes};
   }
@@ -194,7 +194,7 @@ Counts NetworkPlan::update_counts(std::size_t scalar_bytes) const {
   counts.bytes = count * (3 + 2 * states) * scalar_bytes;
   counts.working_set_bytes = count * (2 + states) * scalar_bytes;
   if (clip_norm) {
-    // Squares and their sum, and the product with what clips; the gradients are read once more.
+    // Square, sum, and product with the clipping factor; the gradients are read once more.
     counts.flops += 3 * count;
     counts.bytes += count * scalar_bytes;
   }
@@ -229,7 +229,7 @@ Counts NetworkPlan::step_counts(bool training, std::size_t batch, std::size_t sc
   for (const StepPart& part : parts(training)) {
     total += counts(part, batch, scalar_bytes);
   }
-  // Every parameter (with its gradient and the optimizer's state) and every activation once.
+  // Every parameter (with its gradient and the optimizer's state) and every activation counts once.
   const double states = double(kernels::state_names(update_rule).size());
   double scalars =
       double(parameter_count()) + (training ? double(trained_count()) * (1 + states) : 0);

@@ -22,7 +22,7 @@ using machine::Pages;
 using machine::readable_bytes;
 using machine::StreamKernel;
 
-// The ladder of one space with one number of threads on one kind of pages.
+// The points of one space with one number of threads and one page size.
 struct Ladder {
   std::string space, pages;
   int threads;
@@ -43,7 +43,7 @@ Curve triad_of(const Ladder& ladder) {
   return curve;
 }
 
-// Best GB/s of a kernel among the working sets of a level.
+// Returns the highest GB/s of a kernel among the working sets of a level.
 double best(const Ladder& ladder, StreamKernel kernel, double from, double to) {
   double rate = 0;
   for (const BandwidthPoint& point : ladder.points) {
@@ -55,7 +55,7 @@ double best(const Ladder& ladder, StreamKernel kernel, double from, double to) {
   return rate;
 }
 
-// Median over a level of GB/s on huge pages over those on small ones, of the triad.
+// Returns the median over a level of the triad's GB/s with huge pages relative to small pages.
 double tlb_ratio(const Ladder& small, const Ladder& huge, double from, double to) {
   std::vector<double> ratios;
   for (const BandwidthPoint& a : huge.points) {
@@ -69,9 +69,9 @@ double tlb_ratio(const Ladder& small, const Ladder& huge, double from, double to
   return median_of(ratios);
 }
 
-// The triad's GB/s of a level. Where the curve still falls it is a bound from above.
+// Returns the triad's GB/s of a level; an upper bound if the curve is still falling there.
 model::Estimate rate_of(const model::CurveLevel& level) {
-  const model::Estimate& cost = level.cost;  // seconds a byte
+  const model::Estimate& cost = level.cost;  // seconds per byte
   if (!level.settled) return model::below_range(1e-9 / cost.value);
   const auto bound = [](double seconds, double unknown) {
     return std::isfinite(seconds) ? 1e-9 / seconds : unknown;
@@ -81,13 +81,13 @@ model::Estimate rate_of(const model::CurveLevel& level) {
 
 io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
 
-// What a ladder says of its last level: the triad's GB/s, and the TLB's share of its time on small
+// Results of a ladder's last level: the triad's GB/s, and the TLB's share of its time on small
 // pages.
 struct LastLevel {
   double rate = 0, tlb_share = 0;
 };
 
-// The levels of one ladder as rows and as JSON.
+// Adds the levels of one ladder as rows and as JSON.
 LastLevel analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Study& study) {
   const Curve curve = triad_of(ladder);
   const auto levels = model::find_levels(curve.bytes, curve.seconds_per_byte);
@@ -136,13 +136,13 @@ const Ladder* find(const std::vector<Ladder>& ladders, const std::string& space,
   return nullptr;
 }
 
-// Whether most of what a ladder's large sets lie on are huge pages.
+// Returns whether most of the memory of a ladder's large working sets is on huge pages.
 bool came_on_huge_pages(const Ladder& ladder) {
   for (auto point = ladder.points.rbegin(); point != ladder.points.rend(); ++point) {
     if (point->working_set_bytes < (std::size_t{8} << 20)) break;
     return point->huge_bytes > point->working_set_bytes / 10 * 8;
   }
-  return true;  // too small for a few huge pages to show in it
+  return true;  // too small to decide from a few huge pages
 }
 
 void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind>& kinds,
@@ -185,10 +185,10 @@ void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind
   }
 }
 
-// What is measured, after every check.
+// What the study measures, after all checks.
 struct BandwidthPlan {
   machine::BandwidthOptions options;
-  std::vector<int> threads;  // of the host
+  std::vector<int> threads;  // of a host
   SpaceKind host = SpaceKind::serial;
   bool has_host = false, has_device = false;
   std::size_t largest_on_host = 0, largest_on_device = 0;
@@ -250,7 +250,8 @@ Study empty_study(const BandwidthPlan& plan) {
           true};
 }
 
-// The ladders of one space with one number of threads, one for each kind of pages that it got.
+// Returns the ladders of one space with one number of threads, one per page size that was
+// available.
 std::vector<Ladder> measure_ladders(SpaceKind space, int threads, const std::vector<Pages>& pages,
                                     machine::BandwidthOptions options, const Control& control,
                                     std::vector<std::string>& notes) {

@@ -24,12 +24,12 @@ namespace {
 using machine::ChainedLoads;
 using machine::readable_bytes;
 
-// What a launch of chained loads lasts, about.
+// Approximate duration of a launch of chained loads.
 constexpr double kLaunchSeconds = 4e-3;
 
-// What Little's law is told: seconds of one load (on a device of one warp's, which waits for the
-// last of its threads' loads), and bytes per second of two reads that wait for
-// nothing, one in order (a prefetcher helps) and one at random places known beforehand (none can).
+// Measurements for Little's law: seconds of one load (on a device, of one warp's loads, of which
+// the slowest counts), and bytes per second of two reads of independent addresses, one sequential
+// (a prefetcher helps) and one in random order (a prefetcher does not help).
 struct Little {
   double latency = 0, single = 0, streaming = 0, independent = 0;
 };
@@ -37,7 +37,7 @@ struct Little {
 // One curve: bandwidth against loads in flight.
 struct LoadCurve {
   std::string space, pages;
-  int threads = 0;  ///< of a host; 0: a device's, which vary along the curve
+  int threads = 0;  ///< of a host; 0: a device, whose threads vary along the curve
   std::size_t working_set = 0;
   double bytes_a_load = 0;
   std::vector<double> loads, rates;
@@ -47,7 +47,7 @@ struct LoadCurve {
 struct LoadPoint {
   const char* what;  ///< "chains", "independent", "warp"
   int threads;
-  double loads;  ///< in a repeat
+  double loads;  ///< per repeat
   Timing seconds;
   std::optional<int> loads_per_thread = {};  ///< in flight
   std::optional<double> rate = {};           ///< bytes per second
@@ -95,7 +95,7 @@ void measure_point(const Space& instance, ChainedLoads<Space>& chained, int thre
                            io::show_count(threads, "thread"), io::show_count(chains, "load")));
 }
 
-// Fits a curve, and says what Little's law makes of it.
+// Fits a curve, and compares the result with Little's law.
 void analyse(const LoadCurve& curve, const Little& little, Study& study) {
   const auto fit = model::fit_saturation(curve.loads, curve.rates, curve.bytes_a_load);
   if (!fit) {
@@ -150,7 +150,7 @@ void analyse(const LoadCurve& curve, const Little& little, Study& study) {
       1e-9 * little.streaming));
 }
 
-// Seconds of one dependent load; 0 where it was stopped before.
+// Returns the seconds of one dependent load; 0 if the study was stopped.
 double latency_at(SpaceKind kind, std::size_t working_set, machine::Pages pages,
                   const Control& control, std::vector<std::string>& notes) {
   machine::LatencyOptions options;
@@ -175,7 +175,7 @@ double read_bandwidth(SpaceKind kind, std::size_t working_set, int threads, mach
   return best;
 }
 
-// Bytes a second of independent random reads.
+// Returns the bytes per second of independent random reads.
 template <class Space>
 double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained, int threads,
                              const MeasureOptions& options, const LoadCurve& curve, Study& study) {
@@ -189,7 +189,7 @@ double independent_bandwidth(const Space& instance, ChainedLoads<Space>& chained
   return rate;
 }
 
-// Seconds of a dependent load of every thread of one warp.
+// Returns the seconds of a dependent load of every thread of one warp.
 template <class Space>
 double warp_latency(const Space& instance, ChainedLoads<Space>& chained, double single,
                     const MeasureOptions& options, const LoadCurve& curve, Study& study) {
@@ -204,14 +204,14 @@ double warp_latency(const Space& instance, ChainedLoads<Space>& chained, double 
   return seconds;
 }
 
-// Numbers of loads in flight a thread.
+// Returns the numbers of loads in flight per thread.
 std::vector<int> loads_of(SpaceKind kind, const ConcurrencyBounds& bounds) {
   if (!bounds.loads.empty()) return bounds.loads;
   if (!machine::is_host(kind)) return {1, 2, 4, 8};
   return {1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32};
 }
 
-// Chains that all threads follow together at most.
+// Returns the maximum number of chains of all threads together.
 std::size_t most_chains(SpaceKind kind, const ConcurrencyBounds& bounds) {
   const std::vector<int> loads = loads_of(kind, bounds);
   const auto each = static_cast<std::size_t>(*std::max_element(loads.begin(), loads.end()));
@@ -222,8 +222,8 @@ std::size_t most_chains(SpaceKind kind, const ConcurrencyBounds& bounds) {
   return threads * each;
 }
 
-// A working set in memory: four times what the caches of all threads hold, and long enough that no
-// chain comes where its neighbour was.
+// Returns a working set that exceeds the caches: four times the caches of all threads, and large
+// enough that no chain reaches lines that an adjacent chain has loaded.
 std::size_t memory_set(SpaceKind kind, std::size_t chains, const Control& control) {
   const std::size_t wanted =
       std::max({4 * machine::all_cache_bytes(kind), 8 * chains * machine::kNodeStride,
@@ -233,7 +233,7 @@ std::size_t memory_set(SpaceKind kind, std::size_t chains, const Control& contro
       {wanted, std::max(in_time, 8 * chains * machine::kNodeStride), machine::memory_share(kind)});
 }
 
-// The curves of a host: one for each number of threads.
+// Measures the curves of a host, one per number of threads.
 template <class Space>
 void measure_host(const Space& instance, SpaceKind kind, const ConcurrencyBounds& bounds,
                   LoadCurve curve, Little little, const MeasureOptions& options,
@@ -255,7 +255,7 @@ void measure_host(const Space& instance, SpaceKind kind, const ConcurrencyBounds
   }
 }
 
-// The one curve of a device, along which the threads vary.
+// Measures the one curve of a device, along which the threads vary.
 template <class Space>
 void measure_device(const Space& instance, SpaceKind kind, const ConcurrencyBounds& bounds,
                     LoadCurve curve, Little little, const MeasureOptions& options,
@@ -311,8 +311,8 @@ void measure_space(SpaceKind kind, const ConcurrencyBounds& bounds, std::size_t 
   });
 }
 
-// What is measured, after every check: a working set on each of the spaces, of which a host's are
-// one.
+// What the study measures, after all checks: one working set per space; all hosts count as one
+// space.
 struct ConcurrencyPlan {
   ConcurrencyBounds bounds;
   std::vector<std::pair<SpaceKind, std::size_t>> spaces;
@@ -350,7 +350,7 @@ ConcurrencyPlan plan_of(ConcurrencyBounds bounds, const Control& control) {
                       readable_bytes(static_cast<double>(working_set)), to_string(kind), chains,
                       readable_bytes(2 * static_cast<double>(chains * machine::kNodeStride))));
     }
-    // The order of the nodes is kept beside them, and made from another list.
+    // The list of the nodes' order, and the list from which it is generated, need memory too.
     require_memory(kind, static_cast<double>(working_set) *
                              (1 + 8.0 / static_cast<double>(machine::kNodeStride)));
     plan.spaces.push_back({kind, working_set});

@@ -23,7 +23,7 @@ namespace {
 using model::LayerRunner;
 using model::Pass;
 using model::StepRunner;
-// The work of a layer that runs alone, part by part.
+// Returns the work of a layer that runs alone, by part.
 template <class Space>
 model::StepWork work_of(LayerRunner<Space, float>& runner, const layers::Layer& layer, Pass pass,
                         std::size_t batch) {
@@ -64,7 +64,7 @@ void measure_deck(const DeckCase& deck, const std::vector<std::size_t>& batches,
   curves.push_back(std::move(curve));
 }
 
-// The widths of a family's curve; if quick every other one, the largest always.
+// Returns the widths of a family's curve; if quick every other one, always including the largest.
 std::vector<std::size_t> widths_of(const LayerFamily& family, const CrossoverBounds& bounds,
                                    bool quick) {
   if (!bounds.widths.empty()) return bounds.widths;
@@ -75,7 +75,7 @@ std::vector<std::size_t> widths_of(const LayerFamily& family, const CrossoverBou
   return widths;
 }
 
-// What layers and networks are to a space.
+// Returns the target of layers and networks on a space.
 template <class T>
 layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
   layers::Target target;
@@ -85,12 +85,12 @@ layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
   return target;
 }
 
-// Returns the layer of a width; throws RequestError for one that is not possible.
+// Returns the layer of a width; throws RequestError if the width is invalid.
 std::shared_ptr<const layers::Layer> layer_of(const LayerFamily& family, std::size_t width) {
   try {
     return family.layer(width);
   } catch (const RequestError& error) {
-    // The deck that it was read from is ours: file, line and key mean nothing to a reader.
+    // The study generated the table, so file, line and key are not useful to the user.
     const std::string text = error.what();
     const std::size_t key = text.find(".layer.0.");
     throw RequestError(fmt::format("--widths: {} of width {}: {}", family.kind, width,
@@ -98,7 +98,7 @@ std::shared_ptr<const layers::Layer> layer_of(const LayerFamily& family, std::si
   }
 }
 
-// Bytes that the largest sizes take.
+// Returns the bytes that the largest sizes need.
 double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::size_t>& widths,
                  std::size_t batch, SpaceKind space) {
   const layers::Target target = target_on<float>(space, kernels::GemmBackend::native);
@@ -147,26 +147,26 @@ void measure_layer(const LayerFamily& family, const std::vector<std::size_t>& wi
   curves.push_back(std::move(by_batch));
 }
 
-// What is measured, after every check.
+// What the study measures, after all checks.
 struct CrossoverPlan {
-  CrossoverBounds bounds;  // without the decks that are left out
+  CrossoverBounds bounds;  // without the decks that are skipped
   Comparison comparison;
-  std::map<std::string, model::Ceilings> ceilings;  // the machine file's, by precision
-  std::vector<std::string> left_out;                // notes
+  std::map<std::string, model::Ceilings> ceilings;  // of the machine file, by precision
+  std::vector<std::string> left_out;                // notes on skipped decks
   std::vector<LayerFamily> families;
   std::vector<std::pair<const LayerFamily*, Pass>> layers;
   std::vector<std::size_t> layer_batches, deck_batches;
-  std::vector<SpaceKind> spaces;  // that compute
+  std::vector<SpaceKind> spaces;  // spaces that compute
 };
 
-// What was measured.
+// The measurements.
 struct CrossoverResult {
   std::vector<SizeCurve> curves;
-  std::size_t left_out = 0;  // sizes
+  std::size_t left_out = 0;  // number of sizes that were skipped
   std::set<std::string> without_record;
 };
 
-// Returns a quantity that the study needs and the machine file lacks; empty if none.
+// Returns a quantity that the study needs and the machine file lacks; empty if it lacks none.
 std::string lacking(const model::Ceilings& ceilings) {
   for (const std::string& name : ceilings.absent()) {
     if (name != "dispatch" && name != "cache bandwidth") return name;
@@ -174,8 +174,9 @@ std::string lacking(const model::Ceilings& ceilings) {
   return "";
 }
 
-// Reads the machine file's ceilings, and leaves out, with a note, decks of a precision of which it
-// has no peak. Throws RequestError if nothing is left.
+// Reads the machine file's ceilings. Skips, with a note, decks of a precision for which it lacks a
+// quantity. Throws RequestError if it lacks one for the layers, or if decks alone are measured and
+// none remains.
 void read_ceilings(CrossoverPlan& plan) {
   CrossoverBounds& bounds = plan.bounds;
   if (!bounds.machine_file) return;
@@ -212,7 +213,7 @@ void require_increasing(const std::vector<std::size_t>& sizes) {
   }
 }
 
-// 1, step, step² … up to `most`.
+// Returns 1, step, step² … up to `most`.
 std::vector<std::size_t> powers(std::size_t step, std::size_t most) {
   std::vector<std::size_t> sizes;
   for (std::size_t size = 1; size <= most; size *= step) sizes.push_back(size);
@@ -230,7 +231,7 @@ void require_memory_of(const CrossoverPlan& plan, bool quick) {
     for (const DeckCase& deck : plan.bounds.decks) {
       largest = std::max(largest, memory_of(deck, plan.deck_batches.back(), space));
     }
-    // Two hosts' arrays lie in the same memory.
+    // The arrays of two hosts are in the same memory.
     if (machine::is_host(space)) largest = largest_host += largest;
     require_memory(space, largest);
   }
@@ -253,12 +254,12 @@ CrossoverPlan plan_of(const CrossoverBounds& requested, bool quick) {
     plan.layer_batches = powers(quick ? 4 : 2, quick ? 256 : 512);
     plan.deck_batches = powers(4, quick ? 64 : 256);
   }
-  // Quick: what a network does when it is used.
+  // Quick: inference only.
   const std::vector<Pass> passes =
       quick ? std::vector<Pass>{Pass::forward} : std::vector<Pass>{Pass::forward, Pass::both};
   for (const LayerFamily& family : plan.families) {
     for (const Pass pass : passes) {
-      // A view does nothing.
+      // A view computes nothing.
       if (pass == Pass::forward && family.layer(family.width)->is_view(false)) continue;
       plan.layers.emplace_back(&family, pass);
     }
@@ -271,7 +272,7 @@ CrossoverPlan plan_of(const CrossoverBounds& requested, bool quick) {
 
 CrossoverResult measure_curves(const CrossoverPlan& plan, const Control& control) {
   for (const SpaceKind space : plan.spaces) machine::warm_up(space);
-  // A layer by width and by batch, a deck's inference and its training step.
+  // Measures a layer by width and by batch, a deck's inference and its training step.
   CrossoverMeasuring measuring(plan.bounds, plan.ceilings, control,
                                2 * (plan.layers.size() + plan.bounds.decks.size()));
   CrossoverResult result;
@@ -292,7 +293,7 @@ CrossoverResult measure_curves(const CrossoverPlan& plan, const Control& control
   return result;
 }
 
-// The study before anything is measured.
+// Returns the study before the first measurement.
 Study empty_study(const CrossoverPlan& plan) {
   const Comparison& comparison = plan.comparison;
   Study study{

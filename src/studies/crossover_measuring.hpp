@@ -16,41 +16,41 @@
 
 namespace ridgeline::studies {
 
-/// Times sizes on both spaces in turn, or on the first against a machine file.
+/// Times sizes alternately on both spaces, or on the first against a machine file.
 class CrossoverMeasuring {
  public:
-  /// `ceilings` are the machine file's, by precision, if there is one. The time is shared among so
-  /// many curves.
+  /// `ceilings` are those of the machine file, by precision, if there is one. The time limit is
+  /// divided among `curves` curves.
   CrossoverMeasuring(const CrossoverBounds& bounds,
                      const std::map<std::string, model::Ceilings>& ceilings, const Control& control,
                      std::size_t curves)
       : bounds_(bounds), ceilings_(ceilings), control_(control), curves_left_(curves) {
-    // Machines stay disturbed for milliseconds: more turns rather than longer ones.
+    // Disturbances last for milliseconds, so there are more turns rather than longer ones.
     options_.min_repeats = control.quick ? 5 : 9;
     options_.min_seconds = control.quick ? 0.003 : 0.01;
-    // A first call finds its memory nowhere, and threads asleep.
+    // At the first call caches are cold and threads asleep.
     options_.warm_up_seconds = control.quick ? 0.001 : 0.002;
     options_.clock = Clock::host;
     options_.stopped = control.stopped;
     end_ = host_seconds() + (control.quick ? 22 : 150);
   }
 
-  /// Every curve has its share of the time that is left.
+  /// Starts a curve: assigns it a share of the remaining time.
   void begin_curve() {
     const double now = host_seconds();
     curve_end_ = now + std::max(0.0, end_ - now) / static_cast<double>(curves_left_--);
   }
   std::size_t left_out() const { return left_out_; }
-  /// Kinds of layers and phases that were never recorded on such a device.
+  /// Returns the kinds of layers and phases without measured fractions on such a device.
   const std::set<std::string>& without_record() const { return without_record_; }
 
-  /// Times one size on both spaces. `make(instance)` gives a pointer to something to run, and
-  /// `parts(*it)` its work, part by part.
+  /// Times one size on both spaces. `make(instance)` returns a pointer to an object with run(), and
+  /// `parts(*it)` its work, by part.
   template <class Make, class Parts>
   void add(SizeCurve& curve, SizeMeasurement measured, const layers::Counts& counts,
            const Make& make, const Parts& parts) {
     if (control_.should_stop()) return;
-    // Two sizes at least: one is no curve.
+    // A curve needs at least two sizes.
     if (curve.points.size() >= 2 && host_seconds() > curve_end_) {
       ++left_out_;
       return;
@@ -84,7 +84,7 @@ class CrossoverMeasuring {
     note(kEager, ratio_in_turn(
                      a, [&] { on_a->run(); }, b, [&] { on_b->run(); }, options_));
     if constexpr (!kIsHost<B>) {
-      // A caller that transfers a batch waits for it.
+      // A caller that transfers a batch synchronises.
       note(kWithTransfers, ratio_in_turn(
                                a, [&] { on_a->run(); }, b,
                                [&] {
@@ -112,7 +112,7 @@ class CrossoverMeasuring {
     const Timing timing = summarize(samples);
     measured.modes[kEager].first = timing;
     const auto note = [&](Mode mode, double second) {
-      if (second <= 0) return;  // nothing of what the file has bounds it
+      if (second <= 0) return;  // the file has no ceiling that bounds it
       std::vector<double> ratios;
       for (const double sample : samples) ratios.push_back(sample / second);
       measured.modes[mode] = {timing, second, {}, std::move(ratios)};

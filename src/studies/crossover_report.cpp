@@ -20,12 +20,13 @@ namespace {
 using model::Crossover;
 using model::SizePoint;
 
-// Before what is expected by the fit of all layers, for a kind without a record.
+// Precedes expected times from the fit of all layers, for a kind without a record.
 constexpr const char* kNoRecord = "?";
-// How a sentence on expected times begins.
+// Beginning of a sentence on expected times.
 constexpr const char* kExpectedHow = "expected (not measured): ";
 
-// The interval of a crossover as people read it, without it in a table that is too wide.
+// Returns a cell with the crossover and its interval, without the interval if the table is too
+// wide.
 io::Cell shown_crossover(const Crossover& crossover, const std::string& mark) {
   const auto number = [](double size) { return fmt::format("{:g}", size); };
   const model::Estimate& size = crossover.size;
@@ -41,7 +42,7 @@ io::Cell shown_crossover(const Crossover& crossover, const std::string& mark) {
 
 bool is_expected(Mode mode) { return mode == kExpected || mode == kExpectedWithTransfers; }
 
-// Whether what is expected of it rests on the fit of all layers.
+// Returns whether an expected time of the curve is from the fit of all layers.
 bool is_without_record(const SizeCurve& curve) {
   return std::any_of(curve.points.begin(), curve.points.end(), [](const SizeMeasurement& point) {
     return point.without_record && !point.without_record->empty();
@@ -67,7 +68,7 @@ bool measured(const SizeCurve& curve, Mode mode) {
   return !curve.points.empty() && !curve.points.back().modes[mode].ratios.empty();
 }
 
-// The curve of what grows, if it has several points.
+// Returns the curve of the quantity that grows, if it has several points.
 const SizeCurve* find_curve(const std::vector<const SizeCurve*>& curves, const std::string& grows) {
   for (const SizeCurve* curve : curves) {
     if (curve->grows == grows && curve->points.size() > 1) return curve;
@@ -85,7 +86,7 @@ FittedCurve fit_curve(const SizeCurve& curve) {
   return fitted;
 }
 
-// The cells of the modes that the table shows.
+// Adds the cells of the modes that the table shows.
 void add_crossovers(const FittedCurve* fitted, const std::vector<Mode>& shown_modes,
                     std::vector<io::Cell>& row) {
   for (const Mode mode : shown_modes) {
@@ -96,18 +97,18 @@ void add_crossovers(const FittedCurve* fitted, const std::vector<Mode>& shown_mo
   }
 }
 
-// What was not measured has no interval, but perhaps a mark.
+// A time of 0 was not measured: its cell is empty.
 io::Cell seconds_cell(double seconds, const char* mark = "") {
   return seconds > 0 ? io::Cell::shown_as(seconds, mark + io::show_seconds(seconds)) : io::Cell();
 }
 
-// The advantage is that of the expected times where there are any: ceilings alone contain no
-// launches, and no kernels that small arrays do not fill.
+// The advantage is computed from expected times if there are any: ceilings alone exclude launches
+// and the low utilisation of small kernels.
 Mode mode_of_advantage(const Comparison& comparison) {
   return comparison.from_file ? kExpected : kEager;
 }
 
-// The cells that say what one size takes here and there.
+// Returns the cells with the times of one size on both spaces.
 std::vector<io::Cell> times_of(const SizeCurve& curve, const SizeMeasurement& point) {
   const bool no_record = point.without_record && !point.without_record->empty();
   return {fmt::format("{} {:g}", curve.grows, point.size), io::time_cell(point.modes[kEager].first),
@@ -115,7 +116,7 @@ std::vector<io::Cell> times_of(const SizeCurve& curve, const SizeMeasurement& po
           seconds_cell(point.modes[kExpected].second, no_record ? kNoRecord : "")};
 }
 
-// One size in one mode, as the file says it; empty if nothing is known of it.
+// Returns one size in one mode for the file; empty if nothing is known of it.
 io::Json mode_json(const SizeMeasurement& point, Mode mode) {
   const ModeMeasurement& measured = point.modes[mode];
   io::Json json = io::Json::object();
@@ -130,7 +131,7 @@ io::Json mode_json(const SizeMeasurement& point, Mode mode) {
     json["ratio"] = median_of(measured.ratios);
     json["ratios"] = measured.ratios;
   }
-  // Beside what is possible at best stands what is expected.
+  // The lower bound is accompanied by the expected time.
   const Mode expected = mode == kEager           ? kExpected
                         : mode == kWithTransfers ? kExpectedWithTransfers
                                                  : mode;
@@ -158,8 +159,8 @@ FittedRow fit_row(std::vector<const SizeCurve*> curves, const Comparison& compar
   return row;
 }
 
-// A row of the table: the curves of one layer or deck in one pass. The largest batch stands for the
-// times, or every batch has a row.
+// Adds a row: the curves of one layer or deck in one pass. Its times are those of the largest
+// batch, or every batch has a row.
 void add_row(const FittedRow& fitted, const Comparison& comparison, io::Table& table) {
   std::vector<io::Cell> row = {fitted.what, fitted.pass};
   if (comparison.from_file) {
@@ -196,7 +197,7 @@ void add_row(const FittedRow& fitted, const Comparison& comparison, io::Table& t
   table.add_row(row);
 }
 
-// "at every size in 40, from some size on in 3 and undecided in 1": what occurs at all.
+// Returns "at every size in 40, from some size on in 3 and undecided in 1": the cases that occur.
 std::string outcomes(const std::vector<std::pair<std::string, int>>& counts) {
   std::vector<std::string> texts;
   for (const auto& [outcome, count] : counts) {
@@ -208,7 +209,8 @@ std::string outcomes(const std::vector<std::pair<std::string, int>>& counts) {
   return fmt::format("{} and {}", fmt::join(texts, ", "), last);
 }
 
-// How many curves the second space wins from some size on, by one mode of comparing.
+// Adds a sentence on the number of curves on which the second space is faster from some size on, in
+// one mode.
 void tell_crossovers(Mode mode, const Comparison& comparison, const std::string& how,
                      const std::vector<FittedRow>& rows, Study& study) {
   int total = 0, never = 0, always = 0, unclear = 0, guessed = 0;
@@ -251,7 +253,7 @@ void tell_crossovers(Mode mode, const Comparison& comparison, const std::string&
   study.answers.push_back(sentence);
 }
 
-// "the NVIDIA H200", or where the file does not say "cuda of other.json".
+// Returns "the NVIDIA H200", or "cuda of other.json" if the file does not name a model.
 std::string name_of_machine(const CrossoverBounds& bounds) {
   const io::Json machine = bounds.machine_file->value("machine", io::Json::object());
   const bool gpu = model::device_of(bounds.machine_space) == model::DeviceKind::gpu;

@@ -11,8 +11,8 @@
 
 namespace ridgeline::studies {
 
-/// How the two spaces are compared. Against a machine file, kEager and kWithTransfers
-/// are what its ceilings allow at best, and kExpected and kExpectedWithTransfers what is expected.
+/// How the two spaces are compared. Against a machine file, kEager and kWithTransfers are lower
+/// bounds from its ceilings, and kExpected and kExpectedWithTransfers expected times.
 enum Mode { kEager, kWithTransfers, kGraph, kExpected, kExpectedWithTransfers, kModes };
 inline constexpr const char* kModeNames[] = {"eager", "with_transfers", "graph", "expected",
                                              "expected_with_transfers"};
@@ -20,12 +20,12 @@ inline constexpr const char* kModeNames[] = {"eager", "with_transfers", "graph",
 /// One size in one mode.
 struct ModeMeasurement {
   Timing first;                         ///< on the first space
-  double second = 0;                    ///< seconds on the second space; 0: not known
+  double second = 0;                    ///< seconds on the second space; 0: unknown
   std::optional<Timing> second_timing;  ///< if it was measured there
-  std::vector<double> ratios;           ///< first / second, turn by turn; empty if not compared
+  std::vector<double> ratios;           ///< first / second of each turn; empty if not compared
 };
 
-/// What was measured of one size.
+/// The measurements of one size.
 struct SizeMeasurement {
   double size = 0, bytes = 0;
   std::array<ModeMeasurement, kModes> modes;
@@ -33,28 +33,28 @@ struct SizeMeasurement {
   std::size_t batch = 0;
   std::string precision = {};
   double flops = 0;
-  /// Kinds and phases for which what is expected takes the fit of all layers; nullopt if nothing is
+  /// Kinds and phases whose expected time is from the fit of all layers; nullopt if nothing is
   /// computed from a machine file.
   std::optional<std::set<std::string>> without_record = {};
 };
 
-/// One curve: what grows, and its points.
+/// One curve: the quantity that grows, and the points.
 struct SizeCurve {
   std::string what, pass, grows;
   std::vector<SizeMeasurement> points;
 };
 
-/// Which two spaces are compared, and in which modes the table shows crossovers.
+/// The two spaces that are compared, and the modes whose crossovers the table shows.
 struct Comparison {
-  /// What the sentences call them: spaces or, where the second is not here, its machine's model.
+  /// Names in sentences: spaces, or the model of the machine file's device.
   std::string first, second;
   bool from_file = false;   ///< the second is a machine file: nothing is measured there
   bool device = false;      ///< the second is a device, with transfers and graphs
-  bool each_batch = false;  ///< a row for every batch of a deck, not for the largest alone
+  bool each_batch = false;  ///< a row for every batch of a deck, not only for the largest
   std::vector<Mode> shown;
 };
 
-/// Returns the comparison that the bounds ask for.
+/// Returns the comparison that the bounds request.
 Comparison comparison_of(const CrossoverBounds& bounds);
 
 /// Returns the columns of its table.
@@ -64,16 +64,16 @@ std::vector<io::Column> columns_of(const Comparison& comparison);
 struct FittedCurve {
   const SizeCurve* curve = nullptr;
   std::array<std::optional<model::Crossover>, kModes> crossovers;
-  /// Whether what is expected of one of its points rests on the fit of all layers.
+  /// Whether an expected time of one of its points is from the fit of all layers.
   bool without_record = false;
 };
 
-/// What is fitted to a layer or a deck in one pass.
+/// The fits of a layer or a deck in one pass.
 struct FittedRow {
   std::string what, pass;
   std::vector<const SizeCurve*> curves;
-  std::vector<FittedCurve> fitted;  ///< by width and by batch, those of several points
-  std::vector<double> ratios;       ///< medians of all their points, in the advantage's mode
+  std::vector<FittedCurve> fitted;  ///< by width and by batch, if there are several points
+  std::vector<double> ratios;       ///< medians of all their points, in the mode of the advantage
   std::optional<model::Advantage> advantage;
 };
 
@@ -92,13 +92,13 @@ void add_rows(const std::vector<FittedRow>& rows, const Comparison& comparison, 
 /// Adds the sentences.
 void tell_answers(const std::vector<FittedRow>& rows, const Comparison& comparison, Study& study);
 
-/// Adds to a study's notes and settings what was measured, and, against a machine file, what was
+/// Adds notes and settings that state what was measured, and, against a machine file, what was
 /// computed from that file.
 void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
                            Study& study);
 
-/// Adds a note for the kinds of layers of which no fraction was measured, and for the quantities
-/// that the machine file lacks (Ceilings::absent).
+/// Adds notes that name the kinds of layers without measured fractions, and the quantities that the
+/// machine file lacks (Ceilings::absent).
 void note_what_is_missing(const std::set<std::string>& kinds_without_record,
                           const std::set<std::string>& absent, const CrossoverBounds& bounds,
                           const Comparison& comparison, Study& study);

@@ -33,7 +33,7 @@ io::Json json_of(const LaunchCost& cost) {
 
 std::string show_rate(double bytes_per_second) { return io::show_bytes(bytes_per_second) + "/s"; }
 
-// Kernels of growing size on one space.
+// Measures kernels of growing size on one space.
 struct Growth {
   std::vector<double> bytes, back_to_back, fenced;
 };
@@ -65,7 +65,7 @@ Growth measure_growth(const Space& instance, const SmallKernel<Space>& kernel,
   return growth;
 }
 
-// One size in 1, 2, 4 … kernels, against k·a + V/b. `cost` has a and b.
+// Measures one size in 1, 2, 4 … kernels, against k·a + V/b. `cost` has a and b.
 template <class Space>
 void break_up(const Space& instance, const SmallKernel<Space>& kernel, double bytes,
               const std::string& space, const LaunchCost& cost, const MeasureOptions& options,

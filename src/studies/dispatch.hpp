@@ -8,7 +8,7 @@
 
 namespace ridgeline::studies {
 
-/// What `study dispatch` sweeps.
+/// Bounds of `study dispatch`.
 struct DispatchBounds {
   std::vector<SpaceKind> spaces;
   std::size_t smallest = 0;  ///< of a kernel: bytes that it reads and writes; 0: 256 B
@@ -16,14 +16,14 @@ struct DispatchBounds {
   int per_octave = 0;        ///< 0: 4 (2 if quick)
 };
 
-/// "Breaking up and recombining has a price": empty kernels, reductions, barriers and transfers;
-/// T(V) = a + V/b on kernels of growing size, where the curve is straight; the size at which half
-/// the rate is reached; and one size broken up into ever more kernels, against what the fit says of
-/// that.
+/// "Breaking up and recombining has a price". Measures empty kernels, reductions, barriers and
+/// transfers; fits T(V) = a + V/b to kernels of growing size, where the curve is straight;
+/// determines the size at which half the rate is reached; and compares one size, split into more
+/// and more kernels, with the fit.
 Study study_dispatch(const DispatchBounds& bounds, const Control& control);
 
-/// Returns a sentence on a kernel's cost and rate, or on which of them kernels of `bytes` up to
-/// that size do not show.
+/// Returns a sentence on a kernel's cost and rate, or on which of them kernels of up to `bytes` do
+/// not determine.
 std::string tell_launch_cost(const model::LaunchCost& cost, double bytes);
 
 }  // namespace ridgeline::studies

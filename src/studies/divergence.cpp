@@ -46,7 +46,7 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
     const std::string how = machine::to_string(arrangement);
     std::vector<int> paths;
     std::vector<double> met, seconds;
-    std::vector<io::Cell> row = {space, how, {}};  // the third when one path's time is known
+    std::vector<io::Cell> row = {space, how, {}};  // the third is set below
     for (const int count : bounds.paths) {
       if (control.should_stop()) return;
       work.prepare(count, arrangement);
@@ -55,7 +55,7 @@ void measure_paths(const Space& instance, const std::string& space, const Diverg
         throw RunError("the divergence study's kernel computed a wrong result on " + space);
       }
       paths.push_back(count);
-      // Of random paths a warp's threads, which run together, do not meet all.
+      // With random paths, a warp's threads do not take all of them.
       const bool some = !kIsHost<Space> && arrangement == Arrangement::random;
       met.push_back(some ? model::expected_paths(count, kWarp) : count);
       seconds.push_back(timing.median);
@@ -127,7 +127,7 @@ void measure_access(const Space& instance, const std::string& space, const Diver
                   readable(bounds.array_bytes), io::show_seconds(regular), sentence));
 }
 
-// The bounds with every default filled in, after every check.
+// Returns the bounds with all defaults, after all checks.
 DivergenceBounds checked(DivergenceBounds bounds, bool quick) {
   if (bounds.paths.empty()) bounds.paths = {1, 2, 4, 8, 16, 32};
   std::sort(bounds.paths.begin(), bounds.paths.end());
@@ -137,7 +137,7 @@ DivergenceBounds checked(DivergenceBounds bounds, bool quick) {
           fmt::format("--paths: {}; 1 to {} are possible", count, machine::kMostPaths));
     }
   }
-  // All others are compared with one path.
+  // All other times are relative to that of one path.
   if (bounds.paths.front() != 1) bounds.paths.insert(bounds.paths.begin(), 1);
   if (bounds.iterations == 0) bounds.iterations = std::size_t{1} << 20;
   const auto least_bytes = [](SpaceKind space) {
@@ -145,10 +145,10 @@ DivergenceBounds checked(DivergenceBounds bounds, bool quick) {
       return sizeof(std::uint32_t) * ReadAccess<std::decay_t<decltype(instance)>>::least(instance);
     });
   };
-  constexpr std::size_t kMostNumbers = ReadAccess<Kokkos::Serial>::kMost;  // of any space
+  constexpr std::size_t kMostNumbers = ReadAccess<Kokkos::Serial>::kMost;  // of all spaces
   if (bounds.array_bytes == 0) {
     bounds.array_bytes = std::size_t{quick ? 64u : 256u} << 20;
-    // A device's many threads have a chain each.
+    // A device has one chain for each of its many threads.
     for (const SpaceKind space : bounds.spaces) {
       while (bounds.array_bytes < least_bytes(space)) bounds.array_bytes *= 2;
     }
@@ -161,7 +161,7 @@ DivergenceBounds checked(DivergenceBounds bounds, bool quick) {
                                      readable(least_bytes(space)),
                                      readable(sizeof(std::uint32_t) * kMostNumbers)));
     }
-    // Beside the array there is its copy on the host, in the making.
+    // While the array is generated, its copy on the host needs memory too.
     require_memory(space, 2.0 * static_cast<double>(bounds.array_bytes) +
                               9.0 * static_cast<double>(bounds.iterations));
   }

@@ -20,7 +20,7 @@ namespace {
 using machine::LatencyPoint;
 using machine::readable_bytes;
 
-// The curve of one space on one kind of pages.
+// The curve of one space with one page size.
 struct LatencyCurve {
   std::vector<double> bytes, seconds;
 };
@@ -35,7 +35,7 @@ LatencyCurve curve_of(const std::vector<LatencyPoint>& points, const std::string
   return curve;
 }
 
-// Latency of a curve at a working set that it was measured at; 0 where it was not.
+// Returns the latency of a curve at a working set; 0 if it was not measured there.
 double at(const LatencyCurve& curve, double bytes) {
   const auto found = std::find(curve.bytes.begin(), curve.bytes.end(), bytes);
   return found == curve.bytes.end()
@@ -43,8 +43,8 @@ double at(const LatencyCurve& curve, double bytes) {
              : curve.seconds[static_cast<std::size_t>(found - curve.bytes.begin())];
 }
 
-// What small pages add to a load in a level: the median over the points that both curves have
-// there, since it grows along a level.
+// Returns the time that small pages add to a load in a level: the median over the points of both
+// curves, since it grows along a level.
 model::Estimate tlb_part(const LatencyCurve& small, const LatencyCurve& huge,
                          const model::CurveLevel& level) {
   std::vector<double> parts;
@@ -56,13 +56,13 @@ model::Estimate tlb_part(const LatencyCurve& small, const LatencyCurve& huge,
   return model::median_estimate(parts).value_or(model::Estimate{nan, nan, nan});
 }
 
-// What the space's caches are, and whether the sweep got beyond them.
+// The caches of a space, and whether the sweep exceeded them.
 struct Hierarchy {
   std::vector<machine::Cache> caches;
   bool memory;
 };
 
-// Which cache the system says is about that large: within a factor of two.
+// Returns the name of the cache with this nominal size, within a factor of two.
 std::string nominal(const Hierarchy& hierarchy, double capacity) {
   for (const machine::Cache& cache : hierarchy.caches) {
     const double ratio = capacity / static_cast<double>(cache.bytes);
@@ -79,7 +79,7 @@ std::string percent(double part, double whole) {
 
 io::Cell cell_of(double seconds) { return io::Cell::shown_as(seconds, io::show_seconds(seconds)); }
 
-// What a load costs in a level. Where the curve still rises that is a bound from below.
+// Returns the cost of a load in a level; a lower bound if the curve is still rising there.
 model::Estimate cost_of(const model::CurveLevel& level) {
   return level.settled ? level.cost : model::beyond_range(level.cost.value);
 }
@@ -91,7 +91,7 @@ io::Cell cost_cell(const model::CurveLevel& level) {
              : no_number(text);
 }
 
-// A level with what the TLB adds to it on small pages, where both kinds of pages were measured.
+// A level, and the time that the TLB adds on small pages, if both page sizes were measured.
 struct Row {
   model::CurveLevel level;
   std::optional<model::Estimate> tlb;
@@ -173,17 +173,17 @@ void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& stu
   io::Json& levels = study.fit[space]["levels"];
   if (!on_small.empty()) levels[machine::small_page_label()] = json_of(on_small, hierarchy);
   if (!on_huge.empty()) levels["huge"] = json_of(on_huge, hierarchy);
-  // Caches are told apart on huge pages; on small ones the TLB's reach looks like one more.
+  // Huge pages separate the caches; on small pages the TLB's reach looks like another level.
   add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), hierarchy, study);
 }
 
-// One ladder.
+// The sweep of one space.
 struct SpaceLadder {
   SpaceKind space;
   machine::LatencyOptions options;
 };
 
-// What is measured, after every check. The spaces of a host have one ladder.
+// Returns what the study measures, after all checks. All spaces of a host share one ladder.
 std::vector<SpaceLadder> plan_of(const LatencyBounds& bounds, const Control& control) {
   std::vector<SpaceKind> spaces;
   for (const SpaceKind space : bounds.spaces) {
@@ -202,8 +202,7 @@ std::vector<SpaceLadder> plan_of(const LatencyBounds& bounds, const Control& con
     options.stopped = control.stopped;
     require_order("--from and --to", static_cast<double>(options.smallest),
                   static_cast<double>(options.largest));
-    // A host has it once on either kind of pages; the cycle's numbers take four bytes per node
-    // more.
+    // A host has two copies, one per page size; the cycle's indices take four more bytes per node.
     require_memory(space, static_cast<double>(options.largest) *
                               ((machine::is_host(space) ? 2 : 1) +
                                4.0 / static_cast<double>(machine::kNodeStride)));

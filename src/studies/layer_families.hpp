@@ -12,27 +12,28 @@
 
 namespace ridgeline::studies {
 
-/// A kind of layer as the studies take it: of growing width, and of one width with growing batch.
+/// A kind of layer as the studies measure it: widths at one batch, and batches at one width.
 struct LayerFamily : layers::StudyFamily {
   std::string kind;
 
   std::vector<std::size_t> widths() const;  ///< increasing
-  /// The layer of a width.
+  /// Returns the layer of a width.
   std::shared_ptr<const layers::Layer> layer(std::size_t of_width) const;
-  /// "[64, width]": its input.
+  /// Returns its input, such as "[64, width]".
   std::string shape() const;
 };
 
-/// Every kind of layer that has a family.
+/// Returns every kind of layer that has a family.
 std::vector<LayerFamily> layer_families();
 
-/// The families of these kinds, all where there are none. Throws RequestError for another kind.
+/// Returns the families of these kinds; all families if `kinds` is empty. Throws RequestError for
+/// any other kind.
 std::vector<LayerFamily> families_of(const std::vector<std::string>& kinds);
 
-/// `{"dense": "[width]", …}`: the input of a sample, by kind.
+/// Returns `{"dense": "[width]", …}`: the input of a sample, by kind.
 io::Json shapes_of(const std::vector<LayerFamily>& families);
 
-/// A deck as the studies take it: its network, whatever its data were.
+/// A deck as the studies measure it: its network, independent of its data.
 struct DeckCase {
   std::string name;  ///< "fashion_mlp"
   std::shared_ptr<const network::NetworkPlan> plan;

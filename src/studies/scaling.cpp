@@ -26,14 +26,14 @@ namespace {
 using model::LayerRunner;
 using model::Pass;
 
-// As many samples per thread whatever the threads: that of `most` threads is the whole, or as
-// little more as divides among them.
+// Returns the batch with the same number of samples per thread for any number of threads. With
+// `most` threads it is `whole`, rounded up to a multiple of the threads.
 std::size_t weak_batch(std::size_t whole, int threads, int most) {
   const auto all = static_cast<std::size_t>(most);
   return (whole + all - 1) / all * static_cast<std::size_t>(threads);
 }
 
-// What is measured with so many threads: with all of them both scalings are the same.
+// A batch to be measured, and its scalings: with `most` threads both scalings have the same batch.
 struct Batch {
   std::size_t size;
   std::vector<const char*> scalings;
@@ -88,7 +88,7 @@ void measure_deck(const Space& instance, const DeckCase& deck, int most, bool qu
 struct ThreadCurve {
   ScalingCase key;
   model::ScalingCurve points;
-  // How many times as fast as with one thread, turn by turn.
+  // Returns the speedup over one thread, by turn.
   std::vector<double> speedups(int threads) const {
     std::vector<double> one, several, ratios;
     for (std::size_t i = 0; i < points.threads.size(); ++i) {
@@ -109,7 +109,7 @@ struct ThreadCurve {
   }
 };
 
-// ThreadCurves in the order in which they were first measured.
+// ThreadCurves in the order of their first measurement.
 class ThreadCurves {
  public:
   void add(const ScalingTime& time, int threads) {
@@ -132,7 +132,7 @@ class ThreadCurves {
 
 std::string number(double value) { return fmt::format("{:.3f}", value); }
 
-// What is fitted to a curve of strong scaling.
+// The fits of a curve of strong scaling.
 struct CurveFit {
   ScalingCase of;
   int threads;
@@ -181,8 +181,8 @@ void add_row(const CurveFit& fit, Study& study) {
                        fit.law ? estimate_cell(fit.law->coherence, number) : io::Cell()});
 }
 
-// Where a part stops scaling: the first number of threads that brings less than half of what it
-// could, over the number before. 0 where every one brings more.
+// Returns where a part stops scaling: the first number of threads that gains less than half of the
+// ideal speedup over the previous number; 0 if there is none.
 int stops_at(const ThreadCurve& curve, const std::vector<int>& threads) {
   for (std::size_t i = 1; i < threads.size(); ++i) {
     const double gain = curve.at(threads[i - 1]) / curve.at(threads[i]);
@@ -192,8 +192,8 @@ int stops_at(const ThreadCurve& curve, const std::vector<int>& threads) {
   return 0;
 }
 
-// Of a deck's parts that matter, 2 % of a thread's step or more, the one that stops first; of
-// several, the one with the least speedup.
+// Adds a sentence on the first part to stop scaling among those with at least 2 % of the step's
+// time on one thread; of several, the one with the least speedup.
 void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
                         const std::vector<int>& threads, Study& study) {
   const int most = threads.back();
@@ -232,9 +232,9 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
                                         {"speedup", least}});
 }
 
-// What is measured, after every check.
+// What the study measures, after all checks.
 struct ScalingPlan {
-  std::vector<int> threads;  // increasing, from 1
+  std::vector<int> threads;  // in ascending order, from 1
   int turns;
 };
 
@@ -251,7 +251,7 @@ ScalingPlan plan_of(const ScalingBounds& bounds, bool quick) {
   return {threads, bounds.turns > 0 ? bounds.turns : quick ? 3 : 5};
 }
 
-// The study before anything is measured.
+// Returns the study before the first measurement.
 Study empty_study(const ScalingBounds& bounds, const ScalingPlan& plan, bool quick) {
   Study study{"scaling",
               "thousands of identical neurons are embarrassingly parallel",
@@ -286,14 +286,14 @@ Study empty_study(const ScalingBounds& bounds, const ScalingPlan& plan, bool qui
   return study;
 }
 
-// Adds the points and a note if there was no time for all turns.
+// Adds the points, and a note if there was no time for all turns.
 ThreadCurves measure_turns(const ScalingPlan& plan, const MeasureWithThreads& measure,
                            const Control& control, Study& study) {
   const double end = host_seconds() + (control.quick ? 24 : 165);
   ThreadCurves curves;
   double longest = 0;
   for (int turn = 0; turn < plan.turns; ++turn) {
-    // A turn that would not be done in time is not begun: halves of turns compare nothing.
+    // A turn that would exceed the limit is not started, since an incomplete turn has no ratios.
     if (turn > 0 && host_seconds() + longest > end) {
       study.notes.push_back(
           fmt::format("{} of {} turns were made to stay within the time", turn, plan.turns));
@@ -357,7 +357,7 @@ std::string tell_speedup(int threads, double speedup, const std::vector<double>&
 
 std::vector<ScalingTime> measure_scaling(const ScalingBounds& bounds, int most, bool quick) {
   std::vector<ScalingTime> times;
-  // With one thread too: the other end of the same curve.
+  // With one thread too, since it is a point of the same curve.
   const std::vector<SpaceKind> built = built_spaces();
   const bool openmp = std::find(built.begin(), built.end(), SpaceKind::openmp) != built.end();
   const SpaceKind kind = openmp ? SpaceKind::openmp : SpaceKind::serial;

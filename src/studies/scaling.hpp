@@ -9,12 +9,12 @@
 
 namespace ridgeline::studies {
 
-/// What `study scaling` measures.
+/// Bounds of `study scaling`.
 struct ScalingBounds {
   std::vector<int> threads;        ///< empty: powers of two up to all
   std::vector<std::string> kinds;  ///< of layers; empty: all
   std::vector<DeckCase> decks;
-  int turns = 0;  ///< through all numbers of threads; 0: 5 (quick 3), as far as there is time
+  int turns = 0;  ///< 0: 5 (quick 3), within the time limit
 };
 
 /// One curve: a layer, a deck, or a layer of a deck, in one phase and one scaling.
@@ -24,38 +24,41 @@ struct ScalingCase {
   bool operator<(const ScalingCase& other) const;
 };
 
-/// What one of them took.
+/// The time of one case.
 struct ScalingTime {
   ScalingCase of;
   std::size_t batch = 0;
   double seconds = 0;
 };
 
-/// Returns `{"what", "layer", "phase", "scaling", "batch", "seconds"}`, in which a process hands
-/// its times to the one that started it.
+/// Returns `{"what", "layer", "phase", "scaling", "batch", "seconds"}`, the format in which a child
+/// process returns its times.
 io::Json to_json(const ScalingTime& time);
 ScalingTime scaling_time(const io::Json& json);
 
-/// Measures the seconds of every layer and deck with the threads that the Runtime has. `scaling` is
-/// `strong`, the same batch whatever the threads, or `weak`, as many samples per thread: with
-/// `most` threads both are the same, except what does not divide. Runs in a process of its own: a
-/// host's threads are started once.
+/// Measures the seconds of every layer and deck with the threads of the Runtime. `scaling` is
+/// `strong`, the same batch for any number of threads, or `weak`, the same number of samples per
+/// thread; with `most` threads both are the same, except for rounding. Runs in a process of its
+/// own, since a host's threads are started once.
 std::vector<ScalingTime> measure_scaling(const ScalingBounds& bounds, int most, bool quick);
 
-/// The batch at which a deck's strong scaling is measured up to `most` threads: its own; quickly,
-/// halves of it until a step has 1 GFLOP (about 25 ms of a core), four samples per thread at least.
+/// Returns the batch at which a deck's strong scaling is measured up to `most` threads: the deck's
+/// own. If quick, it is halved until a step has 1 GFLOP (about 25 ms on a core), but stays at least
+/// four samples per thread.
 std::size_t scaling_batch(const DeckCase& deck, int most, bool quick);
 
-/// Measures with this number of threads: what `measure_scaling` gives there.
+/// Measures with this number of threads: returns the result of `measure_scaling` there.
 using MeasureWithThreads = std::function<std::vector<ScalingTime>(int threads)>;
 
-/// "Thousands of identical neurons are embarrassingly parallel": strong and weak scaling of every
-/// layer and every deck over threads; Amdahl's serial fraction and the Universal Scalability Law's
-/// contention and coherence; which layer of a deck stops scaling first.
+/// "Thousands of identical neurons are embarrassingly parallel". Measures strong and weak scaling
+/// of every layer and every deck over threads; fits Amdahl's serial fraction and the Universal
+/// Scalability Law's contention and coherence; determines which layer of a deck stops scaling
+/// first.
 Study study_scaling(const ScalingBounds& bounds, const MeasureWithThreads& measure,
                     const Control& control);
 
-/// Returns a clause on the speedup of a step with so many threads, and its range over the turns.
+/// Returns a clause on the speedup of a step with this number of threads, and its range over the
+/// turns.
 std::string tell_speedup(int threads, double speedup, const std::vector<double>& turns);
 
 }  // namespace ridgeline::studies

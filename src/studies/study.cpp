@@ -91,7 +91,7 @@ void finish(Study& study, const Control& control) {
   study.complete = !control.should_stop();
   std::vector<const NamedTiming*> wide;
   for (const NamedTiming& timing : study.timings) {
-    // A time that several modes of a point share is one.
+    // A time that several modes of a point have in common counts once.
     const bool known = !wide.empty() && wide.back()->point == timing.point &&
                        wide.back()->seconds.spread() == timing.seconds.spread();
     if (timing.seconds.is_wide() && !known) wide.push_back(&timing);

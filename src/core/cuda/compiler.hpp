@@ -1,7 +1,7 @@
 #pragma once
 
-// What the CUDA compiler needs to be told, as macros that are empty or host code elsewhere.
-// Includes no header, so that sources without Kokkos may use it.
+// Instructions to the CUDA compiler, as macros that are empty or host code elsewhere. Includes no
+// header, so that sources without Kokkos can use it.
 
 // 1 where a compiler compiles for host and device (in both of its passes), and 1 in the device
 // pass.
@@ -29,7 +29,7 @@
 #define RIDGELINE_UNROLL _Pragma("unroll")
 #define RIDGELINE_UNROLL_BY_4 _Pragma("unroll 4")
 #define RIDGELINE_UNROLL_BY_8 _Pragma("unroll 8")
-// Tells the compiler that a pointer is to team scratch: otherwise it emits generic loads, which are
+// States that a pointer is to team scratch: otherwise the compiler emits generic loads, which are
 // slower and are not merged.
 #define RIDGELINE_ASSUME_SCRATCH(pointer) __builtin_assume(__isShared(pointer))
 #else
@@ -39,7 +39,7 @@
 #define RIDGELINE_ASSUME_SCRATCH(pointer)
 #endif
 
-// At file scope, to its end: functions that only hosts have may be called from functors of both.
+// At file scope, in effect to its end: functors for host and device may call host-only functions.
 #if RIDGELINE_DEVICE_COMPILER
 #define RIDGELINE_ALLOW_CALLS_OF_HOST_FUNCTIONS _Pragma("nv_diag_suppress 20011, 20014")
 #else

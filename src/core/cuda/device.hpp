@@ -3,8 +3,9 @@
 #include <cstddef>
 #include <string>
 
-// What the driver says of the device that this process computes on: the values are 0 or empty
-// without one, and in a build without CUDA. Includes neither Kokkos's headers nor CUDA's.
+// Properties of the device that this process computes on, from the driver: the values are 0 or
+// empty without a device, and in a build without CUDA. Includes neither Kokkos's headers nor
+// CUDA's.
 
 namespace ridgeline {
 
@@ -36,12 +37,12 @@ struct DeviceLimits {
   std::size_t cache_bytes = 0;    ///< the cache that all multiprocessors share
 };
 
-/// Returns the limits of the device selected at the first call, which asks the driver.
+/// Returns the limits of the device selected at the first call, which queries the driver.
 const DeviceLimits& device_limits();
 
 /// Returns the number of teams that occupy a device: three quarters of its multiprocessors. Without
-/// a device it is that of an H200, 99; the sizes of tiles were chosen there, with 96. Splits of a
-/// sum follow it, so that results may differ between models of GPU, in the last bits.
+/// a device it is that of an H200, 99; the sizes of tiles were tuned there, with 96. The number of
+/// parts of a sum depends on it, so that results may differ between models of GPU in the last bits.
 inline int teams_to_fill() {
   const int multiprocessors = device_limits().multiprocessors;
   return multiprocessors > 0 ? (multiprocessors * 3 + 3) / 4 : 99;

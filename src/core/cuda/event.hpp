@@ -12,8 +12,8 @@
 
 namespace ridgeline {
 
-/// A point in the queue of an instance, recorded without waiting. A host's work is over when a
-/// launch returns, so its events do nothing.
+/// A point in the queue of an instance, recorded without waiting. On a host, launches return when
+/// their work is complete, so a host's events do nothing.
 template <class Space>
 class Event {
  public:

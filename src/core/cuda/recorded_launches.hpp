@@ -13,8 +13,8 @@
 
 namespace ridgeline {
 
-/// An instance of a space with its own queue, if the space has several: launches on a device's
-/// default queue cannot be recorded.
+/// Returns an instance of a space with its own queue, if the space has several: launches on a
+/// device's default queue cannot be recorded.
 template <class Space>
 class OwnQueue {
  public:

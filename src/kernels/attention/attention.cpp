@@ -19,7 +19,7 @@ host::Attention<T> host_attention(const AttentionShape& shape) {
   return attention;
 }
 
-// Of `products` products [length, length, features] a head.
+// Returns the cost of `products` products [length, length, features] per head.
 template <class T>
 Cost cost_of(const AttentionShape& shape, int products, int passes) {
   const double scores = double(shape.length) * shape.length * (shape.causal ? 0.5 : 1);
@@ -55,7 +55,7 @@ void attention(const Space& instance, const AttentionLabels& labels, const Atten
     host::Attention<T> heads = host_attention<T>(shape);
     heads.qkv = qkv.data();
     heads.output = output.data();
-    heads.log_sum = data_or_null(log_sum);  // an empty view still points somewhere
+    heads.log_sum = data_or_null(log_sum);  // the data of an empty view need not be null
     const std::size_t scratch = forward_scratch<T>(shape);
     T* pool = workspace.data();
     for_blocks(instance, labels.attend, heads.forward_blocks(), cost_of<T>(shape, 2, 4),

@@ -11,7 +11,7 @@ namespace ridgeline::kernels {
 struct AttentionShape {
   std::size_t batch, length, heads;
   std::size_t features;  ///< of a head: the width is heads · features
-  bool causal = false;   ///< a position attends to itself and what came before
+  bool causal = false;   ///< a position attends to itself and to earlier ones only
 
   std::size_t width() const { return heads * features; }
   std::size_t rows() const { return batch * length; }
@@ -27,18 +27,21 @@ struct AttentionLabels {
   std::string attend, delta, queries, keys;
 };
 
-/// O = softmax(Q Kᵀ / √features) V for every head of every sample. `qkv` is [batch · length, 3 ·
-/// width] with Q, K and V side by side and a head's features next to each other, `output` [batch ·
-/// length, width]; overwritten, no aliases. `log_sum` [batch, heads, length], or empty, gets log Σ
-/// e^score of every row of scores, which backward needs. The scores themselves are never in memory.
+/// Computes O = softmax(Q Kᵀ / √features) V for every head of every sample. `qkv` is [batch ·
+/// length, 3 · width], with Q, K and V in consecutive columns and a head's features contiguous;
+/// `output` is [batch · length, width], overwritten. Nothing may alias. `log_sum` [batch, heads,
+/// length], unless empty, receives log Σ e^score of every row of scores, which the gradient needs.
+/// The scores are never stored in memory.
 template <class Space, class T>
 void attention(const Space& instance, const AttentionLabels& labels, const AttentionShape& shape,
                const Matrix<Space, const T>& qkv, const Matrix<Space, T>& output,
                const Vector<Space, T>& log_sum, const Vector<Space, T>& workspace);
 
-/// From dO the gradient of `qkv`, overwritten, shaped as it: with P = e^(score - log_sum) computed
-/// again, dV = Pᵀ dO, dS = P ∘ (dO Vᵀ - rowsum(dO ∘ O)), dQ = dS K / √features, dK = dSᵀ Q /
-/// √features. The same bits for any number of threads; no atomics on a device.
+/// Computes the gradient of `qkv` from dO; it is overwritten and has the shape of `qkv`. With
+/// P = e^(score - log_sum), which is computed again:
+///   dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ - rowsum(dO ∘ O)),
+///   dQ = dS K / √features,  dK = dSᵀ Q / √features.
+/// Results are bitwise independent of the number of threads; a device uses no atomics.
 template <class Space, class T>
 void attention_gradient(const Space& instance, const AttentionLabels& labels,
                         const AttentionShape& shape, const Matrix<Space, const T>& qkv,
@@ -46,7 +49,7 @@ void attention_gradient(const Space& instance, const AttentionLabels& labels,
                         const Matrix<Space, const T>& output_gradient,
                         const Matrix<Space, T>& qkv_gradient, const Vector<Space, T>& workspace);
 
-/// Scalars of workspace for `attention`, and with `training` for `attention_gradient` too.
+/// Returns the scalars of workspace for `attention`; with `training`, for `attention_gradient` too.
 template <class T>
 std::size_t attention_workspace(bool on_device, int workers, const AttentionShape& shape,
                                 bool training);

@@ -8,7 +8,7 @@
 namespace ridgeline::kernels {
 namespace {
 
-// A host's work and traffic, so that small convolutions stay on the calling thread.
+// Returns work and memory traffic on a host, so that small convolutions run on the calling thread.
 template <class T>
 Cost cost_of(const ConvolutionShape& shape) {
   const double scalars = double(shape.batch) * (double(shape.channels) * shape.in_pixels() +
@@ -22,7 +22,7 @@ std::size_t correlation_workspace(const host::CorrelationPlan& plan, int workers
          std::size_t(workers) * host::scratch_size<T>(plan);
 }
 
-// What a host runs for each kind of arguments.
+// Return the host's plan and operands for each kind of arguments.
 template <class Space, class T>
 host::Correlation<T> host_job(const ConvolutionShape& shape,
                               const ConvolutionForward<Space, T>& arguments) {
@@ -102,7 +102,7 @@ std::size_t convolution_workspace(bool on_device, int workers, const Convolution
   if (backward) {
     most = std::max(
         most, correlation_workspace<T>(host::plan_correlation(shape, true, sizeof(T)), workers));
-    // A smaller batch has fewer groups of images, and may put more images into a group.
+    // A smaller batch has fewer groups of images, and may have more images per group.
     for (ConvolutionShape some = shape; some.batch > 0; --some.batch) {
       const host::WeightGradientPlan plan = host::plan_weight_gradient(some, sizeof(T));
       most = std::max(most, aligned_size<T>(host::partial_size(plan)) +

@@ -9,8 +9,9 @@
 namespace ridgeline::kernels {
 
 /// Computes y = x ∘ mask / (1 - rate), with a mask that drops each element with probability rate
-/// and depends on seed, stream, step and the element's index alone: the same on every space. `step`
-/// [1] is on the space. A NaN stays one. Backward is the same with dy for x. y may be x.
+/// and depends only on seed, stream, step and the element's index, so it is the same on every
+/// space. `step` [1] is in the memory of the space. NaN propagates. The backward pass is the same
+/// with dy for x. y may be x.
 template <class Space, class T>
 void dropout(const Space& instance, const std::string& label, const DropoutMask& mask,
              const Vector<Space, const std::int64_t>& step, const Vector<Space, const T>& x,

@@ -16,19 +16,19 @@ namespace ridgeline::kernels {
 enum class Activation {
   identity,
   relu,
-  leaky_relu,  ///< slope 0.01 below zero
+  leaky_relu,  ///< gradient 0.01 below zero
   tanh,
   sigmoid,
-  gelu,       ///< exact
-  gelu_tanh,  ///< GELU by its approximation with tanh
+  gelu,       ///< with erf
+  gelu_tanh,  ///< GELU's approximation with tanh
   silu,
   softplus  ///< the last
 };
 
-/// The slope of leaky_relu below zero: PyTorch's default.
+/// The gradient of leaky_relu below zero: PyTorch's default.
 inline constexpr double kLeakySlope = 0.01;
 
-/// Beyond it softplus is the identity: PyTorch's default.
+/// Above it softplus is the identity: PyTorch's default.
 inline constexpr double kSoftplusThreshold = 20;
 
 namespace detail {
@@ -37,7 +37,7 @@ namespace detail {
 inline constexpr double kGeluTanhA = 0.79788456080286535588;
 inline constexpr double kGeluTanhB = 0.044715 * kGeluTanhA;
 
-// (1 + tanh u) / 2 as sigmoid(2 u), which loses nothing where tanh u is near -1.
+// Returns (1 + tanh u) / 2 as sigmoid(2 u), which avoids cancellation if tanh u is near -1.
 template <class T>
 RIDGELINE_FUNCTION T gelu_tanh_weight(T z, T square) {
   return math::sigmoid(z * (T(2 * kGeluTanhA) + T(2 * kGeluTanhB) * square));
@@ -45,11 +45,11 @@ RIDGELINE_FUNCTION T gelu_tanh_weight(T z, T square) {
 
 }  // namespace detail
 
-/// f(z).
+/// Returns f(z).
 template <Activation F, class T>
 RIDGELINE_FUNCTION T activate(T z) {
   if constexpr (F == Activation::relu) {
-    return z < T(0) ? T(0) : z;  // keeps a NaN, so that divergence shows
+    return z < T(0) ? T(0) : z;  // NaN propagates, so that divergence is detected
   } else if constexpr (F == Activation::leaky_relu) {
     return z < T(0) ? T(kLeakySlope) * z : z;
   } else if constexpr (F == Activation::tanh) {
@@ -70,7 +70,7 @@ RIDGELINE_FUNCTION T activate(T z) {
   }
 }
 
-/// f'(z), from whichever of z and y = f(z) `derivative_needs_input` says is kept.
+/// Returns f'(z) from `kept`, which is z if derivative_needs_input(), else y = f(z).
 template <Activation F, class T>
 RIDGELINE_FUNCTION T derivative(T kept) {
   if constexpr (F == Activation::relu) {
@@ -99,7 +99,7 @@ RIDGELINE_FUNCTION T derivative(T kept) {
   }
 }
 
-/// Whether the derivative is computed from z rather than from the output y.
+/// Returns whether the derivative is computed from z rather than from the output y.
 constexpr bool derivative_needs_input(Activation f) {
   return f == Activation::gelu || f == Activation::gelu_tanh || f == Activation::silu ||
          f == Activation::softplus;
@@ -116,14 +116,14 @@ RIDGELINE_FUNCTION void with_activation(Activation f, const Body& body) {
   }
 }
 
-/// Names as decks spell them, in the order of the enumeration.
+/// Returns the names that decks use, in the order of the enumeration.
 inline const std::vector<std::string>& activation_names() {
   static const std::vector<std::string> names = {
       "identity", "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu", "softplus"};
   return names;
 }
 
-/// The activation of that name; `name` is one of activation_names().
+/// Returns the activation of that name; `name` is one of activation_names().
 inline Activation activation_named(const std::string& name) {
   const std::vector<std::string>& names = activation_names();
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -132,8 +132,8 @@ inline Activation activation_named(const std::string& name) {
   return Activation::identity;
 }
 
-/// Elementary operations of f and of f' times the incoming gradient, as docs/layers.md derives
-/// them.
+/// Return the elementary operations of f, and of f' times the incoming gradient, as docs/layers.md
+/// derives them.
 constexpr int forward_flops(Activation f) {
   switch (f) {
     case Activation::relu:
@@ -168,7 +168,7 @@ constexpr int backward_flops(Activation f) {
     case Activation::gelu:
       return 11;  // erf branch 4, density 4 (two products, exp, scale), product, sum, the product
     case Activation::gelu_tanh:
-      // z² 1, argument 3, tanh, ½(1 + t) 2, slope 2, ½ z (1 - t²) slope 5, sum, the product
+      // z² 1, argument 3, tanh, ½(1 + t) 2, argument' 2, ½ z (1 - t²) argument' 5, sum, the product
       return 16;
     case Activation::silu:
       return 9;  // sigmoid 4, s (1 + z (1 - s)) 4, the product

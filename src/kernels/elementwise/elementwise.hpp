@@ -7,7 +7,7 @@
 
 namespace ridgeline::kernels {
 
-// One pass over vectors of one length. What is written may be one of those that are read.
+// Each makes one pass over vectors of equal length. An output may be one of the inputs.
 
 /// Computes y = x.
 template <class Space, class T>
@@ -30,7 +30,7 @@ void add_and_activate(const Space& instance, const std::string& label, Activatio
                       const Vector<Space, const T>& a, const Vector<Space, const T>& b,
                       const Vector<Space, T>& kept, const Vector<Space, T>& y);
 
-/// Computes dx = dy f'(z), from z or y = f(z), whichever `derivative_needs_input` says is kept.
+/// Computes dx = dy f'(z), from `kept`: z if derivative_needs_input(), else y = f(z).
 template <class Space, class T>
 void multiply_by_derivative(const Space& instance, const std::string& label, Activation f,
                             const Vector<Space, const T>& kept, const Vector<Space, const T>& dy,

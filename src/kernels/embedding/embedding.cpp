@@ -9,9 +9,9 @@ namespace ridgeline::kernels {
 namespace embedding_kernels {
 
 // How a host distributes the rows of a table: part p of `count`, a power of two, has every count-th
-// group of rows, several groups per part, so that common tokens, which are often neighbours, are
-// not all in one part. A group is at least a page long: at its ends one core's prefetcher fetches
-// lines that another core writes.
+// group of rows, several groups per part, so that common tokens, which are often close together,
+// are not all in one part. A group is at least one page long, because at the ends of a group one
+// core's prefetcher fetches lines that another core writes.
 struct RowParts {
   std::size_t count = 1;
   int group_bits = 0;  ///< a group has 2^group_bits rows
@@ -82,8 +82,9 @@ void embedding_gradient(const Space& instance, const std::string& label,
     const std::size_t vocabulary = weight_gradient.extent(0);
     const double moved = double(vocabulary) * features + 2.0 * positions * features;
     const Cost cost{double(positions) * features, moved * sizeof(T)};
-    // Every part reads all tokens, so threads have one or two each. A row's sum stays in one part,
-    // in the order of the positions: the number of parts changes no bit.
+    // Every part reads all tokens, so there are only one or two parts per thread. A row's sum is
+    // computed in one part, in the order of the positions, so the number of parts does not affect
+    // the results.
     const std::size_t threads = runs_on_one_thread(cost) ? 1 : worker_count(instance);
     const embedding_kernels::RowParts parts(vocabulary, features * sizeof(T), threads);
     for_blocks(instance, label, static_cast<int>(parts.count), cost, [=](int block) {

@@ -9,8 +9,7 @@
 namespace ridgeline::kernels {
 
 /// Returns the row of a token, an integer stored as a scalar, in a table of `vocabulary` rows.
-/// Tokens are checked when they are loaded; one that is wrong nevertheless, or NaN, reads a row
-/// that exists.
+/// Tokens are checked when they are loaded; an invalid token or NaN is mapped to a row that exists.
 template <class T>
 RIDGELINE_FUNCTION std::size_t row_of_token(T token, std::size_t vocabulary) {
   if (!(token > T(0))) return 0;
@@ -26,16 +25,16 @@ void embedding(const Space& instance, const std::string& label,
                const Matrix<Space, T>& y);
 
 /// Computes weight_gradient[v, :], the sum of dy[i, :] over the positions i with token v, in order;
-/// rows without a position are zero. No atomics and no sorting: on a host blocks are parts of the
-/// vocabulary, one per thread, and each goes through all tokens; on a device one team per row of
-/// the vocabulary does, so it reads vocabulary · positions tokens.
+/// rows without a position are zero. There are no atomics and no sorting: on a host, blocks are
+/// parts of the vocabulary, and each reads all tokens; on a device, one team per row of the
+/// vocabulary does, so it reads vocabulary · positions tokens.
 template <class Space, class T>
 void embedding_gradient(const Space& instance, const std::string& label,
                         const Vector<Space, const T>& tokens, const Matrix<Space, const T>& dy,
                         const Matrix<Space, T>& weight_gradient);
 
-/// Computes y = x + weight for every sample, whose positions are rows: x, y [batch · length,
-/// features], weight [length, features]. y may be x.
+/// Computes y = x + weight for every sample: x, y [batch · length, features], weight [length,
+/// features]. y may be x.
 template <class Space, class T>
 void add_positions(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
                    const Matrix<Space, const T>& weight, const Matrix<Space, T>& y);

@@ -61,15 +61,15 @@ void host_gemm(const Space& instance, const GemmLabels& labels, const GemmArgume
     for_blocks(instance, labels.pack, pack_blocks, {0, packed},
                [&](int block) { product.pack(packed_before + block); });
   }
-  // A thread's fused multiply-adds are twice as fast as the arithmetic that Cost is about.
+  // A thread's fused multiply-adds are twice as fast as the operations that Cost assumes.
   for_blocks(instance, labels.product, product.product_blocks(), {1.0 * m * n * k, bytes},
              [&product](int block) { product.multiply(block); });
 }
 
 template <class Memory, Activation F, class T>
 struct AddBiasAndActivate {
-  Vector<Memory, const T> bias;         // or empty
-  Matrix<Memory, T> c, pre_activation;  // the second or empty
+  Vector<Memory, const T> bias;         // may be empty
+  Matrix<Memory, T> c, pre_activation;  // pre_activation may be empty
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {
@@ -83,7 +83,7 @@ struct AddBiasAndActivate {
   }
 };
 
-// sums[i] = Σ_k a[i, k], or of a[k, i] if Transposed.
+// Computes sums[i] = Σ_k a[i, k], or of a[k, i] if Transposed.
 template <class Memory, bool Transposed, class T>
 struct SumRows {
   Matrix<Memory, const T> a;
@@ -97,7 +97,7 @@ struct SumRows {
   }
 };
 
-// KokkosBlas::gemm with what our own kernels fuse as kernels of its own around it.
+// Runs KokkosBlas::gemm, and separate kernels for the operations that the native product fuses.
 template <class Space, class T>
 void library_gemm(const Space& instance, const GemmLabels& labels,
                   const GemmArguments<Space, T>& args, const Vector<Space, T>& workspace) {
@@ -122,7 +122,7 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
     }
   }
   ++launch_count.parallel;
-  // The library's kernels cannot be emptied: without them its launches are left out too.
+  // The library's kernels cannot be emptied, so they are not launched when others run empty.
   if (!kIsHost<Space> || !EmptyLaunches::any()) {
     Kokkos::Profiling::pushRegion(labels.product);
     KokkosBlas::gemm(shape.transpose_a ? "T" : "N", shape.transpose_b ? "T" : "N", T(1), a, args.b,
@@ -144,7 +144,7 @@ template <class T>
 std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape) {
   if (backend == GemmBackend::kokkos_kernels) return shape.factor ? shape.m * shape.k : 0;
   if (on_device) return device_gemm_workspace(shape);
-  // Rows and then columns, each from an alignment on.
+  // Rows and then columns, each aligned.
   return host::packed_size<T>(static_cast<int>(shape.m), static_cast<int>(shape.n),
                               static_cast<int>(shape.k), !shape.transpose_a, shape.transpose_b,
                               shape.factor, shape.row_sums) +

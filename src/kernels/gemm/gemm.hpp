@@ -8,12 +8,12 @@
 
 namespace ridgeline::kernels {
 
-/// Who computes matrix products: our own kernels, or KokkosBlas::gemm with OpenBLAS or cuBLAS
-/// behind it.
+/// The implementation of matrix products: the native kernels, or KokkosBlas::gemm with OpenBLAS or
+/// cuBLAS.
 enum class GemmBackend { native, kokkos_kernels };
 
-/// One product C = f(A' B + bias) with A' = A ∘ f'(kept): the transpositions, bias, activation and
-/// derivative that dense layers need, fused. No operand may alias C.
+/// One product C = f(A' B + bias) with A' = A ∘ f'(kept), with the transpositions, bias, activation
+/// and derivative of dense layers fused into it. No operand may alias C.
 template <class Space, class T>
 struct GemmArguments {
   Matrix<Space, const T> a;  ///< [m, k], or [k, m] if transpose_a
@@ -23,12 +23,12 @@ struct GemmArguments {
   bool transpose_b = false;
   Vector<Space, const T> bias;  ///< [n], or empty
   Activation activation = Activation::identity;
-  Matrix<Space, T> pre_activation;  ///< [m, n]: keeps A'B + bias, or empty
-  Matrix<Space, const T> kept;      ///< shaped as a: A is multiplied by derivative(kept), or empty
+  Matrix<Space, T> pre_activation;  ///< [m, n]: stores A'B + bias; may be empty
+  Matrix<Space, const T> kept;  ///< shaped as a; A is multiplied by derivative(kept); may be empty
   Activation derivative = Activation::identity;
-  Vector<Space, T> row_sums;  ///< [m]: the sum of A' over k (a bias gradient), or empty
-  /// A' is what the product before on the same workspace had, both with row_sums, and the host's
-  /// kernels find it packed there.
+  Vector<Space, T> row_sums;  ///< [m]: sums of A' over k (a bias gradient); may be empty
+  /// True if A' is the same as in the previous product on the same workspace, both with row_sums:
+  /// the host's kernels reuse the packed A'.
   bool same_a = false;
 };
 
@@ -43,7 +43,7 @@ struct GemmLabels {
   std::string product, pack, prepare, finish, sums;
 };
 
-/// The shape of a product as far as its workspace depends on it.
+/// The properties of a product that determine its workspace.
 struct GemmShape {
   std::size_t m, n, k;
   bool transpose_a = false;
@@ -52,13 +52,14 @@ struct GemmShape {
   bool row_sums = false;
 };
 
-/// Scalars of workspace for one product on a host (`on_device` false) or a device; enough for any
-/// smaller m and k too, since an epoch's last batch is smaller.
+/// Returns the scalars of workspace for one product on a host (`on_device` false) or a device. They
+/// suffice for smaller m and k too, since an epoch's last batch is smaller.
 template <class T>
 std::size_t gemm_workspace(bool on_device, GemmBackend backend, const GemmShape& shape);
 
 /// Computes the product on `instance`. `workspace` holds at least gemm_workspace scalars and begins
-/// at a multiple of kAlignment bytes. Native products give the same bits for any number of threads.
+/// at a multiple of kAlignment bytes. Results of the native kernels are bitwise independent of the
+/// number of threads.
 template <class Space, class T>
 void gemm(const Space& instance, const GemmLabels& labels, GemmBackend backend,
           const GemmArguments<Space, T>& arguments, const Vector<Space, T>& workspace);

@@ -13,7 +13,7 @@ template <class Memory, class T>
 struct CrossEntropy {
   Matrix<Memory, const T> z;
   Vector<Memory, const std::int32_t> labels;
-  Matrix<Memory, T> gradient;  // or empty
+  Matrix<Memory, T> gradient;  // may be empty
   Vector<Memory, T> loss, correct;
   T smoothing, scale;
 
@@ -27,7 +27,8 @@ struct CrossEntropy {
     const bool is_first = own == maximum && row.sum([&](auto i) {
       return static_cast<std::uint32_t>(i) < target && z(r, i) == maximum ? T(1) : T(0);
     }) == T(0);
-    // Relative to the maximum: a mean of large logits would round what tells them apart.
+    // Relative to the maximum: the mean of large logits would round away the differences between
+    // them.
     T expected = own - maximum;
     if (smoothing != T(0)) {
       const T total = row.sum([&](auto i) { return z(r, i) - maximum; });
@@ -70,12 +71,12 @@ struct BinaryCrossEntropy {
   KOKKOS_FUNCTION static T gradient(T z, T t) { return math::sigmoid(z) - t; }
 };
 
-// The mean of a loss between values and targets over each row; `scale` is that of the gradient of
-// the mean over all elements.
+// Computes the mean of a loss between values and targets over each row; `scale` is that of the
+// gradient of the mean over all elements.
 template <class Memory, class T, class Loss>
 struct ValueLoss {
   Matrix<Memory, const T> y, targets;
-  Matrix<Memory, T> gradient;  // or empty
+  Matrix<Memory, T> gradient;  // may be empty
   Vector<Memory, T> loss;
   T scale;
 
@@ -135,13 +136,13 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
 
 namespace {
 
-// Adds a batch's rows to the sums of the epoch; one team does so on a device: the same order
-// whatever else the device does.
+// Adds a batch's rows to the sums of the epoch. On a device one team does so, in an order that
+// depends on nothing else.
 template <class Space, class T>
 struct AddLosses {
-  Vector<Space, const T> loss, correct;  // the second may be empty
+  Vector<Space, const T> loss, correct;  // `correct` may be empty
   Vector<Space, double> sums;
-  HealthView<Space> health;  // or empty
+  HealthView<Space> health;  // may be empty
 
   KOKKOS_FUNCTION void add(double loss_sum, double correct_sum) const {
     if (health.size() > 0 && !std::isfinite(loss_sum)) {

@@ -8,17 +8,18 @@
 
 namespace ridgeline::kernels {
 
-// Losses over a batch, with their gradients fused in. Means are over the rows (cross-entropy) or
-// over all elements (mse), as PyTorch's default reduction has it.
+// Losses over a batch, fused with their gradients. Means are over the rows (cross-entropy) or over
+// all elements (mse), as with PyTorch's default reduction.
 
-/// What a batch adds up to, in a View of doubles: read back on demand.
+/// The sums over batches, in a View of doubles that is read back on demand.
 enum LossSum { kLossTotal, kCorrect, kSamples, kLossSums };
 
-/// Softmax with cross-entropy of logits z [rows, classes] and labels [rows], with smoothing s of
-/// the labels q = (1 - s) onehot + s / classes:
+/// Computes softmax and cross-entropy of logits z [rows, classes] and labels [rows], with label
+/// smoothing s, q = (1 - s) onehot + s / classes:
 ///   loss = log(sum exp(z - max)) - sum(q (z - max)),  gradient = (softmax(z) - q) / rows.
-/// Writes `gradient` [rows, classes] unless it is empty (it may be `logits` itself), each row's
-/// loss and whether its largest logit is the label's into `row_loss` and `row_correct` [rows].
+/// Writes `gradient` [rows, classes] unless it is empty (it may be `logits` itself). Writes to
+/// `row_loss` [rows] each row's loss, and to `row_correct` [rows] whether the largest logit is that
+/// of the label.
 template <class Space, class T>
 void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, const T>& logits,
@@ -26,7 +27,7 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
                            const Vector<Space, T>& row_correct);
 
-/// Mean squared error of y [rows, columns] against targets of the same shape:
+/// Computes the mean squared error of y [rows, columns] against targets of the same shape:
 ///   loss = mean((y - t)²),  gradient = 2 (y - t) / (rows · columns).
 /// `row_loss` [rows] is each row's mean over its columns.
 template <class Space, class T>
@@ -34,8 +35,8 @@ void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss);
 
-/// Binary cross-entropy of logits z [rows, columns] against targets in [0, 1] of the same shape,
-/// the sigmoid included:
+/// Computes the binary cross-entropy of logits z [rows, columns] against targets in [0, 1] of the
+/// same shape, including the sigmoid:
 ///   loss = mean(max(z, 0) - z t + log(1 + e^-|z|)),  gradient = (σ(z) - t) / (rows · columns).
 /// `row_loss` [rows] is each row's mean over its columns.
 template <class Space, class T>
@@ -45,8 +46,8 @@ void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Vector<Space, T>& row_loss);
 
 /// Adds a batch's rows to `sums` [kLossSums] in an order that depends on their number alone.
-/// `row_correct` may be empty. With `health` (else empty), a batch whose loss is not finite is
-/// noted there and not added.
+/// `row_correct` may be empty. If `health` is not empty, a batch whose loss is not finite is
+/// recorded there and not added.
 template <class Space, class T>
 void add_losses(const Space& instance, const std::string& label,
                 const Vector<Space, const T>& row_loss, const Vector<Space, const T>& row_correct,

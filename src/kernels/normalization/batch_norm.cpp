@@ -7,7 +7,7 @@
 namespace ridgeline::kernels {
 namespace batch_norm_kernels {
 
-// What training makes of a channel's mean and sum of squared deviations from it.
+// Statistics of a channel in training, from its mean and sum of squared deviations.
 template <class Memory, class T>
 struct Statistics {
   Vector<Memory, T> mean, inverse_deviation, running_mean, running_var;
@@ -24,12 +24,12 @@ struct Statistics {
         count(double(args.shape.outer) * double(args.shape.inner)) {}
 
   KOKKOS_FUNCTION void store(std::size_t c, double center, double squares) const {
-    squares = squares < 0 ? 0 : squares;  // NaN stays
+    squares = squares < 0 ? 0 : squares;  // NaN propagates
     mean(c) = static_cast<T>(center);
     inverse_deviation(c) = static_cast<T>(1 / std::sqrt(squares / count + epsilon));
-    // One value has no unbiased variance; its biased one, 0, is taken.
+    // The unbiased variance of one value is undefined; its biased variance, 0, is used.
     const double unbiased = squares / (count > 1 ? count - 1 : 1);
-    // A batch that overflowed leaves no trace: its step may be left out, and training goes on.
+    // A batch that overflowed does not change the running statistics: its step may be skipped.
     if (!std::isfinite(static_cast<T>(center)) || !std::isfinite(static_cast<T>(unbiased))) return;
     running_mean(c) = static_cast<T>((1 - momentum) * running_mean(c) + momentum * center);
     running_var(c) = static_cast<T>((1 - momentum) * running_var(c) + momentum * unbiased);
@@ -61,15 +61,15 @@ struct InputGradient {
     return inverse_deviation(c) * weight_gradient(c) / count;
   }
   KOKKOS_FUNCTION T scale(std::size_t c) const { return inverse_deviation(c) * weight(c); }
-  // From Σ dy and Σ dy (x - mean) of a channel.
+  // Computes the coefficients of a channel from Σ dy and Σ dy (x - mean).
   KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const {
     bias_gradient(c) = sums[0];
     weight_gradient(c) = sums[1] * inverse_deviation(c);
   }
 };
 
-// Images: a row is one plane, number n · channels + c. Partial results of the planes lie side by
-// side for each channel, so that combining them is a pass over rows too.
+// Images: a row is the plane with index n · channels + c. Partial results of a channel's planes are
+// contiguous, so that combining them is a pass over rows too.
 
 template <class Memory, class T>
 struct PlaneStatistics {
@@ -89,8 +89,9 @@ struct PlaneStatistics {
   }
 };
 
-// The mean of the planes' means; and the sum of squared deviations is theirs and that of their
-// means (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
+// Computes the mean of the planes' means; the sum of squared deviations is the sum of theirs and of
+// that of their means (Chan, Golub and LeVeque, "Algorithms for computing the sample variance",
+// 1983).
 template <class Memory, class T>
 struct CombineStatistics {
   Matrix<Memory, T> means, squares;
@@ -175,7 +176,7 @@ struct PlaneInputGradient {
   }
 };
 
-// Features: a channel is one column.
+// Features: a channel is a column.
 
 template <class Memory, class T>
 struct ColumnMeans {
@@ -202,7 +203,7 @@ struct ColumnStatistics {
     };
   }
   KOKKOS_FUNCTION void store(std::size_t c, const Terms<T, 2>& sums) const {
-    const double left = double(sums[0]) / statistics.count;  // of rounding the mean
+    const double left = double(sums[0]) / statistics.count;  // from the rounding of the mean
     statistics.store(c, double(statistics.mean(c)) + left,
                      double(sums[1]) - left * left * statistics.count);
   }
@@ -248,14 +249,14 @@ struct FeatureInputGradient {
   }
 };
 
-// The memory as rows: planes of images, or samples of features.
+// Returns the memory as rows: planes of images, or samples of features.
 template <class Memory>
 auto rows_of(const ChannelShape& shape, const Memory& memory) {
   return shape.inner > 1 ? as_matrix(memory, shape.outer * shape.channels, shape.inner)
                          : as_matrix(memory, shape.outer, shape.channels);
 }
 
-// The two halves of the workspace of images, [channels, outer] each.
+// Returns one of the two halves of the workspace of images, [channels, outer] each.
 template <class Space, class T>
 Matrix<Space, T> partials(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
   return Matrix<Space, T>(workspace.data() + std::size_t(half) * shape.outer * shape.channels,

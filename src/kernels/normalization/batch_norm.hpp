@@ -11,18 +11,18 @@ namespace ridgeline::kernels {
 // Batch normalisation over x as [outer, channels, inner], with N = outer · inner values per
 // channel:
 //
-//   training   y = (x - mean) / √(variance + ε) · weight + bias, with the batch's mean and biased
-//              variance, which also move the running ones:
+// training   y = (x - mean) / √(variance + ε) · weight + bias, with the batch's mean and biased
+//              variance; updates the running statistics:
 //              running = (1 - momentum) running + momentum (mean, unbiased variance)
 //   inference  the same with the running statistics
 //   backward   x̂ = (x - mean) / √(variance + ε)
 //              dbias = Σ dy,  dweight = Σ dy x̂
 //              dx = weight / √(variance + ε) · (dy - dbias / N - x̂ · dweight / N)
 //
-// Deviations are taken from a mean of the values at hand, never as the difference of two large
-// sums. Sums have a fixed order that depends on the shape alone.
+// Deviations are computed from the mean, never as the difference of two large sums. Sums have a
+// fixed order that depends on the shape alone.
 
-/// Memory whose channels share something: [outer, channels, inner], row-major. An image is [batch,
+/// Memory [outer, channels, inner], row-major, with statistics per channel. An image is [batch,
 /// channels, height · width]; features are channels with an `inner` of 1.
 struct ChannelShape {
   std::size_t outer, channels, inner;
@@ -30,7 +30,7 @@ struct ChannelShape {
   std::size_t size() const { return outer * channels * inner; }
 };
 
-/// Names of the kernels of a phase.
+/// Names of the kernels of a phase, built once by their owner.
 struct BatchNormLabels {
   explicit BatchNormLabels(const std::string& label)
       : apply(label), sums(label + "/sums"), mean(label + "/mean") {}
@@ -38,8 +38,8 @@ struct BatchNormLabels {
   RowAndColumnLabels sums, mean;
 };
 
-/// A forward pass. x and y have shape.size() values, everything else [channels]; y does not alias
-/// x.
+/// Arguments of a forward pass. x and y have shape.size() values, everything else [channels]; y
+/// does not alias x.
 template <class Space, class T>
 struct BatchNormArguments {
   ChannelShape shape;
@@ -51,7 +51,7 @@ struct BatchNormArguments {
   double momentum, epsilon;
 };
 
-/// A backward pass; dx may be empty, and does not alias x or dy.
+/// Arguments of a backward pass; dx may be empty, and does not alias x or dy.
 template <class Space, class T>
 struct BatchNormGradients {
   ChannelShape shape;

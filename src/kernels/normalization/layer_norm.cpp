@@ -12,7 +12,7 @@ struct Normalize {
   Matrix<Memory, const T> x;
   Vector<Memory, const T> weight, bias;
   Matrix<Memory, T> y;
-  Vector<Memory, T> statistics;  // [rows, 2], or empty
+  Vector<Memory, T> statistics;  // [rows, 2]; may be empty
   T epsilon;
 
   template <class Row>
@@ -38,7 +38,7 @@ struct InputGradient {
   Matrix<Memory, const T> x;
   Vector<Memory, const T> weight, statistics;
   Matrix<Memory, const T> dy;
-  Matrix<Memory, T> dx;  // or empty
+  Matrix<Memory, T> dx;  // may be empty
 
   template <class Row>
   KOKKOS_FUNCTION void operator()(const Row& row) const {

@@ -10,7 +10,8 @@ namespace ridgeline::kernels {
 
 /// Computes y = (x - mean) / √(variance + ε) · weight + bias for every row of x [rows, features],
 /// with the row's mean and biased variance, in two passes to avoid cancellation. y may be x.
-/// `statistics` [rows, 2], or empty, gets mean and 1 / √(variance + ε), which the gradient needs.
+/// `statistics` [rows, 2], unless empty, receives mean and 1 / √(variance + ε), which the gradient
+/// needs.
 template <class Space, class T>
 void layer_norm(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
                 const Vector<Space, const T>& weight, const Vector<Space, const T>& bias,

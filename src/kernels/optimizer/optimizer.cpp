@@ -44,7 +44,7 @@ struct Update {
   Vector<Memory, T> second;  // exp_avg_sq, or rmsprop's momentum buffer
   Vector<Memory, const double> numbers;
   T momentum, decay;
-  // 1 - beta is rounded once: in float32, 1 - 0.999f is off by 1e-5.
+  // 1 - beta is rounded once: in float32, 1 - 0.999f has a relative error of 1e-5.
   T beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
   bool nesterov, clipped;
 
@@ -85,7 +85,7 @@ struct Update {
   }
 };
 
-// The same unless the step is not to be applied, which a device knows and its host does not.
+// Runs the body unless kApply is 0, a value that only the device's memory has.
 template <class Body>
 struct Applied {
   Body body;
@@ -102,8 +102,8 @@ void launch(const Space& instance, const std::string& label, const UpdateRule& r
                         : Kind == UpdateKind::rmsprop                         ? 1 + Momentum
                                                                               : Momentum;
   const double decay_of_squares = Kind == UpdateKind::rmsprop ? rule.alpha : rule.beta2;
-  // A host space is done with what decides, and reads it once; a device reads it with the other
-  // values.
+  // A host space has finished the kernel that decides, and reads the flag once; a device reads it
+  // with the other values.
   if constexpr (kIsHost<Space>) {
     if (arguments.numbers(kApply) == 0) return;
   }
@@ -182,18 +182,18 @@ struct ScaleFromSquares {
   Vector<Memory, const double> partials;
   double most;
   Vector<Memory, double> numbers;
-  Vector<Memory, std::int64_t> health;  // or empty
+  Vector<Memory, std::int64_t> health;  // may be empty
   KOKKOS_FUNCTION void operator()(std::size_t) const {
     double sum = 0;
     for (std::size_t block = 0; block < partials.size(); ++block) sum += partials(block);
     if (health.size() > 0 && !std::isfinite(sum)) health(kBadNow) = 1;
     const double factor = most / (std::sqrt(sum) + 1e-6);
-    numbers(kGradientScale) = factor > 1.0 ? 1.0 : factor;  // keeps a NaN
+    numbers(kGradientScale) = factor > 1.0 ? 1.0 : factor;  // NaN propagates
   }
 };
 
-// The squares of gradients [begin, end) on a host: eight sums side by side, so that they are
-// vectors.
+// Computes the sum of squares of gradients [begin, end) on a host, with eight independent sums, so
+// that the loop is vectorised.
 template <class Gradients>
 double squares_of(const Gradients& gradients, std::size_t begin, std::size_t end) {
   constexpr std::size_t kSums = 8;

@@ -12,7 +12,7 @@
 
 namespace ridgeline::kernels {
 
-// One update of all parameters in one kernel; formulas, names and defaults are PyTorch's.
+// Updates all parameters in one kernel; formulas, names and defaults are PyTorch's.
 //   sgd      g += λ p;  v = μ v + g;  p -= η (nesterov ? g + μ v : v)
 //   adam     g += λ p;  m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;
 //            p -= η / (1 - β₁ᵗ) · m / (sqrt(v) / sqrt(1 - β₂ᵗ) + ε)
@@ -21,7 +21,7 @@ namespace ridgeline::kernels {
 
 enum class UpdateKind { sgd, adam, adamw, rmsprop };
 
-/// The parameters of an update; each kind reads those that its formula has.
+/// The hyperparameters of an update; each kind reads those of its formula.
 struct UpdateRule {
   UpdateKind kind = UpdateKind::sgd;
   double momentum = 0;  ///< μ
@@ -40,18 +40,18 @@ inline constexpr std::size_t kMostStates = 2;
 /// Returns the elementary operations of one update of one parameter.
 double update_flops(const UpdateRule& rule);
 
-/// What changes from step to step, as values on the space.
+/// Values that change between steps, in the memory of the space.
 enum StepNumber {
   kRate,           ///< the learning rate η
   kCorrection,     ///< adam: η / (1 - β₁ᵗ)
   kRootScale,      ///< adam: 1 / sqrt(1 - β₂ᵗ)
-  kGradientScale,  ///< what every gradient is multiplied with: 1, or less where its norm is clipped
-  kApply,          ///< 1, or 0 where nothing is updated
+  kGradientScale,  ///< factor of every gradient: 1, or less if the norm is clipped
+  kApply,          ///< 1, or 0 if nothing is updated
   kStepNumbers
 };
 
-/// Sets the values of step `step`, counted from 0, at this rate in `numbers` [kStepNumbers], except
-/// kGradientScale and kApply.
+/// Stores the values of step `step`, counted from 0, at this rate in `numbers` [kStepNumbers],
+/// except kGradientScale and kApply.
 template <class Numbers>
 KOKKOS_FUNCTION void set_step_numbers(const UpdateRule& rule, double rate, std::int64_t step,
                                       const Numbers& numbers) {
@@ -65,22 +65,23 @@ template <class Space, class T>
 struct OptimizerArguments {
   Vector<Space, T> parameters;          ///< [n]
   Vector<Space, const T> gradients;     ///< [n]
-  Vector<Space, T> state[kMostStates];  ///< [n] each, as many as state_names has
+  Vector<Space, T> state[kMostStates];  ///< [n] each, as many as state_names() returns
   Vector<Space, const double> numbers;  ///< [kStepNumbers]
 };
 
-/// Updates all parameters in one kernel, or nothing if numbers[kApply] is 0. `clipped` is whether
-/// gradients are to be multiplied by kGradientScale.
+/// Updates all parameters in one kernel; does nothing if numbers[kApply] is 0. `clipped`: gradients
+/// are multiplied by kGradientScale.
 template <class Space, class T>
 void update(const Space& instance, const std::string& label, const UpdateRule& rule, bool clipped,
             const OptimizerArguments<Space, T>& arguments);
 
-/// Returns the scalars of double that clip_scale needs for n gradients.
+/// Returns the doubles of memory that clip_scale needs for n gradients.
 std::size_t clip_partials(std::size_t n);
 
-/// Computes numbers[kGradientScale] = min(1, most / (‖g‖ + 1e-6)), the norm that of all gradients
-/// together (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone. A norm
-/// that is not finite is noted in `health` unless that is empty. Labels: `label` and `label_scale`.
+/// Computes numbers[kGradientScale] = min(1, most / (‖g‖ + 1e-6)), where the norm is that of all
+/// gradients together (torch.nn.utils.clip_grad_norm_), summed in an order that depends on n alone.
+/// A norm that is not finite is recorded in `health` unless that is empty. Labels: `label` and
+/// `label_scale`.
 template <class Space, class T>
 void clip_scale(const Space& instance, const std::string& label, const std::string& label_scale,
                 double most, const Vector<Space, const T>& gradients,

@@ -14,9 +14,9 @@ template <class Space, class T>
 void pool(const Space& instance, const std::string& label, const PoolShape& shape, bool largest,
           const Vector<Space, const T>& x, const Vector<Space, T>& y);
 
-/// Computes dx: the sum of dy of all windows of which x is the maximum, which is found again, or of
-/// each window's dy divided among its values. Windows that share an input are added in a fixed
-/// order, without atomics. Averages do not read x.
+/// Computes dx: the sum of dy of all windows of which x is the maximum, which is computed again,
+/// or, for averages, of each window's dy divided by its size. Windows that share an input are added
+/// in a fixed order, without atomics. Averages do not read x.
 template <class Space, class T>
 void pool_gradient(const Space& instance, const std::string& label, const PoolShape& shape,
                    bool largest, const Vector<Space, const T>& x, const Vector<Space, const T>& dy,
@@ -27,7 +27,7 @@ template <class Space, class T>
 void row_means(const Space& instance, const std::string& label, const Matrix<Space, const T>& x,
                const Vector<Space, T>& y);
 
-/// Computes dx = dy / size, the same all over a row.
+/// Computes dx = dy / size, the same for every element of a row.
 template <class Space, class T>
 void row_means_gradient(const Space& instance, const std::string& label,
                         const Vector<Space, const T>& dy, const Matrix<Space, T>& dx);

@@ -6,8 +6,9 @@
 
 namespace ridgeline::kernels {
 
-/// Windows that pooling moves over every plane [height, width] of `planes` planes. Output row p has
-/// the input rows p · stride - padding … + kernel - 1 that exist; columns likewise.
+/// The windows of a pooling in every plane [height, width] of `planes` planes. The window of output
+/// row p consists of those input rows p · stride - padding … + kernel - 1 that exist; columns
+/// likewise.
 struct PoolShape {
   std::size_t planes;
   int height, width;
@@ -20,7 +21,7 @@ struct PoolShape {
   std::size_t outputs() const { return planes * std::size_t(out_height) * std::size_t(out_width); }
 };
 
-/// The part [begin, end) of window `at` that lies in [0, size).
+/// Returns the part [begin, end) of window `at` that lies in [0, size).
 struct PoolWindow {
   int begin, end;
 
@@ -31,7 +32,8 @@ struct PoolWindow {
   }
 };
 
-/// Whether pooling prefers `value` to `best`: the first of equal ones wins, and a NaN always.
+/// Returns whether pooling replaces the maximum `best` by `value`: the first of equal values and
+/// every NaN take precedence.
 template <class T>
 RIDGELINE_FUNCTION bool pool_prefers(T value, T best) {
   return value > best || value != value;

@@ -7,15 +7,15 @@
 
 namespace ridgeline::kernels {
 
-// The cells of recurrence.hpp: what a step of one unit computes. The host's core, which does not
-// use Kokkos, runs them too, so they hold pointers. A row is a sample's step: sample · length + t.
+// The cells of recurrence.hpp: one step of one unit. They are also part of the host's core, which
+// does not use Kokkos, so they hold pointers. A row is a sample's step: sample · length + t.
 
 /// The LSTM. With the gates' arguments z = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh, in the order i,
 /// f, g, o,
 ///
 ///     i, f, o = σ(z),  g = tanh(z),  c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
 ///
-/// and backward, from dh = dL/dh_t and dc (the carry of step t + 1, 0 at the last),
+/// and backward, from dh = dL/dh_t and dc (the carry of step t + 1, 0 at the last step),
 ///
 ///     dc  = dc + dh o (1 - tanh²(c_t))
 ///     dz  = [dc g i(1-i), dc c_{t-1} f(1-f), dc i (1-g²), dh tanh(c_t) o(1-o)]
@@ -107,7 +107,7 @@ struct Gru {
   }
 };
 
-/// A forward pass. `Training` keeps what the backward pass needs.
+/// A forward pass. If `Training`, it stores what the backward pass needs.
 template <class Kind, class T, bool Training>
 struct ForwardCell {
   using Scalar = T;
@@ -115,14 +115,14 @@ struct ForwardCell {
   static constexpr bool kBackward = false;
 
   int length, units;
-  bool sequence;  ///< the output has every step
+  bool sequence;  ///< the output contains every step
   T* gates;       ///< [rows, gates · units]: W_ih x + b_ih, and after training the gates
   const T* bias;  ///< b_hh [gates · units]
-  T* before;      ///< [rows, units]: h_{t-1}, kept by training
-  T* kept;        ///< [rows, units]: c_{t-1} or q_n, kept by training
+  T* before;      ///< [rows, units]: h_{t-1}, stored in training
+  T* kept;        ///< [rows, units]: c_{t-1} or q_n, stored in training
   T* y;           ///< [batch, length, units] or [batch, units]
 
-  /// Where the state before and after a step is kept, or null.
+  /// Return where the state before and after a step is stored; may be null.
   RIDGELINE_FUNCTION T* keeps_before(std::size_t row) const {
     return Training ? before + row * units : nullptr;
   }
@@ -130,7 +130,7 @@ struct ForwardCell {
     if (sequence) return y + (sample * length + t) * units;
     return t + 1 == length ? y + sample * units : nullptr;
   }
-  /// What is added to the first sum, or null.
+  /// Returns what is added to the first sum; may be null.
   RIDGELINE_FUNCTION const T* addend(std::size_t /*sample*/, int /*t*/) const { return nullptr; }
 
   RIDGELINE_FUNCTION void operator()(std::size_t row, int u, const T (&sum)[kSums], T& carry,
@@ -150,10 +150,10 @@ struct BackwardCell {
 
   int length, units;
   bool sequence;
-  T* gates;                ///< [rows, gates · units]: the gates, and then the gradient of W_ih x
+  T* gates;                ///< [rows, gates · units]: the gates, then the gradient of W_ih x
   const T *before, *kept;  ///< [rows, units]
-  const T* dy;             ///< as y of the forward pass
-  T* dq;                   ///< [rows, gates · units]; an LSTM's is `gates`
+  const T* dy;             ///< shaped as y of the forward pass
+  T* dq;                   ///< [rows, gates · units]; the same memory as `gates` for an LSTM
 
   RIDGELINE_FUNCTION T* keeps_before(std::size_t /*row*/) const { return nullptr; }
   RIDGELINE_FUNCTION T* keeps_after(std::size_t sample, int t) const {
@@ -182,7 +182,7 @@ using GruBackward = BackwardCell<Gru, T>;
 
 }  // namespace ridgeline::kernels
 
-// Instantiates for every cell of a scalar: MACRO(Space, T, cell).
+// Instantiates MACRO(Space, T, cell) for every cell of a scalar.
 #define RIDGELINE_FOR_CELLS(MACRO, Space, T) \
   MACRO(Space, T, LstmForward<T, true>)      \
   MACRO(Space, T, LstmForward<T, false>)     \

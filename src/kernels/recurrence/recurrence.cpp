@@ -8,7 +8,7 @@ namespace ridgeline::kernels {
 namespace {
 
 // Four samples use each weight that a team reads four times; 512 threads are the columns of an LSTM
-// of 128 units, with enough loads under way to hide the latency of L2.
+// of 128 units, with enough loads in flight to hide the latency of L2.
 constexpr int kSamples = 4, kRecurrenceTeam = 512;
 
 }  // namespace

@@ -6,19 +6,19 @@
 
 #include "core/views.hpp"
 
-// What callers of kernels that sum over rows need to know: names and memory.
+// Names and memory of kernels that sum over rows.
 
 namespace ridgeline::kernels {
 
-/// Names of the kernels of for_rows_and_columns.
+/// Names of the kernels of for_rows_and_columns, built once by their owner.
 struct RowAndColumnLabels {
   explicit RowAndColumnLabels(const std::string& label)
       : rows(label), columns(label + "/columns"), combine(label + "/combine") {}
   std::string rows, columns, combine;
 };
 
-/// Returns the number of blocks of rows that sums over rows are made of. It depends on the number
-/// of rows alone, so that the order of a sum does too.
+/// Returns the number of blocks of rows over which partial sums are computed. It depends on the
+/// number of rows alone, so that the order of a sum does too.
 inline std::size_t row_blocks(std::size_t rows) {
   return std::clamp<std::size_t>(rows / 16, 1, 64);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 // A row on a device: the vector lanes of one thread share it, or a whole team if it is long.
-// Accesses are coalesced. Sums go through Kokkos's tree of shuffles, whose order depends on the
-// row's length alone.
+// Accesses are coalesced. Sums use Kokkos's tree of shuffles, whose order depends on the row's
+// length alone.
 
 #include <Kokkos_Core.hpp>
 
@@ -68,7 +68,7 @@ class Row {
   }
 
  private:
-  // A range with one element per lane that shares the row.
+  // Returns a range with one element per lane that works on the row.
   KOKKOS_FUNCTION auto lanes() const {
     if constexpr (Team) {
       return Kokkos::TeamVectorRange(member_, lanes_);
@@ -88,7 +88,7 @@ class Row {
   int size_, lanes_;
 };
 
-/// Threads per team, and the length from which on a team shares a row.
+/// Threads per team, and the length from which a team shares a row.
 inline constexpr int kTeam = 128, kLongTeam = 256, kLongRow = 1024;
 
 /// Runs body(row) for every row, one row per thread and its vector lanes, or, if Team, per team.

@@ -1,10 +1,9 @@
 #pragma once
 
-// A row on a host, processed by one thread. A kernel states what happens to one element; the loops
-// here call that for as many consecutive elements as a vector register has lanes, which the
-// compiler turns into one vector, and for the remainder of a row into one masked vector.
-// Accumulators are explicit vectors, so that the order of a sum is that of the source and not the
-// compiler's.
+// A row on a host, processed by one thread. A kernel defines the operation on one element; the
+// loops here call it for as many consecutive elements as a vector register has lanes, which the
+// compiler turns into one vector, and for the remainder of a row as one masked vector. Accumulators
+// are explicit vectors, so that the source and not the compiler determines the order of a sum.
 
 #include <cstddef>
 #include <limits>
@@ -13,7 +12,7 @@
 #include "core/host_vector.hpp"
 #include "kernels/rows/terms.hpp"
 
-// Before a loop over lanes: its iterations are independent, and it is to be vectorised, not
+// Precedes a loop over lanes: its iterations are independent, and it is to be vectorised, not
 // unrolled.
 #if RIDGELINE_DEVICE_COMPILER
 #define RIDGELINE_LANES
@@ -28,7 +27,7 @@ namespace ridgeline::kernels::host {
 using ridgeline::host::kLanes;
 using ridgeline::host::Register;
 
-/// The number of a lane, as wide as a scalar: a comparison of it is a mask of the same shape.
+/// An integer as wide as a scalar, for lane numbers: comparing them gives a mask of the same shape.
 template <class T>
 using LaneNumber = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
@@ -40,7 +39,7 @@ struct Plus {
     return a + b;
   }
 };
-/// Returns the larger of two; NaN is passed over.
+/// Returns the larger of two values; NaN is ignored.
 struct Larger {
   template <class T>
   static constexpr T kNeutral = -std::numeric_limits<T>::infinity();
@@ -103,8 +102,8 @@ class Reduction {
   Register<T> chains_[2][Count];
 };
 
-/// sums[s · stride + i] += value(i)[s] for every i below n. `stride` is a multiple of the lanes, so
-/// that the last vector too is stored whole: masked stores are slow to load again.
+/// Computes sums[s · stride + i] += value(i)[s] for every i below n. `stride` is a multiple of the
+/// lanes, so that the last vector is stored whole too: loads after masked stores are slow.
 template <class T, int Count, class Value>
 void add_columns(std::size_t n, const Value& value, T* sums, std::size_t stride) {
   constexpr LaneNumber<T> kLane = kLanes<T>;

@@ -1,7 +1,7 @@
 #pragma once
 
-// One source for kernels over the rows of matrices: a functor over Views states, in scalars, what
-// happens to one row; threads of a host or teams of a device run it.
+// One source for kernels over the rows of matrices: a functor over Views defines, in scalars, the
+// operations on one row; threads of a host or teams of a device run it.
 
 #include <Kokkos_Core.hpp>
 
@@ -17,8 +17,8 @@
 #include "kernels/rows/host_row.hpp"
 #include "kernels/rows/terms.hpp"
 
-// In force to the end of the source, where functors are instantiated: only kernels include this,
-// and only rows of a host call functions that only a host has.
+// In effect to the end of the source, where functors are instantiated: only kernels include this
+// header, and only the host's rows call host-only functions.
 RIDGELINE_ALLOW_CALLS_OF_HOST_FUNCTIONS
 
 namespace ridgeline::kernels {
@@ -37,9 +37,9 @@ struct PartialSums {
 
 namespace host {
 
-// `flatten` makes one function of all that a row does, and the copy of the body belongs to that
-// function, so that no store can change it. Without either, loops over lanes are not vectorised,
-// and short rows take up to six times as long. `noinline`: every caller gets the same bits.
+// `flatten` inlines all operations on a row into one function, and the copy of the body is local to
+// it, so that no store can change it. Without either, loops over lanes are not vectorised, and
+// short rows take up to six times as long. `noinline`: every caller gets bitwise identical results.
 template <class Body>
 [[gnu::flatten, gnu::noinline]] inline void run_rows(const Body& body, std::size_t begin,
                                                      std::size_t end, std::size_t size) {
@@ -136,8 +136,8 @@ struct SumColumns {
 
 }  // namespace device
 
-/// Runs columns.store(i, Σ_r columns.terms_of(r)(i)) for every column, rows in order: for few rows,
-/// since it is parallel over columns alone.
+/// Runs columns.store(i, Σ_r columns.terms_of(r)(i)) for every column, rows in order. It is for few
+/// rows, since it is parallel over columns alone.
 template <class Space, class Columns>
 void for_whole_columns(const Space& instance, const std::string& label, std::size_t rows,
                        std::size_t size, const Cost& cost, const Columns& columns) {
@@ -155,7 +155,7 @@ void for_whole_columns(const Space& instance, const std::string& label, std::siz
   }
 }
 
-/// The sums of blocks of rows as rows, which are [Count, stride] in `partial`.
+/// Treats the sums of blocks of rows, [Count, stride] each in `partial`, as rows.
 template <class T, int Count, class Columns>
 struct BlockSums {
   Columns columns;
@@ -170,8 +170,8 @@ struct BlockSums {
 };
 
 /// Runs body(row) for every row, and columns.store(i, Σ_r columns.terms_of(r)(i)) for every column.
-/// A host takes each row through both while it is in cache; a device runs separate kernels, and not
-/// the one over rows unless `run_rows`. `workspace` holds column_workspace<Count>() scalars.
+/// A host processes each row for both while it is in cache; a device runs separate kernels, and the
+/// one over rows only if `run_rows`. `workspace` holds column_workspace<Count>() scalars.
 template <int Count, class Space, class T, class Columns, class Body>
 void for_rows_and_columns(const Space& instance, const RowAndColumnLabels& labels, std::size_t rows,
                           std::size_t size, const Cost& cost, const Vector<Space, T>& workspace,

@@ -4,7 +4,7 @@
 
 namespace ridgeline::kernels {
 
-/// Several terms of one element, which one pass over a row adds to as many sums.
+/// Several terms of one element, which one pass over a row adds to separate sums.
 template <class T, int Count>
 struct Terms {
   using Scalar = T;

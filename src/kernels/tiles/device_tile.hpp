@@ -14,9 +14,9 @@
 
 namespace ridgeline::kernels {
 
-// What the device's products and convolutions have in common: C[row, column] = Σ_k A[row, k] ·
-// B[column, k], one tile of C per team. A `Problem` states the number of tiles and the `Work` of
-// each; a Work states how elements of A and B are fetched and where those of C are stored.
+// Common code of the device's products and convolutions: C[row, column] = Σ_k A[row, k] · B[column,
+// k], one tile of C per team. A `Problem` defines the number of tiles and the `Work` of each; a
+// Work defines how elements of A and B are loaded and where those of C are stored.
 //
 //   Problem   tiles(tile_m, tile_n): how many there are of that size;  depth(): of k;
 //             total, total_sums: scalars of C and of row sums;
@@ -28,8 +28,8 @@ namespace ridgeline::kernels {
 //   operand   k_contiguous: fours run along k, else along rows (of B: columns);
 //             outer: rows;  load4(outer, k, values): four values from there, zeros beyond the edges
 
-/// Division by a number known at launch through a multiplication, for n below 2^31; after Granlund
-/// and Montgomery, "Division by invariant integers using multiplication" (PLDI 1994).
+/// Divides by a number known at launch, with a multiplication, for n below 2^31; after Granlund and
+/// Montgomery, "Division by invariant integers using multiplication" (PLDI 1994).
 struct Divisor {
   std::uint64_t multiplier = 0;
   int divisor = 1, shift = 0;
@@ -46,7 +46,7 @@ struct Divisor {
   }
 };
 
-/// f(z), and f′ of the arguments (or values, as f wants) that were kept.
+/// Returns f(z), and f′ from the stored arguments (or values, depending on f).
 template <class T>
 RIDGELINE_CALLED_FUNCTION T activation_of(Activation f, T z) {
   with_activation(f, [&](auto known) { z = activate<known()>(z); });
@@ -60,7 +60,7 @@ RIDGELINE_CALLED_FUNCTION Four<T> derivatives_of(Activation f, Four<T> kept) {
   return kept;
 }
 
-/// Where sums end: bias, activation and a copy of its argument.
+/// The output of the sums: bias, activation and a copy of its argument.
 template <class T>
 struct TileOutput {
   T* c;
@@ -76,8 +76,8 @@ struct TileOutput {
   }
 };
 
-/// Sizes of a tile: a team computes [kTileM, kTileN] of C in steps of kTileK, a thread [kThreadM,
-/// kThreadN] of it.
+/// Sizes of a tile: a team computes [kTileM, kTileN] of C in steps of kTileK along k, a thread
+/// [kThreadM, kThreadN] of it.
 template <int TileM, int TileN, int TileK, int ThreadM, int ThreadN>
 struct TileSizes {
   static_assert(TileM % ThreadM == 0 && TileN % ThreadN == 0, "threads must cover the tile");
@@ -88,28 +88,28 @@ struct TileSizes {
   static constexpr int kThreadsM = TileM / ThreadM, kThreadsN = TileN / ThreadN;
   static constexpr int kTeam = kThreadsM * kThreadsN;
 
-  /// Tiles that cover C.
+  /// Returns the number of tiles that cover C.
   static int tiles(int m, int n) { return ((m + TileM - 1) / TileM) * ((n + TileN - 1) / TileN); }
 };
 
-/// The kernel: two tiles of A and B in team scratch, one of which is filled while the other is
+/// The kernel: two tiles of A and B in team scratch, one of which is loaded while the other is
 /// used, and a block of C in every thread's registers; after "Programming massively parallel
-/// processors" (Kirk and Hwu) and CUTLASS. The depth may be split among teams, each with its part
-/// of C in `partial`, which AddParts adds in order.
+/// processors" (Kirk and Hwu) and CUTLASS. k may be split among teams, each with its part of C in
+/// `partial`; AddParts adds the parts in order.
 template <class Space, class T, class Sizes, class Problem>
 struct TileKernel {
-  static constexpr int kPad = 4;  // spreads the columns of a transposed store over scratch banks
+  static constexpr int kPad = 4;  // avoids bank conflicts between the columns of a transposed store
   static constexpr int kStrideA = Sizes::kTileM + kPad, kStrideB = Sizes::kTileN + kPad;
   static constexpr int kScratchA = Sizes::kTileK * kStrideA;
   static constexpr int kScratchB = Sizes::kTileK * kStrideB;
   static constexpr int kScratch = 2 * (kScratchA + kScratchB);
   static constexpr int kTeam = Sizes::kTeam;
-  /// Teams that a multiprocessor should have at a time: 512 threads of float with 128 registers.
+  /// Concurrent teams per multiprocessor: 512 threads with float, each with 128 registers.
   static constexpr int kTeams = std::max(1, (sizeof(T) == sizeof(float) ? 512 : 256) / kTeam);
   static constexpr int kLoadsA = (Sizes::kTileM * Sizes::kTileK / 4 + kTeam - 1) / kTeam;
   static constexpr int kLoadsB = (Sizes::kTileN * Sizes::kTileK / 4 + kTeam - 1) / kTeam;
 
-  /// Rows whose sums a thread adds up.
+  /// Rows of A that a thread sums.
   static constexpr int kSumRows = (Sizes::kTileM + kTeam - 1) / kTeam;
 
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<kTeam, kTeams>>;
@@ -118,10 +118,10 @@ struct TileKernel {
   Problem problem;
   TileOutput<T> output;
   T* row_sums;
-  T* partial;  // null where the depth is not split
+  T* partial;  // null unless k is split
   int splits, split_depth;
 
-  // Fetches a thread's share of the tile [Outer, kTileK] at (outer0, k0) into registers.
+  // Loads a thread's part of the tile [Outer, kTileK] at (outer0, k0) into registers.
   template <int Outer, int Loads, class Operand>
   KOKKOS_FUNCTION static void fetch(const Operand& from, int thread, int outer0, int k0,
                                     T (&registers)[Loads][4]) {
@@ -131,7 +131,7 @@ struct TileKernel {
       const int item = thread + load * kTeam;
       for (int i = 0; i < 4; ++i) registers[load][i] = T(0);
       if (kItems % kTeam == 0 || item < kItems) {
-        // Neighbouring threads read neighbouring fours along the contiguous dimension.
+        // Adjacent threads load adjacent groups of four along the contiguous dimension: coalesced.
         if (from.k_contiguous) {
           from.load4(outer0 + item / (kTileK / 4), k0 + item % (kTileK / 4) * 4, registers[load]);
         } else {
@@ -141,7 +141,7 @@ struct TileKernel {
     }
   }
 
-  // Puts what `fetch` brought into scratch as tile[k][outer].
+  // Stores the registers that `fetch` loaded in scratch as tile[k][outer].
   template <int Outer, int Stride, int Loads>
   KOKKOS_FUNCTION static void put(bool k_contiguous, int thread, const T (&registers)[Loads][4],
                                   T* tile) {
@@ -163,14 +163,14 @@ struct TileKernel {
     }
   }
 
-  // Index in the tile of register `i` of thread `t`: by fours, the fours of all threads side by
-  // side.
+  // Returns the index in the tile of register `i` of thread `t`: groups of four, with those of all
+  // threads adjacent.
   template <int Threads>
   KOKKOS_FUNCTION static int index(int t, int i) {
     return i / 4 * (Threads * 4) + t * 4 + i % 4;
   }
 
-  // The registers of thread `t` of one line of a tile.
+  // Loads the registers of thread `t` from one line of a tile.
   template <int Threads, int Count>
   KOKKOS_FUNCTION static void read(const T* line, int t, T (&values)[Count]) {
     RIDGELINE_UNROLL
@@ -211,7 +211,7 @@ struct TileKernel {
     const int steps = (work.k_end - k_begin + kTileK - 1) / kTileK;
     for (int step = 0; step < steps; ++step) {
       const bool more = step + 1 < steps;
-      if (more) {  // the loads are under way while this step computes
+      if (more) {  // the loads are in flight while this step computes
         fetch<Sizes::kTileM>(work.a, thread, m0, k_begin + (step + 1) * kTileK, next_a);
         fetch<Sizes::kTileN>(work.b, thread, n0, k_begin + (step + 1) * kTileK, next_b);
       }
@@ -273,7 +273,7 @@ struct TileKernel {
   }
 };
 
-/// Adds the parts of a split depth in their order, and finishes the sums.
+/// Adds the parts of a split k in order, and stores the results.
 template <class T>
 struct AddParts {
   TileOutput<T> output;
@@ -294,13 +294,13 @@ struct AddParts {
   }
 };
 
-/// Which tiles a product uses, and into how many parts its depth is split.
+/// Which tiles a product uses, and the number of parts that k is split into.
 struct TilePlan {
   enum class Size { large, medium, small } size;
   int splits;
 };
 
-/// Launches a problem with tiles of one size, and what adds the parts if its depth is split.
+/// Launches a problem with tiles of one size, and the kernel that adds the parts if k is split.
 template <class Space, class T, class Sizes, class Problem>
 void launch_tiles(const Space& instance, const std::string& label, const std::string& add_label,
                   const Problem& problem, const TileOutput<T>& output, T* row_sums, int splits,
@@ -312,8 +312,8 @@ void launch_tiles(const Space& instance, const std::string& label, const std::st
                       splits,  split_depth};
   const int league = problem.tiles(Sizes::kTileM, Sizes::kTileN) * splits;
   ++launch_count.parallel;
-  // Kokkos passes more than 512 bytes of a kernel through constant memory, and waits before it
-  // writes the next there, unless told that the kernel is light.
+  // Kokkos passes a kernel of more than 512 bytes through constant memory, and waits before it
+  // writes the next one there, unless the kernel is marked as light.
   Kokkos::parallel_for(
       label,
       Kokkos::Experimental::require(
@@ -332,14 +332,15 @@ using LargeTiles = TileSizes<128, 128, 8, 8, 8>;
 using MediumTiles = TileSizes<64, 64, 16, 4, 8>;
 using SmallTiles = TileSizes<32, 32, 32, 4, 4>;
 
-/// Into how many parts a depth may be split; a part costs writing and adding its sums.
+/// Returns the most parts that a k of this depth may be split into; each part costs writing and
+/// adding its sums.
 inline int most_splits(int k) {
   constexpr int kLeastDepth = 256, kMost = 64;
   return std::max(1, std::min(k / kLeastDepth, kMost));
 }
 
-/// The plan for `count` products of this size: large tiles reuse more of what they load, small ones
-/// give more teams to share the work, and so does a split depth where that is long.
+/// Returns the plan for `count` products of this size: large tiles reuse more of the data that they
+/// load; small tiles, and splitting a long k, give more teams.
 inline TilePlan plan_tiles(int count, int m, int n, int k) {
   const int teams = teams_to_fill();
   const auto plan = [k, teams](TilePlan::Size size, int tiles) {
@@ -357,18 +358,18 @@ inline TilePlan plan_tiles(int count, int m, int n, int k) {
   return plan(TilePlan::Size::small, count * SmallTiles::tiles(m, n));
 }
 
-/// Scalars of workspace that are enough for a problem of at most this many outputs, row sums and
-/// depth: a smaller one may be split more.
+/// Returns the scalars of workspace that suffice for a problem of at most this many outputs and row
+/// sums and this depth: a smaller problem may be split into more parts.
 inline std::size_t tile_workspace(std::size_t total, std::size_t sums, int k) {
   const std::size_t splits = most_splits(k);
   if (splits == 1) return 0;
-  // Only what has fewer tiles than teams_to_fill() is split, into less than three times as many in
-  // all.
+  // Only problems with fewer tiles than teams_to_fill() are split, into less than three times that
+  // number of teams.
   constexpr std::size_t kTile = MediumTiles::kTileM * MediumTiles::kTileN;
   return std::min(splits * total, 3 * std::size_t(teams_to_fill()) * kTile) + splits * sums;
 }
 
-/// Launches with the plan's tiles.
+/// Launches a problem with the plan's tiles.
 template <class Space, class T, class Problem>
 void launch_plan(const Space& instance, const std::string& label, const std::string& add_label,
                  const Problem& problem, const TileOutput<T>& output, T* row_sums,

@@ -1,7 +1,7 @@
 #pragma once
 
-// What attention and products do with whole vectors of the host's registers. GNU vector extensions,
-// no Kokkos; for the sources in host/ alone.
+// Operations on whole vectors of the host's registers, for attention and products. GNU vector
+// extensions, no Kokkos; only for the sources in host/.
 
 #include "core/math.hpp"
 #include "kernels/tiles/host_tile.hpp"
@@ -13,7 +13,7 @@ using ridgeline::host::IntegerVector;
 using ridgeline::host::lane_numbers;
 using ridgeline::host::LaneInteger;
 
-/// The larger of two values, lane by lane; `b` where either is NaN.
+/// Returns the larger of two values, lane by lane; `b` if either is NaN.
 template <class T>
 Vector<T> larger(Vector<T> a, Vector<T> b) {
   return a > b ? a : b;
@@ -27,8 +27,8 @@ Vector<T> exp_nonpositive(Vector<T> x) {
 
 namespace detail {
 
-// Joins what two rows that are Step apart have where bit Step of the lane is clear (`upper`), or
-// set.
+// Sets the permutations that merge two rows that are Step apart: the lanes whose bit Step is clear
+// (`upper`), or set (`lower`).
 template <class T, int Step>
 void step_lanes(IntegerVector<T>& upper, IntegerVector<T>& lower) {
   for (int lane = 0; lane < kLanes<T>; ++lane) {
@@ -51,7 +51,7 @@ void transpose_step(Vector<T>* rows) {
   }
 }
 
-// Adds up pairs of rows, so that half as many are left, each with the sums of two.
+// Adds pairs of rows, which halves their number.
 template <class T, int Step>
 void add_step(Vector<T>* rows) {
   IntegerVector<T> upper, lower;
@@ -65,7 +65,7 @@ void add_step(Vector<T>* rows) {
 
 }  // namespace detail
 
-/// The sums of kLanes rows' lanes, row i's in lane i; `rows` is used up.
+/// Returns the sums of the lanes of kLanes rows, row i's in lane i; `rows` is overwritten.
 template <class T>
 Vector<T> sums_of_rows(Vector<T>* rows) {
   detail::add_step<T, 1>(rows);
@@ -75,7 +75,7 @@ Vector<T> sums_of_rows(Vector<T>* rows) {
   return rows[0];
 }
 
-/// to[j][i] = from[i][j] for a square of kLanes × kLanes.
+/// Transposes a square of kLanes × kLanes: to[j][i] = from[i][j].
 template <class T>
 void transpose_square(const T* from, std::ptrdiff_t from_stride, T* to, std::ptrdiff_t to_stride) {
   Vector<T> rows[kLanes<T>];

@@ -1,8 +1,7 @@
 #pragma once
 
-// Short lines of an image, copied in few moves: rows of 7 or 28 values are what convolutions have
-// most, and loops with a remainder, or memcpy, cost more than the moves. For the sources in
-// host/ alone.
+// Copies short lines of an image with few loads and stores: most rows of convolutions have 7 or 28
+// values, and loops with a remainder, or memcpy, take longer. Only for the sources in host/.
 
 #include <cstddef>
 
@@ -13,7 +12,7 @@ namespace ridgeline::kernels::host {
 
 namespace detail {
 
-// The first and the last `Size` of `count` values, which may overlap.
+// Copies the first and the last `Size` of `count` values, which may overlap.
 template <int Size, class T>
 void move_ends(const T* from, int count, T* to) {
   T head[Size], tail[Size];
@@ -23,12 +22,13 @@ void move_ends(const T* from, int count, T* to) {
   __builtin_memcpy(to + count - Size, tail, sizeof(tail));
 }
 
-// Keeps the compiler from making a call of memset or memmove of a loop that runs once or twice.
+// Prevents the compiler from replacing a loop of one or two iterations by a call of memset or
+// memmove.
 inline void keep_loop() { __asm__ volatile(""); }
 
 }  // namespace detail
 
-/// Copies less than a vector.
+/// Copies less than one vector.
 template <class T>
 inline void copy_short(int count, const T* from, T* to) {
   if (kLanes < T >> 8 && count >= 8) {
@@ -54,7 +54,7 @@ inline void copy_exactly(int count, const T* from, T* to) {
   store<T>(to + count - kLane, load<T>(from + count - kLane));
 }
 
-/// Zeros, at least `count` and up to a vector more.
+/// Writes zeros: at least `count`, and up to one vector more.
 template <class T>
 inline void zero_line(int count, T* to) {
   for (int j = 0; j < count; j += kLanes<T>) {
@@ -67,8 +67,8 @@ using ridgeline::host::every_second;
 using ridgeline::host::IntegerVector;
 using ridgeline::host::interleaved;
 
-/// A line of at most two vectors: the values [begin, end) of a source's, zeros around them. Written
-/// as whole vectors, so up to a vector too much.
+/// Writes a line of at most two vectors: the values [begin, end) of the source, zeros around them.
+/// It is written as whole vectors, so up to one vector too many.
 template <class T>
 struct ShortLine {
   int begin, count;
@@ -80,7 +80,8 @@ struct ShortLine {
       : begin(first), count(line <= kLanes<T> ? 1 : 2), masks{} {
     for (int j = first; j < last; ++j) masks[j / kLanes<T>][j % kLanes<T>] = -1;
   }
-  /// `from` is where value `begin` comes from, and [memory, end) what may be read.
+  /// Returns whether whole vectors can be loaded: `from` points to value `begin`, and [memory, end)
+  /// may be read.
   bool reads_inside(const T* from, const T* memory, const T* end) const {
     return from - memory >= begin && end - from >= count * kLanes<T> - begin;
   }
@@ -93,8 +94,8 @@ struct ShortLine {
   }
 };
 
-/// Copies every `step`th of `count` values, and may write up to a vector more. `end` is where the
-/// memory that may be read ends.
+/// Copies every `step`th of `count` values, and may write up to one vector more. Memory may be read
+/// up to `end`.
 template <class T>
 inline void copy_line(int count, int step, const T* from, const T* end, T* to) {
   constexpr int kLane = kLanes<T>;
@@ -118,8 +119,8 @@ inline void copy_line(int count, int step, const T* from, const T* end, T* to) {
   for (; j < count; ++j) to[j] = from[step * j];
 }
 
-/// values = values · derivative(kept), whole vectors: what short lines were gathered into is one
-/// long loop without a remainder.
+/// Computes values = values · derivative(kept) in whole vectors: one long loop without a remainder
+/// over all short lines that were gathered.
 template <class T>
 inline void multiply_by_derivative(int count, Activation derivative_of, const T* __restrict kept,
                                    T* __restrict values) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// A tile of registers, which the host's products, convolutions, recurrences and attention are made
-// of. GNU vector extensions, no Kokkos; for the sources in host/ alone.
+// The register tile of the host's products, convolutions, recurrences and attention. GNU vector
+// extensions, no Kokkos; only for the sources in host/.
 
 #include <cstddef>
 
@@ -27,13 +27,13 @@ inline constexpr int kColumns = kLanes<T>* kVectors;
 
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-// Start of part `i` when `n` is cut into `parts` as evenly as can be.
+// Returns the start of part `i` if `n` is divided into `parts` as evenly as possible.
 inline int part(int n, int parts, int i) {
   return static_cast<int>(static_cast<long long>(n) * i / parts);
 }
 
-// tile[R][kColumns] = sum over k of a[i, k] · b[k, :], with a[i, k] at i · a_outer + k · a_k and a
-// whole row of kColumns values read at b + k · b_k.
+// Computes tile[R][kColumns] = sum over k of a[i, k] · b[k, :], with a[i, k] at i · a_outer + k ·
+// a_k and a whole row of kColumns values loaded from b + k · b_k.
 template <class T, int R>
 void multiply_tile(int depth, const T* a, std::ptrdiff_t a_outer, std::ptrdiff_t a_k, const T* b,
                    std::ptrdiff_t b_k, T* tile) {
@@ -62,7 +62,7 @@ template <class T>
 using TileKernel = void (*)(int, const T*, std::ptrdiff_t, std::ptrdiff_t, const T*, std::ptrdiff_t,
                             T*);
 
-// The kernel for a tile of 1 to kRows rows.
+// Returns the kernel for a tile of `rows`, 1 to kRows.
 template <class T, int R = kRows>
 TileKernel<T> tile_kernel(int rows) {
   if constexpr (R > 1) {

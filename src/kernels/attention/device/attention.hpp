@@ -13,16 +13,17 @@
 
 namespace ridgeline::kernels {
 
-/// The kernels of the device's attention, which pick the matrices that they need.
+/// The device's attention kernels; each defines the matrices that it uses.
 ///
-/// Forward: one team per tile of queries, which walks over the keys with an online softmax
-/// (FlashAttention, Dao et al., 2022): row maxima and sums live in scratch, the output in
+/// Forward: one team per tile of queries, which loops over the keys with an online softmax
+/// (FlashAttention, Dao et al., 2022). Row maxima and sums are in scratch, the output is in
 /// registers.
 ///
-/// Backward: OfKeys has one team per tile of keys, which walks over the queries and sums dK and dV
-/// in registers; OfQueries one team per tile of queries, which walks over the keys and sums dQ.
-/// Both compute the probabilities again from the scores and their log sums. So every sum has one
-/// owner and one order, without atomics, for two more products than a single pass has.
+/// Backward: OfKeys has one team per tile of keys, which loops over the queries and sums dK and dV
+/// in registers; OfQueries has one team per tile of queries, which loops over the keys and sums dQ.
+/// Both compute the probabilities again from the scores and their log sums. So every sum is
+/// computed by one team in one order, without atomics, at the cost of two more products than a
+/// single pass.
 template <class Space, class T, class Sizes>
 struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
   using Base = DeviceAttentionTile<Space, T, Sizes>;
@@ -31,11 +32,11 @@ struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
   using Base::kStride, Base::kTeam, Base::kThreadColumns, Base::kThreadRows, Base::kTile;
   using typename Base::Member, typename Base::Place;
 
-  // A row of scores is shared by this many threads while its maximum and sum are taken.
+  // Number of threads that share a row of scores while its maximum and sum are computed.
   static constexpr int kParts = kTeam >= 2 * kTile ? kTeam / kTile : 1;
   static constexpr int kItems = kTile * kParts;
   static constexpr std::size_t kGradientScratch = kOperands + kScores;
-  // Maxima and sums of parts, and of rows: largest, next largest, total, factor.
+  // Maxima and sums of parts, then of rows: maximum, next maximum, total, factor.
   static constexpr std::size_t kForwardScratch = kGradientScratch + 2 * kItems + 4 * kTile;
 
   struct Forward {};
@@ -43,8 +44,8 @@ struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
   struct OfQueries {};
 
   T* output = nullptr;              ///< written by Forward
-  T* log_sum = nullptr;             ///< the same, or null
-  const T* kept_log_sum = nullptr;  ///< what Forward wrote
+  T* log_sum = nullptr;             ///< written by Forward; may be null
+  const T* kept_log_sum = nullptr;  ///< written by Forward
   const T* delta = nullptr;         ///< [batch, heads, length]
   const T* output_gradient = nullptr;
   T* qkv_gradient = nullptr;  ///< written by OfKeys and OfQueries
@@ -63,8 +64,8 @@ struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
                          *this);
   }
 
-  // Turns scores into e^(score - largest so far). Leaves each row's factor for what was summed up
-  // before in `factor`, and its new total in `total`.
+  // Replaces scores by e^(score - maximum so far). Stores in `factor` what each row's earlier sums
+  // must be multiplied by, and the row's new total in `total`.
   KOKKOS_FUNCTION void softmax(const Member& team, T* scores, T* part_most, T* part_sum, T* largest,
                                T* next, T* total, T* factor) const {
     constexpr int kPart = (kTile + kParts - 1) / kParts;
@@ -163,7 +164,7 @@ struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
     }
   }
 
-  // The tile's probabilities P and score gradients dS = P ∘ (dP - delta), in registers.
+  // Computes the tile's probabilities P and score gradients dS = P ∘ (dP - delta), in registers.
   KOKKOS_FUNCTION void score_gradients(const Member& team, const Place& p, int q0, int k0,
                                        T* operands, T (&probability)[kRows][kColumns],
                                        T (&score_gradient)[kRows][kColumns]) const {
@@ -206,7 +207,8 @@ struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
     Base::clear(keys_sum);
     Base::clear(values_sum);
     const std::size_t width = p.output_stride;
-    // A causal tile of keys is seen from its own queries on.
+    // With a causal mask, the first queries that attend to a tile of keys are those at the same
+    // positions.
     for (int q0 = causal ? p.first : 0; q0 < length; q0 += kTile) {
       const int queries = at_most_tile(length - q0);
       T probability[kRows][kColumns], score_gradient[kRows][kColumns];
@@ -244,7 +246,7 @@ struct DeviceAttention : DeviceAttentionTile<Space, T, Sizes> {
   }
 };
 
-/// delta[sample, head, position] = the sum over a head's features of O ∘ dO.
+/// Computes delta[sample, head, position], the sum over a head's features of O ∘ dO.
 template <class Memory, class T>
 struct DeviceAttentionDelta {
   std::size_t length, heads, features;
@@ -260,8 +262,9 @@ struct DeviceAttentionDelta {
   }
 };
 
-/// Calls `body(AttentionSizes)` with what suits the shape: large tiles read keys and values less
-/// often, small ones give more teams. A large tile has half as many threads forward as backward.
+/// Calls `body(AttentionSizes)` with the sizes for this shape: large tiles read keys and values
+/// less often, small tiles give more teams. A large tile has half as many threads forward as
+/// backward.
 template <class T, bool Forward, class Body>
 void with_attention_sizes(const AttentionShape& shape, const Body& body) {
   const bool narrow = shape.features <= 32;
@@ -287,7 +290,7 @@ void launch_attention(const Space& instance, const AttentionLabels& labels,
   kernel.template launch<typename Kernel::Forward>(instance, labels.attend, shape);
 }
 
-/// All three kernels of a backward pass. `delta` holds [batch, heads, length] scalars.
+/// Launches all three kernels of a backward pass. `delta` holds [batch, heads, length] scalars.
 template <class Kernel, class Space, class T>
 void launch_attention_gradient(const Space& instance, const AttentionLabels& labels,
                                const AttentionShape& shape, const Matrix<Space, const T>& qkv,

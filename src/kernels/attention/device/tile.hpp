@@ -11,11 +11,12 @@
 namespace ridgeline::kernels {
 
 /// Sizes of the device's attention. A team of ThreadRows × ThreadColumns threads works on tiles of
-/// Tile queries and Tile keys; thread (r, c) owns rows r + i · ThreadRows and columns c + j ·
-/// ThreadColumns of whatever tile it computes, in registers. Dot products over a head's features go
-/// through scratch in slices of `Slice`, and a team's output is a chunk of `Chunk` features (heads
-/// with more get several teams, which compute the same scores), so that scratch and registers do
-/// not depend on the head's size. Small sizes also run on OpenMP teams.
+/// Tile queries and Tile keys; thread (r, c) holds in registers rows r + i · ThreadRows and columns
+/// c + j · ThreadColumns of the tile being computed. Dot products over a head's features are
+/// computed through scratch in slices of `Slice` features, and a team's output is a chunk of
+/// `Chunk` features. Heads with more features have several teams, which compute the same scores, so
+/// that the size of scratch and the number of registers do not depend on the head's size. Small
+/// sizes also run on OpenMP teams.
 template <int Tile, int Chunk, int Slice, int ThreadRows, int ThreadColumns>
 struct AttentionSizes {
   static_assert(Tile % ThreadRows == 0 && Tile % ThreadColumns == 0 && Chunk % ThreadColumns == 0,
@@ -24,7 +25,7 @@ struct AttentionSizes {
   static constexpr int kThreadRows = ThreadRows, kThreadColumns = ThreadColumns;
 };
 
-/// What the device's attention kernels share.
+/// Base of the device's attention kernels.
 template <class Space, class T, class Sizes>
 struct DeviceAttentionTile {
   static constexpr int kTile = Sizes::kTile, kChunk = Sizes::kChunk, kSlice = Sizes::kSlice;
@@ -33,7 +34,7 @@ struct DeviceAttentionTile {
   static constexpr int kRows = kTile / kThreadRows, kColumns = kTile / kThreadColumns;
   static constexpr int kFeatures = kChunk / kThreadColumns;
   static constexpr int kStride = kTile + 1, kSliceStride = kSlice + 1;  // odd: no bank conflicts
-  // Two slices, and later the rows of a chunk in the same place.
+  // Two slices, and later, in the same memory, the rows of a chunk.
   static constexpr int kOperands =
       2 * kTile * kSliceStride > kTile* kChunk ? 2 * kTile* kSliceStride : kTile* kChunk;
   static constexpr int kScores = kTile * kStride;
@@ -57,18 +58,18 @@ struct DeviceAttentionTile {
   static int tiles(const AttentionShape& shape) {
     return static_cast<int>((shape.length + kTile - 1) / kTile);
   }
-  /// Teams of one launch: tiles and chunks of every head of every sample.
+  /// Returns the number of teams of a launch: tiles and chunks of every head of every sample.
   static int league(const AttentionShape& shape) {
     const int chunks = static_cast<int>((shape.features + kChunk - 1) / kChunk);
     return tiles(shape) * chunks * static_cast<int>(shape.batch * shape.heads);
   }
 
-  /// Where a team's work lies.
+  /// The part of the attention that a team computes.
   struct Place {
     int thread, row, column;                 ///< of the thread in its team
-    int first;                               ///< query or key of the tile
-    int chunk, chunk_features;               ///< first feature of the chunk, and how many
-    std::size_t in_qkv, in_output, in_sums;  ///< of the head
+    int first;                               ///< first query or key of the tile
+    int chunk, chunk_features;               ///< first feature of the chunk, and number of features
+    std::size_t in_qkv, in_output, in_sums;  ///< offsets of the head
     std::size_t qkv_stride, output_stride;
   };
   KOKKOS_FUNCTION Place place(const Member& team) const {
@@ -92,7 +93,7 @@ struct DeviceAttentionTile {
     return p;
   }
 
-  /// Copies `rows` × `columns` of a matrix to scratch [Tile][Stride], zeros around it.
+  /// Copies `rows` × `columns` of a matrix to scratch [Tile][Stride], padded with zeros.
   template <int Columns, int Stride>
   KOKKOS_FUNCTION static void fetch(int thread, const T* from, std::size_t stride, int rows,
                                     int columns, T* to) {
@@ -111,7 +112,8 @@ struct DeviceAttentionTile {
     }
   }
 
-  /// dots[i][j] = a[row i, :] · b[row j, :] over all features, by slices through `operands`.
+  /// Computes dots[i][j] = a[row i, :] · b[row j, :] over all features, in slices through
+  /// `operands`.
   KOKKOS_FUNCTION void dots(const Member& team, const Place& p, const T* a, std::size_t a_stride,
                             int a_rows, const T* b, std::size_t b_stride, int b_rows, T* operands,
                             T (&sums)[kRows][kColumns]) const {
@@ -120,7 +122,7 @@ struct DeviceAttentionTile {
     T* b_slice = operands + kTile * kSliceStride;
     for (int f0 = 0; f0 < features; f0 += kSlice) {
       const int width = features - f0 < kSlice ? features - f0 : kSlice;
-      team.team_barrier();  // who still reads what was there before
+      team.team_barrier();  // before `operands` is overwritten
       fetch<kSlice, kSliceStride>(p.thread, a + f0, a_stride, a_rows, width, a_slice);
       fetch<kSlice, kSliceStride>(p.thread, b + f0, b_stride, b_rows, width, b_slice);
       team.team_barrier();
@@ -138,8 +140,9 @@ struct DeviceAttentionTile {
     }
   }
 
-  /// sums[i][j] += Σ_k weights(row i, k) · b[k, chunk column j], with the chunk's rows of b fetched
-  /// into `operands`. `Transposed`: a row's weights lie in a column of `weights` [Tile][kStride].
+  /// Computes sums[i][j] += Σ_k weights(row i, k) · b[k, chunk column j]; the chunk's rows of b are
+  /// first loaded into `operands`. `Transposed`: a row's weights are a column of `weights`
+  /// [Tile][kStride].
   template <bool Transposed>
   KOKKOS_FUNCTION void add_product(const Member& team, const Place& p, const T* weights, const T* b,
                                    std::size_t b_stride, int b_rows, T* operands,
@@ -161,7 +164,7 @@ struct DeviceAttentionTile {
     }
   }
 
-  /// Writes a tile's chunk, `rows` of it, times `factor`.
+  /// Stores `rows` rows of a tile's chunk, multiplied by `factor`.
   KOKKOS_FUNCTION static void write(const Place& p, const T (&sums)[kRows][kFeatures], int rows,
                                     T factor, std::size_t stride, T* to) {
     for (int i = 0; i < kRows; ++i) {
@@ -175,7 +178,7 @@ struct DeviceAttentionTile {
     }
   }
 
-  /// Keys that queries of the tile from `first` on may see.
+  /// Returns the number of keys that the queries of the tile that begins at `first` attend to.
   KOKKOS_FUNCTION int keys_seen(int first) const {
     return causal && first + kTile < length ? first + kTile : length;
   }

@@ -3,7 +3,7 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// P = e^(score - log sum) and dS = P ∘ (dP - delta), in place of scores and dP.
+// Computes P = e^(score - log sum) and dS = P ∘ (dP - delta), which replace scores and dP.
 template <class T>
 void softmax_gradient_tile(T* scores, T* gradient, int first_key, const Seen& seen, bool causal,
                            int first_query, const T* log_sum, const T* delta) {
@@ -27,8 +27,8 @@ void softmax_gradient_tile(T* scores, T* gradient, int first_key, const Seen& se
   }
 }
 
-// c[keys, features] += weights · b, weights [keys, kColumns queries], b and c packed. Keys that the
-// first half of the queries do not see leave it out.
+// Computes c[keys, features] += weights · b, weights [keys, kColumns queries], b and c packed. The
+// first half of the queries is skipped for keys that it does not attend to.
 template <class T>
 void key_product(const Seen& seen, int queries, int features, const T* weights, const T* b, T* c,
                  std::size_t c_panel) {
@@ -43,7 +43,7 @@ void key_product(const Seen& seen, int queries, int features, const T* weights, 
   }
 }
 
-// sums[i] = Σ over features of a · b of row i, for kColumns packed rows.
+// Computes sums[i] = Σ over features of a · b of row i, for kColumns packed rows.
 template <class T>
 void row_dots(const T* a, const T* b, int features, T* sums) {
   for (int i = 0; i < kColumns<T>; i += kLanes<T>) {

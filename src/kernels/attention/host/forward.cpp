@@ -5,25 +5,25 @@ namespace {
 
 constexpr int kGroups = 2;  // groups of kColumns queries that share packed keys and values
 
-// A group of up to kColumns queries on its way through the keys.
+// The online softmax of a group of up to kColumns queries.
 template <class T>
 struct Group {
   T* transposed;  // scaled queries [features, kColumns]
   T* sum;         // the output so far, packed [kColumns, features]
   Vector<T> largest[kVectors], total[kVectors];
-  int first, queries, keys;  // keys that any of the queries sees
+  int first, queries, keys;  // number of keys that at least one of the queries attends to
 };
 
-// Turns a tile of scores into e^(score - largest so far), and rescales what was summed before.
-// `first_key` 0 is the first tile of a group: every query sees it, so `largest` is finite from then
-// on.
+// Replaces a tile of scores by e^(score - maximum so far), and rescales the earlier sums. In the
+// first tile of a group (`first_key` 0) every query attends to a key, so `largest` is finite
+// afterwards.
 template <class T>
 void softmax_tile(T* scores, int first_key, const Seen& seen, bool causal, int features,
                   Group<T>& group) {
   for (int v = 0; v < kVectors; ++v) {
     T* column = scores + v * kLanes<T>;
     const int keys = v == 0 ? seen.both : seen.all;
-    // Scores above the diagonal become -infinity.
+    // Scores above the diagonal are set to -infinity.
     if (causal) {
       for (int k = std::max(0, group.first + v * kLanes<T> + 1 - first_key); k < keys; ++k) {
         T* at = column + k * kColumns<T>;
@@ -33,7 +33,7 @@ void softmax_tile(T* scores, int first_key, const Seen& seen, bool causal, int f
       }
     }
     const Vector<T> before = group.largest[v];
-    Vector<T> largest = before, other = before;  // two, since each waits for the last
+    Vector<T> largest = before, other = before;  // two independent chains of maxima
     int k = 0;
     for (; k + 1 < keys; k += 2) {
       largest = larger<T>(load<T>(column + k * kColumns<T>), largest);
@@ -68,9 +68,9 @@ void softmax_tile(T* scores, int first_key, const Seen& seen, bool causal, int f
   }
 }
 
-// The order of a head's queries, later ones of which have more keys where causal: first, last, last
-// but one, second … so that threads get as much work each whether they share blocks by halves or in
-// turn.
+// Returns the groups of queries in the order first, last, last but one, second … With a causal mask
+// later queries have more keys; in this order threads have about equal work, whether each gets a
+// contiguous half of the blocks or blocks alternate.
 int balanced(int i, int count) { return (i + i / 2) % 2 == 0 ? i / 2 : count - 1 - i / 2; }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #pragma once
 
-// What both passes of the host's attention are made of; for the host_attention_*.cpp files alone.
+// Common code of both passes of the host's attention; only for the sources of this folder.
 //
-// Packed matrices are panels of kColumns features: element (row, feature) of a matrix with `rows`
-// rows lies at (feature / kColumns) · rows · kColumns + row · kColumns + feature % kColumns, zeros
-// behind the last feature. So every stride in the inner loops is a constant.
+// A packed matrix consists of panels of kColumns features: element (row, feature) of a matrix with
+// `rows` rows is at (feature / kColumns) · rows · kColumns + row · kColumns + feature % kColumns,
+// with zeros behind the last feature. So every stride in the inner loops is a constant.
 
 #include <algorithm>
 #include <cmath>
@@ -16,14 +16,14 @@
 
 namespace ridgeline::kernels::host {
 
-// Keys of a tile: few enough that packed keys and values and the scores stay in L1 or close to it.
+// Returns the keys per tile: few enough that packed keys, values and scores fit in L1 or nearly so.
 inline int tile_keys(int features) { return features <= 64 ? 64 : 32; }
 
 template <class T>
 int panels(int features) {
   return ceil_div(features, kColumns<T>);
 }
-// Features of one panel, and the vectors that they take.
+// Return the features of one panel, and the number of vectors that hold them.
 template <class T>
 int panel_features(int features, int panel) {
   return std::min(kColumns<T>, features - panel * kColumns<T>);
@@ -32,14 +32,14 @@ template <class T>
 int panel_vectors(int features, int panel) {
   return ceil_div(panel_features<T>(features, panel), kLanes<T>);
 }
-// Scalars of a packed matrix.
+// Returns the scalars of a packed matrix.
 template <class T>
 std::size_t packed_size(int rows, int features) {
   return std::size_t(panels<T>(features)) * rows * kColumns<T>;
 }
 
-// c[R, V vectors] (+)= Σ_k a(i, k) · b[k, :]; rows of b and c are kColumns apart, and a(i, k) is at
-// i · kColumns + k, or `Transposed` at k · kColumns + i.
+// Computes c[R, V vectors] (+)= Σ_k a(i, k) · b[k, :]; rows of b and c are kColumns apart, and a(i,
+// k) is at i · kColumns + k, or, if `Transposed`, at k · kColumns + i.
 template <class T, int R, int V, bool Transposed>
 void attention_tile(int depth, const T* a, const T* b, T* c, bool accumulate) {
   constexpr int kOuter = Transposed ? 1 : kColumns<T>, kInner = Transposed ? kColumns<T> : 1;
@@ -74,7 +74,7 @@ void attention_tile(int depth, const T* a, const T* b, T* c, bool accumulate) {
 template <class T>
 using AttentionKernel = void (*)(int, const T*, const T*, T*, bool);
 
-// The kernel for 1 to kRows rows.
+// Returns the kernel for `rows`, 1 to kRows.
 template <class T, int V, bool Transposed, int R = kRows>
 AttentionKernel<T> attention_kernel(int rows) {
   if constexpr (R > 1) {
@@ -83,7 +83,7 @@ AttentionKernel<T> attention_kernel(int rows) {
   return attention_tile<T, R, V, Transposed>;
 }
 
-// The same for any number of rows, and 1 or kVectors vectors.
+// Computes the same for any number of rows, and for 1 or kVectors vectors.
 template <class T, bool Transposed>
 void product(int rows, int vectors, int depth, const T* a, const T* b, T* c, bool accumulate) {
   if (rows <= 0) return;
@@ -98,8 +98,8 @@ void product(int rows, int vectors, int depth, const T* a, const T* b, T* c, boo
   }
 }
 
-// Packs `rows` rows of a strided matrix, times `scale`, into panels of `all_rows` rows; zeros
-// below.
+// Packs `rows` rows of a strided matrix, multiplied by `scale`, into panels of `all_rows` rows; the
+// remaining rows are zero.
 template <class T>
 void pack_rows(const T* from, std::ptrdiff_t from_stride, int rows, int features, T scale, T* to,
                int all_rows) {
@@ -128,7 +128,7 @@ void pack_rows(const T* from, std::ptrdiff_t from_stride, int rows, int features
   }
 }
 
-// The other way: row i of a packed matrix, times `scale`.
+// Reverses the packing: copies row i of a packed matrix, multiplied by `scale`.
 template <class T>
 void unpack_row(const T* from, int all_rows, int features, T scale, T* to) {
   for (int p = 0; p < panels<T>(features); ++p) {
@@ -145,7 +145,7 @@ void unpack_row(const T* from, int all_rows, int features, T scale, T* to) {
   }
 }
 
-// to[feature, kColumns] from kColumns packed rows: each panel is a square.
+// Transposes kColumns packed rows to to[feature, kColumns]: each panel is a square.
 template <class T>
 void transpose_rows(const T* from, int features, T* to) {
   constexpr int kSquare = kColumns<T> * kColumns<T>;
@@ -159,12 +159,13 @@ void transpose_rows(const T* from, int features, T* to) {
   }
 }
 
-// How many keys of a tile are seen by some of a group's queries in either half, and in the second.
+// Numbers of keys of a tile whose scores are computed: for both halves of a group's queries, and
+// for the second half.
 struct Seen {
   int both, all;
 };
 
-// scores[keys, kColumns queries] = packed keys · transposed queries over all features.
+// Computes scores[keys, kColumns queries] = packed keys · transposed queries over all features.
 template <class T>
 void score_tile(const Seen& seen, int features, const T* keys, std::size_t panel_size,
                 const T* queries, T* scores) {
@@ -178,8 +179,9 @@ void score_tile(const Seen& seen, int features, const T* keys, std::size_t panel
   }
 }
 
-// The keys of a tile from `first_key` on that queries from `first_query` on see: where causal, the
-// first half of the queries see none of those after it.
+// Returns the numbers of keys of the tile from `first_key` on that the halves of the queries from
+// `first_query` on attend to. With a causal mask, the first half does not attend to the keys
+// of the second half.
 template <class T>
 Seen keys_seen(bool causal, int first_key, int keys, int first_query) {
   static_assert(kVectors == 2, "a group of queries has two halves");
@@ -187,13 +189,14 @@ Seen keys_seen(bool causal, int first_key, int keys, int first_query) {
   return {std::max(0, std::min(keys, first_query + kLanes<T> - first_key)), keys};
 }
 
-// Which lanes of vector v are queries before this key.
+// Returns which lanes of vector v hold queries before this key.
 template <class T>
 auto hidden_lanes(int key, int first_query, int v) {
   return lane_numbers<T>() < LaneInteger<T>(key - first_query - v * kLanes<T>);
 }
 
-// c[queries, features] (+)= weightsᵀ · b, weights [keys, kColumns queries], b and c packed.
+// Computes c[queries, features] (+)= weightsᵀ · b, weights [keys, kColumns queries], b and c
+// packed.
 template <class T>
 void query_product(const Seen& seen, int queries, int features, const T* weights, const T* b,
                    std::size_t b_panel, T* c, bool accumulate) {
@@ -211,11 +214,11 @@ void query_product(const Seen& seen, int queries, int features, const T* weights
   }
 }
 
-// One head of one sample in memory.
+// The location of one head of one sample in memory.
 template <class T>
 struct AttentionHead {
-  std::ptrdiff_t stride;  ///< of qkv's rows
-  std::ptrdiff_t width;   ///< of the output's
+  std::ptrdiff_t stride;  ///< of the rows of qkv
+  std::ptrdiff_t width;   ///< of the output
   std::size_t in_qkv, in_output, in_log_sum;
   T scale;
 
@@ -230,7 +233,7 @@ struct AttentionHead {
   }
 };
 
-// Hands out pieces of scratch memory.
+// Divides scratch memory into parts.
 template <class T>
 struct ScratchPieces {
   T* next;

@@ -13,13 +13,14 @@
 namespace ridgeline::kernels {
 
 // The device's convolutions are products whose operands are gathered from the images while a tile
-// is fetched ("implicit GEMM", after cuDNN: Chetlur et al. 2014), so nothing is expanded in memory:
+// is loaded ("implicit GEMM", after cuDNN: Chetlur et al. 2014), so nothing is expanded in memory:
 //
 //   forward          rows: filters,   columns: pixels of y,      k: channels × taps
 //   input gradient   rows: channels,  columns: pixels of dx,     k: filters × taps
 //   weight gradient  rows: filters,   columns: channels × taps,  k: pixels of y (split)
 //
-// With a stride the pixels of dx fall into stride² parts with different taps, each a product.
+// With a stride, the pixels of dx are divided into stride² parts with different taps; each is a
+// product.
 
 /// Forward.
 template <class T>
@@ -115,7 +116,7 @@ struct InputGradientProblem {
         total(std::ptrdiff_t(s.batch) * s.channels * s.in_pixels()),
         total_sums(0) {}
 
-  /// Of the part with most taps.
+  /// Returns the extent of k in the part with the most taps.
   int depth() const {
     const GatherPart height(shape.height, 0), width(shape.width, 0);
     const auto most = [](int kernel, int step) { return (kernel + step - 1) / step; };
@@ -129,7 +130,7 @@ struct InputGradientProblem {
   KOKKOS_FUNCTION int tiles_m(int tile_m) const {
     return (shape.channels / shape.groups + tile_m - 1) / tile_m;
   }
-  /// Of the largest part, which is the first.
+  /// Returns the pixels of the largest part, which is the first.
   KOKKOS_FUNCTION int tiles_n(int tile_n) const {
     const int rows = (shape.height.in + shape.height.stride - 1) / shape.height.stride;
     const int columns = (shape.width.in + shape.width.stride - 1) / shape.width.stride;
@@ -193,7 +194,7 @@ struct InputGradientProblem {
   }
 };
 
-/// The weight gradient, and the bias gradient as sums of its rows.
+/// The weight gradient; the bias gradient is the row sums of dz.
 template <class T>
 struct WeightGradientProblem {
   struct Work {
@@ -262,8 +263,8 @@ struct WeightGradientProblem {
   }
 };
 
-/// What one launch computes: a problem, where its sums and the sums of its rows (or null) are
-/// stored, and the plan of its tiles.
+/// One launch: a problem, where its sums and row sums (may be null) are stored, and the plan of its
+/// tiles.
 template <class Problem, class T>
 struct DeviceConvolution {
   Problem problem;
@@ -272,7 +273,7 @@ struct DeviceConvolution {
   TilePlan plan;
 };
 
-/// Plans of the three products.
+/// Return the plans of the three products.
 inline TilePlan plan_device_forward(const ConvolutionShape& s) {
   return plan_tiles(s.groups, s.group_filters(), s.batch * s.out_pixels(),
                     s.group_channels() * s.taps());
@@ -299,7 +300,7 @@ inline std::size_t device_convolution_workspace(const ConvolutionShape& s, bool 
   return most;
 }
 
-/// The launch of each kind of arguments.
+/// Return the launch for each kind of arguments.
 template <class Space, class T>
 DeviceConvolution<ForwardProblem<T>, T> device_convolution(
     const ConvolutionShape& shape, const ConvolutionForward<Space, T>& args) {

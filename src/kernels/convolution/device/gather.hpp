@@ -7,10 +7,10 @@
 
 namespace ridgeline::kernels {
 
-// How a device's convolution fetches its operands from images and weights, and where its results
-// lie.
+// Loads the operands of a device's convolution from images and weights, and stores its results.
 
-/// Height or width of a gather: the source of output i under tap t is first + i · step + t · tap.
+/// Height or width of a gather: the source index of output i under tap t is first + i · step + t ·
+/// tap.
 struct GatherAxis {
   int size;   ///< of the source
   int count;  ///< outputs
@@ -29,7 +29,7 @@ struct GatherAxis {
 };
 
 /// Images as an operand whose rows are pixels and whose k are channels × taps, or the opposite
-/// (`k_contiguous`). Groups of four values lie along the pixels.
+/// (`k_contiguous`). Groups of four values are contiguous along the pixels.
 template <class T>
 struct ImageOperand {
   const T* data;  ///< the group's first channel of the first image
@@ -39,7 +39,7 @@ struct ImageOperand {
   GatherAxis height, width;
   Divisor taps;  ///< of both axes
   int pixels, depth;
-  bool k_contiguous;  ///< pixels along k
+  bool k_contiguous;  ///< k are pixels
 
   KOKKOS_FUNCTION void load4(int outer, int k, T (&values)[4]) const {
     int pixel = k_contiguous ? k : outer;
@@ -78,7 +78,7 @@ struct ImageOperand {
   }
 };
 
-/// The sources of y.
+/// Returns the operand whose rows are the sources of y.
 template <class T>
 ImageOperand<T> forward_images(const ConvolutionShape& s, const T* x) {
   ImageOperand<T> images{x,
@@ -97,15 +97,15 @@ ImageOperand<T> forward_images(const ConvolutionShape& s, const T* x) {
   return images;
 }
 
-/// The weights of an input gradient: rows are channels, k are filters × taps of a part.
+/// Weights as an operand of an input gradient: rows are channels, k are filters × taps of a part.
 template <class T>
 struct PartWeights {
-  const T* data;  ///< the group's
+  const T* data;  ///< first weight of the group
   int outer, k;
-  int row_stride;  ///< taps of a filter and channel
+  int row_stride;  ///< taps per filter and channel
   std::ptrdiff_t filter_stride;
   Divisor taps, taps_w;       ///< of the part
-  int first, step_h, step_w;  ///< of the part's taps among all
+  int first, step_h, step_w;  ///< the part's taps among all taps
   bool k_contiguous;
 
   KOKKOS_FUNCTION void load4(int row, int at_k, T (&values)[4]) const {
@@ -119,13 +119,14 @@ struct PartWeights {
   }
 };
 
-/// Parts of an input gradient along an axis; there is nothing in those beyond the image.
+/// Returns the number of parts of an input gradient along an axis; parts beyond the image are
+/// empty.
 KOKKOS_INLINE_FUNCTION int gather_parts(const ConvolutionAxis& axis) {
   return axis.stride < axis.in ? axis.stride : axis.in;
 }
 
-/// One axis of a part of an input gradient: the outputs part, part + stride … and their taps
-/// first_tap, first_tap + tap_step ….
+/// One axis of a part of an input gradient: outputs part, part + stride …, with the taps first_tap,
+/// first_tap + tap_step ….
 struct GatherPart {
   int count, taps, first_tap, tap_step;
   int first, tap;
@@ -152,10 +153,10 @@ struct GatherPart {
   }
 };
 
-/// The place of pixels in an output whose rows are channels.
+/// The index of a pixel in an output whose rows are channels.
 struct PixelPlaces {
-  int rows, columns;     ///< of the product
-  std::ptrdiff_t first;  ///< place of row 0 of image 0
+  int rows, columns;     ///< shape of the product
+  std::ptrdiff_t first;  ///< index of row 0 of image 0
   std::ptrdiff_t plane, image;
   int width, step_h, step_w;
   Divisor outputs_h, outputs_w;

@@ -8,25 +8,25 @@
 
 namespace ridgeline::kernels::host {
 
-// The host's convolutions, cut into blocks that a caller runs in any order and on any thread. A
-// block copies the part of an image that it needs, padded with zeros, into scratch memory of its
-// worker (window.hpp); there a tap's inputs of neighbouring outputs are neighbours, so the
-// register tiles read them in place and nothing is expanded or packed. How work is cut depends on
-// the shape alone, and so do the results. Pure C++ (GNU vector extensions).
+// The host's convolutions, divided into blocks that may run in any order and on any thread. A block
+// copies the part of an image that it needs, padded with zeros, into scratch memory of its worker
+// (window.hpp). There, the inputs of consecutive outputs under a tap are contiguous, so the
+// register tiles read them in place and nothing is expanded or packed. The division into blocks
+// depends on the shape alone, and so do the results. Pure C++ (GNU vector extensions).
 
 // clang-format off
-/// What forward and input gradient are: every output is a sum over source channels and taps.
+/// Forward and input gradient: every output is a sum over source channels and taps.
 ///   forward          y[f, i]  = act(Σ_{c, tap} w[f, c, tap] · x[c, i · stride + tap · dilation - padding] + b[f])
 ///   input gradient   dx[c, i] = Σ_{f, tap} w[f, c, tap] · dz[f, (i + padding - tap · dilation) / stride]
-/// where the quotient is whole. With a stride the outputs fall into stride² parts, each with the
-/// taps whose quotient is whole there: a part is a correlation with stride 1.
+/// where the quotient is an integer. With a stride, the outputs are divided into stride² parts,
+/// each with the taps whose quotient is an integer there: a part is a correlation with stride 1.
 // clang-format on
 struct CorrelationPlan {
   ConvolutionShape shape;
-  bool transposed;  ///< the input gradient
+  bool transposed;  ///< true for the input gradient
   Window window;
-  int sources, outputs;  ///< channels of a group
-  int chunks;            ///< blocks that share a band, each with some of the outputs
+  int sources, outputs;  ///< channels per group
+  int chunks;            ///< blocks that share a band; each computes some of the outputs
 };
 
 template <class T>
@@ -36,16 +36,17 @@ struct Correlation {
   const T* kept = nullptr;  ///< dy is multiplied by derivative(kept) if not null
   Activation derivative = Activation::identity;
   const T* weight = nullptr;
-  const T* bias = nullptr;  ///< [filters] or null
+  const T* bias = nullptr;  ///< [filters]; may be null
   Activation activation = Activation::identity;
-  T* pre_activation = nullptr;  ///< as output, or null
+  T* pre_activation = nullptr;  ///< shaped as output; may be null
   T* output = nullptr;
   T* packed = nullptr;   ///< packed_size scalars
   T* scratch = nullptr;  ///< scratch_size scalars per worker
 
   int pack_blocks() const;
   int blocks() const;
-  /// Packs some weights, and the table of the taps; all must be done before the first `run`.
+  /// Packs a block of the weights, and the table of the taps; all blocks must be packed before the
+  /// first `run`.
   void pack(int block) const;
   void run(int block, int worker) const;
 };
@@ -57,19 +58,19 @@ std::size_t packed_size(const CorrelationPlan& plan);
 template <class T>
 std::size_t scratch_size(const CorrelationPlan& plan);
 
-/// The gradient of weights and bias, from dz = dy ∘ derivative(kept):
-///   dw[f, c, tap] = Σ_{image, i} dz[f, i] · x[c, i · stride + tap · dilation - padding],  db = Σ
-///   dz
-/// Vectors run along the pixels. A block has some filters and channels and some of the images; its
-/// sum goes to `partial`, and partial sums are added in the order of the images.
+/// Computes the gradients of weights and bias, from dz = dy ∘ derivative(kept):
+///   dw[f, c, tap] = Σ_{image, i} dz[f, i] · x[c, i · stride + tap · dilation - padding],
+///   db[f] = Σ_{image, i} dz[f, i]
+/// Vectors run along the pixels. A block computes some filters and channels over some of the
+/// images; its sum is stored in `partial`, and partial sums are added in the order of the images.
 struct WeightGradientPlan {
   ConvolutionShape shape;
   Window window;
-  int images;        ///< that scratch memory holds at a time
-  int image_groups;  ///< each with a partial sum
+  int images;        ///< images that scratch memory holds at a time
+  int image_groups;  ///< each has a partial sum
   int channel_chunks, filter_chunks;
-  int block_channels, block_filters;  ///< most in a chunk
-  int line;  ///< scalars of a filter's gradients of one band, padded to whole vectors
+  int block_channels, block_filters;  ///< maximum of a chunk
+  int line;  ///< scalars per filter of a band's dz, padded to whole vectors
 };
 
 template <class T>
@@ -80,13 +81,13 @@ struct WeightGradient {
   const T* kept = nullptr;
   Activation derivative = Activation::identity;
   T* dw;
-  T* db = nullptr;       ///< or null
+  T* db = nullptr;       ///< may be null
   T* partial = nullptr;  ///< partial_size scalars
   T* scratch = nullptr;
 
   int blocks() const;
   void run(int block, int worker) const;
-  int reduce_blocks() const;  ///< 0 where the sums are in place already
+  int reduce_blocks() const;  ///< 0 if there are no partial sums to add
   void reduce(int block) const;
 };
 

@@ -7,13 +7,13 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// Scratch memory of a window: half of a usual L2, so that weights stream through the other half.
+// Scratch memory of a window: half of a typical L2, so that the other half remains for the weights.
 constexpr std::size_t kWindowBytes = 512 * 1024;
-// Work that is worth a block of its own, and how many blocks are enough for many threads.
+// Work that justifies a block of its own, and the number of blocks that suffices for many threads.
 constexpr double kBlockFlops = 1e5;
 constexpr int kBlocks = 64;
 
-// tile[R][V vectors] = Σ_k a[k, i] · b[offsets[k] + :].
+// Computes tile[R][V vectors] = Σ_k a[k, i] · b[offsets[k] + :].
 template <class T, int R, int V>
 void correlate_tile(int depth, const T* a, const T* b, const int* offsets, T* tile) {
   Vector<T> sum[R][V] = {};
@@ -48,18 +48,18 @@ CorrelateKernel<T> correlate_kernel(int rows) {
   return correlate_tile<T, R, V>;
 }
 
-// Neighbouring outputs of a tile that are neighbours in the image too.
+// Consecutive outputs of a tile that are contiguous in the image too.
 struct Run {
-  int begin, count;   // in the tile's line of columns, its parts interleaved
+  int begin, count;   // in the tile's columns, with parts interleaved
   std::ptrdiff_t to;  // in the output's plane
 };
 
-// The part of a block's tiles that tells where they go.
+// The runs of a block's tiles, which map their columns to the output.
 struct TileRuns {
   Run runs[kVectorBytes * kVectors];
   int count = 0;
 
-  // Outputs [v, v + numbers) of the band, rows of the image's part `part_h`.
+  // Computes the runs of outputs [v, v + numbers) of the band, rows of the image's part `part_h`.
   void set(const Window& window, const Band& band, int part_h, int v, int numbers) {
     count = 0;
     const int parts = window.width.parts(), width = window.width.output();
@@ -77,8 +77,8 @@ struct TileRuns {
   }
 };
 
-// Adds the bias to one row of a tile, applies the activation and writes its runs. The tiles of the
-// parts of a row lie `kRows` rows apart and are interleaved.
+// Adds the bias to one row of a tile, applies the activation and stores its runs. The tiles of the
+// parts of a row are `kRows` rows apart and are interleaved.
 template <class T, Activation F>
 void finish_row(const T* tile, int parts, T bias, const TileRuns& runs, T* line, T* pre,
                 T* output) {
@@ -97,7 +97,7 @@ void finish_row(const T* tile, int parts, T bias, const TileRuns& runs, T* line,
     }
     return;
   }
-  // An input gradient: neither bias nor activation.
+  // An input gradient has neither bias nor activation.
   const std::ptrdiff_t next = std::ptrdiff_t(kRows) * kCount;
   if (parts == 2) {
     for (int v = 0; v < kVectors; ++v) {
@@ -121,7 +121,7 @@ int table_size(const CorrelationPlan& plan) {
   return ceil_div(scalars, 16) * 16;
 }
 
-// Panels that a group's outputs are cut into.
+// Returns the number of panels of a group's outputs.
 int panels_of(const CorrelationPlan& plan) { return ceil_div(plan.outputs, kRows); }
 
 }  // namespace
@@ -135,7 +135,8 @@ CorrelationPlan plan_correlation(const ConvolutionShape& shape, bool transposed,
   plan.outputs = transposed ? shape.group_channels() : shape.group_filters();
   const int images = shape.batch * shape.groups;
   const double wanted = std::min(double(kBlocks), shape.flops() / kBlockFlops);
-  // Bands keep a few vectors of outputs each; then outputs are shared.
+  // Images are divided into bands of at least a few vectors of outputs each, and then, if more
+  // blocks are needed, by outputs.
   const WindowAxis height{shape.height, transposed}, width{shape.width, transposed};
   const int numbers = height.grid() * width.grid();
   const int most_bands = std::max(1, numbers / 128);
@@ -186,7 +187,7 @@ void Correlation<T>::pack(int block) const {
   const std::ptrdiff_t output_stride = plan.transposed ? taps : filter_stride;
   const T* from = weight + group * shape.group_filters() * filter_stride + begin * output_stride;
   int* table = block == 0 ? reinterpret_cast<int*>(packed) : nullptr;
-  // Behind the table: group by group, part by part, panel by panel [sources, taps, rows].
+  // The packed weights follow the table: by group, part and panel, [sources, taps, rows].
   T* group_begin =
       packed + table_size<T>(plan) + std::ptrdiff_t(group) * plan.outputs * plan.sources * taps;
   for (int part_h = 0; part_h < window.height.parts(); ++part_h) {
@@ -214,7 +215,7 @@ void Correlation<T>::pack(int block) const {
 
 namespace {
 
-// One block's work: which outputs of which band of which image.
+// One block: some outputs of a band of an image.
 template <class T>
 struct BlockRun {
   const Correlation<T>& job;
@@ -238,7 +239,7 @@ struct BlockRun {
     }
   }
 
-  // Asks for the lines of the outputs, so that they arrive while the tile is computed.
+  // Prefetches the outputs while the tile is computed.
   void ask(int begin, int rows, const TileRuns& runs) const {
     constexpr int kLine = 64 / static_cast<int>(sizeof(T));
     const std::ptrdiff_t plane = std::ptrdiff_t(window.height.output()) * window.width.output();

@@ -7,15 +7,15 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// Filters × taps whose sums of products, a vector of lanes each, stay in registers beside a vector
-// a filter and one of the source: 5 × 5 + 6 of 32 registers, 3 × 3 + 4 of 16.
+// Filters × taps whose sums of products, one vector each, stay in registers beside one vector per
+// filter and one of the source: 5 × 5 + 6 of 32 registers, 3 × 3 + 4 of 16.
 constexpr int kSide = kVectorBytes == 64 ? 5 : 3;
 
 constexpr std::size_t kScratchBytes = 1024 * 1024;
 constexpr std::size_t kPartialBytes = 8 * 1024 * 1024;
 constexpr double kBlockFlops = 4e5;
 constexpr int kBlocks = 64, kLeastBlocks = 8;
-// Pixels of a block, in vectors, that its sums are worth adding up over the lanes for.
+// Vectors of pixels per block for which the reduction of its sums over the lanes pays off.
 constexpr double kLeastVectors = 64;
 
 template <class T>
@@ -27,7 +27,7 @@ Vector<T> add_pairs(const Vector<T>& a, const Vector<T>& b) {
 template <class T>
 constexpr int kSums = (kSide * kSide + kLanes<T> - 1) / kLanes<T>* kLanes<T>;
 
-// sums[i] += the sum over lanes of values[i].
+// Computes sums[i] += the sum over lanes of values[i].
 template <class T, int Count>
 void add_lanes(const Vector<T> (&values)[Count], T* sums) {
   constexpr int kLane = kLanes<T>;
@@ -45,13 +45,13 @@ void add_lanes(const Vector<T> (&values)[Count], T* sums) {
   }
 }
 
-// What a tile of sums runs over: `vectors` of pixels of each of `images` images.
+// The pixels that a tile of sums adds up: `vectors` vectors of each of `images` images.
 struct Pixels {
   int images, vectors;
   std::ptrdiff_t image_dz, image_x;
 };
 
-// sums[f · Taps + tap] += Σ over the pixels of dz[f · line + v] · x[offsets[tap] + v].
+// Computes sums[f · Taps + tap] += Σ over the pixels of dz[f · line + v] · x[offsets[tap] + v].
 template <class T, int Filters, int Taps>
 void dot_tile(const Pixels& pixels, const T* dz, std::ptrdiff_t line, const T* x,
               const int* offsets, T* sums) {
@@ -91,8 +91,8 @@ DotKernel<T> dot_kernel(int filters, int taps) {
   return dot_tile<T, Filters, Taps>;
 }
 
-// dz or kept of one filter and image in a band: a line numbered as the window, zeros between the
-// columns and up to a whole vector.
+// Copies dz or kept of one filter and image in a band to a line indexed as the window is, with
+// zeros between the columns and up to a whole vector.
 template <class T>
 void fill_gradients(const WeightGradientPlan& plan, const Band& band, int size, const T* from,
                     const T* from_end, T* to) {
@@ -112,7 +112,7 @@ void fill_gradients(const WeightGradientPlan& plan, const Band& band, int size, 
   zero_line(static_cast<int>(end - to), to);
 }
 
-// Sums of a block's tiles.
+// Returns the scalars of the sums of a block's tiles.
 template <class T>
 std::size_t sums_size(const WeightGradientPlan& plan) {
   return std::size_t(ceil_div(plan.block_filters, kSide)) *
@@ -134,7 +134,8 @@ WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, std::size
   const double vectors = double(shape.batch) * shape.out_pixels() * scalar / kVectorBytes;
   plan.image_groups = std::max(
       1, std::min(shape.batch, int(std::min({wanted, most_partial, vectors / kLeastVectors}))));
-  // Then channels and filters, each of which costs copying the other once more.
+  // If more blocks are needed, work is divided by channels and filters too; each part copies the
+  // other operand once more.
   plan.channel_chunks = plan.filter_chunks = 1;
   const int most_channels = ceil_div(shape.group_channels(), 8);
   const int most_filters = ceil_div(shape.group_filters(), kSide);
@@ -150,7 +151,7 @@ WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, std::size
     ++(of_channels ? plan.channel_chunks : plan.filter_chunks);
   }
   const int columns = shape.width.out();
-  // A row of gradients takes its share of scratch memory beside the window.
+  // A row of dz needs scratch memory too, beside the window.
   while (double(filters()) * columns * scalar > kScratchBytes / 2.0 &&
          plan.filter_chunks < most_filters) {
     ++plan.filter_chunks;
@@ -179,7 +180,7 @@ template <class T>
 std::size_t scratch_size(const WeightGradientPlan& plan) {
   const std::size_t image = std::size_t(plan.block_channels) * plan.window.channel_stride() +
                             plan.window.slack() + std::size_t(plan.block_filters) * plan.line;
-  const std::size_t table = std::size_t(plan.block_channels) * plan.shape.taps();  // ints
+  const std::size_t table = std::size_t(plan.block_channels) * plan.shape.taps();  // of int
   return (plan.images * image + plan.line + 2 * plan.window.slack() + sums_size<T>(plan) +
           plan.block_filters + table + 31) /
          32 * 32;
@@ -192,14 +193,14 @@ int WeightGradient<T>::blocks() const {
 
 namespace {
 
-// One block: filters [filter, filter + filters) and channels [channel, channel + channels) of the
-// group, counted inside it.
+// One block: filters [filter, filter + filters) and channels [channel, channel + channels),
+// relative to the group.
 template <class T>
 struct GradientBlock {
   const WeightGradient<T>& job;
   int group, channel, channels, filter, filters;
   T* dw;
-  T* db;  // or null
+  T* db;  // may be null
   T* x_memory;
   T* dz_memory;
   T* factors;
@@ -241,7 +242,7 @@ struct GradientBlock {
   int filter_tiles() const { return ceil_div(filters, kSide); }
   int tap_tiles() const { return ceil_div(taps(), kSide); }
 
-  // Zero sums, and the table of the taps.
+  // Sets the sums to zero and fills the table of the taps.
   void begin() const {
     const ConvolutionShape& shape = job.plan.shape;
     const int each = shape.taps(), all = taps();
@@ -254,7 +255,7 @@ struct GradientBlock {
     std::fill_n(bias_sums, filters, T(0));
   }
 
-  // Adds what the band's pixels of `images` images in memory give.
+  // Adds the products of the band's pixels of `images` images in memory.
   void add(const Band& band, int images) const {
     const Pixels pixels{images, ceil_div(band.rows * job.plan.window.pitch, kLanes<T>), image_dz(),
                         image_x()};
@@ -262,7 +263,7 @@ struct GradientBlock {
     for (int ft = 0; ft < filter_tiles(); ++ft) {
       const int f0 = part(filters, filter_tiles(), ft), f1 = part(filters, filter_tiles(), ft + 1);
       const T* dz = dz_memory + std::ptrdiff_t(f0) * job.plan.line;
-      // Tiles have `most` taps or one less.
+      // A tile has `most` taps or one less.
       const int tiles = tap_tiles(), most = ceil_div(taps(), tiles);
       const DotKernel<T> kernels[] = {dot_kernel<T>(f1 - f0, std::max(1, most - 1)),
                                       dot_kernel<T>(f1 - f0, most)};
@@ -284,7 +285,7 @@ struct GradientBlock {
     }
   }
 
-  // Writes the sums where they belong.
+  // Stores the sums in dw or `partial`.
   void end() const {
     const ConvolutionShape& shape = job.plan.shape;
     const int first = group * shape.group_filters() + filter;

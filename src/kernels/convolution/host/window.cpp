@@ -55,7 +55,8 @@ std::ptrdiff_t Window::offset(int part_h, int part_w, int tap_h, int tap_w) cons
 
 namespace {
 
-// Zeros that rows of every plane begin and end with: so many values can two rows share.
+// Returns how many zeros two consecutive rows of a plane can share: those that every row of every
+// plane begins and ends with.
 int shared_zeros(const WindowAxis& width) {
   const int columns = width.grid() + width.most_shift();
   int shared = columns;
@@ -93,7 +94,7 @@ Window plan_window(const ConvolutionShape& shape, bool transposed, int channels,
   const auto fits = [&] {
     return double(window.plane) * window.planes * channels * double(scalar_bytes) <= double(bytes);
   };
-  // Columns in strips only where not even one row fits.
+  // Strips of columns only if not even one row fits.
   constexpr int kLeastColumns = 64;
   for (window.strips = 1;; ++window.strips) {
     set_columns(window, ceil_div(columns, window.strips));
@@ -118,7 +119,8 @@ Band band_of(const Window& window, int band, int strip) {
 
 namespace {
 
-// One channel's planes, in ascending order, so that what a vector writes too much is overwritten.
+// Copies one channel's planes in ascending order, so that values written beyond the end of a plane
+// are overwritten.
 template <class T>
 void fill(const Window& window, const Band& band, const T* source, const T* begin, const T* end,
           T* to) {
@@ -171,7 +173,7 @@ void fill_window(const Window& window, const Band& band, int channels, const T* 
   const std::ptrdiff_t begin_line = std::ptrdiff_t(first) * window.width.source();
   const std::ptrdiff_t end_line = std::ptrdiff_t(last) * window.width.source();
   constexpr int kLine = 64 / static_cast<int>(sizeof(T));
-  // Where the next channel's rows are, the processor does not foresee.
+  // The hardware prefetcher does not detect the address of the next channel's rows.
   const auto ask = [&](const T* from, int c) {
     if (c >= channels) return;
     from += c * image;

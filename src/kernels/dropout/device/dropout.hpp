@@ -7,7 +7,7 @@
 
 namespace ridgeline::kernels {
 
-/// The device's dropout: one thread per call of Philox, which decides four elements.
+/// The device's dropout: one thread per call of Philox, which decides on four elements.
 template <class Memory, class T>
 struct DeviceDropout {
   DropoutMask mask;
@@ -15,7 +15,7 @@ struct DeviceDropout {
   Vector<Memory, const T> x;
   Vector<Memory, T> y;
 
-  /// Calls for `size` elements.
+  /// Returns the number of calls for `size` elements.
   static std::size_t calls(std::size_t size) {
     return (size + kDropoutBlock - 1) / kDropoutBlock * kDropoutCalls;
   }

@@ -5,8 +5,8 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// The words of kDropoutCalls neighbouring calls, word by word: Philox in loops over the calls,
-// which become vector code.
+// Computes the words of kDropoutCalls consecutive calls, by word: Philox in loops over the calls,
+// which the compiler vectorises.
 void words(const DropoutMask& mask, std::int64_t step, std::size_t first,
            std::uint32_t (&word)[4][kDropoutCalls]) {
   for (std::size_t c = 0; c < kDropoutCalls; ++c) {

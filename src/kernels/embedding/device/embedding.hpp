@@ -11,9 +11,8 @@
 namespace ridgeline::kernels {
 
 /// The device's gradient of an embedding: one team per row of the table. The team compares Team
-/// tokens at a time, one per thread; if any is the row's, every thread adds those positions in
-/// order to the features that it owns. Team is a template parameter so that small ones also run on
-/// OpenMP.
+/// tokens at a time, one per thread; if any token is the row's, each thread adds those positions in
+/// order to its features. Team is a template parameter so that small teams also run on OpenMP.
 template <class Space, class T, int Team>
 struct DeviceEmbeddingGradient {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;

@@ -10,8 +10,8 @@
 
 namespace ridgeline::kernels {
 
-/// One operand in memory as [outer, k]; the other dimension than the contiguous one has `stride`.
-/// Multiplied by derivative(kept) if `kept` is not null.
+/// One operand in memory as [outer, k]; `stride` is that of the dimension that is not contiguous.
+/// It is multiplied by derivative(kept) if `kept` is not null.
 template <class T>
 struct MatrixOperand {
   const T* data;
@@ -58,7 +58,7 @@ struct MatrixOperand {
   }
 };
 
-/// C[m, n] = A[m, k] B[n, k]ᵀ as tiles (device_tile.hpp).
+/// C[m, n] = A[m, k] B[n, k]ᵀ as a problem of device_tile.hpp.
 template <class T>
 struct GemmProblem {
   struct Work {
@@ -117,8 +117,8 @@ TileOutput<T> gemm_output(const GemmArguments<Space, T>& args) {
 }
 
 /// The device's matrix product with tiles of one size. Sizes are template parameters so that small
-/// ones also run on OpenMP, where the tests check their indices, barriers and edges without a
-/// device. `workspace` holds splits · (m · n + m) scalars where the depth is split.
+/// tiles also run on OpenMP, where the tests check their indices, barriers and edges without a
+/// device. If k is split, `workspace` holds splits · (m · n + m) scalars.
 template <class Space, class T, int TileM, int TileN, int TileK, int ThreadM, int ThreadN>
 struct DeviceGemm {
   using Sizes = TileSizes<TileM, TileN, TileK, ThreadM, ThreadN>;
@@ -140,7 +140,7 @@ inline std::size_t device_gemm_workspace(const GemmShape& shape) {
   return tile_workspace(shape.m * shape.n, shape.row_sums ? shape.m : 0, static_cast<int>(shape.k));
 }
 
-/// Launches the tiles that fill a device best for this shape.
+/// Launches the product with the tiles that suit this shape.
 template <class Space, class T>
 void device_gemm(const Space& instance, const GemmLabels& labels,
                  const GemmArguments<Space, T>& args, const GemmShape& shape,

@@ -8,7 +8,7 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// Adds a tile [rows, columns] to what earlier blocks of k left in C; the last block adds the bias
+// Adds a tile [rows, columns] to the sums of earlier blocks of k in C; the last block adds the bias
 // and applies the activation.
 template <class T>
 struct Finish {
@@ -35,7 +35,7 @@ struct Finish {
       }
       return;
     }
-    // Exchanged: C's rows run along the tile's columns, and the bias along its rows.
+    // If exchanged, C's rows run along the tile's columns, and the bias along its rows.
     alignas(64) T lines[kLane * kLane];
     for (int r = 0; r < rows; r += kLane) {
       for (int j = 0; j < columns; j += kLane) {
@@ -49,7 +49,7 @@ struct Finish {
     }
   }
 
-  // Nothing but sums, as most products have it.
+  // Adds sums alone, the most frequent case.
   void add_up(const T* tile, int rows, int columns, T* c) const {
     for (int i = 0; i < rows; ++i, tile += kColumns<T>, c += gemm.c_row_stride) {
       if (first) {
@@ -60,8 +60,8 @@ struct Finish {
     }
   }
 
-  // The activation of a whole vector; what is dear has a function of its own, which stays vector
-  // code wherever it is called from.
+  // Applies the activation to a whole vector. Expensive functions are kept out of line, so that
+  // each is one function of vector code for all callers.
   template <Activation F>
   static void activate_lanes(T* z) {
     for (int i = 0; i < kLanes<T>; ++i) z[i] = activate<F>(z[i]);
@@ -71,7 +71,7 @@ struct Finish {
     activate_lanes<F>(z);
   }
 
-  // Up to a vector of one row of C.
+  // Finishes at most one vector of a row of C.
   template <Activation F>
   void finish_line(const T* sums, int count, const T* bias, T* pre, T* c) const {
     Vector<T> values = load<T>(sums);
@@ -98,7 +98,7 @@ struct Finish {
     }
   }
 
-  // The same of few columns, where turning whole squares would not pay.
+  // Does the same for few columns, for which transposing whole squares does not pay off.
   template <Activation F>
   void run_few(const T* tile, int i0, int rows, int columns) const {
     for (int j = 0; j < columns; ++j) {
@@ -113,7 +113,7 @@ struct Finish {
   }
 };
 
-// Asks for the lines of a tile of C, so that they arrive while the tile is computed.
+// Prefetches the lines of a tile of C while the tile is computed.
 template <class T>
 void prefetch_tile(const Gemm<T>& gemm, int i0, int rows, int j0, int columns) {
   constexpr int kLine = 64 / static_cast<int>(sizeof(T));
@@ -126,8 +126,8 @@ void prefetch_tile(const Gemm<T>& gemm, int i0, int rows, int j0, int columns) {
   }
 }
 
-// Adds `depth` packed values of each of a panel's rows to its sums: several k at a time, so that
-// these are whole vectors.
+// Adds `depth` packed values of each of a panel's rows to the row sums, several k at a time, so
+// that whole vectors are added.
 template <class T>
 void add_row_sums(const T* packed, int depth, bool first, int rows, T* sums) {
   constexpr int kStep = 8;
@@ -161,7 +161,7 @@ void multiply_block(const Gemm<T>& gemm, int block) {
   const int panel_begin = part(panels, column_blocks, column_block);
   const int panel_end = part(panels, column_blocks, column_block + 1);
   const int k_blocks = std::max(1, ceil_div(plan.k, plan.k_block));
-  // Whole squares of it are turned where C is computed as its transpose.
+  // Whole squares of it are transposed if C is computed as its transpose.
   alignas(64) T tile[Finish<T>::kPaddedRows * kColumns<T>] = {};
   for (int kb = 0; kb < k_blocks; ++kb) {
     const int k0 = part(plan.k, k_blocks, kb), k1 = part(plan.k, k_blocks, kb + 1);
@@ -206,7 +206,7 @@ void multiply_block(const Gemm<T>& gemm, int block) {
   }
 }
 
-// Dot products along k of `Count` rows and one column, with four vectors of k at a time.
+// Computes dot products along k of `Count` rows and one column, with four vectors of k at a time.
 template <class T, int Count>
 void dot_rows(const Gemm<T>& gemm, int i0, int j, T* result) {
   constexpr int kDepth = 4;

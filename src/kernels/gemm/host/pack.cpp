@@ -6,7 +6,7 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// Copies k0 to k1 of one panel of `width` (at most `Stride`) outer indices from `first` to
+// Copies k0 to k1 of one panel of `width` (at most `Stride`) outer indices from `first` on to
 // packed[k][Stride], padded with zeros; multiplies by the derivative if there is one.
 template <class T, int Stride, Activation F, bool HasFactor>
 void pack_panel(const Operand<T>& from, int first, int width, int k0, int k1, T* packed) {
@@ -51,8 +51,8 @@ void pack_panel(const Operand<T>& from, int first, int width, int k0, int k1, T*
   });
 }
 
-// Calls `body(panel, k0, k1)` for all of a block's panels and depth: a few k of every panel in
-// turn, so that lines which panels share are still in cache, as are a panel's own.
+// Calls `body(panel, k0, k1)` for all of a block's panels and depth: a few k of every panel
+// alternately, so that lines that panels share are still in cache, as are a panel's own lines.
 template <class T, class Body>
 void for_panels(int first, int last, int begin, int end, const Body& body) {
   constexpr int kDepth = 64 / static_cast<int>(sizeof(T));

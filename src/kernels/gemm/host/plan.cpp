@@ -9,7 +9,7 @@ template <class T>
 GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k, bool a_factor,
                    bool row_sums) {
   GemmPlan plan{};
-  // Scalars moved to pack either side; one whose vectors must be gathered across rows costs more.
+  // Cost of packing either side, in scalars moved; gathering vectors across rows costs more.
   const double gather = 1.5;
   const double kept = (b_contiguous_k ? gather : 1.0) * n * k + (a_factor ? double(m) * k : 0.0);
   const double exchanged = (a_contiguous_k ? gather : 1.0) * m * k + 2.0 * m * n +
@@ -36,10 +36,11 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   const bool in_place = !columns_contiguous && !factor_on_columns && row_panels <= 4;
   plan.packed_panels = !in_place ? panels : (plan.n % kColumns<T> != 0 ? 1 : 0);
 
-  // A panel of rows then fills a few ways of L2; shorter blocks add more passes over C than they
+  // A panel of rows then fills a few ways of L2. Shorter blocks of k add more passes over C than
+  // they
   // save cache misses (docs/performance.md).
   plan.k_block = 1024;
-  // Blocks large enough to reuse what they load, small enough that many threads share the work.
+  // Blocks are large enough to reuse what they load, and small enough to distribute over threads.
   int tile_rows = 8, tile_panels = 8;
   const auto blocks = [&] {
     return ceil_div(row_panels, tile_rows) * ceil_div(panels, tile_panels);
@@ -49,8 +50,8 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   }
   plan.tile_m = tile_rows * kRows;
   plan.tile_n = tile_panels * kColumns<T>;
-  // Neighbouring panels lie side by side in a line of memory, so deep ones are packed by a few
-  // together and over a part of their depth.
+  // Panels that share cache lines are adjacent, so deep panels are packed several at a time, each
+  // time over a part of their depth.
   plan.pack_depth = std::min(std::max(1, k), 256);
   const auto panels_per_block = [&](int width) {
     return std::max(1, 16384 / (plan.pack_depth * width));
@@ -79,8 +80,9 @@ std::size_t packed_size(int m, int n, int k, bool a_contiguous_k, bool b_contigu
     const GemmPlan planned = plan(rows);
     return packed_rows_size<T>(planned) + packed_columns_size<T>(planned);
   };
-  // Few rows are exchanged with the columns, many are not: most is needed by all rows, or by the
-  // most that are exchanged. Columns in place pack one panel where panels do not divide them.
+  // Rows are exchanged with columns if there are few of them. A plan for many rows needs the most
+  // memory with all of them, or with the largest number that is exchanged. Columns read in place
+  // need one packed panel if panels do not divide them.
   int few = 0, many = m + 1;
   while (many - few > 1) {
     const int middle = few + (many - few) / 2;

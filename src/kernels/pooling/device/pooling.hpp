@@ -7,10 +7,10 @@
 
 namespace ridgeline::kernels {
 
-// The device's pooling: forward one thread per output; backward one thread per input, which gathers
-// from the windows that hold it in their order, so that nothing is added atomically.
+// The device's pooling: forward, one thread per output; backward, one thread per input, which adds
+// the gradients of the windows that contain it in order, so that there are no atomics.
 
-/// The place of an element of planes [height, width].
+/// The position of an element in planes [height, width].
 struct PoolPosition {
   std::size_t plane;
   int row, column;
@@ -21,7 +21,7 @@ struct PoolPosition {
         column(static_cast<int>(i % width)) {}
 };
 
-/// The windows [begin, end) that hold input position `at`.
+/// The windows [begin, end) that contain input position `at`.
 struct PoolHolders {
   int begin, end;
 
@@ -47,7 +47,7 @@ KOKKOS_FUNCTION int pool_largest(const PoolShape& s, const Planes& x, std::size_
   return best;
 }
 
-/// y[i] is the maximum, or the average, of its window; the planes of x are rows of a matrix.
+/// Computes y[i], the maximum or the average of its window; the planes of x are rows of a matrix.
 template <class Memory, class T, bool Largest>
 struct DevicePool {
   PoolShape s;
@@ -70,7 +70,8 @@ struct DevicePool {
   }
 };
 
-/// dx[i] from the windows that hold it, or of which it is the maximum; x is not read for averages.
+/// Computes dx[i] from the windows that contain it, or of which it is the maximum; averages do not
+/// read x.
 template <class Memory, class T, bool Largest>
 struct DevicePoolGradient {
   PoolShape s;

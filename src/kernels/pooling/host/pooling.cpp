@@ -22,7 +22,7 @@ bool is_two_by_two(const PoolShape& s) {
          s.padding_h == 0 && s.padding_w == 0;
 }
 
-// Vectors of L outputs, whose windows are 2 L values of two rows.
+// Vectors of L outputs, whose windows are 2 L values in each of two rows.
 template <class T, int L>
 struct Pairs {
   using Lanes = Vector<T, L>;
@@ -72,8 +72,8 @@ struct Pairs {
   }
 };
 
-// Calls body(Pairs, q) for vectors that cover [0, width): the widest that fit, of which the last
-// may overlap the one before it.
+// Calls body(Pairs, q) for vectors that cover [0, width): the widest that fit. The last one may
+// overlap the one before it.
 template <class T, int L = kLanes<T>, class Body>
 void cover_pairs(int width, const Body& body) {
   if constexpr (L >= 2) {
@@ -96,7 +96,7 @@ void over_pairs(const PoolShape& s, std::size_t begin, std::size_t end, const Bo
   }
 }
 
-// Zeros what no 2 × 2 window covers: the last row or column of an odd size.
+// Sets to zero what no 2 × 2 window covers: the last row or column of an odd size.
 template <class T>
 void zero_odd_edges(const PoolShape& s, std::size_t begin, std::size_t end, T* dx) {
   for (std::size_t plane = begin; plane < end; ++plane) {
@@ -110,7 +110,7 @@ void zero_odd_edges(const PoolShape& s, std::size_t begin, std::size_t end, T* d
   }
 }
 
-// Outputs [begin, end) of a row piece for which column j of the window exists.
+// The outputs [begin, end) of a piece of a row for which column j of the window exists.
 struct Columns {
   int begin, end, offset;  // input column = q · stride + offset
 
@@ -143,7 +143,7 @@ void over_window(const PoolShape& s, int p, int q0, int q1, const Body& body) {
   }
 }
 
-// Whether windows are processed in vectors of pairs.
+// Returns whether windows are processed in vectors of pairs.
 bool in_pairs(const PoolShape& s) { return is_two_by_two(s) && s.out_width >= 2; }
 
 template <class T>

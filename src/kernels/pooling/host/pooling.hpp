@@ -4,9 +4,9 @@
 
 namespace ridgeline::kernels::host {
 
-// Pooling of planes [begin, end) on a host, maxima if `largest`, else averages: a plane is
-// processed by one thread, so that the gradients of overlapping windows are added in the order of
-// the windows. Windows of 2 × 2 side by side are processed in vectors of them. Pure C++ (GNU vector
+// Pooling of planes [begin, end) on a host: maxima if `largest`, else averages. One thread
+// processes a plane, so that the gradients of overlapping windows are added in the order of the
+// windows. Windows of 2 × 2 that do not overlap are processed in vectors. Pure C++ (GNU vector
 // extensions).
 
 template <class T>

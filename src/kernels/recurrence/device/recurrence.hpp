@@ -12,7 +12,7 @@
 
 namespace ridgeline::kernels {
 
-/// to[depth, columns] = from[columns, depth]ᵀ.
+/// Computes to[depth, columns] = from[columns, depth]ᵀ.
 template <class Memory, class T>
 struct TransposeWeights {
   Matrix<Memory, const T> from;
@@ -23,14 +23,15 @@ struct TransposeWeights {
   }
 };
 
-/// The device's recurrence: one launch for all steps. A team takes `Samples` samples through the
-/// loop. In a step its threads first share the product: a thread has one column (a sum of a unit)
-/// of all samples, or a part of its depth where the team has more threads than columns; weights
-/// are read coalesced, each used for every sample. After a barrier they share the units: the parts
-/// of a sum are added in order and go through the cell; another barrier, next step. State and sums
-/// lie in team scratch, or in workspace where there are too many units for it.
+/// The device's recurrence: one launch for all steps. A team computes all steps of `Samples`
+/// samples. In a step its threads first divide the product: a thread computes one column (a sum of
+/// a unit) for all samples, or a part of its depth if the team has more threads than columns. Reads
+/// of weights are coalesced, and each weight is used for every sample. After a barrier the threads
+/// divide the units: the parts of a sum are added in order and passed to the cell. Another barrier
+/// ends the step. State and sums are in team scratch, or in workspace if scratch is too small for
+/// the units.
 ///
-/// `Samples` and `Team` are template parameters, so that small ones also run on OpenMP, where the
+/// `Samples` and `Team` are template parameters, so that small teams also run on OpenMP, where the
 /// tests check indices and barriers without a device.
 template <class Space, class Cell, int Samples, int Team>
 struct DeviceRecurrence {
@@ -38,31 +39,33 @@ struct DeviceRecurrence {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::LaunchBounds<Team, 1>>;
   using Member = typename Policy::member_type;
   static constexpr int kSums = Cell::kSums, kStates = Cell::kStates;
-  /// What every device has without asking.
+  /// Bytes of scratch that every device provides without a request.
   static constexpr std::size_t kMostScratchBytes = 40 * 1024;
 
-  /// One value of each of the team's samples, moved by as few instructions as there can be.
+  /// One value of each of the team's samples, loaded and stored with as few instructions as
+  /// possible.
   struct alignas(Samples * sizeof(T) % 16 == 0 ? 16 : sizeof(T)) Group {
     T value[Samples];
   };
 
   Cell cell;
   const T* weight;  // [depth, columns]
-  T* spill;         // a team's memory each where scratch is too small, or null
+  T* spill;         // memory per team if scratch is too small; may be null
   int batch, parts;
 
-  /// Parts into which the depth of a column is cut.
+  /// Returns the number of parts that the depth of a column is divided into.
   static int parts_of(int units) {
     const int columns = kSums * units, depth = kStates * units;
     return std::max(1, std::min(Team / columns, depth / 4));
   }
-  /// Scalars of a team's memory: state, parts of the sums, carry.
+  /// Returns the scalars of memory per team: state, parts of the sums, carry.
   static std::size_t team_size(int units) {
     return std::size_t(Samples) * units * (kStates + parts_of(units) * kSums + 1);
   }
   static bool spills(int units) { return team_size(units) * sizeof(T) > kMostScratchBytes; }
   static int teams(int batch) { return (batch + Samples - 1) / Samples; }
-  /// Scalars of workspace: the transposed weights, and the teams' memory where it spills.
+  /// Returns the scalars of workspace: the transposed weights, and the teams' memory if scratch is
+  /// too small.
   static std::size_t workspace(std::size_t batch, std::size_t units) {
     const std::size_t transposed = Cell::kBackward ? 0 : kSums * units * units;
     return aligned_size<T>(transposed) +
@@ -97,7 +100,7 @@ struct DeviceRecurrence {
         Policy(instance, teams(batch), Team).set_scratch_size(0, Kokkos::PerTeam(scratch)), kernel);
   }
 
-  // sums[part][column] of one part of one column.
+  // Computes sums[part][column] of one part of one column.
   KOKKOS_FUNCTION void multiply(int part, int column, const Group* state, Group* sums) const {
     const int columns = kSums * cell.units, depth = kStates * cell.units;
     const int begin = part * depth / parts, end = (part + 1) * depth / parts;
@@ -114,7 +117,7 @@ struct DeviceRecurrence {
     sums[part * columns + column] = sum;
   }
 
-  // The next state of one unit of one sample, which is the team's `s`th.
+  // Computes the next state of one unit of the team's sample `s`.
   KOKKOS_FUNCTION void advance(std::size_t sample, int t, int s, int u, const Group* sums,
                                Group* state, T* carry) const {
     const int units = cell.units, columns = kSums * units;
@@ -146,7 +149,8 @@ struct DeviceRecurrence {
     }
   }
 
-  // Inlined into both of its callers: each knows of which kind the memory is.
+  // Computes all steps. Inlined into both callers, where the address space of the memory is known
+  // at compile time.
   KOKKOS_FORCEINLINE_FUNCTION void all_steps(const Member& team, T* memory) const {
     const int units = cell.units, columns = kSums * units;
     const int thread = team.team_rank(), threads = team.team_size();

@@ -8,16 +8,16 @@
 namespace ridgeline::kernels::host {
 namespace {
 
-// Enough rows of a tile to hide a multiply-add's latency and to use each weight that comes from L2
-// eight times; more would leave threads without a block.
+// A tile has enough rows to hide the latency of multiply-adds and to use each weight loaded from L2
+// eight times; with more rows, some threads would have no block.
 constexpr int kMostSamples = 8;
 
-// Memory of a block: the state before and after a step, and the carry.
+// Memory of a block: the states before and after a step, and the carry.
 template <class T>
 struct BlockMemory {
   int units, states, samples;
-  // Rows of states begin at different places of a page: with a stride of a power of two the rows of
-  // a tile would share the sets of L1.
+  // Returns the stride of rows of states, padded by a cache line: with a power of two, the rows of
+  // a tile would map to the same sets of L1.
   std::size_t state_stride() const {
     constexpr std::size_t kLine = 64 / sizeof(T);
     return (std::size_t(states) * units + kLine - 1) / kLine * kLine + kLine;
@@ -30,7 +30,7 @@ struct BlockMemory {
 
 template <class Cell>
 int Recurrence<Cell>::blocks(int batch) {
-  // Two at least, so that two threads share even a small batch.
+  // At least two blocks, so that two threads share even a small batch.
   return std::max(std::min(batch, 2), ceil_div(batch, kMostSamples));
 }
 
@@ -42,7 +42,7 @@ std::size_t Recurrence<Cell>::packed_size(int units) {
 
 template <class Cell>
 std::size_t Recurrence<Cell>::block_size(int batch, int units) {
-  constexpr std::size_t kUnit = 128 / sizeof(T);  // blocks share no line
+  constexpr std::size_t kUnit = 128 / sizeof(T);  // blocks share no cache line
   const BlockMemory<T> memory{units, Cell::kStates, ceil_div(batch, blocks(batch))};
   return (memory.size() + kUnit - 1) / kUnit * kUnit;
 }
@@ -52,7 +52,7 @@ int Recurrence<Cell>::pack_blocks() const {
   return ceil_div(cell.units, kColumns<T>) * Cell::kSums;
 }
 
-// A panel [depth][kColumns] a block of units and sum, padded with zeros.
+// One panel [depth][kColumns] per block of units and sum, padded with zeros.
 template <class Cell>
 void Recurrence<Cell>::pack(int block) const {
   const int units = cell.units, depth = Cell::kStates * units;
@@ -62,7 +62,7 @@ void Recurrence<Cell>::pack(int block) const {
   const std::ptrdiff_t unit_stride = Cell::kBackward ? 1 : units;
   const T* from = weight + (std::ptrdiff_t(s) * units + u0) * unit_stride;
   T* panel = packed + std::size_t(block) * depth * kColumns<T>;
-  constexpr int kDepth = 64 / static_cast<int>(sizeof(T));  // lines that stay in cache meanwhile
+  constexpr int kDepth = 64 / static_cast<int>(sizeof(T));  // their lines stay in cache
   for (int k0 = 0; k0 < depth; k0 += kDepth) {
     const int k1 = std::min(depth, k0 + kDepth);
     if (unit_stride == 1) {
@@ -84,12 +84,13 @@ void Recurrence<Cell>::pack(int block) const {
 
 namespace {
 
-// The cell for `columns` units from u0 of one sample, whose sums lie in a row of each of the tiles.
+// Applies the cell to `columns` units from u0 on of one sample; its sums are in one row of each
+// tile.
 template <class Cell, class T = typename Cell::Scalar>
 [[gnu::noinline]] void run_cell(const Cell& shared, std::size_t row, int u0, int columns,
                                 const T* tiles, std::ptrdiff_t tile_size, T* carry, T* next,
                                 int units) {
-  const Cell cell = shared;  // nothing that is written can be one of its members
+  const Cell cell = shared;  // a copy: no store can alias its members
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
 #endif
@@ -104,7 +105,7 @@ template <class Cell, class T = typename Cell::Scalar>
   }
 }
 
-// One block of units of all samples of a block: product, cell, and what is kept.
+// One block of units of all samples of a block: product, cell, and what is stored.
 template <class Cell>
 struct Step {
   using T = typename Cell::Scalar;
@@ -112,7 +113,7 @@ struct Step {
   BlockMemory<T> memory;
   int first;        // sample
   int t, depth;     // no depth at the first step, whose state is zero
-  const T* before;  // states
+  const T* before;  // the states before the step
   T *after, *carry;
 
   void run(int u0) const {
