@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/gemm/host/gemm.hpp"
 #include "kernels/tiles/host_tile.hpp"
@@ -37,13 +38,12 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   plan.packed_panels = !in_place ? panels : (plan.n % kColumns<T> != 0 ? 1 : 0);
 
   // A panel of rows then fills a few ways of L2. Shorter blocks of k add more passes over C than
-  // they
-  // save cache misses (docs/performance.md).
+  // they save cache misses (docs/performance.md).
   plan.k_block = 1024;
   // Blocks are large enough to reuse what they load, and small enough to distribute over threads.
   int tile_rows = 8, tile_panels = 8;
   const auto blocks = [&] {
-    return ceil_div(row_panels, tile_rows) * ceil_div(panels, tile_panels);
+    return std::int64_t(ceil_div(row_panels, tile_rows)) * ceil_div(panels, tile_panels);
   };
   while (blocks() < 32 && (tile_rows > 2 || tile_panels > 2)) {
     (tile_rows >= tile_panels ? tile_rows : tile_panels) /= 2;
