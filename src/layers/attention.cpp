@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/scalar.hpp"
-#include "layers/layer_of.hpp"
+#include "layers/linear.hpp"
 
 // clang-format off
 // attention: multi-head self-attention, PyTorch's MultiheadAttention with batch_first and without
@@ -77,9 +77,11 @@ struct Attention : LayerOf<Attention> {
   const bool causal;
   const std::size_t length = input[0], width = input[1];
   const AttentionLabels forward_labels{name + "/forward"}, backward_labels{name + "/backward"};
-  const GemmLabels in_forward{name + "/forward/in_proj"}, out_forward{name + "/forward/out_proj"},
-      out_input{name + "/backward/out_proj/input"}, out_weight{name + "/backward/out_proj/weight"},
-      in_input{name + "/backward/in_proj/input"}, in_weight{name + "/backward/in_proj/weight"};
+  const GemmLabels in_forward{name + "/forward/in_proj"}, out_forward{name + "/forward/out_proj"};
+  const LinearLabels out_gradients{GemmLabels(name + "/backward/out_proj/input"),
+                                   GemmLabels(name + "/backward/out_proj/weight")},
+      in_gradients{GemmLabels(name + "/backward/in_proj/input"),
+                   GemmLabels(name + "/backward/in_proj/weight")};
 
   AttentionShape of_batch(std::size_t batch) const {
     return {batch, length, heads, width / heads, causal};
@@ -104,11 +106,9 @@ struct Attention : LayerOf<Attention> {
                                                           training);
     });
     for (const std::size_t outputs : {3 * width, width}) {
-      most = std::max(most, product_workspace(target, {rows, outputs, width, false, true}));
+      most = std::max(most, linear_workspace(target, rows, width, outputs));
       if (!training) continue;
-      most =
-          std::max({most, product_workspace(target, {rows, width, outputs}),
-                    product_workspace(target, {outputs, width, rows, true, false, false, true})});
+      most = std::max(most, linear_gradients_workspace(target, rows, width, outputs));
     }
     return Between(shape, training).kernel + most;
   }
@@ -139,23 +139,19 @@ struct Attention : LayerOf<Attention> {
         training ? memory.saved : part_of(memory.workspace, between.activations);
     const Vector<Space, T> workspace = part_of(memory.workspace, between.kernel);
 
-    GemmArguments<Space, T> product;
-    product.a = as_matrix(pass.x(), rows, width);
-    product.b = as_matrix(memory.parameters[0], 3 * width, width);
-    product.c = as_matrix(part_of(kept, at.qkv), rows, 3 * width);
-    product.transpose_b = true;
-    product.bias = memory.parameters[1];
-    kernels::gemm(pass.instance, in_forward, memory.gemm, product, workspace);
-
+    const Matrix<Space, T> qkv = as_matrix(part_of(kept, at.qkv), rows, 3 * width);
+    kernels::gemm(pass.instance, in_forward, memory.gemm,
+                  linear<Space, T>(as_matrix(pass.x(), rows, width),
+                                   as_matrix(memory.parameters[0], 3 * width, width),
+                                   memory.parameters[1], qkv),
+                  workspace);
     const Matrix<Space, T> output = as_matrix(part_of(kept, at.output), rows, width);
-    kernels::attention<Space, T>(pass.instance, forward_labels, shape, product.c, output,
+    kernels::attention<Space, T>(pass.instance, forward_labels, shape, qkv, output,
                                  part_of(kept, at.log_sum, training ? rows * heads : 0), workspace);
-
-    product.a = output;
-    product.b = as_matrix(memory.parameters[2], width, width);
-    product.c = as_matrix(pass.y, rows, width);
-    product.bias = memory.parameters[3];
-    kernels::gemm(pass.instance, out_forward, memory.gemm, product, workspace);
+    kernels::gemm(pass.instance, out_forward, memory.gemm,
+                  linear<Space, T>(output, as_matrix(memory.parameters[2], width, width),
+                                   memory.parameters[3], as_matrix(pass.y, rows, width)),
+                  workspace);
   }
 
   template <class Space, class T>
@@ -177,31 +173,20 @@ struct Attention : LayerOf<Attention> {
 
     GemmArguments<Space, T> out;
     out.a = as_matrix(pass.dy, rows, width);
-    out.b = as_matrix(memory.parameters[2], width, width);
-    out.c = output_gradient;
-    kernels::gemm(pass.instance, out_input, memory.gemm, out, workspace);
-    out.transpose_a = true;
-    out.b = kept(at.output, width);
-    out.c = as_matrix(memory.gradients[2], width, width);
-    out.row_sums = memory.gradients[3];
-    kernels::gemm(pass.instance, out_weight, memory.gemm, out, workspace);
-
+    linear_gradients<Space, T>(
+        pass.instance, out_gradients, memory.gemm, out, kept(at.output, width),
+        as_matrix(memory.parameters[2], width, width), output_gradient,
+        as_matrix(memory.gradients[2], width, width), memory.gradients[3], workspace);
     kernels::attention_gradient<Space, T>(
         pass.instance, backward_labels, shape, kept(at.qkv, 3 * width), kept(at.output, width),
         part_of(memory.saved, at.log_sum, rows * heads), output_gradient, qkv_gradient, workspace);
 
     GemmArguments<Space, T> in;
     in.a = qkv_gradient;
-    if (pass.dx().data()) {
-      in.b = as_matrix(memory.parameters[0], 3 * width, width);
-      in.c = as_matrix(pass.dx(), rows, width);
-      kernels::gemm(pass.instance, in_input, memory.gemm, in, workspace);
-    }
-    in.transpose_a = true;
-    in.b = as_matrix(pass.x(), rows, width);
-    in.c = as_matrix(memory.gradients[0], 3 * width, width);
-    in.row_sums = memory.gradients[1];
-    kernels::gemm(pass.instance, in_weight, memory.gemm, in, workspace);
+    linear_gradients<Space, T>(
+        pass.instance, in_gradients, memory.gemm, in, as_matrix(pass.x(), rows, width),
+        as_matrix(memory.parameters[0], 3 * width, width), as_matrix(pass.dx(), rows, width),
+        as_matrix(memory.gradients[0], 3 * width, width), memory.gradients[1], workspace);
   }
 };
 

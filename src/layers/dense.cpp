@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "kernels/elementwise/elementwise.hpp"
-#include "layers/layer_of.hpp"
+#include "layers/linear.hpp"
 
 // clang-format off
 // dense: Y = f(X Wᵀ + b) on the last dimension of the input.
@@ -45,8 +45,9 @@ struct Dense : LayerOf<Dense> {
   const bool bias;
   const Activation activation;
   const bool keeps_z = kernels::derivative_needs_input(activation);
-  const GemmLabels forward_labels{name + "/forward"}, input_labels{name + "/backward/input"},
-      weight_labels{name + "/backward/weight"};
+  const GemmLabels forward_labels{name + "/forward"};
+  const LinearLabels backward_labels{GemmLabels(name + "/backward/input"),
+                                     GemmLabels(name + "/backward/weight")};
   const std::string derivative_label = name + "/backward/derivative";
 
   std::vector<Parameter> parameters() const override {
@@ -61,15 +62,13 @@ struct Dense : LayerOf<Dense> {
 
   std::size_t workspace(const Target& target, std::size_t batch, bool training) const override {
     const std::size_t rows = batch * positions;
-    const std::size_t forward = product_workspace(target, {rows, out, in, false, true});
+    const std::size_t forward = linear_workspace(target, rows, in, out);
     if (!training) return forward;
     const bool factor = activation != Activation::identity && !keeps_z;
     Parts parts;
     if (keeps_z) parts.take(rows * out);  // dZ
-    const std::size_t products =
-        std::max(product_workspace(target, {rows, in, out, false, false, factor, false}),
-                 product_workspace(target, {out, in, rows, true, false, factor, bias}));
-    return std::max(forward, parts.end() + products);
+    return std::max(forward,
+                    parts.end() + linear_gradients_workspace(target, rows, in, out, factor, bias));
   }
 
   Work work(const CountedPass& pass) const override {
@@ -91,12 +90,9 @@ struct Dense : LayerOf<Dense> {
   void forward(const ForwardPass<Space, T>& pass) const {
     const LayerMemory<Space, T>& memory = pass.memory;
     const std::size_t rows = pass.batch() * positions;
-    GemmArguments<Space, T> product;
-    product.a = as_matrix(pass.x(), rows, in);
-    product.b = as_matrix(memory.parameters[0], out, in);
-    product.c = as_matrix(pass.y, rows, out);
-    product.transpose_b = true;
-    if (bias) product.bias = memory.parameters[1];
+    GemmArguments<Space, T> product = linear<Space, T>(
+        as_matrix(pass.x(), rows, in), as_matrix(memory.parameters[0], out, in),
+        bias ? memory.parameters[1] : Vector<Space, T>(), as_matrix(pass.y, rows, out));
     product.activation = activation;
     if (pass.saves()) product.pre_activation = as_matrix(memory.saved, rows, out);
     kernels::gemm(pass.instance, forward_labels, memory.gemm, product, memory.workspace);
@@ -121,17 +117,11 @@ struct Dense : LayerOf<Dense> {
       product.kept = as_matrix(pass.y, rows, out);
       product.derivative = activation;
     }
-    if (pass.dx().data()) {
-      GemmArguments<Space, T> input_gradient = product;
-      input_gradient.b = as_matrix(memory.parameters[0], out, in);
-      input_gradient.c = as_matrix(pass.dx(), rows, in);
-      kernels::gemm(pass.instance, input_labels, memory.gemm, input_gradient, workspace);
-    }
-    product.transpose_a = true;
-    product.b = as_matrix(pass.x(), rows, in);
-    product.c = as_matrix(memory.gradients[0], out, in);
-    if (bias) product.row_sums = memory.gradients[1];
-    kernels::gemm(pass.instance, weight_labels, memory.gemm, product, workspace);
+    linear_gradients<Space, T>(
+        pass.instance, backward_labels, memory.gemm, product, as_matrix(pass.x(), rows, in),
+        as_matrix(memory.parameters[0], out, in), as_matrix(pass.dx(), rows, in),
+        as_matrix(memory.gradients[0], out, in), bias ? memory.gradients[1] : Vector<Space, T>(),
+        workspace);
   }
 };
 

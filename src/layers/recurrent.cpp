@@ -3,7 +3,7 @@
 #include "core/scalar.hpp"
 #include "kernels/recurrence/cells.hpp"
 #include "kernels/recurrence/recurrence.hpp"
-#include "layers/layer_of.hpp"
+#include "layers/linear.hpp"
 
 // clang-format off
 // lstm, gru: one layer of PyTorch's LSTM or GRU, from a state of zeros. Both consist of a product
@@ -82,9 +82,9 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
   static constexpr std::size_t kGates = Cell::Kind::kGates;
   const std::size_t columns = kGates * units;
   const RecurrenceLabels forward_labels{name + "/forward"}, backward_labels{name + "/backward"};
-  const GemmLabels input_labels{name + "/forward/input"},
-      input_gradient_labels{name + "/backward/input"}, weight_ih{name + "/backward/weight_ih"},
-      weight_hh{name + "/backward/weight_hh"};
+  const GemmLabels input_labels{name + "/forward/input"}, weight_hh{name + "/backward/weight_hh"};
+  const LinearLabels gradient_labels{GemmLabels(name + "/backward/input"),
+                                     GemmLabels(name + "/backward/weight_ih")};
 
   std::vector<Parameter> parameters() const override {
     std::vector<Parameter> list = {
@@ -127,11 +127,10 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
                        kernels::recurrence_workspace<Backward>(target.on_device, batch, units));
     });
     const std::size_t forward =
-        std::max(forward_steps, product_workspace(target, {rows, columns, features, false, true}));
+        std::max(forward_steps, linear_workspace(target, rows, features, columns));
     if (!training) return head(rows, true) + forward;
     const std::size_t backward =
-        std::max({backward_steps, product_workspace(target, {rows, features, columns}),
-                  product_workspace(target, {columns, features, rows, true, false, false, true}),
+        std::max({backward_steps, linear_gradients_workspace(target, rows, features, columns),
                   product_workspace(target, {columns, units, rows, true, false, false, true})});
     return std::max(forward, head(rows, Cell::kSeparate) + backward);
   }
@@ -158,13 +157,12 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     const StepMemory<T> steps = step_memory(memory, rows);
     const Vector<Space, T> workspace =
         part_of(memory.workspace, head(rows, steps.gates == memory.workspace.data()));
-    GemmArguments<Space, T> product;
-    product.a = as_matrix(pass.x(), rows, features);
-    product.b = as_matrix(memory.parameters[0], columns, features);
-    product.c = Matrix<Space, T>(steps.gates, rows, columns);
-    product.transpose_b = true;
-    product.bias = memory.parameters[2];
-    kernels::gemm(pass.instance, input_labels, memory.gemm, product, workspace);
+    kernels::gemm(
+        pass.instance, input_labels, memory.gemm,
+        linear<Space, T>(as_matrix(pass.x(), rows, features),
+                         as_matrix(memory.parameters[0], columns, features), memory.parameters[2],
+                         Matrix<Space, T>(steps.gates, rows, columns)),
+        workspace);
     if (pass.mode == Mode::training) {
       run_steps<true>(pass, steps, workspace);
     } else {
@@ -185,17 +183,11 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
                         Vector<Space, const T>(memory.parameters[1]), workspace);
     GemmArguments<Space, T> product;
     product.a = Matrix<Space, const T>(steps.gates, rows, columns);  // dP
-    if (pass.dx().data()) {
-      GemmArguments<Space, T> input_gradient = product;
-      input_gradient.b = as_matrix(memory.parameters[0], columns, features);
-      input_gradient.c = as_matrix(pass.dx(), rows, features);
-      kernels::gemm(pass.instance, input_gradient_labels, memory.gemm, input_gradient, workspace);
-    }
+    linear_gradients<Space, T>(
+        pass.instance, gradient_labels, memory.gemm, product, as_matrix(pass.x(), rows, features),
+        as_matrix(memory.parameters[0], columns, features), as_matrix(pass.dx(), rows, features),
+        as_matrix(memory.gradients[0], columns, features), memory.gradients[2], workspace);
     product.transpose_a = true;
-    product.b = as_matrix(pass.x(), rows, features);
-    product.c = as_matrix(memory.gradients[0], columns, features);
-    product.row_sums = memory.gradients[2];
-    kernels::gemm(pass.instance, weight_ih, memory.gemm, product, workspace);
     product.a = Matrix<Space, const T>(steps.dq, rows, columns);
     product.same_a = !Cell::kSeparate;
     product.b = Matrix<Space, const T>(steps.before, rows, units);

@@ -4,18 +4,23 @@
 #include <cmath>
 
 namespace ridgeline::model {
+
 std::string to_string(Pass pass) {
   return pass == Pass::forward ? "forward" : "forward and backward";
 }
 
+std::vector<layers::CountedPass> counted_passes(Pass pass, std::size_t batch) {
+  using layers::Phase;
+  if (pass == Pass::forward) return {{Phase::forward, batch, true, false}};
+  return {{Phase::forward, batch}, {Phase::backward, batch}};
+}
+
 layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batch,
                          std::size_t scalar_bytes) {
-  using layers::Phase;
-  if (pass == Pass::forward) {
-    return layer.counts({Phase::forward, batch, true, false}, scalar_bytes);
+  layers::Counts counts;
+  for (const layers::CountedPass& counted : counted_passes(pass, batch)) {
+    counts += layer.counts(counted, scalar_bytes);
   }
-  layers::Counts counts = layer.counts({Phase::forward, batch}, scalar_bytes);
-  counts += layer.counts({Phase::backward, batch}, scalar_bytes);
   return counts;
 }
 

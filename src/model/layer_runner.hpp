@@ -55,6 +55,9 @@ class LayerRunner {
   layers::LayerMemory<Space, T> memory_;
 };
 
+/// Returns the passes of a layer that are counted.
+std::vector<layers::CountedPass> counted_passes(Pass pass, std::size_t batch);
+
 /// Returns the counts of the pass.
 layers::Counts counts_of(const layers::Layer& layer, Pass pass, std::size_t batch,
                          std::size_t scalar_bytes);

@@ -23,22 +23,16 @@ namespace {
 using model::LayerRunner;
 using model::Pass;
 using model::StepRunner;
+
 // Returns the work of a layer that runs alone, by part.
 template <class Space>
 model::StepWork work_of(LayerRunner<Space, float>& runner, const layers::Layer& layer, Pass pass,
                         std::size_t batch) {
-  using layers::Phase;
   const auto [forward, backward] = runner.count_launches();
   model::StepWork work;
-  if (pass == Pass::forward) {
-    work.parts = {{layer.kind, Phase::forward,
-                   layer.counts({Phase::forward, batch, true, false}, sizeof(float)), forward}};
-    return work;
-  }
-  for (const auto& [phase, launches] :
-       {std::pair(Phase::forward, forward), std::pair(Phase::backward, backward)}) {
-    work.parts.push_back(
-        {layer.kind, phase, layer.counts({phase, batch}, sizeof(float)), launches});
+  for (const layers::CountedPass& counted : model::counted_passes(pass, batch)) {
+    work.parts.push_back({layer.kind, counted.phase, layer.counts(counted, sizeof(float)),
+                          counted.phase == layers::Phase::forward ? forward : backward});
   }
   return work;
 }

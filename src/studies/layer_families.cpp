@@ -48,10 +48,10 @@ std::vector<LayerFamily> layer_families() {
 }
 
 std::vector<LayerFamily> families_of(const std::vector<std::string>& kinds) {
-  if (kinds.empty()) return layer_families();
+  const std::vector<LayerFamily> all = layer_families();
+  if (kinds.empty()) return all;
   std::vector<LayerFamily> chosen;
   for (const std::string& kind : kinds) {
-    const std::vector<LayerFamily> all = layer_families();
     const auto found = std::find_if(all.begin(), all.end(),
                                     [&](const LayerFamily& family) { return family.kind == kind; });
     if (found == all.end()) {
