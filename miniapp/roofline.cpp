@@ -1,10 +1,8 @@
 #include "model/roofline.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/scalar.hpp"
@@ -15,6 +13,7 @@
 #include "machine/description.hpp"
 #include "model/explanation.hpp"
 #include "network/trainer.hpp"
+#include "roofline_table.hpp"
 #include "session.hpp"
 #include "signals.hpp"
 
@@ -28,193 +27,10 @@ struct RooflineOptions {
   int repeats = 10;
 };
 
-// Returns an absent value: null for programs.
-io::Cell none() { return io::Cell::shown_as(std::nan(""), "-"); }
-
-bool is_view(const layers::Counts& counts) { return counts.flops == 0 && counts.bytes == 0; }
-
-// A view takes less than the timer's resolution, so that its spread has no meaning.
-io::Cell record_time(const Timing& seconds, bool is_view) {
-  return is_view ? io::Cell::shown_as(seconds.median, show_seconds(seconds.median))
-                 : time_cell(seconds);
-}
-
-// There is no rate for a time below the timer's resolution.
-io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : none(); }
-
-// Returns "~" before a bound that may differ in another run.
-io::Cell bound_cell(const model::Placement& placement) {
-  const std::string bound = model::to_string(placement.bound);
-  return io::Cell::shown_as(bound, placement.is_near_half ? "~" + bound : bound);
-}
-
-// Returns the ceiling's share of the time, marked if it is more than the time.
-io::Cell ceiling_cell(const model::Placement& placement) {
-  if (placement.ceiling_seconds == 0) return none();
-  return io::Cell::shown_as(placement.fraction_of_ceiling,
-                            fmt::format("{:.0f} %{}", 100 * placement.fraction_of_ceiling,
-                                        placement.above_roof ? " (!)" : ""));
-}
-
-// Returns the explained share of the time, at most all of it; marked if it is above the roof.
-io::Cell explained_cell(const model::Placement& placement, const Timing& time) {
-  if (placement.ceiling_seconds == 0 || time.median == 0) return none();
-  const double part = std::min(1.0, placement.explained_seconds / time.median);
-  return io::Cell::shown_as(
-      part, fmt::format("{:.0f} %{}", 100 * part, placement.above_roof ? " (!)" : ""));
-}
-
-void add_row(io::Table& table, const std::string& layer, const std::string& phase,
-             const layers::Counts& counts, const Timing& seconds,
-             const model::Placement& placement) {
-  const bool work = placement.ceiling_seconds > 0;
-  table.add_row({io::Cell(layer), io::Cell(phase),
-                 io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
-                 io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
-                 record_time(seconds, is_view(counts)), rate(placement.gflops),
-                 rate(placement.gbytes_per_second), work ? bound_cell(placement) : none(),
-                 explained_cell(placement, seconds), ceiling_cell(placement),
-                 work ? io::Cell(model::to_string(placement.ceiling)) : none()});
-}
-
-void print_roofline(const model::Roofline& roofline, io::TableFormat format) {
-  io::Table table({{"layer", "layer", io::Align::left},
-                   {"phase", "phase", io::Align::left, 0},
-                   {"FLOPs", "flops", io::Align::right, 3},
-                   {"bytes", "bytes", io::Align::right, 4},
-                   {"FLOP/B", "flops_per_byte", io::Align::right, 2},
-                   {"time", "seconds", io::Align::right, 0},
-                   {"GFLOP/s", "gflops_per_second", io::Align::right, 2},
-                   {"GB/s", "gbytes_per_second", io::Align::right, 5},
-                   {"bound", "bound", io::Align::left, 0},
-                   {"explains", "explained_fraction", io::Align::right, 0},
-                   {"of ceiling", "fraction_of_ceiling", io::Align::right, 3},
-                   {"ceiling", "largest_ceiling", io::Align::left, 6}});
-  for (const model::LayerRecord& record : roofline.records) {
-    add_row(table, record.part.layer, layers::to_string(record.part.phase), record.counts,
-            record.seconds, record.placement);
-  }
-  add_row(table, "total", "end to end", roofline.counts, roofline.total, roofline.placement);
-  print(table, format);
-}
-
-// One row per layer and phase, four columns per batch, or three if the table must be narrow.
-void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format,
-                        bool narrow) {
-  std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
-                                     {"phase", "phase", io::Align::left, 0}};
-  for (const model::BatchRoofline& at : batches) {
-    const std::string key = fmt::format("batch_{}_", at.batch);
-    columns.push_back({fmt::format("batch {}", at.batch), key + "seconds", io::Align::right, 0});
-    columns.push_back({"bound", key + "bound", io::Align::left, 0});
-    columns.push_back({"of it", key + "explained_fraction", io::Align::right, 0});
-    if (!narrow) columns.push_back({"of ceiling", key + "fraction_of_ceiling"});
-  }
-  io::Table table(columns);
-  const auto add = [narrow](const layers::Counts& counts, const Timing& seconds,
-                            const model::Placement& placement, std::vector<io::Cell>& row) {
-    const bool work = placement.ceiling_seconds > 0;
-    row.push_back(record_time(seconds, is_view(counts)));
-    row.push_back(work ? bound_cell(placement) : io::Cell());
-    row.push_back(work ? explained_cell(placement, seconds) : io::Cell());
-    if (!narrow) row.push_back(work ? ceiling_cell(placement) : io::Cell());
-  };
-  for (std::size_t i = 0; i < batches.front().roofline.records.size(); ++i) {
-    const network::StepPart& part = batches.front().roofline.records[i].part;
-    std::vector<io::Cell> row = {part.layer, layers::to_string(part.phase)};
-    for (const model::BatchRoofline& at : batches) {
-      const model::LayerRecord& record = at.roofline.records[i];
-      add(record.counts, record.seconds, record.placement, row);
-    }
-    table.add_row(row);
-  }
-  std::vector<io::Cell> total = {"total", "end to end"};
-  for (const model::BatchRoofline& at : batches) {
-    add(at.roofline.counts, at.roofline.total, at.roofline.placement, total);
-  }
-  table.add_row(total);
-  print(table, format);
-}
-
-// For people tables of two batches, which fit 80 columns; for programs, and if it may be wide, one.
-void print_batches(const std::vector<model::BatchRoofline>& batches, io::TableFormat format) {
-  const bool narrow = format == io::TableFormat::table && !prints_wide();
-  const std::size_t most = narrow ? 2 : batches.size();
-  for (std::size_t first = 0; first < batches.size(); first += most) {
-    const std::size_t last = std::min(batches.size(), first + most);
-    if (first > 0) print("\n");
-    print_some_batches({batches.begin() + static_cast<std::ptrdiff_t>(first),
-                        batches.begin() + static_cast<std::ptrdiff_t>(last)},
-                       format, narrow);
-  }
-}
-
-// Lists times that stayed uncertain after all repeats.
-std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& batches) {
-  std::vector<std::string> names;
-  for (const model::BatchRoofline& at : batches) {
-    for (const model::LayerRecord& record : at.roofline.records) {
-      if (!record.seconds.is_wide() || is_view(record.counts)) continue;
-      names.push_back(fmt::format(
-          "{} {} at batch {} ({} to {})", record.part.layer, layers::to_string(record.part.phase),
-          at.batch, show_seconds(record.seconds.low), show_seconds(record.seconds.high)));
-    }
-  }
-  return names;
-}
-
-// Explains "~" before a bound, if a record has one.
-std::string note_on_bounds(const std::vector<model::BatchRoofline>& batches) {
-  for (const model::BatchRoofline& at : batches) {
-    for (const model::LayerRecord& record : at.roofline.records) {
-      if (!record.placement.is_near_half) continue;
-      return fmt::format(
-          "marked ~, a bound whose ceiling explains about half of the time ({:.0f} to {:.0f} %): "
-          "another run may classify it as overhead if this one does not, or the reverse",
-          100 * model::kLeastExplained / model::kRunToRun,
-          100 * model::kLeastExplained * model::kRunToRun);
-    }
-  }
-  return "";
-}
-
-// Describes the ceilings for the head of the table and of the file.
-io::Json roofs_of(const model::Ceilings& ceilings, const std::string& file) {
-  const double memory = ceilings.bandwidth(1e15);
-  const auto known = [](double value) { return value > 0 ? io::Json(value) : io::Json(); };
-  return {{"machine_file", file},
-          {"threads", ceilings.threads()},
-          {"peak_gflops", known(1e-9 * ceilings.peak_flops())},
-          {"memory_gbytes_per_second", known(1e-9 * memory)},
-          {"ridge_flops_per_byte", known(memory > 0 ? ceilings.peak_flops() / memory : 0)}};
-}
-
-// A rate that a data sheet may lack.
-std::string shown_roof(const io::Json& value, int digits, const char* unit) {
-  return value.is_null() ? "unknown" : fmt::format("{:.{}f} {}", value.get<double>(), digits, unit);
-}
-
-void print_head(const std::string& what, const io::Json& roofs, SpaceKind space) {
-  const HostThreads& threads = Runtime::host_threads();
-  std::string placed;
-  if (space == SpaceKind::openmp) {
-    placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
-  }
-  print_wrapped(fmt::format("{} on {}{}\n", what, to_string(space), placed));
-  print_wrapped(fmt::format("Ceilings of {}{}: peak {}, main memory {}; ridge {}\n\n",
-                            roofs["machine_file"].get<std::string>(),
-                            space == SpaceKind::openmp
-                                ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")
-                                : "",
-                            shown_roof(roofs["peak_gflops"], 0, "GFLOP/s"),
-                            shown_roof(roofs["memory_gbytes_per_second"], 1, "GB/s"),
-                            shown_roof(roofs["ridge_flops_per_byte"], 1, "FLOP/B")));
-}
-
 /// The results of a run of the verb.
 struct Measured {
-  io::Json json, roofs;
+  io::Json json;
+  Roofs roofs;
   std::vector<model::BatchRoofline> batches;
   Disturbance disturbance;
   std::vector<std::string> notes;
@@ -237,8 +53,8 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   json["precision"] = config::to_string(deck.network.precision);
   json["gemm"] = config::to_string(deck.network.gemm);
   json["threads"] = space == SpaceKind::openmp ? Runtime::host_threads().count : 1;
-  json["machine_file"] = measured.roofs["machine_file"];
-  json["ceilings"] = measured.roofs;
+  json["machine_file"] = measured.roofs.machine_file;
+  json["ceilings"] = to_json(measured.roofs);
   json["complete"] = !stop_requested();
   json["disturbed"] = machine::to_json(measured.disturbance);
   deck_to_json(json, deck, options.deck.sets);
@@ -320,7 +136,7 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                  config::to_string(deck.network.precision),
                                  space == SpaceKind::openmp ? Runtime::host_threads().count : 1);
   for (const std::string& text : ceilings.notes()) warn(text);
-  measured.roofs = roofs_of(ceilings, name);
+  measured.roofs = Roofs(ceilings, name);
   Guard guard(space);
   for (const std::size_t batch : batches) {
     if (stop_requested()) break;
@@ -334,6 +150,38 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
     warn_of_exchange(machine_file, name, measured.disturbance);
   }
   return measured;
+}
+
+void show(const Measured& measured, const RooflineOptions& options, const config::Deck& deck,
+          SpaceKind space, const std::vector<std::string>& answers, io::TableFormat format) {
+  const std::vector<model::BatchRoofline>& batches = measured.batches;
+  if (batches.empty()) return;
+  const bool several = batches_of(options, deck).size() > 1;
+  if (format == io::TableFormat::table) {
+    const std::string batch = several ? "" : fmt::format(", batch {}", batches.front().batch);
+    print_head(
+        fmt::format("{}{}, {}", deck.title, batch, config::to_string(deck.network.precision)),
+        measured.roofs, space);
+  }
+  if (several) {
+    print_batches(batches, format);
+  } else {
+    print_roofline(batches.front().roofline, format);
+  }
+  if (format != io::TableFormat::table) return;
+  print("\n");
+  for (const std::string& answer : answers) print_wrapped("- " + answer + "\n", 2);
+}
+
+void warn_above_roof(const std::vector<model::BatchRoofline>& batches) {
+  for (const model::BatchRoofline& at : batches) {
+    for (const model::LayerRecord& record : at.roofline.records) {
+      if (!record.placement.above_roof) continue;
+      warn(fmt::format(
+          "{}/{} at batch {} is above its roof: a fault of the ceilings or of the counts",
+          record.part.layer, layers::to_string(record.part.phase), at.batch));
+    }
+  }
 }
 
 Status run(const RooflineOptions& options, const CommonOptions& common) {
@@ -358,53 +206,19 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
       return measure<Space, decltype(zero)>(instance, space, options, session, machine_file);
     });
   });
-  const bool several = batches_of(options, deck).size() > 1;
   std::vector<std::string> answers;
   if (!measured.batches.empty()) {
     answers = model::explain(measured.batches, options.phase == "train");
-    const std::vector<std::string> wide = wide_records(measured.batches);
-    if (!wide.empty()) {
-      measured.notes.push_back(
-          "marked ~, a time whose median's 95 % interval is wider than a tenth of it: " +
-          fmt::format("{}", fmt::join(wide, ", ")));
-    }
-    const std::string bounds = note_on_bounds(measured.batches);
-    if (!bounds.empty()) measured.notes.push_back(bounds);
+    measured.notes = notes_on_marks(measured.batches);
   }
-  const auto show = [&] {
-    if (measured.batches.empty()) return;
-    if (format == io::TableFormat::table) {
-      print_head(
-          fmt::format("{}{}, {}", deck.title,
-                      several ? "" : fmt::format(", batch {}", measured.batches.front().batch),
-                      config::to_string(deck.network.precision)),
-          measured.roofs, space);
-    }
-    if (!several) {
-      print_roofline(measured.batches.front().roofline, format);
-    } else {
-      print_batches(measured.batches, format);
-    }
-    if (format == io::TableFormat::table) {
-      print("\n");
-      for (const std::string& answer : answers) print_wrapped("- " + answer + "\n", 2);
-    }
-  };
   write_and_show(
       [&] {
         if (!options.output.empty()) write_result(options, deck, space, answers, measured);
       },
-      show);
+      [&] { show(measured, options, deck, space, answers, format); });
   for (const std::string& text : measured.notes) note("note: " + text);
   warn_of(measured.disturbance);
-  for (const model::BatchRoofline& at : measured.batches) {
-    for (const model::LayerRecord& record : at.roofline.records) {
-      if (!record.placement.above_roof) continue;
-      warn(fmt::format(
-          "{}/{} at batch {} is above its roof: a fault of the ceilings or of the counts",
-          record.part.layer, layers::to_string(record.part.phase), at.batch));
-    }
-  }
+  warn_above_roof(measured.batches);
   if (!options.output.empty()) note(written_to({options.output}));
   if (!stop_requested()) return Status::done;
   return stopped_incomplete();

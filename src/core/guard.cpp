@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #if defined(_OPENMP)
@@ -31,6 +32,7 @@ constexpr double kTickError = 0.03;          ///< seconds
 constexpr std::size_t kFewestPulses = 3;     ///< of a window, for a median
 constexpr double kSlowPulse = 1.5;           ///< relative to the fastest window
 constexpr double kMostDisturbedShare = 0.1;  ///< of the time
+constexpr double kShortestTime = 1e-9;       ///< seconds, for shares of no time
 
 std::vector<int> pool_threads(int count) {
 #if defined(_OPENMP)
@@ -69,13 +71,30 @@ std::string formatted(const char* format, double value) {
   return text;
 }
 
-}  // namespace
+/// The windows in which one cause raised an alarm.
+struct Cause {
+  double seconds = 0;            ///< of these windows
+  double processor_seconds = 0;  ///< lost to the cause in them
 
-Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched) {
-  Disturbance result;
+  bool count(bool alarm, const WatchedWindow& window, const std::optional<double>& lost = {}) {
+    if (alarm) seconds += window.seconds;
+    if (alarm) processor_seconds += lost.value_or(0);
+    return alarm;
+  }
+};
+
+struct Causes {
+  Cause waiting, others, steal, pulse, exchange;
+
+  double most_seconds() const {
+    return std::max(
+        {waiting.seconds, others.seconds, steal.seconds, pulse.seconds, exchange.seconds});
+  }
+};
+
+void summarize_pulses(const std::vector<WatchedWindow>& windows, Disturbance& result) {
   std::vector<double> arithmetic, stream, exchange;
   for (const WatchedWindow& window : windows) {
-    result.seconds += window.seconds;
     if (!window.exchange.empty()) {
       // A window begins at the end of the previous one.
       if (exchange.empty()) exchange.push_back(window.exchange.front());
@@ -88,84 +107,103 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
   result.arithmetic_pulse = summarize(arithmetic);
   result.stream_pulse = summarize(stream);
   result.exchange_pulse = summarize(exchange);
-  const double fastest_arithmetic = result.arithmetic_pulse.min;
-  const double fastest_stream = result.stream_pulse.min;
-  const double fastest_exchange = result.exchange_pulse.min;
+}
 
+void average_counters(const std::vector<WatchedWindow>& windows, const Watched& watched,
+                      Disturbance& result) {
   std::optional<double> waiting, others, stolen, pressure;
-  double by_waiting = 0, by_others = 0, by_steal = 0, by_slow = 0, by_exchange = 0;
-  // Processor seconds in the windows with the respective alarm.
-  double waited = 0, taken_by_others = 0, taken_by_hypervisor = 0;
   for (const WatchedWindow& window : windows) {
+    result.seconds += window.seconds;
     add(waiting, window.waiting);
     add(others, window.others);
     add(stolen, window.stolen);
     add(pressure, window.pressure);
-    const double s = window.seconds;
-    const double most_others = kMostOthers + kMostOthersShare * watched.machine_processors;
-    const bool waiting_alarm =
-        window.waiting.value_or(0) > kMostWaiting * s * watched.threads + kWakingUp;
-    const bool others_alarm = window.others.value_or(0) > most_others * s + kTickError;
-    const bool steal_alarm =
-        window.stolen.value_or(0) > kMostStolen * s * watched.processors + kTickError;
-    const bool pulse_alarm =
-        window.pulse && (window.pulse->arithmetic > kSlowPulse * fastest_arithmetic ||
-                         window.pulse->stream > kSlowPulse * fastest_stream);
-    const bool exchange_alarm = !window.exchange.empty() &&
-                                *std::max_element(window.exchange.begin(), window.exchange.end()) >
-                                    kSlowPulse * fastest_exchange;
-    by_waiting += waiting_alarm ? s : 0;
-    by_others += others_alarm ? s : 0;
-    by_steal += steal_alarm ? s : 0;
-    waited += waiting_alarm ? *window.waiting : 0;
-    taken_by_others += others_alarm ? *window.others : 0;
-    taken_by_hypervisor += steal_alarm ? *window.stolen : 0;
-    by_slow += pulse_alarm ? s : 0;
-    by_exchange += exchange_alarm ? s : 0;
-    result.disturbed_seconds +=
-        waiting_alarm || others_alarm || steal_alarm || pulse_alarm || exchange_alarm ? s : 0;
   }
-  const double seconds = std::max(result.seconds, 1e-9);
+  const double seconds = std::max(result.seconds, kShortestTime);
   if (waiting) result.waiting_share = *waiting / (seconds * watched.threads);
   if (others) result.other_processors = *others / seconds;
   if (stolen) result.steal_share = *stolen / (seconds * watched.processors);
   if (pressure) result.pressure_share = *pressure / seconds;
-  if (result.disturbed_seconds <= kMostDisturbedShare * seconds) return result;
+}
 
-  // Only the causes of most of the disturbed windows are reported.
-  const double most = std::max({by_waiting, by_others, by_steal, by_slow, by_exchange});
-  const auto is_frequent = [&](double part) { return part > 0 && part >= most / 2; };
-  const auto in = [&](double part) {
-    return formatted(" (in %.0f", std::ceil(part)) + formatted(" of %.0f s)", std::ceil(seconds));
+/// Evaluates the alarms of every window; adds the windows with any to result.disturbed_seconds.
+Causes find_causes(const std::vector<WatchedWindow>& windows, const Watched& watched,
+                   Disturbance& result) {
+  const double most_others = kMostOthers + kMostOthersShare * watched.machine_processors;
+  const double slow_arithmetic = kSlowPulse * result.arithmetic_pulse.min;
+  const double slow_stream = kSlowPulse * result.stream_pulse.min;
+  const double slow_exchange = kSlowPulse * result.exchange_pulse.min;
+  Causes causes;
+  for (const WatchedWindow& window : windows) {
+    const double s = window.seconds;
+    const bool alarms[] = {
+        causes.waiting.count(
+            window.waiting.value_or(0) > kMostWaiting * s * watched.threads + kWakingUp, window,
+            window.waiting),
+        causes.others.count(window.others.value_or(0) > most_others * s + kTickError, window,
+                            window.others),
+        causes.steal.count(
+            window.stolen.value_or(0) > kMostStolen * s * watched.processors + kTickError, window,
+            window.stolen),
+        causes.pulse.count(window.pulse && (window.pulse->arithmetic > slow_arithmetic ||
+                                            window.pulse->stream > slow_stream),
+                           window),
+        causes.exchange.count(std::any_of(window.exchange.begin(), window.exchange.end(),
+                                          [&](double time) { return time > slow_exchange; }),
+                              window)};
+    if (std::find(std::begin(alarms), std::end(alarms), true) != std::end(alarms)) {
+      result.disturbed_seconds += s;
+    }
+  }
+  return causes;
+}
+
+/// Returns a sentence for each cause of most of the disturbed windows.
+std::vector<std::string> reasons_of(const Causes& causes, const Watched& watched,
+                                    const Disturbance& result) {
+  std::vector<std::string> reasons;
+  const auto add_if_frequent = [&](const Cause& cause, const auto& sentence) {
+    if (cause.seconds == 0 || cause.seconds < causes.most_seconds() / 2) return;
+    reasons.push_back(sentence() + formatted(" (in %.0f", std::ceil(cause.seconds)) +
+                      formatted(" of %.0f s)", std::ceil(result.seconds)));
   };
-  if (is_frequent(by_waiting)) {
-    result.reasons.push_back(formatted("the threads waited for a processor %.1f %% of the time",
-                                       100 * waited / (by_waiting * watched.threads)) +
-                             in(by_waiting));
-  }
-  if (is_frequent(by_others)) {
-    result.reasons.push_back(formatted("other processes kept %.1f", taken_by_others / by_others) +
-                             formatted(" of %.0f processors busy", watched.machine_processors) +
-                             in(by_others));
-  }
-  if (is_frequent(by_steal)) {
-    result.reasons.push_back(
-        formatted("the hypervisor took %.1f %% of the processors' time",
-                  100 * taken_by_hypervisor / (by_steal * watched.processors)) +
-        in(by_steal));
-  }
-  if (is_frequent(by_slow)) {
-    result.reasons.push_back(
-        formatted("a pulse of known work took up to %.2f times as long as its fastest",
-                  std::max(result.arithmetic_pulse.max / fastest_arithmetic,
-                           result.stream_pulse.max / fastest_stream)) +
-        in(by_slow));
-  }
-  if (is_frequent(by_exchange)) {
-    result.reasons.push_back(
-        formatted("reading data of another thread took up to %.2f times as long as at best",
-                  result.exchange_pulse.max / fastest_exchange) +
-        in(by_exchange));
+  const auto percent_lost = [](const Cause& cause, int count) {
+    return 100 * cause.processor_seconds / (cause.seconds * count);
+  };
+  const auto slowest = [](const Timing& pulse) { return pulse.max / pulse.min; };
+  add_if_frequent(causes.waiting, [&] {
+    return formatted("the threads waited for a processor %.1f %% of the time",
+                     percent_lost(causes.waiting, watched.threads));
+  });
+  add_if_frequent(causes.others, [&] {
+    return formatted("other processes kept %.1f",
+                     causes.others.processor_seconds / causes.others.seconds) +
+           formatted(" of %.0f processors busy", watched.machine_processors);
+  });
+  add_if_frequent(causes.steal, [&] {
+    return formatted("the hypervisor took %.1f %% of the processors' time",
+                     percent_lost(causes.steal, watched.processors));
+  });
+  add_if_frequent(causes.pulse, [&] {
+    return formatted("a pulse of known work took up to %.2f times as long as its fastest",
+                     std::max(slowest(result.arithmetic_pulse), slowest(result.stream_pulse)));
+  });
+  add_if_frequent(causes.exchange, [&] {
+    return formatted("reading data of another thread took up to %.2f times as long as at best",
+                     slowest(result.exchange_pulse));
+  });
+  return reasons;
+}
+
+}  // namespace
+
+Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched) {
+  Disturbance result;
+  summarize_pulses(windows, result);
+  average_counters(windows, watched, result);
+  const Causes causes = find_causes(windows, watched, result);
+  if (result.disturbed_seconds > kMostDisturbedShare * std::max(result.seconds, kShortestTime)) {
+    result.reasons = reasons_of(causes, watched, result);
   }
   return result;
 }
@@ -247,7 +285,7 @@ Disturbance Guard::report() {
   result.pressure_avg10_after = cpu_pressure_avg10();
   result.load_average = ridgeline::load_average();
   result.involuntary_switches = window_begin_.involuntary_switches - begin_.involuntary_switches;
-  result.pulse_cost = pulse_seconds_ / std::max(result.seconds, 1e-9);
+  result.pulse_cost = pulse_seconds_ / std::max(result.seconds, kShortestTime);
   result.slowest_clock_hertz = slowest_clock_;
   result.fastest_clock_hertz = fastest_clock_;
   return result;

@@ -165,8 +165,11 @@ class Hdf5Reader {
   void check_filters(const std::string& path, std::int64_t properties) const;
   double capacity(std::int64_t dataset) const;
   double bytes_of_chunks(const std::string& path, std::int64_t dataset) const;
+  struct VirtualSources;
   double virtual_capacity(const std::string& path, std::int64_t dataset,
                           std::int64_t properties) const;
+  void add_source(const std::string& path, const std::string& file, const std::string& object,
+                  VirtualSources& sources) const;
   std::string path_of_source(const std::string& name) const;
   void check_link(std::int64_t group, const std::string& name, const std::string& path) const;
   bool is_below_dataset(const std::string& path) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
@@ -274,6 +275,58 @@ std::string Hdf5Reader::path_of_source(const std::string& name) const {
   return name[0] == '/' ? name : folder + name;
 }
 
+/// The sources of a virtual dataset that were opened.
+struct Hdf5Reader::VirtualSources {
+  using Name = std::pair<std::string, std::string>;  ///< file, dataset
+  std::map<Name, std::vector<hsize_t>> extents;
+  std::set<std::tuple<dev_t, ino_t, haddr_t>> counted;  ///< a dataset may have several names
+  std::set<std::string> files;
+  double bytes_of_files = 0;
+  double capacity = 0;  ///< bytes that the counted datasets can hold
+};
+
+namespace {
+
+std::string describe_source(const std::string& file, const std::string& object) {
+  return "is a virtual dataset whose source " + file + ", " + object + ", ";
+}
+
+}  // namespace
+
+void Hdf5Reader::add_source(const std::string& path, const std::string& file,
+                            const std::string& object, VirtualSources& sources) const {
+  const std::string source = path_of_source(file);
+  const std::string described = describe_source(source, object);
+  if (!exists(source)) fail(path, described + "is missing");
+  const std::size_t size = InputFile(source).size();
+  if (is_inspecting_) allow_more_time(1 + static_cast<unsigned>(size >> 21));
+  if (sources.files.insert(source).second) sources.bytes_of_files += static_cast<double>(size);
+  const double held = kBytesOfAnOpenFile * static_cast<double>(sources.files.size());
+  if (held > allowed_bytes(sources.bytes_of_files)) {
+    fail(path, "is a virtual dataset of too many small files, each of which takes HDF5 " +
+                   show_bytes(kBytesOfAnOpenFile) + " of memory; copy them into one");
+  }
+  if (!is_inspecting_) require_memory(held, name_ + ": " + path, "opening its sources");
+  Hdf5Reader reader(source, {object}, Texts());
+  reader.is_inspecting_ = is_inspecting_;
+  if (!reader.has(object)) fail(path, described + "is missing");
+  const Hdf5Handle opened(H5Dopen2(reader.file_, object.c_str(), reader.access_), H5Dclose);
+  const Hdf5Handle properties = creation_properties(opened);
+  if (!opened.is_valid() || H5Pget_layout(properties) == H5D_VIRTUAL) {
+    fail(path, described + "is no dataset with values of its own");
+  }
+  const auto extents = extents_of(Hdf5Handle(H5Dget_space(opened), H5Sclose));
+  if (!extents) fail(path, kDamaged);
+  sources.extents[{file, object}] = *extents;
+  struct stat status {};
+  H5O_info_t info;
+  if (stat(source.c_str(), &status) != 0 || H5Oget_info(opened, &info) < 0) fail(path, kDamaged);
+  if (sources.counted.insert({status.st_dev, status.st_ino, info.addr}).second) {
+    reader.check_dataset(object);
+    sources.capacity += reader.capacity(opened);
+  }
+}
+
 double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t dataset,
                                     std::int64_t properties) const {
   if (std::getenv("HDF5_VDS_PREFIX") != nullptr) {
@@ -284,13 +337,9 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
   std::size_t count = 0;
   if (H5Pget_virtual_count(properties, &count) < 0) fail(path, kDamaged);
   if (count > kMostSources) fail(path, "is a virtual dataset of too many sources");
-  double most = 0;
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose), covered(H5Scopy(space), H5Sclose);
   H5Sselect_none(covered);
-  std::map<std::pair<std::string, std::string>, std::vector<hsize_t>> source_extents;
-  std::set<std::tuple<dev_t, ino_t, haddr_t>> counted;
-  std::set<std::string> files;
-  double bytes_of_files = 0;
+  VirtualSources sources;
   for (std::size_t i = 0; i < count; ++i) {
     char file[4096] = "", object[4096] = "";
     if (H5Pget_virtual_filename(properties, i, file, sizeof file) < 0 ||
@@ -303,50 +352,17 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
     if (is_pattern || H5Sget_select_npoints(mapped) < 0 || H5Sget_select_npoints(from) < 0) {
       fail(path, "is a virtual dataset that grows with its sources, which is not read");
     }
-    const std::string source = path_of_source(file);
-    const std::string who = "is a virtual dataset whose source " + source + ", " + object + ", ";
-    const auto [known, is_new] = source_extents.insert({{file, object}, {}});
-    if (is_new) {
-      if (!exists(source)) fail(path, who + "is missing");
-      const std::size_t size = InputFile(source).size();
-      if (is_inspecting_) allow_more_time(1 + static_cast<unsigned>(size >> 21));
-      if (files.insert(source).second) bytes_of_files += static_cast<double>(size);
-      const double held = kBytesOfAnOpenFile * static_cast<double>(files.size());
-      if (held > allowed_bytes(bytes_of_files)) {
-        fail(path, "is a virtual dataset of too many small files, each of which takes HDF5 " +
-                       show_bytes(kBytesOfAnOpenFile) + " of memory; copy them into one");
-      }
-      if (!is_inspecting_) require_memory(held, name_ + ": " + path, "opening its sources");
-      Hdf5Reader reader(source, {object}, Texts());
-      reader.is_inspecting_ = is_inspecting_;
-      if (!reader.has(object)) fail(path, who + "is missing");
-      const Hdf5Handle opened(H5Dopen2(reader.file_, object, reader.access_), H5Dclose);
-      const Hdf5Handle how = creation_properties(opened);
-      if (!opened.is_valid() || H5Pget_layout(how) == H5D_VIRTUAL) {
-        fail(path, who + "is no dataset with values of its own");
-      }
-      const auto extents = extents_of(Hdf5Handle(H5Dget_space(opened), H5Sclose));
-      if (!extents) fail(path, kDamaged);
-      known->second = *extents;
-      struct stat status {};
-      H5O_info_t info;
-      if (stat(source.c_str(), &status) != 0 || H5Oget_info(opened, &info) < 0) {
-        fail(path, kDamaged);
-      }
-      // A dataset may have several names.
-      if (counted.insert({status.st_dev, status.st_ino, info.addr}).second) {
-        reader.check_dataset(object);
-        most += reader.capacity(opened);
-      }
-    }
+    if (sources.extents.count({file, object}) == 0) add_source(path, file, object, sources);
+    const std::vector<hsize_t>& extents = sources.extents.at({file, object});
     const hssize_t wanted = H5Sget_select_npoints(mapped);
-    const hssize_t taken = selected_within(from, known->second);
+    const hssize_t taken = selected_within(from, extents);
+    const std::string described = describe_source(path_of_source(file), object);
     if (taken <= 0) {
-      fail(path, who + "has shape " + to_string(Shape(known->second.begin(), known->second.end())) +
+      fail(path, described + "has shape " + to_string(Shape(extents.begin(), extents.end())) +
                      ", and values beyond it are mapped");
     }
     if (wanted != taken) {
-      fail(path, who + "provides " + std::to_string(taken) + " values where " +
+      fail(path, described + "provides " + std::to_string(taken) + " values where " +
                      std::to_string(wanted) + " are mapped");
     }
     if (!unite(mapped, covered)) fail(path, kDamaged);
@@ -354,7 +370,7 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
   if (H5Sget_select_npoints(covered) < H5Sget_simple_extent_npoints(space)) {
     fail(path, "is a virtual dataset with parts that no source has");
   }
-  return most;
+  return sources.capacity;
 }
 
 std::vector<std::string> Hdf5Reader::source_files() const {

@@ -113,6 +113,67 @@ void note_lost_caches(const SpaceMeasurement& space, std::vector<std::string>& n
   }
 }
 
+// The ladders of a device: its own memory, and transfers to it and back.
+void measure_device_memory(SpaceKind kind, const MachineOptions& options, const Progress& tell,
+                           MachineMeasurement& measurement, SpaceMeasurement& space) {
+  space.latency = latency_ladder(kind, bounded(options.latency, kind), tell, &measurement.notes);
+  space.bandwidth =
+      bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
+  TransferOptions transfer = bounded(options.transfer, kind);
+  transfer.largest = std::min(transfer.largest, memory_share(SpaceKind::serial));
+  space.transfer = transfer_ladder(kind, transfer, tell, &measurement.notes);
+}
+
+void measure_host_memory(SpaceKind kind, const MachineOptions& options, const Progress& tell,
+                         MachineMeasurement& measurement, OneThread& one, SpaceMeasurement& space) {
+  if (kind != SpaceKind::serial && space.concurrency > 1) {
+    space.bandwidth =
+        bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
+    measure_other_counts(kind, options, tell, measurement, space);
+    space.chain = chain_ladder(kind, options.chain, tell);
+    space.numa = numa_bandwidth(bounded(options.bandwidth, kind).largest / 4,
+                                MeasureOptions::ladder_point());
+  }
+  measure_one_thread(options, tell, measurement, one);
+  space.latency = one.latency;
+  space.chain.insert(space.chain.end(), one.chain.begin(), one.chain.end());
+  space.bandwidth.insert(space.bandwidth.end(), one.bandwidth.begin(), one.bandwidth.end());
+}
+
+// Measures a space; the result is incomplete if options.peak.should_stop().
+SpaceMeasurement measure_space(SpaceKind kind, const MachineOptions& options, const Progress& tell,
+                               WorkProbes& work, OneThread& one, MachineMeasurement& measurement) {
+  SpaceMeasurement space;
+  space.space = kind;
+  space.concurrency = with_space(
+      kind, [](const auto& instance) { return static_cast<int>(instance.concurrency()); });
+  warm_up(kind);
+  space.timer = timer_check(kind);
+  if (!space.timer.ok) {
+    measurement.notes.push_back(to_string(kind) + ": twice the work took " +
+                                std::to_string(2 * space.timer.ratio) +
+                                " times as long: other programs disturb this machine, or its "
+                                "clock is not to be trusted");
+  }
+  space.peak_float32 = measure_peak<float>(kind, options.peak);
+  space.peak_float64 = measure_peak<double>(kind, options.peak);
+  tell("peak arithmetic");
+  space.dispatch = measure_dispatch(kind, options.dispatch);
+  tell("dispatch");
+  space.work = work.measure(kind, space.peak_float32, space.peak_float64, tell, &measurement.notes);
+  tell("work");
+  if (is_host(kind)) {
+    measure_host_memory(kind, options, tell, measurement, one, space);
+  } else {
+    measure_device_memory(kind, options, tell, measurement, space);
+  }
+  if (options.peak.should_stop()) return space;
+  if (is_host(kind)) note_slow_threads(space, measurement.notes);
+  const std::size_t largest = space.latency.empty() ? 0 : space.latency.back().working_set_bytes;
+  space.levels = memory_levels(caches_of(kind), largest);
+  return space;
+}
+
 Json latency_json(const std::vector<LatencyPoint>& points) {
   Json list = Json::array();
   for (const LatencyPoint& point : points) {
@@ -277,60 +338,13 @@ MachineMeasurement measure_machine(const MachineOptions& requested, const Progre
   Guard guard(Runtime::host_threads().count);
   OneThread one;
   WorkProbes work(options.work);
-  std::vector<SpaceKind> spaces = options.spaces.empty() ? built_spaces() : options.spaces;
-  for (const SpaceKind kind : spaces) {
-    SpaceMeasurement space;
-    space.space = kind;
+  for (const SpaceKind kind : options.spaces.empty() ? built_spaces() : options.spaces) {
     const auto tell = [&](const std::string& what) {
       if (progress) progress(to_string(kind) + ": " + what);
     };
-    space.concurrency = with_space(
-        kind, [](const auto& instance) { return static_cast<int>(instance.concurrency()); });
-    warm_up(kind);
-    space.timer = timer_check(kind);
-    if (!space.timer.ok) {
-      measurement.notes.push_back(to_string(kind) + ": twice the work took " +
-                                  std::to_string(2 * space.timer.ratio) +
-                                  " times as long: other programs disturb this machine, or its "
-                                  "clock is not to be trusted");
-    }
-    space.peak_float32 = measure_peak<float>(kind, options.peak);
-    space.peak_float64 = measure_peak<double>(kind, options.peak);
-    tell("peak arithmetic");
-    space.dispatch = measure_dispatch(kind, options.dispatch);
-    tell("dispatch");
-    space.work =
-        work.measure(kind, space.peak_float32, space.peak_float64, tell, &measurement.notes);
-    tell("work");
-    if (is_host(kind)) {
-      if (kind != SpaceKind::serial && space.concurrency > 1) {
-        space.bandwidth =
-            bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
-        measure_other_counts(kind, options, tell, measurement, space);
-        space.chain = chain_ladder(kind, options.chain, tell);
-        space.numa = numa_bandwidth(bounded(options.bandwidth, kind).largest / 4,
-                                    MeasureOptions::ladder_point());
-      }
-      measure_one_thread(options, tell, measurement, one);
-      space.latency = one.latency;
-      space.chain.insert(space.chain.end(), one.chain.begin(), one.chain.end());
-      space.bandwidth.insert(space.bandwidth.end(), one.bandwidth.begin(), one.bandwidth.end());
-    } else {
-      space.latency =
-          latency_ladder(kind, bounded(options.latency, kind), tell, &measurement.notes);
-      space.bandwidth =
-          bandwidth_ladder(kind, bounded(options.bandwidth, kind), tell, &measurement.notes);
-      TransferOptions transfer = bounded(options.transfer, kind);
-      transfer.largest = std::min(transfer.largest, memory_share(SpaceKind::serial));
-      space.transfer = transfer_ladder(kind, transfer, tell, &measurement.notes);
-    }
-    if (options.peak.should_stop()) {
-      measurement.complete = false;
-      break;
-    }
-    if (is_host(kind)) note_slow_threads(space, measurement.notes);
-    const std::size_t largest = space.latency.empty() ? 0 : space.latency.back().working_set_bytes;
-    space.levels = memory_levels(caches_of(kind), largest);
+    SpaceMeasurement space = measure_space(kind, options, tell, work, one, measurement);
+    measurement.complete = !options.peak.should_stop();
+    if (!measurement.complete) break;
     measurement.spaces.push_back(std::move(space));
   }
   for (const SpaceMeasurement& space : measurement.spaces) {

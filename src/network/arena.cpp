@@ -144,89 +144,120 @@ Placement place(const std::vector<Allocation>& allocations, std::size_t alignmen
   return placement;
 }
 
+namespace {
+
+/// Allocations of a step: forward of layer i is its time i, followed by the loss, then by the
+/// backward passes in execution order.
+template <class T>
+class StepAllocations {
+ public:
+  StepAllocations(const NetworkPlan& plan, std::size_t batch)
+      : graph_(plan.graph),
+        batch_(batch),
+        loss_(graph_.layers.size()),
+        end_(loss_ + 1 + graph_.backward.size()) {}
+
+  std::size_t end() const { return end_; }
+  std::size_t loss() const { return loss_; }
+
+  std::size_t add(std::size_t size, std::size_t first, std::size_t last) {
+    allocations_.push_back({aligned_size<T>(size), first, last});
+    return allocations_.size() - 1;
+  }
+  void extend(std::size_t allocation, std::size_t time) {
+    if (allocation == kNone) return;
+    Allocation& extended = allocations_[allocation];
+    extended.first = std::min(extended.first, time);
+    extended.last = std::max(extended.last, time);
+  }
+
+  /// Adds outputs and saved values of all layers.
+  void add_forward(bool training) {
+    for (std::size_t i = 0; i < graph_.layers.size(); ++i) {
+      const layers::Layer& layer = *graph_.layers[i];
+      const Operands& from = graph_.operands[i];
+      for (const std::size_t at : from) extend(output_of(at), i);
+      outputs_.push_back(layer.is_view(training) ? output_of(from[0])
+                                                 : add(batch_ * size_of(layer.output), i, i));
+      saved_.push_back(add(training ? layer.saved(batch_) : 0, i, i));
+    }
+    extend(outputs_.back(), loss_);
+  }
+
+  /// Adds the gradients, and extends what backward passes read.
+  void add_backward() {
+    for (const std::size_t size : graph_.gradient_sizes) {
+      gradients_.push_back(add(batch_ * size, end_, loss_));  // not written yet
+    }
+    extend(gradients_[0], loss_);
+    for (std::size_t k = 0; k < graph_.backward.size(); ++k) {
+      const BackwardStep& pass = graph_.backward[k];
+      const std::size_t time = loss_ + 1 + k;
+      if (pass.dy == kNone) continue;
+      // A backward pass may read its layer's inputs and output.
+      for (const std::size_t at : graph_.operands[pass.layer]) extend(output_of(at), time);
+      extend(outputs_[pass.layer], time);
+      extend(saved_[pass.layer], time);
+      extend(gradients_[pass.dy], time);
+      for (const std::size_t dx : pass.dx) {
+        if (dx != kNone) extend(gradients_[dx], time);
+      }
+      for (const BackwardStep::Join& join : pass.joins) {
+        for (const std::size_t joined : {join.a, join.b, join.sum}) {
+          extend(gradients_[joined], time);
+        }
+      }
+    }
+  }
+
+  /// Returns the arena without the offsets of what the caller added.
+  ArenaPlan arena(const Placement& placement) const {
+    ArenaPlan arena;
+    arena.size = placement.size;
+    for (const std::size_t output : outputs_) {
+      arena.outputs.push_back(output == kNone ? kNetworkInput : placement.offsets[output]);
+    }
+    for (const std::size_t saved : saved_) arena.saved.push_back(placement.offsets[saved]);
+    for (const std::size_t gradient : gradients_) {
+      arena.gradients.push_back(placement.offsets[gradient]);
+    }
+    return arena;
+  }
+
+  const std::vector<Allocation>& all() const { return allocations_; }
+
+ private:
+  std::size_t output_of(std::size_t at) const { return at == kNetworkInput ? kNone : outputs_[at]; }
+
+  const Graph& graph_;
+  std::size_t batch_, loss_, end_;
+  std::vector<Allocation> allocations_;
+  std::vector<std::size_t> outputs_, saved_, gradients_;  // allocations; kNone: the network's input
+};
+
+}  // namespace
+
 template <class T>
 ArenaPlan plan_arena(const NetworkPlan& plan, const layers::Target& target, std::size_t batch,
                      bool training) {
-  const Graph& graph = plan.graph;
-  const std::size_t count = graph.layers.size();
-  // Forward of layer i is step i, followed by the loss, then by the backward passes in execution
-  // order.
-  const std::size_t loss = count, end = loss + 1 + graph.backward.size();
-  std::vector<Allocation> allocations;
-  const auto add = [&](std::size_t size, std::size_t first, std::size_t last) {
-    allocations.push_back({aligned_size<T>(size), first, last});
-    return allocations.size() - 1;
-  };
-
-  ArenaPlan arena;
-  std::vector<std::size_t> output_of(count, kNone), saved_of(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const layers::Layer& layer = *graph.layers[i];
-    const Operands& from = graph.operands[i];
-    for (const std::size_t at : from) {
-      const std::size_t allocation = at == kNetworkInput ? kNone : output_of[at];
-      if (allocation != kNone) allocations[allocation].last = i;
-    }
-    if (layer.is_view(training)) {
-      output_of[i] = from[0] == kNetworkInput ? kNone : output_of[from[0]];
-    } else {
-      output_of[i] = add(batch * size_of(layer.output), i, i);
-    }
-    saved_of[i] = add(training ? layer.saved(batch) : 0, i, i);
-    arena.workspace_size = std::max(arena.workspace_size, layer.workspace(target, batch, training));
+  StepAllocations<T> allocations(plan, batch);
+  allocations.add_forward(training);
+  const std::size_t loss = allocations.loss();
+  const std::size_t row_loss = allocations.add(batch * plan.loss_rows(), loss, loss);
+  const std::size_t row_correct = allocations.add(batch * plan.loss_rows(), loss, loss);
+  if (training) allocations.add_backward();
+  std::size_t workspace_size = 0;
+  for (const auto& layer : plan.graph.layers) {
+    workspace_size = std::max(workspace_size, layer->workspace(target, batch, training));
   }
-  if (output_of.back() != kNone) allocations[output_of.back()].last = loss;
-  const std::size_t row_loss = add(batch * plan.loss_rows(), loss, loss);
-  const std::size_t row_correct = add(batch * plan.loss_rows(), loss, loss);
+  const std::size_t workspace = allocations.add(workspace_size, 0, allocations.end());
 
-  std::vector<std::size_t> gradient_of;
-  if (training) {
-    for (const std::size_t size : graph.gradient_sizes) {
-      gradient_of.push_back(add(batch * size, end, loss));  // not written yet
-    }
-    const auto touch = [&](std::size_t gradient, std::size_t step) {
-      Allocation& allocation = allocations[gradient_of[gradient]];
-      allocation.first = std::min(allocation.first, step);
-      allocation.last = std::max(allocation.last, step);
-    };
-    touch(0, loss);
-    for (std::size_t k = 0; k < graph.backward.size(); ++k) {
-      const BackwardStep& pass = graph.backward[k];
-      const std::size_t step = loss + 1 + k;
-      if (pass.dy == kNone) continue;
-      // A backward pass may read its layer's inputs and output.
-      Operands read = graph.operands[pass.layer];
-      read.push_back(pass.layer);
-      for (const std::size_t at : read) {
-        const std::size_t allocation = at == kNetworkInput ? kNone : output_of[at];
-        if (allocation != kNone)
-          allocations[allocation].last = std::max(allocations[allocation].last, step);
-      }
-      Allocation& saved = allocations[saved_of[pass.layer]];
-      saved.last = std::max(saved.last, step);
-      touch(pass.dy, step);
-      for (const std::size_t dx : pass.dx) {
-        if (dx != kNone) touch(dx, step);
-      }
-      for (const BackwardStep::Join& join : pass.joins) {
-        for (const std::size_t gradient : {join.a, join.b, join.sum}) touch(gradient, step);
-      }
-    }
-  }
-  const std::size_t workspace = add(arena.workspace_size, 0, end);
-
-  const Placement placement = place(allocations, kAlignment / sizeof(T));
-  for (std::size_t i = 0; i < count; ++i) {
-    arena.outputs.push_back(output_of[i] == kNone ? kNetworkInput
-                                                  : placement.offsets[output_of[i]]);
-    arena.saved.push_back(placement.offsets[saved_of[i]]);
-  }
-  for (const std::size_t allocation : gradient_of)
-    arena.gradients.push_back(placement.offsets[allocation]);
+  const Placement placement = place(allocations.all(), kAlignment / sizeof(T));
+  ArenaPlan arena = allocations.arena(placement);
   arena.row_loss = placement.offsets[row_loss];
   arena.row_correct = placement.offsets[row_correct];
   arena.workspace = placement.offsets[workspace];
-  arena.size = placement.size;
+  arena.workspace_size = workspace_size;
   return arena;
 }
 

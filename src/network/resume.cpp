@@ -54,50 +54,69 @@ void require_resumable(const std::string& file, const TrainingState& state,
                      std::to_string(state.sample) + " and step " + std::to_string(state.step));
 }
 
-}  // namespace
+// Files of a folder that may be checkpoints, in the order of their names.
+struct FolderFiles {
+  std::vector<std::string> files;
+  std::string replaced;  ///< the file that a run replaced last, if it is still there
+};
 
-ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal) {
-  struct Candidate {
-    std::int64_t step;
-    std::string file;
-  };
-  std::vector<Candidate> candidates;
-  ResumePoint point;
+FolderFiles files_in(const std::string& folder) {
+  FolderFiles found;
   std::error_code error;
   fs::directory_iterator entries(folder, error);
-  std::vector<std::string> names;
-  std::string replaced;
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const std::string path = entries->path().string();
     const std::string name = entries->path().filename().string();
     std::error_code unknown;
     // Another run may be writing a temporary file.
-    if (entries->is_regular_file(unknown) && io::target_of_partial(name).empty() &&
-        !io::is_set_aside(name)) {
-      if (io::is_previous(name)) {
-        replaced = entries->path().string();
-      } else {
-        names.push_back(entries->path().string());
-      }
+    if (!entries->is_regular_file(unknown) || !io::target_of_partial(name).empty() ||
+        io::is_set_aside(name)) {
+      continue;
+    }
+    if (io::is_previous(name)) {
+      found.replaced = path;
+    } else {
+      found.files.push_back(path);
     }
   }
   if (error) fail_to_read(folder, error);
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
+  std::sort(found.files.begin(), found.files.end());
+  return found;
+}
+
+struct Candidate {
+  std::int64_t step;
+  std::string file;
+};
+
+// Returns the checkpoints among the files, the newest first.
+std::vector<Candidate> candidates_of(const std::vector<std::string>& files,
+                                     std::vector<std::string>& skipped) {
+  std::vector<Candidate> candidates;
+  for (const std::string& name : files) {
     try {
       // The folder may contain other files.
       if (const auto step = checkpoint_step(name)) {
         candidates.push_back({*step, name});
       } else if (fs::path(name).extension() == ".h5" && !io::is_hdf5(name)) {
-        point.skipped.push_back(name + ": is not an HDF5 file");
+        skipped.push_back(name + ": is not an HDF5 file");
       }
     } catch (const RequestError& damage) {
-      point.skipped.emplace_back(damage.what());
+      skipped.emplace_back(damage.what());
     }
   }
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.step > b.step; });
+  return candidates;
+}
+
+}  // namespace
+
+ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal) {
+  ResumePoint point;
+  const FolderFiles found = files_in(folder);
   std::int64_t newest = -1;
-  for (const Candidate& candidate : candidates) {
+  for (const Candidate& candidate : candidates_of(found.files, point.skipped)) {
     try {
       auto file = std::make_unique<CheckpointFile>(candidate.file);
       file->state();  // throws for a state that no run can have
@@ -112,10 +131,10 @@ ResumePoint newest_checkpoint(const std::string& folder, const Refusal& refusal)
       point.skipped.emplace_back(damage.what());
     }
   }
-  if (!replaced.empty()) {
-    const std::int64_t step = step_or_none(replaced).value_or(-1);
+  if (!found.replaced.empty()) {
+    const std::int64_t step = step_or_none(found.replaced).value_or(-1);
     if (!point.file || step > newest) {
-      point.skipped.push_back(replaced + ": has " + io::show_count(step, "step") +
+      point.skipped.push_back(found.replaced + ": has " + io::show_count(step, "step") +
                               ", and a run replaced it; to resume from it, rename it");
     }
   }

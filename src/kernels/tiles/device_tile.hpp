@@ -180,96 +180,115 @@ struct TileKernel {
     }
   }
 
-  KOKKOS_FUNCTION void operator()(const Member& team) const {
-    constexpr int kThreadM = Sizes::kThreadM, kThreadN = Sizes::kThreadN;
-    constexpr int kThreadsM = Sizes::kThreadsM, kThreadsN = Sizes::kThreadsN;
-    constexpr int kTileK = Sizes::kTileK;
-    const int split = team.league_rank() % splits;
-    const int k_begin = split * split_depth;
-    const auto work = problem.work(team.league_rank() / splits, Sizes::kTileM, Sizes::kTileN,
-                                   k_begin + split_depth);
-    const int thread = team.team_rank();
-    const int thread_m = thread / kThreadsN, thread_n = thread % kThreadsN;
-    T* const tile_a = team_scratch<T>(team, kScratch);
-    T* const tile_b = tile_a + 2 * kScratchA;
+  // A thread's block of C, and the sums of its rows of A.
+  struct Sums {
+    T c[Sizes::kThreadM][Sizes::kThreadN];
+    T row[kSumRows];
+  };
 
-    T sum[kThreadM][kThreadN];
+  KOKKOS_FUNCTION static void clear(Sums& sums) {
     RIDGELINE_UNROLL
-    for (int i = 0; i < kThreadM; ++i) {
-      for (int j = 0; j < kThreadN; ++j) sum[i][j] = T(0);
+    for (int i = 0; i < Sizes::kThreadM; ++i) {
+      for (int j = 0; j < Sizes::kThreadN; ++j) sums.c[i][j] = T(0);
     }
-    T next_a[kLoadsA][4], next_b[kLoadsB][4];
-    const int m0 = work.m0, n0 = work.n0;
-    const bool sums_rows = work.sum_position(m0) >= 0;
-    T row_sum[kSumRows];
-    for (int i = 0; i < kSumRows; ++i) row_sum[i] = T(0);
-    fetch<Sizes::kTileM>(work.a, thread, m0, k_begin, next_a);
-    fetch<Sizes::kTileN>(work.b, thread, n0, k_begin, next_b);
-    put<Sizes::kTileM, kStrideA>(work.a.k_contiguous, thread, next_a, tile_a);
-    put<Sizes::kTileN, kStrideB>(work.b.k_contiguous, thread, next_b, tile_b);
-    team.team_barrier();
-    const int steps = (work.k_end - k_begin + kTileK - 1) / kTileK;
-    for (int step = 0; step < steps; ++step) {
-      const bool more = step + 1 < steps;
-      if (more) {  // the loads are in flight while this step computes
-        fetch<Sizes::kTileM>(work.a, thread, m0, k_begin + (step + 1) * kTileK, next_a);
-        fetch<Sizes::kTileN>(work.b, thread, n0, k_begin + (step + 1) * kTileK, next_b);
-      }
-      const T* const now_a = tile_a + step % 2 * kScratchA;
-      const T* const now_b = tile_b + step % 2 * kScratchB;
-      RIDGELINE_UNROLL
-      for (int kk = 0; kk < kTileK; ++kk) {
-        T av[kThreadM], bv[kThreadN];
-        read<kThreadsM>(now_a + kk * kStrideA, thread_m, av);
-        read<kThreadsN>(now_b + kk * kStrideB, thread_n, bv);
-        RIDGELINE_UNROLL
-        for (int i = 0; i < kThreadM; ++i) {
-          RIDGELINE_UNROLL
-          for (int j = 0; j < kThreadN; ++j) sum[i][j] += av[i] * bv[j];
-        }
-      }
-      if (sums_rows) {
-        RIDGELINE_UNROLL
-        for (int i = 0; i < kSumRows; ++i) {
-          const int row = thread + i * kTeam;
-          if (Sizes::kTileM % kTeam == 0 || row < Sizes::kTileM) {
-            for (int kk = 0; kk < kTileK; ++kk) row_sum[i] += now_a[kk * kStrideA + row];
-          }
-        }
-      }
-      if (more) {
-        put<Sizes::kTileM, kStrideA>(work.a.k_contiguous, thread, next_a,
-                                     tile_a + (step + 1) % 2 * kScratchA);
-        put<Sizes::kTileN, kStrideB>(work.b.k_contiguous, thread, next_b,
-                                     tile_b + (step + 1) % 2 * kScratchB);
-      }
-      team.team_barrier();
-    }
+    for (int i = 0; i < kSumRows; ++i) sums.row[i] = T(0);
+  }
 
-    T* part = partial ? partial + split * (problem.total + problem.total_sums) : nullptr;
+  // Adds the products of two tiles in scratch to a thread's block.
+  KOKKOS_FUNCTION static void add_products(const T* tile_a, const T* tile_b, int thread,
+                                           Sums& sums) {
+    const int thread_m = thread / Sizes::kThreadsN, thread_n = thread % Sizes::kThreadsN;
+    RIDGELINE_UNROLL
+    for (int kk = 0; kk < Sizes::kTileK; ++kk) {
+      T av[Sizes::kThreadM], bv[Sizes::kThreadN];
+      read<Sizes::kThreadsM>(tile_a + kk * kStrideA, thread_m, av);
+      read<Sizes::kThreadsN>(tile_b + kk * kStrideB, thread_n, bv);
+      RIDGELINE_UNROLL
+      for (int i = 0; i < Sizes::kThreadM; ++i) {
+        RIDGELINE_UNROLL
+        for (int j = 0; j < Sizes::kThreadN; ++j) sums.c[i][j] += av[i] * bv[j];
+      }
+    }
+  }
+
+  KOKKOS_FUNCTION static void add_rows(const T* tile_a, int thread, Sums& sums) {
+    RIDGELINE_UNROLL
+    for (int i = 0; i < kSumRows; ++i) {
+      const int row = thread + i * kTeam;
+      if (Sizes::kTileM % kTeam == 0 || row < Sizes::kTileM) {
+        for (int kk = 0; kk < Sizes::kTileK; ++kk) sums.row[i] += tile_a[kk * kStrideA + row];
+      }
+    }
+  }
+
+  // Stores a thread's sums: in `part` if k is split, else as results.
+  template <class Work>
+  KOKKOS_FUNCTION void store(const Work& work, int thread, bool sums_rows, const Sums& sums,
+                             T* part) const {
+    const int thread_m = thread / Sizes::kThreadsN, thread_n = thread % Sizes::kThreadsN;
     if (sums_rows) {
       RIDGELINE_UNROLL
       for (int i = 0; i < kSumRows; ++i) {
         const int row = thread + i * kTeam;
-        const std::ptrdiff_t at = row < Sizes::kTileM ? work.sum_position(m0 + row) : -1;
-        if (at >= 0) (part ? part[problem.total + at] : row_sums[at]) = row_sum[i];
+        const std::ptrdiff_t at = row < Sizes::kTileM ? work.sum_position(work.m0 + row) : -1;
+        if (at >= 0) (part ? part[problem.total + at] : row_sums[at]) = sums.row[i];
       }
     }
-    for (int j = 0; j < kThreadN; ++j) {
-      const int column_index = n0 + index<kThreadsN>(thread_n, j);
+    for (int j = 0; j < Sizes::kThreadN; ++j) {
+      const int column_index = work.n0 + index<Sizes::kThreadsN>(thread_n, j);
       const std::ptrdiff_t column = work.column_position(column_index);
       if (column < 0) continue;
-      for (int i = 0; i < kThreadM; ++i) {
-        const int row_index = m0 + index<kThreadsM>(thread_m, i);
+      for (int i = 0; i < Sizes::kThreadM; ++i) {
+        const int row_index = work.m0 + index<Sizes::kThreadsM>(thread_m, i);
         const std::ptrdiff_t row = work.row_position(row_index);
         if (row < 0) continue;
         if (part) {
-          part[row + column] = sum[i][j];
+          part[row + column] = sums.c[i][j];
         } else {
-          output.finish(row + column, work.channel(row_index, column_index), sum[i][j]);
+          output.finish(row + column, work.channel(row_index, column_index), sums.c[i][j]);
         }
       }
     }
+  }
+
+  KOKKOS_FUNCTION void operator()(const Member& team) const {
+    constexpr int kTileM = Sizes::kTileM, kTileN = Sizes::kTileN, kTileK = Sizes::kTileK;
+    const int split = team.league_rank() % splits;
+    const int k_begin = split * split_depth;
+    const auto work =
+        problem.work(team.league_rank() / splits, kTileM, kTileN, k_begin + split_depth);
+    const int m0 = work.m0, n0 = work.n0;
+    const int thread = team.team_rank();
+    T* const tile_a = team_scratch<T>(team, kScratch);
+    T* const tile_b = tile_a + 2 * kScratchA;
+
+    Sums sums;
+    clear(sums);
+    T next_a[kLoadsA][4], next_b[kLoadsB][4];
+    const bool sums_rows = work.sum_position(m0) >= 0;
+    fetch<kTileM>(work.a, thread, m0, k_begin, next_a);
+    fetch<kTileN>(work.b, thread, n0, k_begin, next_b);
+    put<kTileM, kStrideA>(work.a.k_contiguous, thread, next_a, tile_a);
+    put<kTileN, kStrideB>(work.b.k_contiguous, thread, next_b, tile_b);
+    team.team_barrier();
+    const int steps = (work.k_end - k_begin + kTileK - 1) / kTileK;
+    for (int step = 0; step < steps; ++step) {
+      const bool more = step + 1 < steps;
+      const int now = step % 2, next = 1 - now;
+      if (more) {  // the loads are in flight while this step computes
+        fetch<kTileM>(work.a, thread, m0, k_begin + (step + 1) * kTileK, next_a);
+        fetch<kTileN>(work.b, thread, n0, k_begin + (step + 1) * kTileK, next_b);
+      }
+      add_products(tile_a + now * kScratchA, tile_b + now * kScratchB, thread, sums);
+      if (sums_rows) add_rows(tile_a + now * kScratchA, thread, sums);
+      if (more) {
+        put<kTileM, kStrideA>(work.a.k_contiguous, thread, next_a, tile_a + next * kScratchA);
+        put<kTileN, kStrideB>(work.b.k_contiguous, thread, next_b, tile_b + next * kScratchB);
+      }
+      team.team_barrier();
+    }
+    store(work, thread, sums_rows, sums,
+          partial ? partial + split * (problem.total + problem.total_sums) : nullptr);
   }
 };
 
