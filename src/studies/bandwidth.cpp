@@ -226,28 +226,25 @@ BandwidthPlan plan_of(BandwidthBounds bounds, const Control& control) {
 }
 
 Study empty_study(const BandwidthPlan& plan) {
-  return {"bandwidth",
-          "GPUs fetch large amounts quickly",
-          {{"smallest_bytes", plan.options.smallest},
-           {"largest_bytes", plan.largest},
-           {"per_octave", plan.options.per_octave},
-           {"threads", plan.threads}},
-          io::Json::array(),
-          {{"levels", io::Json::array()}, {"saturation", io::Json::array()}},
-          io::Table({{"space", "space", io::Align::left},
-                     {"threads", "threads", io::Align::right, 0},
-                     {"level", "level", io::Align::right, 0},
-                     {"from", "from_bytes"},
-                     {"to", "capacity_bytes"},
-                     {"read GB/s", "read_gbytes_per_second"},
-                     {"write", "write_gbytes_per_second", io::Align::right, 2},
-                     {"copy", "copy_gbytes_per_second", io::Align::right, 2},
-                     {"scale", "scale_gbytes_per_second", io::Align::right, 3},
-                     {"triad", "triad_gbytes_per_second"},
-                     {"TLB", "tlb_percent"}}),
-          {},
-          {},
-          true};
+  Study study("bandwidth", "GPUs fetch large amounts quickly",
+              {{"space", "space", io::Align::left},
+               {"threads", "threads", io::Align::right, 0},
+               {"level", "level", io::Align::right, 0},
+               {"from", "from_bytes"},
+               {"to", "capacity_bytes"},
+               {"read GB/s", "read_gbytes_per_second"},
+               {"write", "write_gbytes_per_second", io::Align::right, 2},
+               {"copy", "copy_gbytes_per_second", io::Align::right, 2},
+               {"scale", "scale_gbytes_per_second", io::Align::right, 3},
+               {"triad", "triad_gbytes_per_second"},
+               {"TLB", "tlb_percent"}});
+  study.settings = {{"smallest_bytes", plan.options.smallest},
+                    {"largest_bytes", plan.largest},
+                    {"per_octave", plan.options.per_octave},
+                    {"threads", plan.threads}};
+  study.fit = {{"levels", io::Json::array()}, {"saturation", io::Json::array()}};
+  note_binding(study.notes);
+  return study;
 }
 
 // Returns the ladders of one space with one number of threads, one per page size that was
@@ -354,7 +351,6 @@ std::string tell_saturating_threads(const std::vector<int>& counts,
 Study study_bandwidth(const BandwidthBounds& bounds, const Control& control) {
   const BandwidthPlan plan = plan_of(bounds, control);
   Study study = empty_study(plan);
-  note_binding(study.notes);
   const std::vector<Ladder> ladders = measure_all(plan, control, study.notes);
   for (const Ladder& ladder : ladders) add_points(ladder, study);
   analyse_all(ladders, {plan.host, SpaceKind::cuda}, study);

@@ -79,19 +79,6 @@ layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
   return target;
 }
 
-// Returns the layer of a width; throws RequestError if the width is invalid.
-std::shared_ptr<const layers::Layer> layer_of(const LayerFamily& family, std::size_t width) {
-  try {
-    return family.layer(width);
-  } catch (const RequestError& error) {
-    // The study generated the table, so file, line and key are not useful to the user.
-    const std::string text = error.what();
-    const std::size_t key = text.find(".layer.0.");
-    throw RequestError(fmt::format("--widths: {} of width {}: {}", family.kind, width,
-                                   key == std::string::npos ? text : text.substr(key + 9)));
-  }
-}
-
 // Returns the bytes that the largest sizes need.
 double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::size_t>& widths,
                  std::size_t batch, SpaceKind space) {
@@ -99,7 +86,7 @@ double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::si
   double bytes =
       model::memory_bytes(*family.layer(family.width), pass, batch, family.tokens, target);
   for (const std::size_t width : widths) {
-    bytes = std::max(bytes, model::memory_bytes(*layer_of(family, width), pass, family.batch,
+    bytes = std::max(bytes, model::memory_bytes(*family.layer(width), pass, family.batch,
                                                 family.tokens, target));
   }
   return bytes;
@@ -290,21 +277,16 @@ CrossoverResult measure_curves(const CrossoverPlan& plan, const Control& control
 // Returns the study before the first measurement.
 Study empty_study(const CrossoverPlan& plan) {
   const Comparison& comparison = plan.comparison;
-  Study study{
-      "crossover",
-      "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
-      "greater the GPU's advantage",
-      {{"first", to_string(plan.bounds.first)},
-       {"second", comparison.from_file ? plan.bounds.machine_space : to_string(plan.bounds.second)},
-       {"layers", shapes_of(plan.families)}},
-      io::Json::array(),
-      {},
-      io::Table(columns_of(comparison)),
-      {},
-      {},
-      true};
+  Study study("crossover",
+              "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
+              "greater the GPU's advantage",
+              columns_of(comparison));
+  study.settings = {
+      {"first", to_string(plan.bounds.first)},
+      {"second", comparison.from_file ? plan.bounds.machine_space : to_string(plan.bounds.second)},
+      {"layers", shapes_of(plan.families)}};
   if (comparison.from_file) {
-    note_what_is_measured(plan.bounds, comparison, study);
+    note_sources(plan.bounds, comparison, study);
   } else if (!comparison.device) {
     study.notes.push_back("no device is compared: " + comparison.second +
                           " stands for the wide machine and " + comparison.first +
@@ -326,7 +308,7 @@ void present(const CrossoverPlan& plan, const CrossoverResult& result, const Con
     for (const auto& [precision, ceilings] : plan.ceilings) {
       for (const std::string& name : ceilings.absent()) absent.insert(name);
     }
-    note_what_is_missing(result.without_record, absent, plan.bounds, plan.comparison, study);
+    note_missing(result.without_record, absent, plan.bounds, plan.comparison, study);
   }
   if (!control.should_stop() && !result.curves.empty() &&
       std::all_of(result.curves.begin(), result.curves.end(),

@@ -69,7 +69,7 @@ class CrossoverMeasuring {
       });
     });
     control_.tell(
-        fmt::format("{} {}, {} {:g}", curve.what, curve.pass, curve.grows, measured.size));
+        fmt::format("{} {}, {} {:g}", curve.subject, curve.pass, curve.grows, measured.size));
     curve.points.push_back(std::move(measured));
   }
 

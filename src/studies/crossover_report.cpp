@@ -142,7 +142,7 @@ io::Json mode_json(const SizeMeasurement& point, Mode mode) {
 }
 
 FittedRow fit_row(std::vector<const SizeCurve*> curves, const Comparison& comparison) {
-  FittedRow row{curves.front()->what, curves.front()->pass, std::move(curves), {}, {}, {}};
+  FittedRow row{curves.front()->subject, curves.front()->pass, std::move(curves), {}, {}, {}};
   std::vector<double> bytes;
   for (const char* grows : {"width", "batch"}) {
     const SizeCurve* found = find_curve(row.curves, grows);
@@ -162,7 +162,7 @@ FittedRow fit_row(std::vector<const SizeCurve*> curves, const Comparison& compar
 // Adds a row: the curves of one layer or deck in one pass. Its times are those of the largest
 // batch, or every batch has a row.
 void add_row(const FittedRow& fitted, const Comparison& comparison, io::Table& table) {
-  std::vector<io::Cell> row = {fitted.what, fitted.pass};
+  std::vector<io::Cell> row = {fitted.subject, fitted.pass};
   if (comparison.from_file) {
     const SizeCurve& curve = *fitted.curves.back();
     if (curve.points.empty()) return;
@@ -323,7 +323,8 @@ std::vector<FittedRow> fit_rows(const std::vector<SizeCurve>& curves,
   for (std::size_t i = 0; i < curves.size();) {
     std::vector<const SizeCurve*> group;
     const SizeCurve& first = curves[i];
-    while (i < curves.size() && curves[i].what == first.what && curves[i].pass == first.pass) {
+    while (i < curves.size() && curves[i].subject == first.subject &&
+           curves[i].pass == first.pass) {
       group.push_back(&curves[i++]);
     }
     rows.push_back(fit_row(std::move(group), comparison));
@@ -337,7 +338,7 @@ io::Json to_json(const std::vector<FittedRow>& rows, const Comparison& compariso
     for (const FittedCurve& fitted : row.fitted) {
       for (std::size_t mode = 0; mode < kModes; ++mode) {
         if (!fitted.crossovers[mode]) continue;
-        crossovers.push_back({{"what", row.what},
+        crossovers.push_back({{"what", row.subject},
                               {"pass", row.pass},
                               {"grows", fitted.curve->grows},
                               {"way", kModeNames[mode]},
@@ -346,7 +347,7 @@ io::Json to_json(const std::vector<FittedRow>& rows, const Comparison& compariso
       }
     }
     if (!row.advantage) continue;
-    advantages.push_back({{"what", row.what},
+    advantages.push_back({{"what", row.subject},
                           {"pass", row.pass},
                           {"way", kModeNames[mode_of_advantage(comparison)]},
                           {"per_doubling_of_bytes", to_json(row.advantage->per_doubling)},
@@ -366,13 +367,13 @@ void add_points(const SizeCurve& curve, Study& study) {
     }
     json["batch"] = point.batch;
     json["precision"] = point.precision;
-    json["what"] = curve.what;
+    json["what"] = curve.subject;
     json["pass"] = curve.pass;
     json["grows"] = curve.grows;
     json["flops"] = point.flops;
     json["working_set_bytes"] = point.bytes;
-    name +=
-        fmt::format("batch {}, {}, {}, {}", point.batch, point.precision, curve.what, curve.pass);
+    name += fmt::format("batch {}, {}, {}, {}", point.batch, point.precision, curve.subject,
+                        curve.pass);
     if (point.without_record) json["kinds_without_record"] = *point.without_record;
     std::vector<Timing> timings;
     for (const Mode mode : {kEager, kExpected, kWithTransfers, kGraph, kExpectedWithTransfers}) {
@@ -417,8 +418,7 @@ void tell_answers(const std::vector<FittedRow>& rows, const Comparison& comparis
       fmt::format(" of {} whose bytes grow fourfold or more", io::show_count(all, "row")));
 }
 
-void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
-                           Study& study) {
+void note_sources(const CrossoverBounds& bounds, const Comparison& comparison, Study& study) {
   const io::Json& file = *bounds.machine_file;
   const auto measured = file.find("measured");
   const bool from_sheet = measured != file.end() && *measured == false;
@@ -440,9 +440,9 @@ void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comp
   if (from_sheet) study.settings["second_source"] = file.value("source", io::Json());
 }
 
-void note_what_is_missing(const std::set<std::string>& kinds_without_record,
-                          const std::set<std::string>& absent, const CrossoverBounds& bounds,
-                          const Comparison& comparison, Study& study) {
+void note_missing(const std::set<std::string>& kinds_without_record,
+                  const std::set<std::string>& absent, const CrossoverBounds& bounds,
+                  const Comparison& comparison, Study& study) {
   const auto listed = [](const std::set<std::string>& names) {
     return fmt::format("{}", fmt::join(names, ", "));
   };

@@ -40,7 +40,7 @@ struct SizeMeasurement {
 
 /// One curve: the quantity that grows, and the points.
 struct SizeCurve {
-  std::string what, pass, grows;
+  std::string subject, pass, grows;
   std::vector<SizeMeasurement> points;
 };
 
@@ -70,7 +70,7 @@ struct FittedCurve {
 
 /// The fits of a layer or a deck in one pass.
 struct FittedRow {
-  std::string what, pass;
+  std::string subject, pass;
   std::vector<const SizeCurve*> curves;
   std::vector<FittedCurve> fitted;  ///< by width and by batch, if there are several points
   std::vector<double> ratios;       ///< medians of all their points, in the mode of the advantage
@@ -94,13 +94,12 @@ void tell_answers(const std::vector<FittedRow>& rows, const Comparison& comparis
 
 /// Adds notes and settings that state what was measured, and, against a machine file, what was
 /// computed from that file.
-void note_what_is_measured(const CrossoverBounds& bounds, const Comparison& comparison,
-                           Study& study);
+void note_sources(const CrossoverBounds& bounds, const Comparison& comparison, Study& study);
 
 /// Adds notes that name the kinds of layers without measured fractions, and the quantities that the
 /// machine file lacks (Ceilings::absent).
-void note_what_is_missing(const std::set<std::string>& kinds_without_record,
-                          const std::set<std::string>& absent, const CrossoverBounds& bounds,
-                          const Comparison& comparison, Study& study);
+void note_missing(const std::set<std::string>& kinds_without_record,
+                  const std::set<std::string>& absent, const CrossoverBounds& bounds,
+                  const Comparison& comparison, Study& study);
 
 }  // namespace ridgeline::studies

@@ -155,7 +155,7 @@ CurveFit fit_of(const ThreadCurve& strong, const ThreadCurve* weak, int most) {
 }
 
 io::Json json_of(const CurveFit& fit) {
-  io::Json json = {{"what", fit.of.what},    {"layer", fit.of.layer},
+  io::Json json = {{"what", fit.of.subject}, {"layer", fit.of.layer},
                    {"phase", fit.of.phase},  {"threads", fit.threads},
                    {"speedup", fit.speedup}, {"efficiency", fit.efficiency()}};
   if (fit.weak_efficiency) json["weak_efficiency"] = *fit.weak_efficiency;
@@ -173,7 +173,7 @@ io::Cell share_cell(double share) {
 }
 
 void add_row(const CurveFit& fit, Study& study) {
-  study.table.add_row({fit.of.what, fit.of.phase, io::Cell(fit.speedup, "{:.2f}"),
+  study.table.add_row({fit.of.subject, fit.of.phase, io::Cell(fit.speedup, "{:.2f}"),
                        share_cell(fit.efficiency()),
                        fit.weak_efficiency ? share_cell(*fit.weak_efficiency) : io::Cell(),
                        fit.amdahl ? estimate_cell(fit.amdahl->serial_fraction, number) : io::Cell(),
@@ -207,7 +207,7 @@ void tell_first_to_stop(const std::string& deck, const ThreadCurves& curves,
   double least = 0;
   for (const ThreadCurve& curve : curves.all()) {
     const ScalingCase& key = curve.key;
-    if (key.what != deck || key.layer.empty() || key.scaling != "strong") continue;
+    if (key.subject != deck || key.layer.empty() || key.scaling != "strong") continue;
     if (!measured(curve) || curve.at(1) < 0.02 * step->at(1)) continue;
     const int here = stops_at(curve, threads);
     const double speedup = curve.at(1) / curve.at(most);
@@ -253,24 +253,19 @@ ScalingPlan plan_of(const ScalingBounds& bounds, bool quick) {
 
 // Returns the study before the first measurement.
 Study empty_study(const ScalingBounds& bounds, const ScalingPlan& plan, bool quick) {
-  Study study{"scaling",
-              "thousands of identical neurons are embarrassingly parallel",
-              {{"threads", plan.threads},
-               {"turns", plan.turns},
-               {"layers", shapes_of(families_of(bounds.kinds))}},
-              io::Json::array(),
-              {{"curves", io::Json::array()}, {"first_to_stop", io::Json::array()}},
-              io::Table({{"layer or deck", "what", io::Align::left},
-                         {"phase", "phase", io::Align::left, 0},
-                         {"speedup", "speedup"},
-                         {"strong", "efficiency"},
-                         {"weak", "weak_efficiency"},
-                         {"serial part", "serial_fraction"},
-                         {"contention", "contention", io::Align::right, 2},
-                         {"coherence", "coherence", io::Align::right, 2}}),
-              {},
-              {},
-              true};
+  Study study("scaling", "thousands of identical neurons are embarrassingly parallel",
+              {{"layer or deck", "what", io::Align::left},
+               {"phase", "phase", io::Align::left, 0},
+               {"speedup", "speedup"},
+               {"strong", "efficiency"},
+               {"weak", "weak_efficiency"},
+               {"serial part", "serial_fraction"},
+               {"contention", "contention", io::Align::right, 2},
+               {"coherence", "coherence", io::Align::right, 2}});
+  study.settings = {{"threads", plan.threads},
+                    {"turns", plan.turns},
+                    {"layers", shapes_of(families_of(bounds.kinds))}};
+  study.fit = {{"curves", io::Json::array()}, {"first_to_stop", io::Json::array()}};
   if (plan.threads.size() < 3) {
     study.notes.push_back(fmt::format(
         "{} numbers of threads: the Universal Scalability Law has three unknowns and is not fitted",
@@ -320,12 +315,12 @@ ThreadCurves measure_turns(const ScalingPlan& plan, const MeasureWithThreads& me
 }  // namespace
 
 bool ScalingCase::operator<(const ScalingCase& other) const {
-  return std::tie(what, layer, phase, scaling) <
-         std::tie(other.what, other.layer, other.phase, other.scaling);
+  return std::tie(subject, layer, phase, scaling) <
+         std::tie(other.subject, other.layer, other.phase, other.scaling);
 }
 
 io::Json to_json(const ScalingTime& time) {
-  return {{"what", time.of.what},       {"layer", time.of.layer}, {"phase", time.of.phase},
+  return {{"what", time.of.subject},    {"layer", time.of.layer}, {"phase", time.of.phase},
           {"scaling", time.of.scaling}, {"batch", time.batch},    {"seconds", time.seconds}};
 }
 

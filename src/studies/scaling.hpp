@@ -19,7 +19,7 @@ struct ScalingBounds {
 
 /// One curve: a layer, a deck, or a layer of a deck, in one phase and one scaling.
 struct ScalingCase {
-  std::string what, layer, phase;
+  std::string subject, layer, phase;
   std::string scaling;  ///< "strong" or "weak"
   bool operator<(const ScalingCase& other) const;
 };
