@@ -76,8 +76,8 @@ void describe_gpu(Json& machine) {
 
 Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
-// Appends "its WHAT is A, this one's B" if both are known and differ.
-void compare(const Json& of_file, const Json& here, const char* key, const char* what,
+// Appends "NAME: A there, B here" if both are known and differ.
+void compare(const Json& of_file, const Json& here, const char* key, const char* name,
              bool missing_counts, std::string& words) {
   const Json nothing;
   const Json& a = of_file.contains(key) ? of_file.at(key) : nothing;
@@ -86,7 +86,7 @@ void compare(const Json& of_file, const Json& here, const char* key, const char*
   const auto text = [](const Json& value) {
     return value.is_null() ? "none" : value.is_string() ? value.get<std::string>() : value.dump();
   };
-  words += (words.empty() ? "" : "; ") + std::string(what) + ": " + text(a) + " there, " + text(b) +
+  words += (words.empty() ? "" : "; ") + std::string(name) + ": " + text(a) + " there, " + text(b) +
            " here";
 }
 

@@ -281,8 +281,8 @@ MachineMeasurement measure_machine(const MachineOptions& requested, const Progre
   for (const SpaceKind kind : spaces) {
     SpaceMeasurement space;
     space.space = kind;
-    const auto tell = [&](const std::string& what) {
-      if (progress) progress(to_string(kind) + ": " + what);
+    const auto tell = [&](const std::string& line) {
+      if (progress) progress(to_string(kind) + ": " + line);
     };
     space.concurrency = with_space(
         kind, [](const auto& instance) { return static_cast<int>(instance.concurrency()); });
