@@ -16,6 +16,7 @@
 #include "model/layer_runner.hpp"
 #include "model/step_runner.hpp"
 #include "studies/crossover_measuring.hpp"
+#include "studies/crossover_report.hpp"
 
 namespace ridgeline::studies {
 namespace {
@@ -297,8 +298,8 @@ Study empty_study(const CrossoverPlan& plan) {
   return study;
 }
 
-void present(const CrossoverPlan& plan, const CrossoverResult& result, const Control& control,
-             Study& study) {
+void present(const CrossoverPlan& plan, const CrossoverResult& result,
+             const std::vector<FittedRow>& rows, const Control& control, Study& study) {
   if (result.left_out > 0) {
     study.notes.push_back(fmt::format(
         "{} of the largest sizes were left out to stay within the time", result.left_out));
@@ -316,7 +317,6 @@ void present(const CrossoverPlan& plan, const CrossoverResult& result, const Con
     study.notes.push_back("one size shows no crossover: give several --batches or --widths");
   }
   for (const SizeCurve& curve : result.curves) add_points(curve, study);
-  const std::vector<FittedRow> rows = fit_rows(result.curves, plan.comparison);
   study.fit = to_json(rows, plan.comparison);
   add_rows(rows, plan.comparison, study.table);
   tell_answers(rows, plan.comparison, study);
@@ -328,7 +328,7 @@ Study study_crossover(const CrossoverBounds& requested, const Control& control) 
   const CrossoverPlan plan = plan_of(requested, control.quick);
   Study study = empty_study(plan);
   const CrossoverResult result = measure_curves(plan, control);
-  present(plan, result, control, study);
+  present(plan, result, fit_rows(result.curves, plan.comparison), control, study);
   finish(study, control);
   return study;
 }

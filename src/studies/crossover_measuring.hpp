@@ -12,7 +12,7 @@
 #include "core/cuda/recorded_launches.hpp"
 #include "core/timing.hpp"
 #include "model/expectation.hpp"
-#include "studies/crossover_report.hpp"
+#include "studies/crossover_fit.hpp"
 
 namespace ridgeline::studies {
 
