@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/scalar.hpp"
 #include "io/file.hpp"
@@ -179,42 +180,49 @@ std::string note_on_bounds(const std::vector<model::BatchRoofline>& batches) {
   return "";
 }
 
-// Describes the ceilings for the head of the table and of the file.
-io::Json roofs_of(const model::Ceilings& ceilings, const std::string& file) {
+// The ceilings in the head of the table and of the file; a rate that a data sheet lacks is 0.
+struct Roofs {
+  std::string machine_file;
+  int threads = 0;
+  double peak_gflops = 0, memory_gbytes = 0, ridge = 0;
+};
+
+Roofs roofs_of(const model::Ceilings& ceilings, const std::string& file) {
   const double memory = ceilings.bandwidth(1e15);
+  return {file, ceilings.threads(), 1e-9 * ceilings.peak_flops(), 1e-9 * memory,
+          memory > 0 ? ceilings.peak_flops() / memory : 0};
+}
+
+io::Json to_json(const Roofs& roofs) {
   const auto known = [](double value) { return value > 0 ? io::Json(value) : io::Json(); };
-  return {{"machine_file", file},
-          {"threads", ceilings.threads()},
-          {"peak_gflops", known(1e-9 * ceilings.peak_flops())},
-          {"memory_gbytes_per_second", known(1e-9 * memory)},
-          {"ridge_flops_per_byte", known(memory > 0 ? ceilings.peak_flops() / memory : 0)}};
+  return {{"machine_file", roofs.machine_file},
+          {"threads", roofs.threads},
+          {"peak_gflops", known(roofs.peak_gflops)},
+          {"memory_gbytes_per_second", known(roofs.memory_gbytes)},
+          {"ridge_flops_per_byte", known(roofs.ridge)}};
 }
 
-// A rate that a data sheet may lack.
-std::string shown_roof(const io::Json& value, int digits, const char* unit) {
-  return value.is_null() ? "unknown" : fmt::format("{:.{}f} {}", value.get<double>(), digits, unit);
-}
-
-void print_head(const std::string& what, const io::Json& roofs, SpaceKind space) {
+void print_head(const std::string& network, const Roofs& roofs, SpaceKind space) {
   const HostThreads& threads = Runtime::host_threads();
-  std::string placed;
-  if (space == SpaceKind::openmp) {
-    placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
-  }
-  print_wrapped(fmt::format("{} on {}{}\n", what, to_string(space), placed));
-  print_wrapped(fmt::format("Ceilings of {}{}: peak {}, main memory {}; ridge {}\n\n",
-                            roofs["machine_file"].get<std::string>(),
-                            space == SpaceKind::openmp
-                                ? ", " + io::show_count(roofs["threads"].get<int>(), "thread")
-                                : "",
-                            shown_roof(roofs["peak_gflops"], 0, "GFLOP/s"),
-                            shown_roof(roofs["memory_gbytes_per_second"], 1, "GB/s"),
-                            shown_roof(roofs["ridge_flops_per_byte"], 1, "FLOP/B")));
+  const bool several = space == SpaceKind::openmp;
+  const auto shown = [](double value, int digits, const char* unit) {
+    return value > 0 ? fmt::format("{:.{}f} {}", value, digits, unit) : "unknown";
+  };
+  print_wrapped(fmt::format(
+      "{} on {}{}\n", network, to_string(space),
+      several ? fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind)
+              : ""));
+  print_wrapped(
+      fmt::format("Ceilings of {}{}: peak {}, main memory {}; ridge {}\n\n", roofs.machine_file,
+                  several ? ", " + io::show_count(roofs.threads, "thread") : "",
+                  shown(roofs.peak_gflops, 0, "GFLOP/s"), shown(roofs.memory_gbytes, 1, "GB/s"),
+                  shown(roofs.ridge, 1, "FLOP/B")));
 }
 
 /// The results of a run of the verb.
 struct Measured {
-  io::Json json, roofs;
+  io::Json json;
+  std::optional<Roofs> roofs;  // none if a stop was requested first
   std::vector<model::BatchRoofline> batches;
   Disturbance disturbance;
   std::vector<std::string> notes;
@@ -237,8 +245,8 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   json["precision"] = config::to_string(deck.network.precision);
   json["gemm"] = config::to_string(deck.network.gemm);
   json["threads"] = space == SpaceKind::openmp ? Runtime::host_threads().count : 1;
-  json["machine_file"] = measured.roofs["machine_file"];
-  json["ceilings"] = measured.roofs;
+  json["machine_file"] = measured.roofs ? io::Json(measured.roofs->machine_file) : io::Json();
+  json["ceilings"] = measured.roofs ? to_json(*measured.roofs) : io::Json();
   json["complete"] = !stop_requested();
   json["disturbed"] = machine::to_json(measured.disturbance);
   deck_to_json(json, deck, options.deck.sets);
@@ -378,7 +386,7 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
           fmt::format("{}{}, {}", deck.title,
                       several ? "" : fmt::format(", batch {}", measured.batches.front().batch),
                       config::to_string(deck.network.precision)),
-          measured.roofs, space);
+          *measured.roofs, space);
     }
     if (!several) {
       print_roofline(measured.batches.front().roofline, format);

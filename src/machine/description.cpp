@@ -68,10 +68,10 @@ Json describe(const Topology& topology, const std::vector<int>& usable) {
 }
 
 void describe_gpu(Json& machine) {
-  const DeviceModel device = device_model();
-  const std::string model = device.name.empty() ? driver_gpu_model() : device.name;
+  const std::string model = gpu_model();
+  const auto memory = device_model().memory_bytes;
   machine["gpu_model"] = model.empty() ? Json() : Json(model);
-  machine["gpu_memory_bytes"] = device.memory_bytes > 0 ? Json(device.memory_bytes) : Json();
+  machine["gpu_memory_bytes"] = memory > 0 ? Json(memory) : Json();
 }
 
 Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
@@ -91,6 +91,11 @@ void compare(const Json& of_file, const Json& here, const char* key, const char*
 }
 
 }  // namespace
+
+std::string gpu_model() {
+  const std::string name = device_model().name;
+  return name.empty() ? driver_gpu_model() : name;
+}
 
 Json describe_machine() {
   const BuildInfo& build = build_info();

@@ -345,8 +345,7 @@ MachineMeasurement measure_machine(const MachineOptions& requested, const Progre
 
 Json to_json(const MachineMeasurement& measurement) {
   Json file = new_result("ridgeline-machine");
-  const Json& gpu = file["machine"]["gpu_model"];
-  file["model_id"] = machine_id(gpu.is_string() ? gpu.get<std::string>() : "");
+  file["model_id"] = machine_id(gpu_model());
   file["isa"] = processor_features();
   file["complete"] = measurement.complete;
   file["measuring_seconds"] = measurement.seconds;
