@@ -234,16 +234,6 @@ ConcurrencyMeasurement measure_space(const SpacePlan& plan, const std::vector<in
   return measured;
 }
 
-std::vector<ConcurrencyMeasurement> measure_spaces(const ConcurrencyPlan& plan,
-                                                   const Control& control) {
-  std::vector<ConcurrencyMeasurement> spaces;
-  for (const SpacePlan& space : plan.spaces) {
-    if (control.should_stop()) break;
-    spaces.push_back(measure_space(space, plan.threads, control));
-  }
-  return spaces;
-}
-
 Study empty_study(const ConcurrencyPlan& plan) {
   Study study("concurrency", "parallel threads hide latency",
               {{"space", "space", io::Align::left},
@@ -270,8 +260,10 @@ Study empty_study(const ConcurrencyPlan& plan) {
 Study study_concurrency(const ConcurrencyBounds& bounds, const Control& control) {
   const ConcurrencyPlan plan = plan_of(bounds, control.quick);
   Study study = empty_study(plan);
-  for (const ConcurrencyMeasurement& measured : measure_spaces(plan, control))
-    present(measured, study);
+  for (const SpacePlan& space : plan.spaces) {
+    if (control.should_stop()) break;
+    present(measure_space(space, plan.threads, control), study);
+  }
   finish(study, control);
   return study;
 }

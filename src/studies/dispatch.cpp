@@ -185,17 +185,6 @@ DispatchMeasurement measure_space(const Space& instance, SpaceKind kind, std::si
   return measured;
 }
 
-std::vector<DispatchMeasurement> measure_spaces(const DispatchPlan& plan, const Control& control) {
-  std::vector<DispatchMeasurement> spaces;
-  for (const auto& [kind, largest] : plan.spaces) {
-    if (control.should_stop()) break;
-    with_space(kind, [&, kind = kind, largest = largest](const auto& instance) {
-      spaces.push_back(measure_space(instance, kind, largest, plan, control));
-    });
-  }
-  return spaces;
-}
-
 // Transfers of one direction and kind of host memory.
 struct TransferFit {
   std::string name;  // "host_to_device, pinned"
@@ -385,7 +374,12 @@ std::string tell_launch_cost(const LaunchCost& cost, double bytes) {
 Study study_dispatch(const DispatchBounds& bounds, const Control& control) {
   const DispatchPlan plan = plan_of(bounds, control.quick);
   Study study = empty_study(plan);
-  for (const DispatchMeasurement& measured : measure_spaces(plan, control)) {
+  for (const auto& [kind, largest] : plan.spaces) {
+    if (control.should_stop()) break;
+    const DispatchMeasurement measured =
+        with_space(kind, [&, kind = kind, largest = largest](const auto& instance) {
+          return measure_space(instance, kind, largest, plan, control);
+        });
     present(measured, fit(measured), study);
   }
   finish(study, control);

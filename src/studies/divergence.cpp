@@ -148,22 +148,18 @@ void measure_access(const Space& instance, const DivergenceBounds& plan,
   }
 }
 
-std::vector<DivergenceMeasurement> measure_spaces(const DivergenceBounds& plan,
-                                                  const Control& control) {
-  std::vector<DivergenceMeasurement> spaces;
+DivergenceMeasurement measure_space(SpaceKind kind, const DivergenceBounds& plan,
+                                    const Control& control) {
+  machine::warm_up(kind);
   MeasureOptions options = MeasureOptions::ladder_point();
   options.min_seconds = control.quick ? 0.1 : 0.4;
   options.stopped = control.stopped;
-  for (const SpaceKind kind : plan.spaces) {
-    if (control.should_stop()) break;
-    machine::warm_up(kind);
-    spaces.push_back({to_string(kind), 0, {}, {}, {}});
-    with_space(kind, [&](const auto& instance) {
-      measure_paths(instance, plan, options, control, spaces.back());
-      measure_access(instance, plan, options, control, spaces.back());
-    });
-  }
-  return spaces;
+  DivergenceMeasurement measured{to_string(kind), 0, {}, {}, {}};
+  with_space(kind, [&](const auto& instance) {
+    measure_paths(instance, plan, options, control, measured);
+    measure_access(instance, plan, options, control, measured);
+  });
+  return measured;
 }
 
 // A series' share of the other paths' time that delays every path; nullopt if it is not known.
@@ -305,7 +301,9 @@ std::string tell_waiting_share(const model::Estimate& share) {
 Study study_divergence(const DivergenceBounds& bounds, const Control& control) {
   const DivergenceBounds plan = plan_of(bounds, control.quick);
   Study study = empty_study(plan);
-  for (const DivergenceMeasurement& measured : measure_spaces(plan, control)) {
+  for (const SpaceKind space : plan.spaces) {
+    if (control.should_stop()) break;
+    const DivergenceMeasurement measured = measure_space(space, plan, control);
     present(measured, fit(measured), plan, study);
   }
   finish(study, control);

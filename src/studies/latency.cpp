@@ -63,17 +63,12 @@ struct LatencyMeasurement {
   std::vector<std::string> notes = {};  // on points that were left out
 };
 
-std::vector<LatencyMeasurement> measure_spaces(const std::vector<SpaceLadder>& plan,
-                                               const Control& control) {
-  std::vector<LatencyMeasurement> spaces;
-  for (const auto& [kind, options] : plan) {
-    if (control.should_stop()) break;
-    machine::warm_up(kind);
-    LatencyMeasurement measured{kind};
-    measured.points = machine::latency_ladder(kind, options, control.progress, &measured.notes);
-    spaces.push_back(std::move(measured));
-  }
-  return spaces;
+LatencyMeasurement measure_space(const SpaceLadder& plan, const Control& control) {
+  machine::warm_up(plan.space);
+  LatencyMeasurement measured{plan.space};
+  measured.points =
+      machine::latency_ladder(plan.space, plan.options, control.progress, &measured.notes);
+  return measured;
 }
 
 // The curve of one space with one page size.
@@ -300,7 +295,9 @@ void present(const LatencyMeasurement& measured, const LatencyFit& fits, Study& 
 Study study_latency(const LatencyBounds& bounds, const Control& control) {
   const std::vector<SpaceLadder> plan = plan_of(bounds, control);
   Study study = empty_study(plan);
-  for (const LatencyMeasurement& measured : measure_spaces(plan, control)) {
+  for (const SpaceLadder& space : plan) {
+    if (control.should_stop()) break;
+    const LatencyMeasurement measured = measure_space(space, control);
     present(measured, fit(measured), study);
   }
   finish(study, control);
