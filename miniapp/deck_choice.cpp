@@ -65,7 +65,7 @@ std::vector<studies::DeckCase> DeckChoice::load(std::vector<std::string>& notes)
         (folder.empty() ? std::string("there is no folder inputs/ here") : folder + " holds none") +
         "; give --deck, or --no-decks");
   }
-  const bool asked = !decks.empty();
+  const bool requested = !decks.empty();
   std::vector<std::string> loaded;
   for (const std::string& file : chosen()) {
     try {
@@ -80,7 +80,7 @@ std::vector<studies::DeckCase> DeckChoice::load(std::vector<std::string>& notes)
                        static_cast<std::size_t>(deck.train.batch)});
       loaded.push_back(file);
     } catch (const RequestError& error) {
-      if (asked) throw;
+      if (requested) throw;
       note("note: leaving out " + file + ": " + error.what());
     }
   }

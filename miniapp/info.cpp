@@ -44,7 +44,8 @@ Status run(const std::string& format, const CommonOptions& common) {
   info["spaces"] = io::Json::array();
   for (const SpaceKind kind : built_spaces()) info["spaces"].push_back(to_string(kind));
   std::string reason;
-  info["cuda_devices"] = device_count(&reason);
+  const int devices = device_count(&reason);
+  info["cuda_devices"] = devices;
   if (!reason.empty()) info["cuda_devices_note"] = reason;
   if (format == "json") {
     print(io::to_text(info));
@@ -65,7 +66,7 @@ Status run(const std::string& format, const CommonOptions& common) {
   }
   print(fmt::format("ridgeline {} ({})\n", build_info().version, build_info().git_commit));
   print(fmt::format("{:<26}{}\n", "spaces", shown(info["spaces"])));
-  print_wrapped(fmt::format("{:<26}{}{}\n", "cuda_devices", info["cuda_devices"].get<int>(),
+  print_wrapped(fmt::format("{:<26}{}{}\n", "cuda_devices", devices,
                             reason.empty() ? "" : " (" + reason + ")"),
                 26);
   for (const auto& [key, value] : info["machine"].items()) {

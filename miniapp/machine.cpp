@@ -328,7 +328,7 @@ MachineMeasurement measure_machine(const std::vector<SpaceKind>& spaces, bool qu
   {
     const ProgressLine progress;
     measurement =
-        machine::measure_machine(options, [&](const std::string& what) { progress(what); });
+        machine::measure_machine(options, [&](const std::string& line) { progress(line); });
   }
   for (const std::string& text : measurement.notes) note("note: " + text);
   warn_of(measurement.disturbance);
@@ -390,7 +390,7 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
   for (const char* other : {"--space", "--quick"}) sheet->excludes(verb->get_option(other));
   std::string keys;
   for (const machine::DatasheetKey& key : machine::datasheet_keys()) {
-    keys += fmt::format("  {:16}{:9}{}\n", key.name, key.unit, key.what);
+    keys += fmt::format("  {:16}{:9}{}\n", key.name, key.unit, key.meaning);
   }
   verb->footer(
       "Keys of --from-datasheet, plain numbers without suffix:\n" + keys +

@@ -12,8 +12,8 @@ ProgressLine::~ProgressLine() {
   if (shown_) show_progress("");
 }
 
-void ProgressLine::operator()(const std::string& what) const {
-  if (shown_) show_progress("measured " + what);
+void ProgressLine::operator()(const std::string& line) const {
+  if (shown_) show_progress("measured " + line);
 }
 
 }  // namespace ridgeline::miniapp

@@ -13,7 +13,7 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
 
   /// Shows "measured WHAT".
-  void operator()(const std::string& what) const;
+  void operator()(const std::string& line) const;
 
  private:
   bool shown_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/scalar.hpp"
 #include "io/file.hpp"
@@ -30,7 +31,7 @@ struct RooflineOptions {
 /// The results of a run of the verb.
 struct Measured {
   io::Json json;
-  Roofs roofs;
+  std::optional<Roofs> roofs;  ///< none if it was stopped before it had ceilings
   std::vector<model::BatchRoofline> batches;
   Disturbance disturbance;
   std::vector<std::string> notes;
@@ -53,8 +54,8 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   json["precision"] = config::to_string(deck.network.precision);
   json["gemm"] = config::to_string(deck.network.gemm);
   json["threads"] = space == SpaceKind::openmp ? Runtime::host_threads().count : 1;
-  json["machine_file"] = measured.roofs.machine_file;
-  json["ceilings"] = to_json(measured.roofs);
+  json["machine_file"] = measured.roofs ? io::Json(measured.roofs->machine_file) : io::Json();
+  json["ceilings"] = measured.roofs ? to_json(*measured.roofs) : io::Json();
   json["complete"] = !stop_requested();
   json["disturbed"] = machine::to_json(measured.disturbance);
   deck_to_json(json, deck, options.deck.sets);
@@ -161,7 +162,7 @@ void show(const Measured& measured, const RooflineOptions& options, const config
     const std::string batch = several ? "" : fmt::format(", batch {}", batches.front().batch);
     print_head(
         fmt::format("{}{}, {}", deck.title, batch, config::to_string(deck.network.precision)),
-        measured.roofs, space);
+        *measured.roofs, space);
   }
   if (several) {
     print_batches(batches, format);

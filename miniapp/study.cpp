@@ -11,6 +11,7 @@
 #include "io/file.hpp"
 #include "io/json.hpp"
 #include "progress.hpp"
+#include "scaling_worker.hpp"
 #include "session.hpp"
 #include "signals.hpp"
 #include "studies/bandwidth.hpp"
@@ -19,8 +20,6 @@
 #include "studies/dispatch.hpp"
 #include "studies/divergence.hpp"
 #include "studies/latency.hpp"
-#include "studies/scaling.hpp"
-#include "subprocess.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -29,14 +28,14 @@ namespace {
 using studies::Control;
 using studies::Study;
 
-// What every study takes.
+// The options of every study.
 struct StudyOptions {
   std::string output, space = "auto";
   bool quick = false;
   std::function<void(io::RunFiles&)> add_inputs;  ///< the files that it reads; may be empty
 };
 
-// Which spaces `--space` asks for: auto is every one of the build.
+// Returns the spaces of `--space`: auto is all of the build.
 std::vector<SpaceKind> spaces_of(const std::string& name) {
   if (name == "auto") {
     resolve_space(name);  // throws where the build's device is missing
@@ -69,7 +68,7 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
   {
     const ProgressLine progress;
     Control control;
-    control.progress = [&](const std::string& what) { progress(what); };
+    control.progress = [&](const std::string& line) { progress(line); };
     control.stopped = stop_requested;
     control.quick = options.quick;
     Guard guard(Runtime::host_threads().count);
@@ -92,8 +91,8 @@ Status run(const StudyOptions& options, const CommonOptions& common, const Measu
 
 // Sizes in bytes: "64KiB", "1GiB", "4096".
 CLI::Option* add_size(CLI::App& study, const std::string& name, std::size_t& bytes,
-                      const std::string& what) {
-  return study.add_option(name, bytes, what)->transform(size())->type_name("SIZE");
+                      const std::string& description) {
+  return study.add_option(name, bytes, description)->transform(size())->type_name("SIZE");
 }
 
 // A study's place on the command line.
@@ -104,7 +103,7 @@ struct StudyVerb {
   Action& action;
 };
 
-// Adds what every study takes.
+// Adds the options of every study.
 void add_common_options(const StudyVerb& verb, const std::string& name) {
   StudyOptions& options = *verb.options;
   verb.study.add_option("--output", options.output,
@@ -210,16 +209,16 @@ CLI::Option* add_kinds(CLI::App& study, std::vector<std::string>& kinds) {
 
 // Which two spaces are compared: the wider one second.
 std::pair<SpaceKind, SpaceKind> two_spaces(const std::vector<SpaceKind>& spaces,
-                                           const std::string& asked) {
-  if (!asked.empty()) {
-    const std::size_t comma = asked.find(',');
+                                           const std::string& requested) {
+  if (!requested.empty()) {
+    const std::size_t comma = requested.find(',');
     if (comma == std::string::npos) {
       throw RequestError("--spaces: must be two, such as serial,openmp");
     }
-    const std::pair<SpaceKind, SpaceKind> two = {resolve_space(asked.substr(0, comma)),
-                                                 resolve_space(asked.substr(comma + 1))};
+    const std::pair<SpaceKind, SpaceKind> two = {resolve_space(requested.substr(0, comma)),
+                                                 resolve_space(requested.substr(comma + 1))};
     if (two.first == two.second) {
-      throw RequestError("--spaces: " + asked + " is one space twice; must be two");
+      throw RequestError("--spaces: " + requested + " is one space twice; must be two");
     }
     return two;
   }
@@ -280,68 +279,23 @@ void add_crossover(const StudyVerb& verb) {
   });
 }
 
-// What the study of scaling measures in a process of its own.
-std::vector<studies::ScalingTime> scaling_with(int threads, const studies::ScalingBounds& bounds,
-                                               const DeckChoice& decks, bool quick,
-                                               const std::string& bind,
-                                               const std::vector<std::string>& kokkos_flags) {
-  const std::vector<int>& counts = bounds.threads;
-  const int most = counts.empty() ? Runtime::host_threads().count
-                                  : *std::max_element(counts.begin(), counts.end());
-  std::vector<std::string> arguments = {
-      "study", "scaling", "--worker", std::to_string(most), "--threads", std::to_string(threads)};
-  if (!bind.empty()) arguments.insert(arguments.end(), {"--bind", bind});
-  if (quick) arguments.push_back("--quick");
-  for (const std::string& kind : bounds.kinds) arguments.insert(arguments.end(), {"--kinds", kind});
-  if (decks.decks.empty()) arguments.push_back("--no-decks");
-  for (const std::string& deck : decks.decks) arguments.insert(arguments.end(), {"--deck", deck});
-  for (const std::string& set : decks.sets) arguments.insert(arguments.end(), {"--set", set});
-  arguments.insert(arguments.end(), kokkos_flags.begin(), kokkos_flags.end());
-  const ProcessOutput result = run_self(arguments, Runtime::host_threads().cpus);
-  if (result.status != 0 && stop_requested()) return {};
-  if (result.status != 0) {
-    std::string reason = result.err.substr(0, result.err.find('\n'));
-    const std::string prefix = "ridgeline: ";
-    if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
-    throw RunError(fmt::format("measuring with {} failed ({}): {}",
-                               io::show_count(threads, "thread"), result.status, reason));
-  }
-  std::vector<studies::ScalingTime> times;
-  for (const io::Json& time : io::Json::parse(result.out)) {
-    times.push_back(studies::scaling_time(time));
-  }
-  return times;
-}
-
 void add_scaling(const StudyVerb& verb) {
-  auto bounds = std::make_shared<studies::ScalingBounds>();
-  auto decks = std::make_shared<DeckChoice>();
+  auto request = std::make_shared<ScalingRequest>();
   auto most = std::make_shared<int>(0);
-  add_thread_counts(verb.study, bounds->threads);
+  add_thread_counts(verb.study, request->bounds.threads);
   verb.study
-      .add_option("--turns", bounds->turns, "Turns through all thread counts (default: 5, quick 3)")
+      .add_option("--turns", request->bounds.turns,
+                  "Turns through all thread counts (default: 5, quick 3)")
       ->transform(integer(1, 1000));
-  add_kinds(verb.study, bounds->kinds);
-  decks->add_to(verb.study);
-  verb.options->add_inputs = [=](io::RunFiles& files) { decks->add_inputs(files); };
-  // What the study calls itself with, once per number of threads.
+  add_kinds(verb.study, request->bounds.kinds);
+  request->decks.add_to(verb.study);
+  verb.options->add_inputs = [=](io::RunFiles& files) { request->decks.add_inputs(files); };
+  // The option with which the study starts its own program, once per number of threads.
   verb.study.add_option("--worker", *most)->group("");
   verb.study.callback([=, options = verb.options, &common = verb.common, &action = verb.action] {
+    request->quick = options->quick;
     if (*most > 0) {
-      action = [=, &common] {
-        std::vector<std::string> notes;  // those of the process that started this one
-        const std::vector<studies::DeckCase> cases = decks->load(notes);
-        studies::ScalingBounds mine = *bounds;
-        mine.decks = cases;
-        const Runtime runtime(common.threads, common.kokkos_flags, binding_of(common));
-        io::Json list = io::Json::array();
-        for (const studies::ScalingTime& time :
-             studies::measure_scaling(mine, *most, options->quick)) {
-          list.push_back(studies::to_json(time));
-        }
-        print(io::to_text(list));
-        return Status::done;
-      };
+      action = [=, &common] { return run_scaling_worker(*most, *request, common); };
       return;
     }
     action = [=, &common] {
@@ -350,12 +304,11 @@ void add_scaling(const StudyVerb& verb) {
       }
       return run(*options, common, [&](const std::vector<SpaceKind>&, const Control& control) {
         std::vector<std::string> notes;
-        bounds->decks = decks->load(notes);
+        request->bounds.decks = request->decks.load(notes);
         const auto measure = [&](int threads) {
-          return scaling_with(threads, *bounds, *decks, options->quick, common.bind,
-                              common.kokkos_flags);
+          return measure_in_worker(threads, *request, common);
         };
-        Study study = studies::study_scaling(*bounds, measure, control);
+        Study study = studies::study_scaling(request->bounds, measure, control);
         study.notes.insert(study.notes.begin(), notes.begin(), notes.end());
         return study;
       });
@@ -363,9 +316,9 @@ void add_scaling(const StudyVerb& verb) {
   });
 }
 
-// Every study: a new one has its line here.
+// All studies; a new one is added here.
 constexpr struct {
-  const char *name, *what;
+  const char *name, *description;
   void (*add_options)(const StudyVerb&);
 } kStudies[] = {
     {"latency", "A dependent load against working set: cache levels, the TLB's part", add_latency},
@@ -390,9 +343,9 @@ void add_study(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->footer(
       "Example:\n  ridgeline study latency --output latency.json\n"
       "docs/studies/ has a page per study.");
-  for (const auto& [name, what, add_options] : kStudies) {
-    const StudyVerb study = {*verb->add_subcommand(name, what), std::make_shared<StudyOptions>(),
-                             common, action};
+  for (const auto& [name, description, add_options] : kStudies) {
+    const StudyVerb study = {*verb->add_subcommand(name, description),
+                             std::make_shared<StudyOptions>(), common, action};
     add_common_options(study, name);
     add_options(study);
   }

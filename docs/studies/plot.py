@@ -417,13 +417,13 @@ def draw_concurrency(study):
     return figure
 
 
-def draw_saturation(axes, fit, bytes_a_load, loads, colour):
+def draw_saturation(axes, fit, bytes_per_load, loads, colour):
     latency, most = value_of(fit["latency_seconds"]), value_of(fit["bytes_per_second"])
     q, knee = fit["sharpness"], value_of(fit["loads_in_flight"])
     if any(math.isnan(value) for value in (latency, most, knee)):
         return  # not reached: there is no curve to state
     n = numpy.geomspace(loads[0], max(loads[-1], knee), 100)
-    axes.plot(n, 1e-9 * most / ((latency * most / (n * bytes_a_load)) ** q + 1) ** (1 / q), color=colour)
+    axes.plot(n, 1e-9 * most / ((latency * most / (n * bytes_per_load)) ** q + 1) ** (1 / q), color=colour)
     axes.plot(knee, 1e-9 * most, color=colour, marker="D", markersize=7, **HOLLOW)
 
 
@@ -432,13 +432,13 @@ def draw_little(axes, study, chains, look):
     fits = study["fit"].get("saturation") or []
     for space in distinct(fit["space"] for fit in fits):
         of_space = [fit for fit in fits if fit["space"] == space]
-        bytes_a_load = next(point["bytes_per_load"] for point in chains if point["space"] == space)
+        bytes_per_load = next(point["bytes_per_load"] for point in chains if point["space"] == space)
         little = max((fit["little"] for fit in of_space), key=lambda each: each["streaming_bytes_per_second"])
         latency = little["latency_seconds"]
         n = numpy.array([min(point["loads_in_flight"] for point in chains
                              if point["space"] == space), little["streaming_loads_in_flight"]])
-        axes.plot(n, 1e-9 * n * bytes_a_load / latency, color=GREY, linewidth=0.9, linestyle="-.",
-                  label=f"Little's law on {space}: n · {bytes_a_load:g} B / {show_seconds(latency)}")
+        axes.plot(n, 1e-9 * n * bytes_per_load / latency, color=GREY, linewidth=0.9, linestyle="-.",
+                  label=f"Little's law on {space}: n · {bytes_per_load:g} B / {show_seconds(latency)}")
         written = 0
         for fit in sorted(of_space, key=lambda each: each["little"]["streaming_bytes_per_second"]):
             rate = 1e-9 * fit["little"]["streaming_bytes_per_second"]

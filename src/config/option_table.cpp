@@ -153,6 +153,12 @@ std::string Range::description() const {
 OptionTable::OptionTable() : state_(std::make_shared<State>()) {}
 OptionTable::OptionTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
+OptionTable OptionTable::generated(const std::string& toml, const std::string& name) {
+  auto document = std::make_shared<Document>(parse_document(toml, name));
+  document->root = toml::table(std::as_const(document->root));  // a copy has no line numbers
+  return root_table(document);
+}
+
 bool OptionTable::has(const std::string& key) const { return find(*state_, key) != nullptr; }
 
 std::vector<std::string> OptionTable::keys() const {

@@ -43,6 +43,9 @@ class OptionTable {
  public:
   /// Constructs an empty table without a deck.
   OptionTable();
+  /// Parses the TOML of a table that a program wrote, not a user: errors are "NAME: …", without a
+  /// line, and keys have no enclosing table.
+  static OptionTable generated(const std::string& toml, const std::string& name);
 
   /// Returns whether the key exists; marks it as known.
   bool has(const std::string& key) const;

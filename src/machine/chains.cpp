@@ -98,7 +98,7 @@ void run_on_device(const Space& instance, int threads, std::uintptr_t* at, long 
 
 }  // namespace detail
 
-std::size_t bytes_a_load(SpaceKind space) {
+std::size_t bytes_per_load(SpaceKind space) {
   if (space == SpaceKind::cuda) return 32;
   const long line = sysconf(_SC_LEVEL1_DCACHE_LINESIZE);
   return line > 0 ? static_cast<std::size_t>(line) : 64;

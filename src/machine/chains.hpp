@@ -12,7 +12,7 @@ namespace ridgeline::machine {
 
 /// Returns the bytes that a load transfers from memory: a line of a host's cache, a sector of a
 /// device's.
-std::size_t bytes_a_load(SpaceKind space);
+std::size_t bytes_per_load(SpaceKind space);
 
 /// Independent chains of dependent loads, for bandwidth against loads in flight: `threads` threads
 /// follow `chains` chains each. On a host a thread's chains lie in its own part of the working set,

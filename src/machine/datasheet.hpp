@@ -11,7 +11,7 @@ namespace ridgeline::machine {
 struct DatasheetKey {
   const char* name;
   const char* unit;  ///< empty for a text
-  const char* what;
+  const char* meaning;
 };
 
 /// Returns every key, in the order of the help text.

@@ -68,16 +68,16 @@ Json describe(const Topology& topology, const std::vector<int>& usable) {
 }
 
 void describe_gpu(Json& machine) {
-  const DeviceModel device = device_model();
-  const std::string model = device.name.empty() ? driver_gpu_model() : device.name;
+  const std::string model = gpu_model();
+  const auto memory = device_model().memory_bytes;
   machine["gpu_model"] = model.empty() ? Json() : Json(model);
-  machine["gpu_memory_bytes"] = device.memory_bytes > 0 ? Json(device.memory_bytes) : Json();
+  machine["gpu_memory_bytes"] = memory > 0 ? Json(memory) : Json();
 }
 
 Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
-// Appends "its WHAT is A, this one's B" if both are known and differ.
-void compare(const Json& of_file, const Json& here, const char* key, const char* what,
+// Appends "NAME: A there, B here" if both are known and differ.
+void compare(const Json& of_file, const Json& here, const char* key, const char* name,
              bool missing_counts, std::string& words) {
   const Json nothing;
   const Json& a = of_file.contains(key) ? of_file.at(key) : nothing;
@@ -86,11 +86,16 @@ void compare(const Json& of_file, const Json& here, const char* key, const char*
   const auto text = [](const Json& value) {
     return value.is_null() ? "none" : value.is_string() ? value.get<std::string>() : value.dump();
   };
-  words += (words.empty() ? "" : "; ") + std::string(what) + ": " + text(a) + " there, " + text(b) +
+  words += (words.empty() ? "" : "; ") + std::string(name) + ": " + text(a) + " there, " + text(b) +
            " here";
 }
 
 }  // namespace
+
+std::string gpu_model() {
+  const std::string name = device_model().name;
+  return name.empty() ? driver_gpu_model() : name;
+}
 
 Json describe_machine() {
   const BuildInfo& build = build_info();

@@ -23,6 +23,9 @@ namespace ridgeline::machine {
 /// `kernel`, `frequency_governor` and `cgroup_processors` (a quota, null if there is none).
 io::Json describe_machine();
 
+/// Returns the model of the GPU; empty if there is none.
+std::string gpu_model();
+
 /// Returns the first keys of every result file: `format`, `version`, `created`,
 /// `ridgeline_version` ("0.1.0 (f0926a34b2ba)"), `command` (a list, as this process was started),
 /// `job` (number of the batch job, or null) and `machine`.

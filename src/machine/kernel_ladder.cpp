@@ -75,11 +75,11 @@ class KernelProbe {
   KernelProbe(const Space& instance, const MeasureOptions& options)
       : instance_(instance), options_(options), operands_(instance) {}
 
-  Timing measure(const KernelCase& what) {
-    const Timing seconds =
-        std::visit([&](const auto& shape) { return measure(what.kernel, shape); }, what.shape);
+  Timing measure(const KernelCase& kernel_case) {
+    const Timing seconds = std::visit(
+        [&](const auto& shape) { return measure(kernel_case.kernel, shape); }, kernel_case.shape);
     if (!operands_.outputs_are_finite()) {
-      throw RunError("the kernel ladder: " + to_string(what.kernel) +
+      throw RunError("the kernel ladder: " + to_string(kernel_case.kernel) +
                      " left an output that it did not compute");
     }
     return seconds;
@@ -176,10 +176,10 @@ class KernelProbe {
     });
   }
 
-  Timing measure(KernelClass kernel, const AttentionCaseShape& what) {
-    const kernels::AttentionShape shape{std::size_t(what.batch), std::size_t(what.length),
-                                        std::size_t(what.heads), std::size_t(what.features),
-                                        what.causal};
+  Timing measure(KernelClass kernel, const AttentionCaseShape& sizes) {
+    const kernels::AttentionShape shape{std::size_t(sizes.batch), std::size_t(sizes.length),
+                                        std::size_t(sizes.heads), std::size_t(sizes.features),
+                                        sizes.causal};
     const std::size_t rows = shape.rows(), width = shape.width();
     const bool backward = kernel == KernelClass::attention_gradient;
     const auto qkv = operands_.input(rows * 3 * width);
@@ -221,13 +221,13 @@ class KernelProbe {
 namespace {
 
 template <class T, class Space>
-KernelPoint measure_case(const Space& instance, const KernelCase& what,
+KernelPoint measure_case(const Space& instance, const KernelCase& kernel_case,
                          const MeasureOptions& options) {
   KernelPoint point;
-  point.what = what;
+  point.kernel_case = kernel_case;
   point.precision = sizeof(T) == 4 ? "float32" : "float64";
   point.threads = static_cast<int>(instance.concurrency());
-  point.seconds = detail::KernelProbe<Space, T>(instance, options).measure(what);
+  point.seconds = detail::KernelProbe<Space, T>(instance, options).measure(kernel_case);
   return point;
 }
 
@@ -240,14 +240,14 @@ std::vector<KernelPoint> kernel_ladder(SpaceKind space, const KernelLadderOption
   std::size_t left_out = 0;
   with_space(space, [&](const auto& instance) {
     for (std::size_t i = 0; i < options.cases.size(); ++i) {
-      const KernelCase& what = options.cases[i];
+      const KernelCase& kernel_case = options.cases[i];
       if (options.should_stop()) return;
       if (i > 0 && host_seconds() > end) {
         ++left_out;
         continue;
       }
-      points.push_back(measure_case<float>(instance, what, options));
-      points.push_back(measure_case<double>(instance, what, options));
+      points.push_back(measure_case<float>(instance, kernel_case, options));
+      points.push_back(measure_case<double>(instance, kernel_case, options));
       if (progress && i % 16 == 0) {
         progress("kernels, " + std::to_string(i + 1) + " of " +
                  std::to_string(options.cases.size()));

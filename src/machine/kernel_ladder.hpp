@@ -12,7 +12,7 @@ namespace ridgeline::machine {
 
 /// One kernel of the library at one shape, called repeatedly on the same operands.
 struct KernelPoint {
-  KernelCase what;
+  KernelCase kernel_case;
   std::string precision;  ///< "float32" or "float64"
   int threads = 1;        ///< of the space; on a device those it runs at once
   Timing seconds;

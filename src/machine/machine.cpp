@@ -339,8 +339,8 @@ MachineMeasurement measure_machine(const MachineOptions& requested, const Progre
   OneThread one;
   WorkProbes work(options.work);
   for (const SpaceKind kind : options.spaces.empty() ? built_spaces() : options.spaces) {
-    const auto tell = [&](const std::string& what) {
-      if (progress) progress(to_string(kind) + ": " + what);
+    const auto tell = [&](const std::string& line) {
+      if (progress) progress(to_string(kind) + ": " + line);
     };
     SpaceMeasurement space = measure_space(kind, options, tell, work, one, measurement);
     measurement.complete = !options.peak.should_stop();
@@ -359,8 +359,7 @@ MachineMeasurement measure_machine(const MachineOptions& requested, const Progre
 
 Json to_json(const MachineMeasurement& measurement) {
   Json file = new_result("ridgeline-machine");
-  const Json& gpu = file["machine"]["gpu_model"];
-  file["model_id"] = machine_id(gpu.is_string() ? gpu.get<std::string>() : "");
+  file["model_id"] = machine_id(gpu_model());
   file["isa"] = processor_features();
   file["complete"] = measurement.complete;
   file["measuring_seconds"] = measurement.seconds;

@@ -68,10 +68,10 @@ std::vector<int> thread_ladder(int all) {
   return counts;
 }
 
-void note_left_out(const std::string& what, std::size_t left_out, std::size_t all,
+void note_left_out(const std::string& subject, std::size_t left_out, std::size_t all,
                    std::vector<std::string>* notes) {
   if (!notes || left_out == 0) return;
-  notes->push_back(fmt::format("{}: {} of {} points were left out to stay within the time", what,
+  notes->push_back(fmt::format("{}: {} of {} points were left out to stay within the time", subject,
                                left_out, all));
 }
 

@@ -8,7 +8,7 @@
 
 namespace ridgeline::machine {
 
-/// Called with a short line that says what is being measured; the library itself prints nothing.
+/// Called with a short line that names the measurement; the library itself prints nothing.
 using Progress = std::function<void(const std::string&)>;
 
 /// Returns working sets from `smallest` to `largest` bytes, `per_octave` points per octave and
@@ -48,9 +48,9 @@ class LadderOrder {
 /// Returns the thread counts of probes: 1, the powers of two below `all`, and `all`.
 std::vector<int> thread_ladder(int all);
 
-/// Appends "WHAT: 3 of 64 points were left out to stay within the time" to `notes`, if there are
+/// Appends "SUBJECT: 3 of 64 points were left out to stay within the time" to `notes`, if there are
 /// any.
-void note_left_out(const std::string& what, std::size_t left_out, std::size_t all,
+void note_left_out(const std::string& subject, std::size_t left_out, std::size_t all,
                    std::vector<std::string>* notes);
 
 /// Returns a readable size: "16 KiB", "1.5 MiB".

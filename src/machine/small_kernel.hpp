@@ -26,7 +26,7 @@ class SmallKernel {
 
   std::size_t size() const { return input_.size(); }
 
-  static constexpr std::size_t kBytesAnElement = 2 * sizeof(double);
+  static constexpr std::size_t kBytesPerElement = 2 * sizeof(double);
 
  private:
   Space instance_;

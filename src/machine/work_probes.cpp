@@ -147,9 +147,9 @@ void add_to_json(const WorkMeasurement& work, Json& space) {
                          {"seconds", point.seconds}});
   }
   for (const KernelPoint& point : work.kernels) {
-    kernels.push_back({{"class", to_string(point.what.kernel)},
+    kernels.push_back({{"class", to_string(point.kernel_case.kernel)},
                        {"shape", std::visit([](const auto& shape) { return shape_json(shape); },
-                                            point.what.shape)},
+                                            point.kernel_case.shape)},
                        {"precision", point.precision},
                        {"threads", point.threads},
                        {"seconds", with_few_samples(point.seconds)}});

@@ -86,7 +86,7 @@ std::string bandwidth_sentence(const Roofline& roofline) {
 }
 
 /// Returns "the step's time is 72 % overhead, 20 % bandwidth and 8 % compute bound".
-std::string shares_sentence(const Roofline& roofline, const std::string& what) {
+std::string shares_sentence(const Roofline& roofline, const std::string& pass) {
   std::vector<std::pair<double, std::string>> parts;
   const std::map<Bound, double> shares = bound_shares(roofline);
   if (const auto unknown = shares.find(Bound::unknown);
@@ -94,7 +94,7 @@ std::string shares_sentence(const Roofline& roofline, const std::string& what) {
     return fmt::format(
         "of {} of the {}'s time no bound can be named: the data sheet lacks what "
         "it would take",
-        percent(unknown->second), what);
+        percent(unknown->second), pass);
   }
   for (const auto& [bound, share] : shares) {
     if (share >= 0.005) parts.push_back({share, percent(share) + " " + to_string(bound)});
@@ -102,7 +102,7 @@ std::string shares_sentence(const Roofline& roofline, const std::string& what) {
   std::sort(parts.rbegin(), parts.rend());
   std::vector<std::string> names;
   for (const auto& [share, text] : parts) names.push_back(text);
-  return fmt::format("the {}'s time is {} bound; {}", what, listed(names),
+  return fmt::format("the {}'s time is {} bound; {}", pass, listed(names),
                      explained_sentence(roofline));
 }
 
@@ -137,13 +137,13 @@ std::string fraction_sentence(const Roofline& roofline) {
 }
 
 /// Returns the launch costs, if a part is bound by overhead.
-std::string launch_sentence(const Roofline& roofline, const std::string& what) {
+std::string launch_sentence(const Roofline& roofline, const std::string& pass) {
   const auto shares = bound_shares(roofline);
   const auto overhead = shares.find(Bound::overhead);
   if (overhead == shares.end() || overhead->second < 0.05 || !roofline.empty_seconds) return "";
   const double part = *roofline.empty_seconds / std::max(roofline.total.median, 1e-300);
   return fmt::format(
-      "with kernels that do nothing the {} takes {}, {} of its time: {}", what,
+      "with kernels that do nothing the {} takes {}, {} of its time: {}", pass,
       io::show_seconds(*roofline.empty_seconds), percent(part),
       part >= kLeastExplained * overhead->second
           ? "launching them is what the overhead is"
@@ -152,9 +152,9 @@ std::string launch_sentence(const Roofline& roofline, const std::string& what) {
 }
 
 /// Returns the energy of the step, if it can be read.
-std::string energy_sentence(const Roofline& roofline, const std::string& what) {
+std::string energy_sentence(const Roofline& roofline, const std::string& pass) {
   if (!roofline.energy) return "";
-  return fmt::format("the {} uses {:.3g} J at {:.0f} W (all of {})", what, roofline.energy->joules,
+  return fmt::format("the {} uses {:.3g} J at {:.0f} W (all of {})", pass, roofline.energy->joules,
                      roofline.energy->watts, listed(roofline.energy->sources));
 }
 
@@ -187,7 +187,7 @@ std::vector<std::string> turning_points(const std::vector<BatchRoofline>& batche
 
 std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool training) {
   std::vector<std::string> sentences;
-  const std::string what = training ? "step" : "inference";
+  const std::string pass = training ? "step" : "inference";
   const auto add = [&](const BatchRoofline& at, const std::string& sentence) {
     if (sentence.empty()) return;
     sentences.push_back(
@@ -197,11 +197,11 @@ std::vector<std::string> explain(const std::vector<BatchRoofline>& batches, bool
   if (batches.size() > 1) told.push_back(&batches.back());
   for (const BatchRoofline* const at : told) {
     if (at->roofline.records.empty()) continue;
-    add(*at, shares_sentence(at->roofline, what));
+    add(*at, shares_sentence(at->roofline, pass));
     add(*at, fraction_sentence(at->roofline));
     if (at == told.back()) add(*at, bandwidth_sentence(at->roofline));
-    add(*at, launch_sentence(at->roofline, what));
-    add(*at, energy_sentence(at->roofline, what));
+    add(*at, launch_sentence(at->roofline, pass));
+    add(*at, energy_sentence(at->roofline, pass));
   }
   if (batches.size() > 1) {
     for (const auto& [bound, words] : {std::pair<Bound, std::string>{Bound::compute, "arithmetic"},

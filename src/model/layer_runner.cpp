@@ -65,8 +65,8 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
   const std::string& name = layer_->name;
   const bool training = pass == Pass::both;
   std::uint64_t stream = 0;  // stream of each array's random values
-  const auto array = [&](const std::string& what, std::size_t size, std::uint32_t limit = 0) {
-    return MirroredBuffer<Space, T>(instance, name + "/" + what, batch * size,
+  const auto array = [&](const std::string& array_name, std::size_t size, std::uint32_t limit = 0) {
+    return MirroredBuffer<Space, T>(instance, name + "/" + array_name, batch * size,
                                     random_pattern<T>(stream++, -0.5, limit));
   };
   for (std::size_t k = 0; k < layer_->input_count(); ++k) {

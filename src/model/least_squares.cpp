@@ -221,8 +221,7 @@ std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t p
 
 std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
                                         const Residual& residual) {
-  constexpr double kHuber = 1.345;            // standard deviations, for an efficiency of 95 %
-  constexpr double kDeviationOfMad = 1.4826;  // of a normal distribution
+  constexpr double kHuber = 1.345;  // standard deviations, for an efficiency of 95 %
   const std::size_t n = start.size();
   if (n == 0 || points <= n) return std::nullopt;
   const double degrees_of_freedom = double(points - n), count = double(points);

@@ -55,10 +55,14 @@ using Residual = std::function<double(const std::vector<double>& p, std::size_t 
 std::optional<Fit> least_squares(const std::vector<double>& start, std::size_t points,
                                  const Residual& residual);
 
+/// A normal distribution's standard deviation is this multiple of its median absolute deviation:
+/// 1 / Φ⁻¹(3/4) (Rousseeuw and Croux, "Alternatives to the median absolute deviation", 1993).
+inline constexpr double kDeviationOfMad = 1.4826;
+
 /// Does the same for single times on shared machines, some of which are outliers, with Huber's
-/// M-estimator: errors beyond 1.345 standard deviations (1.4826 times the median absolute residual)
-/// count linearly instead of quadratically. The covariance is the asymptotic one, with the
-/// correction for few points (Huber, Robust Statistics, 1981, section 7.6).
+/// M-estimator: errors beyond 1.345 standard deviations (from the median absolute residual) count
+/// linearly instead of quadratically. The covariance is the asymptotic one, with the correction for
+/// few points (Huber, Robust Statistics, 1981, section 7.6).
 std::optional<Fit> robust_least_squares(const std::vector<double>& start, std::size_t points,
                                         const Residual& residual);
 

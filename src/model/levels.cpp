@@ -24,7 +24,7 @@ double noise_of(const std::vector<double>& x, const std::vector<double>& y) {
     const double error = y[i] - (1 - w) * y[i - 1] - w * y[i + 1];
     deviations.push_back(std::abs(error) / std::sqrt(1 + w * w + (1 - w) * (1 - w)));
   }
-  return std::max(kLeastNoise, 1.4826 * median_of(deviations));
+  return std::max(kLeastNoise, kDeviationOfMad * median_of(deviations));
 }
 
 // A straight line through some points, and the sum of their squared distances from it.

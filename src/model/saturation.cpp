@@ -10,8 +10,8 @@
 namespace ridgeline::model {
 namespace {
 
-double bandwidth(double latency, double most, double q, double loads, double bytes_a_load) {
-  const double rising = latency / (loads * bytes_a_load) * most;  // in units of the plateau
+double bandwidth(double latency, double most, double q, double loads, double bytes_per_load) {
+  const double rising = latency / (loads * bytes_per_load) * most;  // in units of the plateau
   return most * std::pow(std::pow(rising, q) + 1, -1 / q);
 }
 
@@ -34,10 +34,10 @@ Points sorted(const std::vector<double>& loads, const std::vector<double>& rates
 }
 
 // Returns the seconds per load of the fastest point: n c / B(n) is above t everywhere.
-double shortest(const Points& points, double bytes_a_load) {
-  double least = points.loads[0] * bytes_a_load / points.rates[0];
+double shortest(const Points& points, double bytes_per_load) {
+  double least = points.loads[0] * bytes_per_load / points.rates[0];
   for (std::size_t i = 1; i < points.loads.size(); ++i) {
-    least = std::min(least, points.loads[i] * bytes_a_load / points.rates[i]);
+    least = std::min(least, points.loads[i] * bytes_per_load / points.rates[i]);
   }
   return least;
 }
@@ -50,7 +50,7 @@ bool is_flat(const Points& points) {
   return kPlateau * std::max(points.rates[0], points.rates[1]) >= plateau;
 }
 
-std::optional<Saturation> fit_flat(const Points& points, double bytes_a_load) {
+std::optional<Saturation> fit_flat(const Points& points, double bytes_per_load) {
   const auto value = [](const std::vector<double>& p) { return std::exp(p[0]); };
   const auto fit = robust_least_squares({std::log(median_of(points.rates))}, points.rates.size(),
                                         [&](const std::vector<double>& p, std::size_t i) {
@@ -61,7 +61,7 @@ std::optional<Saturation> fit_flat(const Points& points, double bytes_a_load) {
   flat.grows = false;
   flat.bytes_per_second = stated(fit->positive(value), {});
   flat.loads_in_flight = below_range(points.loads[1]);
-  flat.latency_seconds = below_range(shortest(points, bytes_a_load));
+  flat.latency_seconds = below_range(shortest(points, bytes_per_load));
   flat.fitted_bandwidth = value(fit->parameters());
   flat.sharpness = 1;
   flat.residual_deviation = fit->residual_deviation();
@@ -70,17 +70,17 @@ std::optional<Saturation> fit_flat(const Points& points, double bytes_a_load) {
 
 }  // namespace
 
-double Saturation::at(double loads, double bytes_a_load) const {
-  return bandwidth(fitted_latency, fitted_bandwidth, sharpness, loads, bytes_a_load);
+double Saturation::at(double loads, double bytes_per_load) const {
+  return bandwidth(fitted_latency, fitted_bandwidth, sharpness, loads, bytes_per_load);
 }
 
 std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
                                          const std::vector<double>& bytes_per_second,
-                                         double bytes_a_load) {
+                                         double bytes_per_load) {
   const std::size_t n = loads.size();
   if (n < 4) return std::nullopt;
   const Points points = sorted(loads, bytes_per_second);
-  if (is_flat(points)) return fit_flat(points, bytes_a_load);
+  if (is_flat(points)) return fit_flat(points, bytes_per_load);
   const auto t = [](const std::vector<double>& p) { return std::exp(p[0]); };
   const double highest = *std::max_element(points.rates.begin(), points.rates.end());
   // A curve that does not saturate shows only that the plateau is higher: this bounds the search.
@@ -89,12 +89,12 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
   };
   // Between the harmonic sum, 1, and 20, a corner sharper than in any measured curve.
   const auto q = [](const std::vector<double>& p) { return 1 + 19 / (1 + std::exp(-p[2])); };
-  const auto knee = [&](const std::vector<double>& p) { return t(p) * most(p) / bytes_a_load; };
+  const auto knee = [&](const std::vector<double>& p) { return t(p) * most(p) / bytes_per_load; };
   const auto fit = robust_least_squares(
-      {std::log(shortest(points, bytes_a_load)), 0, -1.5}, n,
+      {std::log(shortest(points, bytes_per_load)), 0, -1.5}, n,
       [&](const std::vector<double>& p, std::size_t i) {
         return std::log(points.rates[i] /
-                        bandwidth(t(p), most(p), q(p), points.loads[i], bytes_a_load));
+                        bandwidth(t(p), most(p), q(p), points.loads[i], bytes_per_load));
       });
   if (!fit) return std::nullopt;
   Saturation saturation;
@@ -113,7 +113,7 @@ std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
   } else {
     saturation.bytes_per_second = beyond_range(highest);
     // t B / c, with a B above the highest point.
-    const double least = std::max(where.low, saturation.fitted_latency * highest / bytes_a_load);
+    const double least = std::max(where.low, saturation.fitted_latency * highest / bytes_per_load);
     saturation.loads_in_flight = beyond_range(std::clamp(least, range.first, range.last));
   }
   return saturation;

@@ -25,7 +25,7 @@ struct Saturation {
   double residual_deviation = 0;  ///< relative, of a point
 
   /// Returns the fitted curve; valid between the points.
-  double at(double loads, double bytes_a_load) const;
+  double at(double loads, double bytes_per_load) const;
 
   double fitted_latency = 0, fitted_bandwidth = 0;  ///< the curve's t and B, reached or not
 };
@@ -39,6 +39,6 @@ inline constexpr double kPlateau = 1.25;
 /// than four points.
 std::optional<Saturation> fit_saturation(const std::vector<double>& loads,
                                          const std::vector<double>& bytes_per_second,
-                                         double bytes_a_load);
+                                         double bytes_per_load);
 
 }  // namespace ridgeline::model

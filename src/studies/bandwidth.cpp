@@ -81,51 +81,66 @@ model::Estimate rate_of(const model::CurveLevel& level) {
 
 io::Cell rate_cell(double rate) { return rate > 0 ? io::Cell(rate, "{:.1f}") : io::Cell(); }
 
-// Results of a ladder's last level: the triad's GB/s, and the TLB's share of its time on small
-// pages.
-struct LastLevel {
-  double rate = 0, tlb_share = 0;
+// A level of a ladder's curve.
+struct LadderLevel {
+  model::CurveLevel level;
+  double to;                 // bytes: its capacity, or the end of the sweep
+  std::vector<double> best;  // GB/s, in the order of kStreamKernels: the triad last
+  double pages_ratio = 0;    // the triad's GB/s on huge pages relative to small ones; 0: unknown
+
+  bool is_last() const { return std::isinf(level.capacity_bytes.value); }
+  // Returns the TLB's share of the triad's time on small pages.
+  double tlb_share() const { return pages_ratio > 0 ? std::max(0.0, 1 - 1 / pages_ratio) : 0; }
 };
 
-// Adds the levels of one ladder as rows and as JSON.
-LastLevel analyse(const Ladder& ladder, const Ladder* on_small, bool in_table, Study& study) {
+// `on_small`, if given, is the ladder on small pages.
+std::vector<LadderLevel> fit(const Ladder& ladder, const Ladder* on_small) {
   const Curve curve = triad_of(ladder);
-  const auto levels = model::find_levels(curve.bytes, curve.seconds_per_byte);
-  io::Json list = io::Json::array();
-  LastLevel found;
-  for (std::size_t i = 0; i < levels.size(); ++i) {
-    const model::CurveLevel& level = levels[i];
-    const bool last = std::isinf(level.capacity_bytes.value);
-    const double to = last ? curve.bytes.back() : level.capacity_bytes.value;
-    io::Json entry = {{"triad_gbytes_per_second", to_json(rate_of(level))},
-                      {"from_bytes", level.from_bytes},
-                      {"capacity_bytes", to_json(level.capacity_bytes)}};
-    std::vector<io::Cell> row = {ladder.space, ladder.threads, static_cast<int>(i) + 1,
-                                 bytes_cell(level.from_bytes),
-                                 last ? no_number("end") : bytes_cell(to)};
+  std::vector<LadderLevel> levels;
+  for (const model::CurveLevel& level : model::find_levels(curve.bytes, curve.seconds_per_byte)) {
+    LadderLevel fitted{level, level.capacity_bytes.value, {}};
+    if (fitted.is_last()) fitted.to = curve.bytes.back();
     for (const StreamKernel kernel : machine::kStreamKernels) {
-      const double rate = best(ladder, kernel, level.from_bytes, to);
-      entry["best_gbytes_per_second"][machine::to_string(kernel)] = rate;
-      row.push_back(rate_cell(rate));
-      if (last && kernel == StreamKernel::triad) found.rate = rate;
+      fitted.best.push_back(best(ladder, kernel, level.from_bytes, fitted.to));
     }
-    if (on_small) {
-      const double ratio = tlb_ratio(*on_small, ladder, level.from_bytes, to);
-      if (ratio > 0) {
-        entry["seconds_small_pages_over_huge"] = ratio;
-        const double share = std::max(0.0, 1 - 1 / ratio);
-        row.push_back(io::Cell(100 * share, "{:.0f} %"));
-        if (last) found.tlb_share = share;
-      }
-    }
-    list.push_back(entry);
-    if (in_table) study.table.add_row(row);
+    if (on_small) fitted.pages_ratio = tlb_ratio(*on_small, ladder, level.from_bytes, fitted.to);
+    levels.push_back(std::move(fitted));
+  }
+  return levels;
+}
+
+io::Json json_of(const LadderLevel& fitted) {
+  io::Json json = {{"triad_gbytes_per_second", to_json(rate_of(fitted.level))},
+                   {"from_bytes", fitted.level.from_bytes},
+                   {"capacity_bytes", to_json(fitted.level.capacity_bytes)}};
+  std::size_t i = 0;
+  for (const StreamKernel kernel : machine::kStreamKernels) {
+    json["best_gbytes_per_second"][machine::to_string(kernel)] = fitted.best[i++];
+  }
+  if (fitted.pages_ratio > 0) json["seconds_small_pages_over_huge"] = fitted.pages_ratio;
+  return json;
+}
+
+std::vector<io::Cell> row_of(const LadderLevel& fitted, const Ladder& ladder, int number) {
+  std::vector<io::Cell> row = {ladder.space, ladder.threads, number,
+                               bytes_cell(fitted.level.from_bytes),
+                               fitted.is_last() ? no_number("end") : bytes_cell(fitted.to)};
+  for (const double rate : fitted.best) row.push_back(rate_cell(rate));
+  if (fitted.pages_ratio > 0) row.push_back(io::Cell(100 * fitted.tlb_share(), "{:.0f} %"));
+  return row;
+}
+
+void present_levels(const std::vector<LadderLevel>& levels, const Ladder& ladder, bool in_table,
+                    Study& study) {
+  io::Json list = io::Json::array();
+  for (const LadderLevel& fitted : levels) {
+    list.push_back(json_of(fitted));
+    if (in_table) study.table.add_row(row_of(fitted, ladder, static_cast<int>(list.size())));
   }
   study.fit["levels"].push_back({{"space", ladder.space},
                                  {"threads", ladder.threads},
                                  {"pages", ladder.pages},
                                  {"levels", list}});
-  return found;
 }
 
 const Ladder* find(const std::vector<Ladder>& ladders, const std::string& space, int threads,
@@ -145,44 +160,45 @@ bool came_on_huge_pages(const Ladder& ladder) {
   return true;  // too small to decide from a few huge pages
 }
 
-void analyse_all(const std::vector<Ladder>& ladders, const std::vector<SpaceKind>& kinds,
-                 Study& study) {
-  for (const SpaceKind kind : kinds) {
-    const std::string space = name_of(kind);
-    double largest = 0;
-    for (const Ladder& ladder : ladders) {
-      if (ladder.space != space || ladder.points.empty()) continue;
-      const double bytes = static_cast<double>(ladder.points.back().working_set_bytes);
-      largest = std::max(largest, bytes);
-    }
-    if (largest == 0) continue;
-    const bool in_memory = reaches_memory(kind, largest, study.notes);
-    std::vector<int> counts;
-    std::vector<double> memory;
-    for (const Ladder& ladder : ladders) {
-      if (ladder.space != space) continue;
-      const bool huge = ladder.pages == "huge";
-      const Ladder* other =
-          find(ladders, space, ladder.threads, huge ? machine::small_page_label() : "huge");
-      const bool in_table = huge || !other;
-      const LastLevel found = analyse(ladder, huge ? other : nullptr, in_table, study);
-      if (!in_table || ladder.points.empty()) continue;
-      counts.push_back(ladder.threads);
-      memory.push_back(found.rate);
-      if (!in_memory || !huge || !other || found.rate == 0) continue;
-      study.answers.push_back(fmt::format(
-          "{}, {}: memory gives the triad {:.1f} GB/s on huge pages; on {} pages the TLB "
-          "takes {:.0f} % of its time",
-          space, io::show_count(ladder.threads, "thread"), found.rate, machine::small_page_label(),
-          100 * found.tlb_share));
-    }
-    if (!in_memory || counts.size() < 2 || *std::max_element(memory.begin(), memory.end()) <= 0)
-      continue;
-    const model::Estimate threads = saturating_threads(counts, memory);
-    study.fit["saturation"].push_back(
-        {{"space", space}, {"triad_in_memory_threads", to_json(threads)}});
-    study.answers.push_back(space + ": " + tell_saturating_threads(counts, memory));
+// Fits and presents the ladders of one space, and tells how many threads saturate memory.
+void present(SpaceKind kind, const std::vector<Ladder>& ladders, Study& study) {
+  const std::string space = name_of(kind);
+  double largest = 0;
+  for (const Ladder& ladder : ladders) {
+    if (ladder.space != space || ladder.points.empty()) continue;
+    largest = std::max(largest, static_cast<double>(ladder.points.back().working_set_bytes));
   }
+  if (largest == 0) return;
+  const bool in_memory = reaches_memory(kind, largest, study.notes);
+  std::vector<int> counts;
+  std::vector<double> memory;  // GB/s of the triad
+  for (const Ladder& ladder : ladders) {
+    if (ladder.space != space) continue;
+    const bool huge = ladder.pages == "huge";
+    const Ladder* other =
+        find(ladders, space, ladder.threads, huge ? machine::small_page_label() : "huge");
+    const bool in_table = huge || !other;
+    const std::vector<LadderLevel> levels = fit(ladder, huge ? other : nullptr);
+    present_levels(levels, ladder, in_table, study);
+    if (!in_table || ladder.points.empty()) continue;
+    const bool has_last = !levels.empty() && levels.back().is_last();
+    const double rate = has_last ? levels.back().best.back() : 0;
+    counts.push_back(ladder.threads);
+    memory.push_back(rate);
+    if (!in_memory || !huge || !other || rate == 0) continue;
+    study.answers.push_back(
+        fmt::format("{}, {}: memory gives the triad {:.1f} GB/s on huge pages; on {} pages the TLB "
+                    "takes {:.0f} % of its time",
+                    space, io::show_count(ladder.threads, "thread"), rate,
+                    machine::small_page_label(), 100 * levels.back().tlb_share()));
+  }
+  if (!in_memory || counts.size() < 2 || *std::max_element(memory.begin(), memory.end()) <= 0) {
+    return;
+  }
+  const model::Estimate threads = saturating_threads(counts, memory);
+  study.fit["saturation"].push_back(
+      {{"space", space}, {"triad_in_memory_threads", to_json(threads)}});
+  study.answers.push_back(space + ": " + tell_saturating_threads(counts, memory));
 }
 
 // What the study measures, after all checks.
@@ -226,28 +242,25 @@ BandwidthPlan plan_of(BandwidthBounds bounds, const Control& control) {
 }
 
 Study empty_study(const BandwidthPlan& plan) {
-  return {"bandwidth",
-          "GPUs fetch large amounts quickly",
-          {{"smallest_bytes", plan.options.smallest},
-           {"largest_bytes", plan.largest},
-           {"per_octave", plan.options.per_octave},
-           {"threads", plan.threads}},
-          io::Json::array(),
-          {{"levels", io::Json::array()}, {"saturation", io::Json::array()}},
-          io::Table({{"space", "space", io::Align::left},
-                     {"threads", "threads", io::Align::right, 0},
-                     {"level", "level", io::Align::right, 0},
-                     {"from", "from_bytes"},
-                     {"to", "capacity_bytes"},
-                     {"read GB/s", "read_gbytes_per_second"},
-                     {"write", "write_gbytes_per_second", io::Align::right, 2},
-                     {"copy", "copy_gbytes_per_second", io::Align::right, 2},
-                     {"scale", "scale_gbytes_per_second", io::Align::right, 3},
-                     {"triad", "triad_gbytes_per_second"},
-                     {"TLB", "tlb_percent"}}),
-          {},
-          {},
-          true};
+  Study study("bandwidth", "GPUs fetch large amounts quickly",
+              {{"space", "space", io::Align::left},
+               {"threads", "threads", io::Align::right, 0},
+               {"level", "level", io::Align::right, 0},
+               {"from", "from_bytes"},
+               {"to", "capacity_bytes"},
+               {"read GB/s", "read_gbytes_per_second"},
+               {"write", "write_gbytes_per_second", io::Align::right, 2},
+               {"copy", "copy_gbytes_per_second", io::Align::right, 2},
+               {"scale", "scale_gbytes_per_second", io::Align::right, 3},
+               {"triad", "triad_gbytes_per_second"},
+               {"TLB", "tlb_percent"}});
+  study.settings = {{"smallest_bytes", plan.options.smallest},
+                    {"largest_bytes", plan.largest},
+                    {"per_octave", plan.options.per_octave},
+                    {"threads", plan.threads}};
+  study.fit = {{"levels", io::Json::array()}, {"saturation", io::Json::array()}};
+  note_binding(study.notes);
+  return study;
 }
 
 // Returns the ladders of one space with one number of threads, one per page size that was
@@ -354,10 +367,9 @@ std::string tell_saturating_threads(const std::vector<int>& counts,
 Study study_bandwidth(const BandwidthBounds& bounds, const Control& control) {
   const BandwidthPlan plan = plan_of(bounds, control);
   Study study = empty_study(plan);
-  note_binding(study.notes);
   const std::vector<Ladder> ladders = measure_all(plan, control, study.notes);
   for (const Ladder& ladder : ladders) add_points(ladder, study);
-  analyse_all(ladders, {plan.host, SpaceKind::cuda}, study);
+  for (const SpaceKind kind : {plan.host, SpaceKind::cuda}) present(kind, ladders, study);
   finish(study, control);
   return study;
 }

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "model/saturation.hpp"
 #include "studies/study.hpp"
 
 namespace ridgeline::studies {
@@ -23,11 +22,5 @@ struct ConcurrencyBounds {
 /// random reads, and that of a streaming read with as many threads, for which prefetchers add loads
 /// in flight.
 Study study_concurrency(const ConcurrencyBounds& bounds, const Control& control);
-
-/// Returns the result of a saturation fit as a part of a sentence: the number of loads in flight
-/// that saturates random reads and the rate, or that more than the measured `loads` are needed, or
-/// that the bandwidth does not grow. `most` is the highest rate measured, in bytes per second.
-std::string tell_saturation(const model::Saturation& fit, const std::vector<double>& loads,
-                            double most);
 
 }  // namespace ridgeline::studies

@@ -16,6 +16,7 @@
 #include "model/layer_runner.hpp"
 #include "model/step_runner.hpp"
 #include "studies/crossover_measuring.hpp"
+#include "studies/crossover_report.hpp"
 
 namespace ridgeline::studies {
 namespace {
@@ -79,19 +80,6 @@ layers::Target target_on(SpaceKind kind, kernels::GemmBackend gemm) {
   return target;
 }
 
-// Returns the layer of a width; throws RequestError if the width is invalid.
-std::shared_ptr<const layers::Layer> layer_of(const LayerFamily& family, std::size_t width) {
-  try {
-    return family.layer(width);
-  } catch (const RequestError& error) {
-    // The study generated the table, so file, line and key are not useful to the user.
-    const std::string text = error.what();
-    const std::size_t key = text.find(".layer.0.");
-    throw RequestError(fmt::format("--widths: {} of width {}: {}", family.kind, width,
-                                   key == std::string::npos ? text : text.substr(key + 9)));
-  }
-}
-
 // Returns the bytes that the largest sizes need.
 double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::size_t>& widths,
                  std::size_t batch, SpaceKind space) {
@@ -99,7 +87,7 @@ double memory_of(const LayerFamily& family, Pass pass, const std::vector<std::si
   double bytes =
       model::memory_bytes(*family.layer(family.width), pass, batch, family.tokens, target);
   for (const std::size_t width : widths) {
-    bytes = std::max(bytes, model::memory_bytes(*layer_of(family, width), pass, family.batch,
+    bytes = std::max(bytes, model::memory_bytes(*family.layer(width), pass, family.batch,
                                                 family.tokens, target));
   }
   return bytes;
@@ -290,21 +278,16 @@ CrossoverResult measure_curves(const CrossoverPlan& plan, const Control& control
 // Returns the study before the first measurement.
 Study empty_study(const CrossoverPlan& plan) {
   const Comparison& comparison = plan.comparison;
-  Study study{
-      "crossover",
-      "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
-      "greater the GPU's advantage",
-      {{"first", to_string(plan.bounds.first)},
-       {"second", comparison.from_file ? plan.bounds.machine_space : to_string(plan.bounds.second)},
-       {"layers", shapes_of(plan.families)}},
-      io::Json::array(),
-      {},
-      io::Table(columns_of(comparison)),
-      {},
-      {},
-      true};
+  Study study("crossover",
+              "for smaller tasks CPUs can be quicker; the more memory an operation needs, the "
+              "greater the GPU's advantage",
+              columns_of(comparison));
+  study.settings = {
+      {"first", to_string(plan.bounds.first)},
+      {"second", comparison.from_file ? plan.bounds.machine_space : to_string(plan.bounds.second)},
+      {"layers", shapes_of(plan.families)}};
   if (comparison.from_file) {
-    note_what_is_measured(plan.bounds, comparison, study);
+    note_sources(plan.bounds, comparison, study);
   } else if (!comparison.device) {
     study.notes.push_back("no device is compared: " + comparison.second +
                           " stands for the wide machine and " + comparison.first +
@@ -315,8 +298,8 @@ Study empty_study(const CrossoverPlan& plan) {
   return study;
 }
 
-void present(const CrossoverPlan& plan, const CrossoverResult& result, const Control& control,
-             Study& study) {
+void present(const CrossoverPlan& plan, const CrossoverResult& result,
+             const std::vector<FittedRow>& rows, const Control& control, Study& study) {
   if (result.left_out > 0) {
     study.notes.push_back(fmt::format(
         "{} of the largest sizes were left out to stay within the time", result.left_out));
@@ -326,7 +309,7 @@ void present(const CrossoverPlan& plan, const CrossoverResult& result, const Con
     for (const auto& [precision, ceilings] : plan.ceilings) {
       for (const std::string& name : ceilings.absent()) absent.insert(name);
     }
-    note_what_is_missing(result.without_record, absent, plan.bounds, plan.comparison, study);
+    note_missing(result.without_record, absent, plan.bounds, plan.comparison, study);
   }
   if (!control.should_stop() && !result.curves.empty() &&
       std::all_of(result.curves.begin(), result.curves.end(),
@@ -334,7 +317,6 @@ void present(const CrossoverPlan& plan, const CrossoverResult& result, const Con
     study.notes.push_back("one size shows no crossover: give several --batches or --widths");
   }
   for (const SizeCurve& curve : result.curves) add_points(curve, study);
-  const std::vector<FittedRow> rows = fit_rows(result.curves, plan.comparison);
   study.fit = to_json(rows, plan.comparison);
   add_rows(rows, plan.comparison, study.table);
   tell_answers(rows, plan.comparison, study);
@@ -346,7 +328,7 @@ Study study_crossover(const CrossoverBounds& requested, const Control& control) 
   const CrossoverPlan plan = plan_of(requested, control.quick);
   Study study = empty_study(plan);
   const CrossoverResult result = measure_curves(plan, control);
-  present(plan, result, control, study);
+  present(plan, result, fit_rows(result.curves, plan.comparison), control, study);
   finish(study, control);
   return study;
 }

@@ -12,7 +12,7 @@
 #include "core/cuda/recorded_launches.hpp"
 #include "core/timing.hpp"
 #include "model/expectation.hpp"
-#include "studies/crossover_report.hpp"
+#include "studies/crossover_fit.hpp"
 
 namespace ridgeline::studies {
 
@@ -69,7 +69,7 @@ class CrossoverMeasuring {
       });
     });
     control_.tell(
-        fmt::format("{} {}, {} {:g}", curve.what, curve.pass, curve.grows, measured.size));
+        fmt::format("{} {}, {} {:g}", curve.subject, curve.pass, curve.grows, measured.size));
     curve.points.push_back(std::move(measured));
   }
 

@@ -22,7 +22,203 @@ namespace {
 
 using machine::readable_bytes;
 using machine::SmallKernel;
+using machine::TransferPoint;
 using model::LaunchCost;
+
+// What the study measures, after all checks.
+struct DispatchPlan {
+  std::size_t smallest;
+  int per_octave;
+  std::vector<std::pair<SpaceKind, std::size_t>> spaces;  // with the bytes of the largest kernel
+};
+
+DispatchPlan plan_of(const DispatchBounds& bounds, bool quick) {
+  DispatchPlan plan;
+  plan.smallest = bounds.smallest > 0 ? bounds.smallest : 256;
+  plan.per_octave = bounds.per_octave > 0 ? bounds.per_octave : quick ? 2 : 4;
+  for (const SpaceKind space : bounds.spaces) {
+    const std::size_t largest =
+        bounds.largest > 0 ? bounds.largest
+                           : std::min(std::size_t{machine::is_host(space) ? 64u : 256u} << 20,
+                                      machine::memory_share(space));
+    require_order("--from and --to", static_cast<double>(plan.smallest),
+                  static_cast<double>(largest));
+    require_memory(space, static_cast<double>(largest));
+    plan.spaces.emplace_back(space, largest);
+  }
+  return plan;
+}
+
+// Kernels of one size.
+struct KernelPoint {
+  std::size_t bytes;
+  Timing back_to_back, fenced;
+};
+
+// One size in 1, 2, 4 … kernels.
+struct BrokenUp {
+  struct Point {
+    std::size_t kernels;
+    Timing seconds;
+  };
+  std::size_t bytes;
+  std::vector<Point> points;
+  bool complete = false;  // false if it was stopped before its end
+};
+
+// The measurements on one space.
+struct DispatchMeasurement {
+  SpaceKind kind;
+  machine::DispatchCosts costs;
+  std::vector<KernelPoint> kernels;
+  std::optional<BrokenUp> broken_up;  // at the largest size of the fit, if there is a fit
+  std::vector<TransferPoint> transfers;
+  std::vector<std::string> notes;  // on transfers that were left out
+};
+
+// T = a + V/b of kernels, up to the size where the curve bends.
+struct KernelFit {
+  LaunchCost cost;
+  double straight_bytes;
+  double half_rate_bytes;  // as measured
+  bool has_both() const { return cost.seconds.reached() && cost.bytes_per_second.reached(); }
+  // Returns the expected seconds of `bytes` in several kernels, k·a + V/b.
+  double broken_up(double bytes, std::size_t kernels) const {
+    return static_cast<double>(kernels) * cost.seconds.value + bytes / cost.bytes_per_second.value;
+  }
+};
+
+// Returns nullopt if T = a + V/b fits no part of the curve.
+std::optional<KernelFit> fit_kernels(const std::vector<KernelPoint>& points,
+                                     Timing KernelPoint::*timing) {
+  std::vector<double> bytes, seconds;
+  for (const KernelPoint& point : points) {
+    bytes.push_back(static_cast<double>(point.bytes));
+    seconds.push_back((point.*timing).median);
+  }
+  const std::size_t count = model::straight_points(bytes, seconds);
+  bytes.resize(count), seconds.resize(count);
+  const auto cost = model::fit_launch_cost(bytes, seconds);
+  if (!cost) return std::nullopt;
+  return KernelFit{*cost, bytes.back(), model::measured_half_rate(bytes, seconds)};
+}
+
+template <class Space>
+std::vector<KernelPoint> measure_kernels(const Space& instance, const SmallKernel<Space>& kernel,
+                                         const std::vector<std::size_t>& sizes,
+                                         const std::string& space, const MeasureOptions& options,
+                                         const Control& control) {
+  std::vector<KernelPoint> points;
+  for (const std::size_t bytes : sizes) {
+    if (control.should_stop()) break;
+    const std::size_t n = bytes / SmallKernel<Space>::kBytesPerElement;
+    const Timing back_to_back = measure(instance, options, [&] { kernel.run(0, n); });
+    const Timing fenced = measure(instance, options, [&] {
+      kernel.run(0, n);
+      instance.fence();
+    });
+    points.push_back({bytes, back_to_back, fenced});
+    control.tell(space + ": kernels of " + readable_bytes(static_cast<double>(bytes)));
+  }
+  return points;
+}
+
+template <class Space>
+BrokenUp measure_broken_up(const Space& instance, const SmallKernel<Space>& kernel,
+                           std::size_t bytes, const MeasureOptions& options,
+                           const Control& control) {
+  BrokenUp result{bytes, {}};
+  const std::size_t n = bytes / SmallKernel<Space>::kBytesPerElement;
+  for (std::size_t kernels = 1; kernels <= 256 && kernels * 8 <= n; kernels *= 2) {
+    if (control.should_stop()) return result;
+    const Timing seconds = measure(instance, options, [&] {
+      for (std::size_t k = 0; k < kernels; ++k) {
+        kernel.run(n * k / kernels, n * (k + 1) / kernels);
+      }
+    });
+    result.points.push_back({kernels, seconds});
+  }
+  result.complete = true;
+  return result;
+}
+
+std::vector<TransferPoint> measure_transfers(SpaceKind kind, const Control& control,
+                                             std::vector<std::string>& notes) {
+  machine::TransferOptions options;
+  options.largest =
+      std::min({std::size_t{control.quick ? 64u : 256u} << 20, machine::memory_share(kind),
+                machine::memory_share(SpaceKind::serial)});
+  options.per_octave = control.quick ? 1 : 2;
+  options.budget_seconds = control.quick ? 2 : 8;
+  options.stopped = control.stopped;
+  return machine::transfer_ladder(kind, options, control.progress, &notes);
+}
+
+template <class Space>
+DispatchMeasurement measure_space(const Space& instance, SpaceKind kind, std::size_t largest,
+                                  const DispatchPlan& plan, const Control& control) {
+  const std::string space = to_string(kind);
+  machine::warm_up(kind);
+  MeasureOptions costs_options;
+  costs_options.min_seconds = control.quick ? 0.05 : 0.2;
+  DispatchMeasurement measured{kind, machine::measure_dispatch(kind, costs_options), {}, {}, {},
+                               {}};
+  const auto sizes = machine::working_sets(plan.smallest, largest, plan.per_octave,
+                                           8 * SmallKernel<Space>::kBytesPerElement);
+  SmallKernel<Space> kernel(instance, sizes.back() / SmallKernel<Space>::kBytesPerElement);
+  MeasureOptions options = MeasureOptions::ladder_point();
+  options.clock = Clock::host;
+  options.stopped = control.stopped;
+  measured.kernels = measure_kernels(instance, kernel, sizes, space, options, control);
+  if (measured.kernels.size() == sizes.size() && !kernel.verify(kernel.size())) {
+    throw RunError("the dispatch study's kernel computed a wrong result on " + space);
+  }
+  // The fit determines which size is broken up.
+  const auto fit = fit_kernels(measured.kernels, &KernelPoint::back_to_back);
+  if (fit && fit->has_both()) {
+    measured.broken_up = measure_broken_up(
+        instance, kernel, static_cast<std::size_t>(fit->straight_bytes), options, control);
+  }
+  if (!machine::is_host(kind) && !control.should_stop()) {
+    measured.transfers = measure_transfers(kind, control, measured.notes);
+  }
+  return measured;
+}
+
+// Transfers of one direction and kind of host memory.
+struct TransferFit {
+  std::string name;  // "host_to_device, pinned"
+  std::vector<const TransferPoint*> points;
+  std::optional<LaunchCost> cost;
+};
+
+struct DispatchFit {
+  std::optional<KernelFit> back_to_back, fenced;
+  std::vector<TransferFit> transfers;  // none on a host
+};
+
+DispatchFit fit(const DispatchMeasurement& measured) {
+  DispatchFit fits{fit_kernels(measured.kernels, &KernelPoint::back_to_back),
+                   fit_kernels(measured.kernels, &KernelPoint::fenced),
+                   {}};
+  for (const char* direction : {"host_to_device", "device_to_host"}) {
+    for (const char* memory : {"pinned", "pageable"}) {
+      TransferFit transfer{std::string(direction) + ", " + memory, {}, {}};
+      std::vector<double> bytes, seconds;
+      for (const TransferPoint& point : measured.transfers) {
+        if (point.direction != direction || point.host_memory != memory) continue;
+        transfer.points.push_back(&point);
+        bytes.push_back(static_cast<double>(point.bytes));
+        seconds.push_back(point.seconds.median);
+      }
+      transfer.cost = model::fit_launch_cost(bytes, seconds);
+      if (!transfer.points.empty()) fits.transfers.push_back(std::move(transfer));
+    }
+  }
+  return fits;
+}
+
+std::string show_rate(double bytes_per_second) { return io::show_bytes(bytes_per_second) + "/s"; }
 
 io::Json json_of(const LaunchCost& cost) {
   return {{"a_seconds", to_json(cost.seconds)},
@@ -31,182 +227,126 @@ io::Json json_of(const LaunchCost& cost) {
           {"relative_deviation", cost.residual_deviation}};
 }
 
-std::string show_rate(double bytes_per_second) { return io::show_bytes(bytes_per_second) + "/s"; }
-
-// Measures kernels of growing size on one space.
-struct Growth {
-  std::vector<double> bytes, back_to_back, fenced;
-};
-
-template <class Space>
-Growth measure_growth(const Space& instance, const SmallKernel<Space>& kernel,
-                      const std::vector<std::size_t>& sizes, const std::string& space,
-                      const MeasureOptions& options, const Control& control, Study& study) {
-  Growth growth;
-  for (const std::size_t bytes : sizes) {
-    if (control.should_stop()) break;
-    const std::size_t n = bytes / SmallKernel<Space>::kBytesAnElement;
-    const Timing row = measure(instance, options, [&] { kernel.run(0, n); });
-    const Timing alone = measure(instance, options, [&] {
-      kernel.run(0, n);
-      instance.fence();
-    });
-    growth.bytes.push_back(static_cast<double>(bytes));
-    growth.back_to_back.push_back(row.median);
-    growth.fenced.push_back(alone.median);
-    study.add_point({{"space", space},
-                     {"what", "kernel"},
-                     {"bytes", bytes},
-                     {"seconds", row},
-                     {"seconds_fenced", alone}},
-                    fmt::format("{}, kernel, bytes {}", space, bytes), {row, alone});
-    control.tell(space + ": kernels of " + readable_bytes(static_cast<double>(bytes)));
-  }
-  return growth;
+std::vector<io::Cell> row_of(const std::string& space, const std::string& quantity,
+                             const LaunchCost& cost) {
+  return {space, quantity, estimate_cell(cost.seconds, io::show_seconds),
+          estimate_cell(cost.bytes_per_second, show_rate),
+          estimate_cell(cost.half_rate_bytes, readable_bytes)};
 }
 
-// Measures one size in 1, 2, 4 … kernels, against k·a + V/b. `cost` has a and b.
-template <class Space>
-void break_up(const Space& instance, const SmallKernel<Space>& kernel, double bytes,
-              const std::string& space, const LaunchCost& cost, const MeasureOptions& options,
-              const Control& control, Study& study) {
-  const std::size_t n = static_cast<std::size_t>(bytes) / SmallKernel<Space>::kBytesAnElement;
-  double whole = 0, last_ratio = 1, worst = 0;
-  std::size_t most = 0;
-  for (std::size_t kernels = 1; kernels <= 256 && kernels * 8 <= n; kernels *= 2) {
-    if (control.should_stop()) return;
-    const Timing seconds = measure(instance, options, [&] {
-      for (std::size_t k = 0; k < kernels; ++k) {
-        kernel.run(n * k / kernels, n * (k + 1) / kernels);
-      }
-    });
-    const double predicted =
-        static_cast<double>(kernels) * cost.seconds.value + bytes / cost.bytes_per_second.value;
-    if (kernels == 1) whole = seconds.median;
-    last_ratio = seconds.median / whole;
-    worst = std::max(worst, std::abs(std::log2(seconds.median / predicted)));
-    most = kernels;
-    study.add_point({{"space", space},
-                     {"what", "broken up"},
-                     {"bytes", static_cast<std::size_t>(bytes)},
-                     {"kernels", kernels},
-                     {"seconds", seconds},
-                     {"predicted_seconds", predicted}},
-                    fmt::format("{}, broken up, bytes {:.0f}, kernels {}", space, bytes, kernels),
-                    {seconds});
+Study empty_study(const DispatchPlan& plan) {
+  Study study("dispatch", "breaking up and recombining has a price",
+              {{"space", "space", io::Align::left},
+               {"what", "what", io::Align::left, 0},
+               {"per call, or a", "a_seconds"},
+               {"rate b", "b_bytes_per_second"},
+               {"half the rate at", "half_rate_bytes"},
+               {"measured", "half_rate_measured_bytes", io::Align::right, 2},
+               {"straight up to", "fitted_up_to_bytes", io::Align::right, 3}});
+  study.settings = {{"smallest_bytes", plan.smallest}, {"per_octave", plan.per_octave}};
+  note_binding(study.notes);
+  return study;
+}
+
+void present_costs(const std::string& space, const machine::DispatchCosts& costs, Study& study) {
+  const auto add = [&](const std::string& quantity, const Timing& seconds) {
+    study.add_point({{"space", space}, {"what", quantity}, {"seconds", seconds}},
+                    space + ", " + quantity, {seconds});
+    study.table.add_row({space, quantity, io::time_cell(seconds)});
+  };
+  add("empty kernel", costs.empty_kernel);
+  add("empty kernel and fence", costs.empty_kernel_fenced);
+  add("reduction to a scalar", costs.reduction);
+  if (costs.single_thread_kernel) add("kernel kept on one thread", *costs.single_thread_kernel);
+  if (costs.team_barrier) {
+    add("barrier of " + io::show_count(costs.team_size, "thread"), *costs.team_barrier);
   }
+}
+
+void present_fit(const std::string& space, const std::string& quantity,
+                 const std::optional<KernelFit>& fitted, Study& study) {
+  if (!fitted) {
+    study.notes.push_back(space + ", " + quantity + ": T = a + V/b fits no part of the curve");
+    return;
+  }
+  io::Json json = json_of(fitted->cost);
+  json["fitted_up_to_bytes"] = fitted->straight_bytes;
+  json["half_rate_measured_bytes"] = fitted->half_rate_bytes;
+  study.fit[space][quantity] = json;
+  std::vector<io::Cell> row = row_of(space, quantity, fitted->cost);
+  row.push_back(bytes_cell(fitted->half_rate_bytes));
+  row.push_back(bytes_cell(fitted->straight_bytes));
+  study.table.add_row(row);
+}
+
+void present_kernels(const std::string& space, const DispatchMeasurement& measured,
+                     const DispatchFit& fits, Study& study) {
+  for (const KernelPoint& point : measured.kernels) {
+    study.add_point({{"space", space},
+                     {"what", "kernel"},
+                     {"bytes", point.bytes},
+                     {"seconds", point.back_to_back},
+                     {"seconds_fenced", point.fenced}},
+                    fmt::format("{}, kernel, bytes {}", space, point.bytes),
+                    {point.back_to_back, point.fenced});
+  }
+  present_fit(space, "kernels back to back", fits.back_to_back, study);
+  present_fit(space, "kernels, each fenced", fits.fenced, study);
+  if (!fits.back_to_back) return;
+  const KernelFit& fitted = *fits.back_to_back;
+  study.answers.push_back(space + ": " + tell_launch_cost(fitted.cost, fitted.straight_bytes));
+}
+
+// Compares one size in several kernels with the fit.
+void present_broken_up(const std::string& space, const BrokenUp& broken_up, const KernelFit& fitted,
+                       Study& study) {
+  const double bytes = static_cast<double>(broken_up.bytes);
+  double worst = 0;
+  for (const auto& [kernels, seconds] : broken_up.points) {
+    const double predicted = fitted.broken_up(bytes, kernels);
+    worst = std::max(worst, std::abs(std::log2(seconds.median / predicted)));
+    study.add_point(
+        {{"space", space},
+         {"what", "broken up"},
+         {"bytes", broken_up.bytes},
+         {"kernels", kernels},
+         {"seconds", seconds},
+         {"predicted_seconds", predicted}},
+        fmt::format("{}, broken up, bytes {}, kernels {}", space, broken_up.bytes, kernels),
+        {seconds});
+  }
+  if (!broken_up.complete || broken_up.points.empty()) return;
+  const BrokenUp::Point &whole = broken_up.points.front(), &last = broken_up.points.back();
   study.answers.push_back(fmt::format(
       "{}: {} in {} kernels instead of one takes {:.1f} times as long; k·a + V/b says so within a "
       "factor of {:.2f} for every k measured",
-      space, readable_bytes(bytes), most, last_ratio, std::exp2(worst)));
+      space, readable_bytes(bytes), last.kernels, last.seconds.median / whole.seconds.median,
+      std::exp2(worst)));
 }
 
-void add_transfers(SpaceKind kind, const Control& control, Study& study) {
-  machine::TransferOptions options;
-  options.largest =
-      std::min({std::size_t{control.quick ? 64u : 256u} << 20, machine::memory_share(kind),
-                machine::memory_share(SpaceKind::serial)});
-  options.per_octave = control.quick ? 1 : 2;
-  options.budget_seconds = control.quick ? 2 : 8;
-  options.stopped = control.stopped;
-  const auto points = machine::transfer_ladder(kind, options, control.progress, &study.notes);
-  for (const char* direction : {"host_to_device", "device_to_host"}) {
-    for (const char* memory : {"pinned", "pageable"}) {
-      const std::string what = std::string(direction) + ", " + memory;
-      std::vector<double> bytes, seconds;
-      for (const machine::TransferPoint& point : points) {
-        if (point.direction != direction || point.host_memory != memory) continue;
-        bytes.push_back(static_cast<double>(point.bytes));
-        seconds.push_back(point.seconds.median);
-        study.add_point({{"space", to_string(kind)},
-                         {"what", what},
-                         {"bytes", point.bytes},
-                         {"seconds", point.seconds}},
-                        fmt::format("{}, {}, bytes {}", to_string(kind), what, point.bytes),
-                        {point.seconds});
-      }
-      const auto cost = model::fit_launch_cost(bytes, seconds);
-      if (!cost) continue;
-      study.fit[to_string(kind)][what] = json_of(*cost);
-      study.table.add_row({to_string(kind), what, estimate_cell(cost->seconds, io::show_seconds),
-                           estimate_cell(cost->bytes_per_second, show_rate),
-                           estimate_cell(cost->half_rate_bytes, readable_bytes)});
-    }
+void present_transfer(const std::string& space, const TransferFit& transfer, Study& study) {
+  for (const TransferPoint* point : transfer.points) {
+    study.add_point({{"space", space},
+                     {"what", transfer.name},
+                     {"bytes", point->bytes},
+                     {"seconds", point->seconds}},
+                    fmt::format("{}, {}, bytes {}", space, transfer.name, point->bytes),
+                    {point->seconds});
   }
+  if (!transfer.cost) return;
+  study.fit[space][transfer.name] = json_of(*transfer.cost);
+  study.table.add_row(row_of(space, transfer.name, *transfer.cost));
 }
 
-// a + V/b, and the bytes up to which it was fitted.
-struct Fit {
-  LaunchCost cost;
-  double straight_bytes;
-};
-
-std::optional<Fit> fit_growth(const std::vector<double>& bytes, const std::vector<double>& seconds,
-                              const std::string& space, const std::string& what, Study& study) {
-  const std::size_t count = model::straight_points(bytes, seconds);
-  if (count == 0) {
-    study.notes.push_back(space + ", " + what + ": T = a + V/b fits no part of the curve");
-    return std::nullopt;
+void present(const DispatchMeasurement& measured, const DispatchFit& fits, Study& study) {
+  const std::string space = to_string(measured.kind);
+  present_costs(space, measured.costs, study);
+  present_kernels(space, measured, fits, study);
+  if (measured.broken_up) {
+    present_broken_up(space, *measured.broken_up, *fits.back_to_back, study);
   }
-  const std::vector<double> x(bytes.begin(), bytes.begin() + std::ptrdiff_t(count));
-  const std::vector<double> y(seconds.begin(), seconds.begin() + std::ptrdiff_t(count));
-  const auto cost = model::fit_launch_cost(x, y);
-  if (!cost) return std::nullopt;
-  const double straight_bytes = x.back(), half = model::measured_half_rate(x, y);
-  io::Json fit = json_of(*cost);
-  fit["fitted_up_to_bytes"] = straight_bytes;
-  fit["half_rate_measured_bytes"] = half;
-  study.fit[space][what] = fit;
-  study.table.add_row({space, what, estimate_cell(cost->seconds, io::show_seconds),
-                       estimate_cell(cost->bytes_per_second, show_rate),
-                       estimate_cell(cost->half_rate_bytes, readable_bytes), bytes_cell(half),
-                       bytes_cell(straight_bytes)});
-  return Fit{*cost, straight_bytes};
-}
-
-template <class Space>
-void measure_space(const Space& instance, SpaceKind kind, const DispatchBounds& bounds,
-                   std::size_t largest, const Control& control, Study& study) {
-  const std::string space = to_string(kind);
-  machine::warm_up(kind);
-  MeasureOptions costs_options;
-  costs_options.min_seconds = control.quick ? 0.05 : 0.2;
-  const machine::DispatchCosts costs = machine::measure_dispatch(kind, costs_options);
-  const auto add_cost = [&](const std::string& what, const Timing& seconds) {
-    study.add_point({{"space", space}, {"what", what}, {"seconds", seconds}}, space + ", " + what,
-                    {seconds});
-    study.table.add_row({space, what, io::time_cell(seconds)});
-  };
-  add_cost("empty kernel", costs.empty_kernel);
-  add_cost("empty kernel and fence", costs.empty_kernel_fenced);
-  add_cost("reduction to a scalar", costs.reduction);
-  if (costs.single_thread_kernel) {
-    add_cost("kernel kept on one thread", *costs.single_thread_kernel);
-  }
-  if (costs.team_barrier) {
-    add_cost("barrier of " + io::show_count(costs.team_size, "thread"), *costs.team_barrier);
-  }
-  const auto sizes = machine::working_sets(bounds.smallest, largest, bounds.per_octave,
-                                           8 * SmallKernel<Space>::kBytesAnElement);
-  SmallKernel<Space> kernel(instance, sizes.back() / SmallKernel<Space>::kBytesAnElement);
-  MeasureOptions options = MeasureOptions::ladder_point();
-  options.clock = Clock::host;
-  options.stopped = control.stopped;
-  const Growth growth = measure_growth(instance, kernel, sizes, space, options, control, study);
-  if (growth.bytes.size() == sizes.size() && !kernel.verify(kernel.size())) {
-    throw RunError("the dispatch study's kernel computed a wrong result on " + space);
-  }
-  const auto fit =
-      fit_growth(growth.bytes, growth.back_to_back, space, "kernels back to back", study);
-  fit_growth(growth.bytes, growth.fenced, space, "kernels, each fenced", study);
-  if (fit) {
-    const LaunchCost& cost = fit->cost;
-    study.answers.push_back(space + ": " + tell_launch_cost(cost, fit->straight_bytes));
-    if (cost.seconds.reached() && cost.bytes_per_second.reached()) {
-      break_up(instance, kernel, fit->straight_bytes, space, cost, options, control, study);
-    }
-  }
-  if (!machine::is_host(kind) && !control.should_stop()) add_transfers(kind, control, study);
+  study.notes.insert(study.notes.end(), measured.notes.begin(), measured.notes.end());
+  for (const TransferFit& transfer : fits.transfers) present_transfer(space, transfer, study);
 }
 
 }  // namespace
@@ -231,43 +371,16 @@ std::string tell_launch_cost(const LaunchCost& cost, double bytes) {
                      a, b, shown(cost.half_rate_bytes, readable_bytes));
 }
 
-Study study_dispatch(const DispatchBounds& requested, const Control& control) {
-  DispatchBounds bounds = requested;
-  Study study{"dispatch",
-              "breaking up and recombining has a price",
-              {},
-              io::Json::array(),
-              io::Json::object(),
-              io::Table({{"space", "space", io::Align::left},
-                         {"what", "what", io::Align::left, 0},
-                         {"per call, or a", "a_seconds"},
-                         {"rate b", "b_bytes_per_second"},
-                         {"half the rate at", "half_rate_bytes"},
-                         {"measured", "half_rate_measured_bytes", io::Align::right, 2},
-                         {"straight up to", "fitted_up_to_bytes", io::Align::right, 3}}),
-              {},
-              {},
-              true};
-  if (bounds.smallest == 0) bounds.smallest = 256;
-  if (bounds.per_octave == 0) bounds.per_octave = control.quick ? 2 : 4;
-  std::vector<std::pair<SpaceKind, std::size_t>> largest_on;
-  for (const SpaceKind space : bounds.spaces) {
-    const std::size_t largest =
-        bounds.largest > 0 ? bounds.largest
-                           : std::min(std::size_t{machine::is_host(space) ? 64u : 256u} << 20,
-                                      machine::memory_share(space));
-    require_order("--from and --to", static_cast<double>(bounds.smallest),
-                  static_cast<double>(largest));
-    require_memory(space, static_cast<double>(largest));
-    largest_on.emplace_back(space, largest);
-  }
-  study.settings = {{"smallest_bytes", bounds.smallest}, {"per_octave", bounds.per_octave}};
-  note_binding(study.notes);
-  for (const auto& [kind, largest] : largest_on) {
+Study study_dispatch(const DispatchBounds& bounds, const Control& control) {
+  const DispatchPlan plan = plan_of(bounds, control.quick);
+  Study study = empty_study(plan);
+  for (const auto& [kind, largest] : plan.spaces) {
     if (control.should_stop()) break;
-    with_space(kind, [&, kind = kind, largest = largest](const auto& instance) {
-      measure_space(instance, kind, bounds, largest, control, study);
-    });
+    const DispatchMeasurement measured =
+        with_space(kind, [&, kind = kind, largest = largest](const auto& instance) {
+          return measure_space(instance, kind, largest, plan, control);
+        });
+    present(measured, fit(measured), study);
   }
   finish(study, control);
   return study;

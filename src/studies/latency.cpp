@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "io/units.hpp"
 #include "machine/latency.hpp"
@@ -19,6 +21,55 @@ namespace {
 
 using machine::LatencyPoint;
 using machine::readable_bytes;
+
+// The sweep of one space.
+struct SpaceLadder {
+  SpaceKind space;
+  machine::LatencyOptions options;
+};
+
+// Returns what the study measures, after all checks. All spaces of a host share one ladder.
+std::vector<SpaceLadder> plan_of(const LatencyBounds& bounds, const Control& control) {
+  std::vector<SpaceKind> spaces;
+  for (const SpaceKind space : bounds.spaces) {
+    const SpaceKind kind = machine::is_host(space) ? SpaceKind::serial : space;
+    if (std::find(spaces.begin(), spaces.end(), kind) == spaces.end()) spaces.push_back(kind);
+  }
+  std::vector<SpaceLadder> ladders;
+  for (const SpaceKind space : spaces) {
+    machine::LatencyOptions options;
+    options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{4} << 10;
+    options.largest = bounds.largest > 0 ? bounds.largest
+                                         : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
+                                                    machine::memory_share(space));
+    options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 4 : 8;
+    options.budget_seconds = (control.quick ? 18.0 : 130.0) / static_cast<double>(spaces.size());
+    options.stopped = control.stopped;
+    require_order("--from and --to", static_cast<double>(options.smallest),
+                  static_cast<double>(options.largest));
+    // A host has two copies, one per page size; the cycle's indices take four more bytes per node.
+    require_memory(space, static_cast<double>(options.largest) *
+                              ((machine::is_host(space) ? 2 : 1) +
+                               4.0 / static_cast<double>(machine::kNodeStride)));
+    ladders.push_back({space, options});
+  }
+  return ladders;
+}
+
+// The measurements on one space.
+struct LatencyMeasurement {
+  SpaceKind kind;
+  std::vector<LatencyPoint> points = {};
+  std::vector<std::string> notes = {};  // on points that were left out
+};
+
+LatencyMeasurement measure_space(const SpaceLadder& plan, const Control& control) {
+  machine::warm_up(plan.space);
+  LatencyMeasurement measured{plan.space};
+  measured.points =
+      machine::latency_ladder(plan.space, plan.options, control.progress, &measured.notes);
+  return measured;
+}
 
 // The curve of one space with one page size.
 struct LatencyCurve {
@@ -56,6 +107,35 @@ model::Estimate tlb_part(const LatencyCurve& small, const LatencyCurve& huge,
   return model::median_estimate(parts).value_or(model::Estimate{nan, nan, nan});
 }
 
+// A level, and the time that the TLB adds on small pages, if both page sizes were measured.
+struct Row {
+  model::CurveLevel level;
+  std::optional<model::Estimate> tlb;
+  bool is_last() const { return std::isinf(level.capacity_bytes.value); }
+  // Noise may make the estimate negative.
+  double tlb_seconds() const { return std::max(tlb->value, 0.0); }
+};
+
+std::vector<Row> rows_of(const LatencyCurve& curve, const LatencyCurve* on_small) {
+  std::vector<Row> rows;
+  for (const model::CurveLevel& level : model::find_levels(curve.bytes, curve.seconds)) {
+    rows.push_back({level, {}});
+    if (on_small) rows.back().tlb = tlb_part(*on_small, curve, level);
+  }
+  return rows;
+}
+
+// The levels of a space's curves, on small and on huge pages.
+struct LatencyFit {
+  std::vector<Row> on_small, on_huge;
+};
+
+LatencyFit fit(const LatencyMeasurement& measured) {
+  const LatencyCurve small = curve_of(measured.points, machine::small_page_label());
+  const LatencyCurve huge = curve_of(measured.points, "huge");
+  return {rows_of(small, nullptr), rows_of(huge, small.bytes.empty() ? nullptr : &small)};
+}
+
 // The caches of a space, and whether the sweep exceeded them.
 struct Hierarchy {
   std::vector<machine::Cache> caches;
@@ -91,22 +171,6 @@ io::Cell cost_cell(const model::CurveLevel& level) {
              : no_number(text);
 }
 
-// A level, and the time that the TLB adds on small pages, if both page sizes were measured.
-struct Row {
-  model::CurveLevel level;
-  std::optional<model::Estimate> tlb;
-  bool is_last() const { return std::isinf(level.capacity_bytes.value); }
-};
-
-std::vector<Row> rows_of(const LatencyCurve& curve, const LatencyCurve* on_small) {
-  std::vector<Row> rows;
-  for (const model::CurveLevel& level : model::find_levels(curve.bytes, curve.seconds)) {
-    rows.push_back({level, {}});
-    if (on_small) rows.back().tlb = tlb_part(*on_small, curve, level);
-  }
-  return rows;
-}
-
 io::Json json_of(const std::vector<Row>& rows, const Hierarchy& hierarchy) {
   io::Json list = io::Json::array();
   for (const Row& row : rows) {
@@ -120,122 +184,71 @@ io::Json json_of(const std::vector<Row>& rows, const Hierarchy& hierarchy) {
   return list;
 }
 
-void add_to_table(const std::vector<Row>& rows, const std::string& space, bool on_huge,
+std::vector<io::Cell> cells_of(const Row& row, int number, const std::string& space, bool on_huge,
+                               const Hierarchy& hierarchy) {
+  const double seconds = row.level.cost.value, capacity = row.level.capacity_bytes.value;
+  std::vector<io::Cell> cells = {space, number, bytes_cell(row.level.from_bytes),
+                                 row.is_last() ? no_number("end") : bytes_cell(capacity),
+                                 nominal(hierarchy, capacity)};
+  cells.push_back(on_huge ? cost_cell(row.level) : io::Cell());
+  if (!on_huge) cells.push_back(cost_cell(row.level));
+  if (row.tlb && row.level.settled) {
+    const double tlb = row.tlb_seconds(), all = seconds + tlb;
+    cells.push_back(cell_of(all));
+    cells.push_back(cell_of(tlb));
+    cells.push_back(io::Cell::shown_as(100 * tlb / all, percent(tlb, all)));
+  }
+  return cells;
+}
+
+// Returns "1.2 ns (1.1 ns to 1.3 ns) up to 48 KiB".
+std::string clause_of(const Row& row, const Hierarchy& hierarchy) {
+  const std::string seconds = io::show_seconds(row.level.cost.value);
+  if (!row.level.settled) {
+    return "more than " + seconds + " beyond, where it still grows at the end of the sweep";
+  }
+  return shown(row.level.cost, io::show_seconds) +
+         (!row.is_last()     ? " up to " + readable_bytes(row.level.capacity_bytes.value)
+          : hierarchy.memory ? " from " + readable_bytes(row.level.from_bytes) + " on"
+                             : " up to the end of the sweep");
+}
+
+void tell_answers(const std::vector<Row>& rows, const std::string& space,
                   const Hierarchy& hierarchy, Study& study) {
+  if (rows.empty()) return;
   std::string sentence;
   for (const Row& row : rows) {
-    const double seconds = row.level.cost.value, capacity = row.level.capacity_bytes.value;
-    const std::string size = row.is_last() ? "end" : readable_bytes(capacity);
-    std::vector<io::Cell> cells = {
-        space, static_cast<int>(&row - rows.data()) + 1, bytes_cell(row.level.from_bytes),
-        row.is_last() ? no_number(size) : bytes_cell(capacity), nominal(hierarchy, capacity)};
-    cells.push_back(on_huge ? cost_cell(row.level) : io::Cell());
-    if (!on_huge) cells.push_back(cost_cell(row.level));
-    if (row.tlb && row.level.settled) {
-      const double tlb = std::max(row.tlb->value, 0.0);
-      cells.push_back(cell_of(seconds + tlb));
-      cells.push_back(cell_of(tlb));
-      cells.push_back(io::Cell::shown_as(100 * tlb / (seconds + tlb), percent(tlb, seconds + tlb)));
-    }
-    study.table.add_row(cells);
-    sentence +=
-        fmt::format("{}{} {}", sentence.empty() ? "" : ", ",
-                    row.level.settled ? shown(row.level.cost, io::show_seconds)
-                                      : "more than " + io::show_seconds(seconds),
-                    !row.level.settled ? "beyond, where it still grows at the end of the sweep"
-                    : !row.is_last()   ? "up to " + size
-                    : hierarchy.memory ? "from " + readable_bytes(row.level.from_bytes) + " on"
-                                       : "up to the end of the sweep");
+    sentence += (sentence.empty() ? "" : ", ") + clause_of(row, hierarchy);
   }
-  if (rows.empty()) return;
   study.answers.push_back(fmt::format("{}: a dependent load takes {}", space, sentence));
   const Row& last = rows.back();
   if (!last.is_last() || !last.level.settled || !hierarchy.memory || !last.tlb) return;
-  const double tlb = std::max(last.tlb->value, 0.0), all = last.level.cost.value + tlb;
+  const double tlb = last.tlb_seconds(), all = last.level.cost.value + tlb;
   study.answers.push_back(
       fmt::format("{}: of {} for a load from memory on {} pages the TLB takes {} ({})", space,
                   io::show_seconds(all), machine::small_page_label(), io::show_seconds(tlb),
                   percent(tlb, all)));
 }
 
-void analyse(SpaceKind kind, const std::vector<LatencyPoint>& points, Study& study) {
-  const LatencyCurve small = curve_of(points, machine::small_page_label());
-  const LatencyCurve huge = curve_of(points, "huge");
-  if (points.empty()) return;
-  double largest = 0;
-  for (const LatencyPoint& point : points) {
-    largest = std::max(largest, static_cast<double>(point.working_set_bytes));
+Study empty_study(const std::vector<SpaceLadder>& plan) {
+  Study study("latency", "CPUs fetch small amounts quickly",
+              {{"space", "space", io::Align::left},
+               {"level", "level", io::Align::right, 0},
+               {"from", "from_bytes"},
+               {"to", "capacity_bytes"},
+               {"cache", "system_says", io::Align::left, 2},
+               {"huge pages", "seconds_huge_pages"},
+               {machine::small_page_label(), "seconds_small_pages"},
+               {"TLB", "tlb_seconds", io::Align::right, 3},
+               {"of it", "tlb_percent"}});
+  if (!plan.empty()) {
+    const machine::LatencyOptions& first = plan.front().options;
+    study.settings = {{"smallest_bytes", first.smallest},
+                      {"per_octave", first.per_octave},
+                      {"largest_bytes", first.largest}};
   }
-  const Hierarchy hierarchy{machine::caches_of(kind), reaches_memory(kind, largest, study.notes)};
-  const std::string space = name_of(kind);
-  const std::vector<Row> on_small = rows_of(small, nullptr);
-  const std::vector<Row> on_huge = rows_of(huge, small.bytes.empty() ? nullptr : &small);
-  io::Json& levels = study.fit[space]["levels"];
-  if (!on_small.empty()) levels[machine::small_page_label()] = json_of(on_small, hierarchy);
-  if (!on_huge.empty()) levels["huge"] = json_of(on_huge, hierarchy);
-  // Huge pages separate the caches; on small pages the TLB's reach looks like another level.
-  add_to_table(on_huge.empty() ? on_small : on_huge, space, !on_huge.empty(), hierarchy, study);
-}
-
-// The sweep of one space.
-struct SpaceLadder {
-  SpaceKind space;
-  machine::LatencyOptions options;
-};
-
-// Returns what the study measures, after all checks. All spaces of a host share one ladder.
-std::vector<SpaceLadder> plan_of(const LatencyBounds& bounds, const Control& control) {
-  std::vector<SpaceKind> spaces;
-  for (const SpaceKind space : bounds.spaces) {
-    const SpaceKind kind = machine::is_host(space) ? SpaceKind::serial : space;
-    if (std::find(spaces.begin(), spaces.end(), kind) == spaces.end()) spaces.push_back(kind);
-  }
-  std::vector<SpaceLadder> ladders;
-  for (const SpaceKind space : spaces) {
-    machine::LatencyOptions options;
-    options.smallest = bounds.smallest > 0 ? bounds.smallest : std::size_t{4} << 10;
-    options.largest = bounds.largest > 0 ? bounds.largest
-                                         : std::min(std::size_t{control.quick ? 256u : 1024u} << 20,
-                                                    machine::memory_share(space));
-    options.per_octave = bounds.per_octave > 0 ? bounds.per_octave : control.quick ? 4 : 8;
-    options.budget_seconds = (control.quick ? 18.0 : 130.0) / static_cast<double>(spaces.size());
-    options.stopped = control.stopped;
-    require_order("--from and --to", static_cast<double>(options.smallest),
-                  static_cast<double>(options.largest));
-    // A host has two copies, one per page size; the cycle's indices take four more bytes per node.
-    require_memory(space, static_cast<double>(options.largest) *
-                              ((machine::is_host(space) ? 2 : 1) +
-                               4.0 / static_cast<double>(machine::kNodeStride)));
-    ladders.push_back({space, options});
-  }
-  return ladders;
-}
-
-Study empty_study(const std::vector<SpaceLadder>& ladders) {
-  io::Json settings;
-  if (!ladders.empty()) {
-    const machine::LatencyOptions& first = ladders.front().options;
-    settings = {{"smallest_bytes", first.smallest},
-                {"per_octave", first.per_octave},
-                {"largest_bytes", first.largest}};
-  }
-  return {"latency",
-          "CPUs fetch small amounts quickly",
-          settings,
-          io::Json::array(),
-          io::Json::object(),
-          io::Table({{"space", "space", io::Align::left},
-                     {"level", "level", io::Align::right, 0},
-                     {"from", "from_bytes"},
-                     {"to", "capacity_bytes"},
-                     {"cache", "system_says", io::Align::left, 2},
-                     {"huge pages", "seconds_huge_pages"},
-                     {machine::small_page_label(), "seconds_small_pages"},
-                     {"TLB", "tlb_seconds", io::Align::right, 3},
-                     {"of it", "tlb_percent"}}),
-          {},
-          {},
-          true};
+  note_binding(study.notes);
+  return study;
 }
 
 void add_points(const std::string& space, const std::vector<LatencyPoint>& points, Study& study) {
@@ -251,18 +264,41 @@ void add_points(const std::string& space, const std::vector<LatencyPoint>& point
   }
 }
 
+void present(const LatencyMeasurement& measured, const LatencyFit& fits, Study& study) {
+  study.notes.insert(study.notes.end(), measured.notes.begin(), measured.notes.end());
+  if (measured.points.empty()) return;
+  const std::string space = name_of(measured.kind);
+  add_points(space, measured.points, study);
+  double largest = 0;
+  for (const LatencyPoint& point : measured.points) {
+    largest = std::max(largest, static_cast<double>(point.working_set_bytes));
+  }
+  const Hierarchy hierarchy{machine::caches_of(measured.kind),
+                            reaches_memory(measured.kind, largest, study.notes)};
+  io::Json& levels = study.fit[space]["levels"];
+  if (!fits.on_small.empty()) {
+    levels[machine::small_page_label()] = json_of(fits.on_small, hierarchy);
+  }
+  if (!fits.on_huge.empty()) levels["huge"] = json_of(fits.on_huge, hierarchy);
+  // Huge pages separate the caches; on small pages the TLB's reach looks like another level.
+  const bool on_huge = !fits.on_huge.empty();
+  const std::vector<Row>& rows = on_huge ? fits.on_huge : fits.on_small;
+  int number = 0;
+  for (const Row& row : rows) {
+    study.table.add_row(cells_of(row, ++number, space, on_huge, hierarchy));
+  }
+  tell_answers(rows, space, hierarchy, study);
+}
+
 }  // namespace
 
 Study study_latency(const LatencyBounds& bounds, const Control& control) {
   const std::vector<SpaceLadder> plan = plan_of(bounds, control);
   Study study = empty_study(plan);
-  note_binding(study.notes);
-  for (const auto& [space, options] : plan) {
+  for (const SpaceLadder& space : plan) {
     if (control.should_stop()) break;
-    machine::warm_up(space);
-    const auto points = machine::latency_ladder(space, options, control.progress, &study.notes);
-    add_points(name_of(space), points, study);
-    analyse(space, points, study);
+    const LatencyMeasurement measured = measure_space(space, control);
+    present(measured, fit(measured), study);
   }
   finish(study, control);
   return study;

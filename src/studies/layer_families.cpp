@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "config/deck.hpp"
+#include "config/option_table.hpp"
 #include "core/error.hpp"
 
 namespace ridgeline::studies {
@@ -22,13 +22,10 @@ std::shared_ptr<const layers::Layer> LayerFamily::layer(std::size_t of_width) co
   for (std::size_t at; (at = text.find(word)) != std::string::npos;) {
     text.replace(at, word.size(), std::to_string(of_width));
   }
-  const config::Deck deck =
-      config::Deck::parse("[data]\nkind = \"synthetic\"\n[network]\n[[network.layer]]\nkind = \"" +
-                              kind + "\"\n" + text +
-                              "\n[train]\nepochs = 1\nbatch = 1\nloss = \"cross_entropy\"\n"
-                              "optimizer = { kind = \"sgd\", learning_rate = 0.1 }\n",
-                          kind);
-  return layers::read_layer({deck.network.layers.front(), kind, shape});
+  const auto options =
+      config::OptionTable::generated("kind = \"" + kind + "\"\n" + text,
+                                     "--widths: " + kind + " of width " + std::to_string(of_width));
+  return layers::read_layer({options, kind, shape});
 }
 
 std::string LayerFamily::shape() const {

@@ -17,7 +17,7 @@ struct LayerFamily : layers::StudyFamily {
   std::string kind;
 
   std::vector<std::size_t> widths() const;  ///< increasing
-  /// Returns the layer of a width.
+  /// Returns the layer of a width. Throws RequestError "--widths: …" if the width is invalid.
   std::shared_ptr<const layers::Layer> layer(std::size_t of_width) const;
   /// Returns its input, such as "[64, width]".
   std::string shape() const;

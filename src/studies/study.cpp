@@ -112,9 +112,9 @@ void finish(Study& study, const Control& control) {
       100 * Timing::kWideSpread, wide.size(), list));
 }
 
-void require_order(const std::string& what, double from, double to) {
+void require_order(const std::string& options, double from, double to) {
   if (from > 0 && from <= to) return;
-  throw RequestError(what + ": the first must be positive and not above the second");
+  throw RequestError(options + ": the first must be positive and not above the second");
 }
 
 void require_threads(const std::vector<int>& counts) {
@@ -141,17 +141,18 @@ SpaceKind host_among(const std::vector<SpaceKind>& spaces) {
   return openmp && Runtime::host_threads().count > 1 ? SpaceKind::openmp : SpaceKind::serial;
 }
 
-std::vector<int> host_thread_counts(std::vector<int> asked, SpaceKind host) {
-  require_threads(asked);
+std::vector<int> host_thread_counts(std::vector<int> requested, SpaceKind host) {
+  require_threads(requested);
   if (host == SpaceKind::serial) {
-    const bool several = std::any_of(asked.begin(), asked.end(), [](int n) { return n > 1; });
+    const bool several =
+        std::any_of(requested.begin(), requested.end(), [](int n) { return n > 1; });
     if (several) throw RequestError("--thread-counts: serial has one thread");
     return {1};
   }
-  if (asked.empty()) return machine::thread_ladder(Runtime::host_threads().count);
-  std::sort(asked.begin(), asked.end());
-  asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
-  return asked;
+  if (requested.empty()) return machine::thread_ladder(Runtime::host_threads().count);
+  std::sort(requested.begin(), requested.end());
+  requested.erase(std::unique(requested.begin(), requested.end()), requested.end());
+  return requested;
 }
 
 std::string name_of(SpaceKind space) { return machine::is_host(space) ? "host" : to_string(space); }

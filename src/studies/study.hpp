@@ -4,6 +4,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/guard.hpp"
@@ -22,8 +23,8 @@ struct Control {
   std::function<bool()> stopped;  ///< called before each point; true ends the study; may be empty
   bool quick = false;             ///< within 30 s rather than 3 min: fewer points
   bool should_stop() const { return stopped && stopped(); }
-  void tell(const std::string& what) const {
-    if (progress) progress(what);
+  void tell(const std::string& line) const {
+    if (progress) progress(line);
   }
 };
 
@@ -33,19 +34,24 @@ struct NamedTiming {
   Timing seconds;
 };
 
-/// The results of a study.
+/// The results of a study, as they are printed and written.
 struct Study {
-  std::string name;                       ///< "latency"
-  std::string claim;                      ///< the common claim that the study tests
-  io::Json settings;                      ///< what was swept, and on what
-  io::Json points;                        ///< a list of all measured points
-  io::Json fit;                           ///< the fits, each parameter with its 95 % interval
-  io::Table table;                        ///< the table of the main results
-  std::vector<std::string> answers;       ///< the conclusions, one sentence each
-  std::vector<std::string> notes;         ///< what was not measured as requested, and odd results
-  bool complete = true;                   ///< false if it was stopped before its end
-  Disturbance disturbance = {};           ///< during the measurements
-  std::vector<NamedTiming> timings = {};  ///< those of the points
+  std::string name;                     ///< "latency"
+  std::string claim;                    ///< the common claim that the study tests
+  io::Json settings = {};               ///< the ranges of the sweep, and the spaces
+  io::Json points = io::Json::array();  ///< a list of all measured points
+  io::Json fit = io::Json::object();    ///< the fits, each parameter with its 95 % interval
+  io::Table table;                      ///< the table of the main results
+  std::vector<std::string> answers;     ///< the conclusions, one sentence each
+  std::vector<std::string> notes;       ///< deviations from the request, and unexpected results
+  bool complete = true;                 ///< false if it was stopped before its end
+  Disturbance disturbance;              ///< during the measurements
+  std::vector<NamedTiming> timings;     ///< those of the points
+
+  Study() = default;
+  /// Constructs a study without points.
+  Study(std::string study_name, std::string tested_claim, std::vector<io::Column> columns)
+      : name(std::move(study_name)), claim(std::move(tested_claim)), table(std::move(columns)) {}
 
   /// Adds a point: its JSON object, its name and its timings.
   void add_point(io::Json point, const std::string& point_name, const std::vector<Timing>& seconds);
@@ -81,8 +87,8 @@ void finish(Study& study, const Control& control);
 
 // Checks of bounds: each throws RequestError, and all are made before anything is measured.
 
-/// Requires that `from` is positive and not above `to`; `what` ("--from and --to") names both.
-void require_order(const std::string& what, double from, double to);
+/// Requires that `from` is positive and not above `to`; `options` ("--from and --to") names both.
+void require_order(const std::string& options, double from, double to);
 
 /// Requires that `counts` are positive and do not exceed the threads of the Runtime.
 void require_threads(const std::vector<int>& counts);
@@ -97,7 +103,7 @@ SpaceKind host_among(const std::vector<SpaceKind>& spaces);
 /// Returns the numbers of host threads of a study: those requested, sorted and without duplicates,
 /// or else machine::thread_ladder up to all threads of the host's space. Throws RequestError if one
 /// is invalid.
-std::vector<int> host_thread_counts(std::vector<int> asked, SpaceKind host);
+std::vector<int> host_thread_counts(std::vector<int> requested, SpaceKind host);
 
 /// Returns "host" for all host spaces, which differ only in their threads, and a device's own name.
 std::string name_of(SpaceKind space);

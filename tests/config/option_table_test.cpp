@@ -171,6 +171,15 @@ TEST(OptionTable, AValueFromSetIsReportedAsSuch) {
   EXPECT_EQ(table.place("kind"), "deck.toml:11");
 }
 
+TEST(OptionTable, GeneratedIsReportedByItsNameAlone) {
+  const auto table = OptionTable::generated("units = 0\n[inner]\nkey = 'x'\n", "dense");
+  EXPECT_EQ(error_of([&] { table.integer("units", 1, 9); }),
+            "dense: units must be an integer from 1 to 9, not 0");
+  EXPECT_EQ(error_of([&] { table.table("inner").integer("key", 1, 9); }),
+            "dense: inner.key must be an integer from 1 to 9, not \"x\"");
+  EXPECT_EQ(error_of([&] { table.string("kind"); }).find("dense: kind is missing"), 0u);
+}
+
 TEST(OptionTable, WithoutADeckIsEmpty) {
   const OptionTable table;
   EXPECT_FALSE(table.has("a"));

@@ -212,7 +212,7 @@ TEST_F(KernelLadder, MeasuresEveryCaseInBothPrecisionsOnEverySpace) {
     const std::vector<KernelPoint> points = kernel_ladder(kind, options);
     ASSERT_EQ(points.size(), 2 * options.cases.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
-      EXPECT_TRUE(points[i].what == options.cases[i / 2]);
+      EXPECT_TRUE(points[i].kernel_case == options.cases[i / 2]);
       EXPECT_EQ(points[i].precision, i % 2 == 0 ? "float32" : "float64");
       EXPECT_GT(points[i].seconds.min, 0);
       EXPECT_GE(points[i].seconds.repeats, 2);

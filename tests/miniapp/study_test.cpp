@@ -62,6 +62,14 @@ TEST_F(Studies, ScalingStartsItselfOncePerNumberOfThreads) {
   EXPECT_TRUE(contains(result.out, "2 threads make a step"));
 }
 
+TEST_F(Studies, ScalingsWorkerHandsItsErrorOn) {
+  const CommandResult result = study({"scaling", "--worker", "2", "--kinds", "dens", "--no-decks"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.err, "");
+  const std::string error = io::Json::parse(result.out).at("error");
+  EXPECT_EQ(error.find("--kinds: there is no layer dens to study"), 0u) << error;
+}
+
 TEST_F(Studies, AnInterruptedOneWritesWhatItHas) {
   const std::string file = folder / "bandwidth.json";
   Command command(command_line({"study", "bandwidth", "--output", file, "--to", "64MiB"}));

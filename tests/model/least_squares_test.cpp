@@ -113,7 +113,7 @@ TEST(RobustLeastSquares, MeetsHubersConditionAndNotTheMean) {
   std::vector<double> sizes;
   for (const double value : y) sizes.push_back(std::abs(value - centre));
   std::sort(sizes.begin(), sizes.end());
-  const double most = 1.345 * 1.4826 * sizes[3] * std::sqrt(7.0 / 6);
+  const double most = 1.345 * kDeviationOfMad * sizes[3] * std::sqrt(7.0 / 6);
   double sum = 0;
   for (const double value : y) sum += std::clamp(value - centre, -most, most);
   EXPECT_NEAR(sum, 0, 1e-6);

@@ -122,9 +122,8 @@ TEST(CrossoverReport, NotesWhatWasNotMeasuredAndWhatIsMissing) {
   (*bounds.machine_file)["source"] = "its sheet";
   const Comparison comparison = comparison_of(bounds);
   Study study;
-  note_what_is_measured(bounds, comparison, study);
-  note_what_is_missing({"gru backward"}, {"dispatch", "cache bandwidth"}, bounds, comparison,
-                       study);
+  note_sources(bounds, comparison, study);
+  note_missing({"gru backward"}, {"dispatch", "cache bandwidth"}, bounds, comparison, study);
   ASSERT_EQ(study.notes.size(), 4u);
   EXPECT_NE(
       study.notes[0].find("nothing ran on the GPU 9: \"at best\" is the sum of what the figures "

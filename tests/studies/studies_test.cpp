@@ -10,6 +10,7 @@
 #include "network/networks.hpp"
 #include "studies/bandwidth.hpp"
 #include "studies/concurrency.hpp"
+#include "studies/concurrency_report.hpp"
 #include "studies/crossover.hpp"
 #include "studies/dispatch.hpp"
 #include "studies/divergence.hpp"
@@ -480,7 +481,7 @@ TEST_F(Studies, ScalingsWorkerMeasuresLayersAndDecksStrongAndWeak) {
   std::set<std::string> layers;
   for (const ScalingTime& time : measure_scaling(bounds, 8, true)) {
     EXPECT_GT(time.seconds, 0);
-    if (time.of.what == "small") {
+    if (time.of.subject == "small") {
       layers.insert(time.of.layer);
       // Four of eight threads: half of the batch.
       EXPECT_EQ(time.batch, time.of.scaling == "strong" ? 16u : 8u);
@@ -499,7 +500,7 @@ TEST_F(Studies, ScalingWithAllThreadsIsStrongAndWeakAtOnce) {
     const ScalingTime &strong = list[i], &weak = list[i + 1];
     EXPECT_EQ(strong.of.scaling, "strong");
     EXPECT_EQ(weak.of.scaling, "weak");
-    EXPECT_EQ(strong.of.what, weak.of.what);
+    EXPECT_EQ(strong.of.subject, weak.of.subject);
     EXPECT_EQ(strong.of.layer, weak.of.layer);
     EXPECT_EQ(strong.of.phase, weak.of.phase);
     EXPECT_EQ(strong.batch, weak.batch);
