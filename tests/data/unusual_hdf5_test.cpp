@@ -21,7 +21,7 @@ std::string path_of(const std::string& name) {
   return testing::source_folder() + "/tests/cases/hdf5/" + name;
 }
 
-data::Dataset load(const std::string& name) {
+data::Dataset load_hdf5(const std::string& name) {
   return data::load_dataset(
       data_options("kind = 'hdf5'\npath = '" + path_of(name) + "'\n", "cross_entropy"));
 }
@@ -29,7 +29,7 @@ data::Dataset load(const std::string& name) {
 TEST(UnusualHdf5, IsReadWhereItsValuesAreThere) {
   for (const char* name :
        {"gzip.h5", "chunked.h5", "soft_link.h5", "virtual.h5", "virtual_interleaved.h5"}) {
-    const data::Dataset dataset = load(name);
+    const data::Dataset dataset = load_hdf5(name);
     EXPECT_EQ(dataset.train.samples, 20u) << name;
     EXPECT_EQ(dataset.classes, 3u) << name;
     const auto& values = std::get<std::vector<float>>(dataset.train.inputs);
@@ -38,7 +38,7 @@ TEST(UnusualHdf5, IsReadWhereItsValuesAreThere) {
 }
 
 TEST(UnusualHdf5, OfManyChunksIsReadInParts) {
-  const data::Dataset dataset = load("many_chunks.h5");
+  const data::Dataset dataset = load_hdf5("many_chunks.h5");
   const auto& values = std::get<std::vector<float>>(dataset.train.inputs);
   ASSERT_EQ(values.size(), 4800u);
   for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], float(i % 80 % 7)) << i;
@@ -94,13 +94,13 @@ TEST(UnusualHdf5, IsRefusedByObjectAndReason) {
       {"float64_too_large.h5", "value 1 of sample 10 is 1e+39, which float32 cannot hold"}};
   for (const auto& [name, reason] : cases) {
     EXPECT_TRUE(
-        contains(error_of([&, file = name] { load(file); }), path_of(name) + inputs + reason));
+        contains(error_of([&, file = name] { load_hdf5(file); }), path_of(name) + inputs + reason));
   }
 }
 
 TEST(UnusualHdf5, IsNotReadFromElsewhere) {
   setenv("HDF5_VDS_PREFIX", "/tmp", 1);
-  const std::string error = error_of([] { load("virtual.h5"); });
+  const std::string error = error_of([] { load_hdf5("virtual.h5"); });
   unsetenv("HDF5_VDS_PREFIX");
   EXPECT_TRUE(contains(error, "unset HDF5_VDS_PREFIX"));
 }

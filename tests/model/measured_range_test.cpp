@@ -67,20 +67,21 @@ TEST(Stated, SharesHaveAnIntervalWithinTheirScale) {
 struct Loads {
   std::vector<double> loads, rates;
 };
-constexpr double kLatency = 100e-9, kMost = 20e9, kLine = 64;
+constexpr double kLoadLatency = 100e-9, kMostRate = 20e9, kLineBytes = 64;
 
 Loads saturating(double to, Noise noise) {
   Loads curve;
   for (double n = 1; n <= to; n *= std::sqrt(2)) {
-    const double rising = n * kLine / kLatency;
+    const double rising = n * kLineBytes / kLoadLatency;
     curve.loads.push_back(n);
-    curve.rates.push_back(std::pow(std::pow(rising, -3) + std::pow(kMost, -3), -1.0 / 3) * noise());
+    curve.rates.push_back(std::pow(std::pow(rising, -3) + std::pow(kMostRate, -3), -1.0 / 3) *
+                          noise());
   }
   return curve;
 }
 
 std::optional<Saturation> fit_of(const Loads& curve) {
-  return fit_saturation(curve.loads, curve.rates, kLine);
+  return fit_saturation(curve.loads, curve.rates, kLineBytes);
 }
 
 TEST(SaturationOf, DisturbedPointsStaysWhereItIs) {
@@ -148,13 +149,13 @@ TEST(SaturationOf, ACurveThatDoesNotSaturateIsNotReached) {
 struct Calls {
   std::vector<double> bytes, seconds;
 };
-constexpr double kCost = 3e-6, kRate = 40e9;
+constexpr double kLaunchCost = 3e-6, kRate = 40e9;
 
 Calls calls(double from, double to, Noise noise) {
   Calls curve;
   for (double v = from; v <= to; v *= 2) {
     curve.bytes.push_back(v);
-    curve.seconds.push_back((kCost + v / kRate) * noise());
+    curve.seconds.push_back((kLaunchCost + v / kRate) * noise());
   }
   return curve;
 }
@@ -168,7 +169,7 @@ TEST(LaunchCostOf, DisturbedPointsStaysWhereItIs) {
     const auto cost = fit_launch_cost(curve.bytes, curve.seconds);
     ASSERT_TRUE(cost);
     expect_within(cost->half_rate_bytes, 256, 1 << 24);
-    found += std::abs(std::log(cost->seconds.value / kCost)) < 0.1 &&
+    found += std::abs(std::log(cost->seconds.value / kLaunchCost)) < 0.1 &&
              std::abs(std::log(cost->bytes_per_second.value / kRate)) < 0.15;
   }
   EXPECT_GE(found, 95);
@@ -180,7 +181,7 @@ TEST(LaunchCostOf, TimesThatDoNotGrowHasNoRate) {
     Noise noise(trial, 0.03);
     double fastest = 0;
     for (std::size_t i = 0; i < curve.seconds.size(); ++i) {
-      curve.seconds[i] = kCost * noise();
+      curve.seconds[i] = kLaunchCost * noise();
       fastest = std::max(fastest, curve.bytes[i] / curve.seconds[i]);
     }
     const auto cost = fit_launch_cost(curve.bytes, curve.seconds);
@@ -189,8 +190,8 @@ TEST(LaunchCostOf, TimesThatDoNotGrowHasNoRate) {
     EXPECT_EQ(cost->bytes_per_second.low, fastest);
     EXPECT_FALSE(cost->half_rate_bytes.reached());
     EXPECT_LE(cost->half_rate_bytes.low, curve.bytes.back());
-    EXPECT_NEAR(cost->seconds.value, kCost, 0.1 * kCost);
-    EXPECT_NEAR(cost->at(1000), kCost, 0.1 * kCost);
+    EXPECT_NEAR(cost->seconds.value, kLaunchCost, 0.1 * kLaunchCost);
+    EXPECT_NEAR(cost->at(1000), kLaunchCost, 0.1 * kLaunchCost);
   }
 }
 
@@ -212,7 +213,7 @@ TEST(LaunchCostOf, ThreePointsIsStatedOnlyAsFarAsTheyBoundIt) {
     Calls curve;
     for (const double v : {1e4, 1e5, 1e6}) {
       curve.bytes.push_back(v);
-      curve.seconds.push_back((kCost + v / kRate) * noise());
+      curve.seconds.push_back((kLaunchCost + v / kRate) * noise());
     }
     const auto cost = fit_launch_cost(curve.bytes, curve.seconds);
     ASSERT_TRUE(cost);

@@ -18,6 +18,7 @@ using testing::load_checkpoint;
 using testing::opened;
 using testing::ScratchFolder;
 using testing::Watch;
+using testing::with;
 using Host = Kokkos::DefaultHostExecutionSpace;
 
 class NonFiniteSteps : public testing::Computing {};
@@ -38,11 +39,6 @@ name = "fc2"
 units = 5
 )";
 const std::vector<std::string> kInOrder = {"data.shuffle=false", "checkpoint.every_epochs=1"};
-
-std::vector<std::string> with(std::vector<std::string> sets, const std::vector<std::string>& more) {
-  sets.insert(sets.end(), more.begin(), more.end());
-  return sets;
-}
 
 // Makes the inputs of one sample infinite, which a file must not contain.
 void spoil(Experiment& experiment, std::size_t sample) {

@@ -20,6 +20,7 @@ using testing::load_checkpoint;
 using testing::opened;
 using testing::ScratchFolder;
 using testing::Watch;
+using testing::with;
 
 using Sets = std::vector<std::string>;
 
@@ -35,11 +36,6 @@ const Sets kVariants[] = {
     {"data.shuffle=false", "train.label_smoothing=0.1"},
     {"train.shuffle_seed=77", "train.seed=5", "network.gemm=kokkos_kernels"},
 };
-
-Sets with(Sets sets, const Sets& more) {
-  sets.insert(sets.end(), more.begin(), more.end());
-  return sets;
-}
 
 class Resume : public testing::Computing {};
 

@@ -33,6 +33,13 @@ struct Watch : network::TrainingEvents {
   bool stop_requested() override { return steps == stop_at; }
 };
 
+/// Returns the values of `--set` with further ones.
+inline std::vector<std::string> with(std::vector<std::string> sets,
+                                     const std::vector<std::string>& more) {
+  sets.insert(sets.end(), more.begin(), more.end());
+  return sets;
+}
+
 /// A deck with its data and plan.
 struct Experiment {
   explicit Experiment(config::Deck the_deck)
