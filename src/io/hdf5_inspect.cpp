@@ -21,7 +21,7 @@
 namespace ridgeline::io {
 namespace {
 
-constexpr int kDeepest = 64;                   ///< nesting of groups
+constexpr int kDeepestGroup = 64;              ///< nesting of groups
 constexpr std::size_t kMostObjects = 1000000;  ///< including attributes
 constexpr double kBytesOfAnOpenFile = 6e5;     ///< memory of HDF5, measured with 1.10.8
 constexpr std::size_t kMostSources = 10000;    ///< of a virtual dataset
@@ -117,7 +117,7 @@ std::string Hdf5Reader::inspect() {
 }
 
 void Hdf5Reader::inspect_object(std::int64_t object, const std::string& path, int depth) {
-  if (depth > kDeepest || ++inspected_ > kMostObjects) {
+  if (depth > kDeepestGroup || ++inspected_ > kMostObjects) {
     fail(path, "lies too deep, or among too many objects, for a checkpoint");
   }
   H5O_info_t info;
