@@ -7,7 +7,7 @@
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline")
 
-install(TARGETS ridgeline ridgeline_command EXPORT ridgeline
+install(TARGETS ridgeline ridgeline_command ridgeline_kernel_options EXPORT ridgeline
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/miniapp/command.hpp"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/ridgeline")

@@ -26,6 +26,18 @@ template <class Space, class T>
 using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, typename Space::memory_space,
                             Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
+/// Wraps memory of a space [size] as a vector. (Kokkos 3.4 checks extents that are not given as a
+/// layout with a text that it makes for each View: 20 ns.)
+template <class Space, class T>
+Vector<Space, T> vector_at(T* data, std::size_t size) {
+  return Vector<Space, T>(data, Kokkos::LayoutRight(size));
+}
+/// Wraps memory of a space [rows, columns] as a matrix.
+template <class Space, class T>
+Matrix<Space, T> matrix_at(T* data, std::size_t rows, std::size_t columns) {
+  return Matrix<Space, T>(data, Kokkos::LayoutRight(rows, columns));
+}
+
 /// A functor that is a template on the memory space is one type for both host spaces: it is
 /// compiled once, and the results are bitwise identical.
 template <class Space>
@@ -33,19 +45,20 @@ using MemoryOf = typename Space::memory_space;
 
 /// Returns the same memory as a matrix [rows, columns]; an empty matrix if there is no memory.
 template <class View>
-auto as_matrix(const View& view, std::size_t rows, std::size_t columns) {
-  using Result = Kokkos::View<typename View::value_type**, Kokkos::LayoutRight,
-                              typename View::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  return view.data() ? Result(view.data(), rows, columns) : Result();
+Matrix<typename View::device_type, typename View::value_type> as_matrix(const View& view,
+                                                                        std::size_t rows,
+                                                                        std::size_t columns) {
+  if (!view.data()) return {};
+  return matrix_at<typename View::device_type>(view.data(), rows, columns);
 }
 
 /// Returns the first `size` scalars of the same memory as a vector; an empty vector if there is no
 /// memory.
 template <class View>
-auto as_vector(const View& view, std::size_t size) {
-  using Result = Kokkos::View<typename View::value_type*, Kokkos::LayoutRight,
-                              typename View::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  return view.data() ? Result(view.data(), size) : Result();
+Vector<typename View::device_type, typename View::value_type> as_vector(const View& view,
+                                                                        std::size_t size) {
+  if (!view.data()) return {};
+  return vector_at<typename View::device_type>(view.data(), size);
 }
 /// Returns the whole View as a vector.
 template <class View>
@@ -58,15 +71,13 @@ using PinnedBuffer = Kokkos::View<T*, Kokkos::LayoutRight, typename PinnedMemory
 
 /// Wraps host memory [size] as a vector.
 template <class T>
-auto host_view(T* data, std::size_t size) {
-  return Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, size);
+Vector<Kokkos::HostSpace, T> host_view(T* data, std::size_t size) {
+  return vector_at<Kokkos::HostSpace>(data, size);
 }
 /// Wraps host memory [rows, columns] as a matrix.
 template <class T>
-auto host_view(T* data, std::size_t rows, std::size_t columns) {
-  return Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace,
-                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, rows, columns);
+Matrix<Kokkos::HostSpace, T> host_view(T* data, std::size_t rows, std::size_t columns) {
+  return matrix_at<Kokkos::HostSpace>(data, rows, columns);
 }
 
 /// Alignment of sub-buffers in bytes: at least a cache line of any CPU and a vector load of a GPU.

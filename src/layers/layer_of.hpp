@@ -94,12 +94,12 @@ class Parts {
 /// Returns `size` scalars of a Vector from `begin` on.
 template <class View>
 View part_of(const View& buffer, std::size_t begin, std::size_t size) {
-  return View(buffer.data() + begin, size);
+  return View(buffer.data() + begin, Kokkos::LayoutRight(size));
 }
 /// Returns all scalars from `begin` on.
 template <class View>
 View part_of(const View& buffer, std::size_t begin) {
-  return View(buffer.data() + begin, buffer.size() - begin);
+  return part_of(buffer, begin, buffer.size() - begin);
 }
 
 }  // namespace ridgeline::layers

@@ -161,7 +161,7 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
         pass.instance, input_labels, memory.gemm,
         linear<Space, T>(as_matrix(pass.x(), rows, features),
                          as_matrix(memory.parameters[0], columns, features), memory.parameters[2],
-                         Matrix<Space, T>(steps.gates, rows, columns)),
+                         matrix_at<Space, T>(steps.gates, rows, columns)),
         workspace);
     if (pass.mode == Mode::training) {
       run_steps<true>(pass, steps, workspace);
@@ -182,15 +182,15 @@ struct Recurrent : LayerOf<Recurrent<Cell>> {
     kernels::recurrence(pass.instance, backward_labels, pass.batch(), cell,
                         Vector<Space, const T>(memory.parameters[1]), workspace);
     GemmArguments<Space, T> product;
-    product.a = Matrix<Space, const T>(steps.gates, rows, columns);  // dP
+    product.a = matrix_at<Space, const T>(steps.gates, rows, columns);  // dP
     linear_gradients<Space, T>(
         pass.instance, gradient_labels, memory.gemm, product, as_matrix(pass.x(), rows, features),
         as_matrix(memory.parameters[0], columns, features), as_matrix(pass.dx(), rows, features),
         as_matrix(memory.gradients[0], columns, features), memory.gradients[2], workspace);
     product.transpose_a = true;
-    product.a = Matrix<Space, const T>(steps.dq, rows, columns);
+    product.a = matrix_at<Space, const T>(steps.dq, rows, columns);
     product.same_a = !Cell::kSeparate;
-    product.b = Matrix<Space, const T>(steps.before, rows, units);
+    product.b = matrix_at<Space, const T>(steps.before, rows, units);
     product.c = as_matrix(memory.gradients[1], columns, units);
     product.row_sums = memory.gradients[3];
     kernels::gemm(pass.instance, weight_hh, memory.gemm, product, workspace);

@@ -98,8 +98,8 @@ LayerRunner<Space, T>::LayerRunner(const Space& instance,
     memory_.parameters.emplace_back(parameters_.back().data(), size);
     memory_.gradients.emplace_back(gradients_.back().data(), gradients_.back().size());
   }
-  memory_.saved = Vector<Space, T>(saved_.data(), saved_.size());
-  memory_.workspace = Vector<Space, T>(workspace_.data(), workspace_.size());
+  memory_.saved = vector_at<Space, T>(saved_.data(), saved_.size());
+  memory_.workspace = vector_at<Space, T>(workspace_.data(), workspace_.size());
   memory_.step = step_;
   memory_.stream = stream::kDropout;
   instance.fence();
@@ -115,7 +115,8 @@ std::array<Matrix, layers::kMostInputs> matrices(const Buffers& buffers, std::si
   std::array<Matrix, layers::kMostInputs> list;
   if (buffers.empty()) return list;
   for (std::size_t k = 0; k < list.size(); ++k) {
-    list[k] = Matrix(buffers[std::min(k, buffers.size() - 1)].data(), batch, columns);
+    list[k] = Matrix(buffers[std::min(k, buffers.size() - 1)].data(),
+                     Kokkos::LayoutRight(batch, columns));
   }
   return list;
 }
@@ -127,15 +128,15 @@ void LayerRunner<Space, T>::forward() {
   layer_->run(layers::ForwardPass<Space, T>{
       instance_, memory_, pass_ == Pass::both ? layers::Mode::training : layers::Mode::inference,
       matrices<Matrix<Space, const T>>(x_, batch_, in_),
-      Matrix<Space, T>(y_.data(), batch_, out_)});
+      matrix_at<Space, T>(y_.data(), batch_, out_)});
 }
 
 template <class Space, class T>
 void LayerRunner<Space, T>::backward() {
   layer_->run(layers::BackwardPass<Space, T>{instance_, memory_,
                                              matrices<Matrix<Space, const T>>(x_, batch_, in_),
-                                             Matrix<Space, const T>(y_.data(), batch_, out_),
-                                             Matrix<Space, const T>(dy_.data(), batch_, out_),
+                                             matrix_at<Space, const T>(y_.data(), batch_, out_),
+                                             matrix_at<Space, const T>(dy_.data(), batch_, out_),
                                              matrices<Matrix<Space, T>>(dx_, batch_, in_)});
 }
 

@@ -35,10 +35,10 @@ StepRunner<Space, T>::StepRunner(const Space& instance,
     targets_ = MirroredBuffer<Space, T>(instance, "network/targets", batch * plan->output_size(),
                                         random_pattern<T>(1, 0));
   }
-  batch_.inputs = Matrix<Space, const T>(inputs_.data(), batch, plan->input_size());
-  batch_.labels = Vector<Space, const std::int32_t>(labels_.data(), labels_.size());
-  batch_.targets =
-      Matrix<Space, const T>(targets_.data(), targets_.size() > 0 ? batch : 0, plan->output_size());
+  batch_.inputs = matrix_at<Space, const T>(inputs_.data(), batch, plan->input_size());
+  batch_.labels = vector_at<Space, const std::int32_t>(labels_.data(), labels_.size());
+  batch_.targets = matrix_at<Space, const T>(targets_.data(), targets_.size() > 0 ? batch : 0,
+                                             plan->output_size());
   instance.fence();
 }
 

@@ -62,11 +62,11 @@ class BatchFeed {
       targets = shared ? inputs : host.targets ? slot.targets.data() : nullptr;
     }
     Item item;
-    item.batch.inputs = Matrix<Space, const T>(inputs, host.count, dataset_.sample_size());
-    item.batch.labels = Vector<Space, const std::int32_t>(
+    item.batch.inputs = matrix_at<Space, const T>(inputs, host.count, dataset_.sample_size());
+    item.batch.labels = vector_at<Space, const std::int32_t>(
         labels, labels ? host.count * dataset_.labels_per_sample() : 0);
-    item.batch.targets = Matrix<Space, const T>(targets, targets ? host.count : 0,
-                                                targets ? dataset_.target_size() : 0);
+    item.batch.targets = matrix_at<Space, const T>(targets, targets ? host.count : 0,
+                                                   targets ? dataset_.target_size() : 0);
     item.count = host.count;
     item.ends_epoch = host.ends_epoch;
     return item;

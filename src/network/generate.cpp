@@ -50,8 +50,8 @@ void generate(Network<Space, T>& network, const std::vector<std::int32_t>& promp
     }
     Kokkos::deep_copy(instance, inputs, tokens);
     const Matrix<Space, const T> y =
-        network.forward(Matrix<Space, const T>(inputs.data(), 1, length));
-    const Vector<Space, const T> last(y.data() + (used - 1) * vocabulary, vocabulary);
+        network.forward(matrix_at<Space, const T>(inputs.data(), 1, length));
+    const auto last = vector_at<Space, const T>(y.data() + (used - 1) * vocabulary, vocabulary);
     Kokkos::deep_copy(instance, host, last);
     network.wait();
     const Philox random(options.seed, stream::kGenerate, drawn);

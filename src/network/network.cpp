@@ -89,8 +89,9 @@ void Network<Space, T>::assign_memory(const Options& options) {
       }
     }
     const std::size_t saved = options.training ? layer.saved(options.batch) : 0;
-    memory.saved = Vector<Space, T>(base + arena_plan_.saved[i], saved);
-    memory.workspace = Vector<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
+    memory.saved = vector_at<Space, T>(base + arena_plan_.saved[i], saved);
+    memory.workspace =
+        vector_at<Space, T>(base + arena_plan_.workspace, arena_plan_.workspace_size);
     memory.step = step_;
     memory.seed = options.seed;
     memory.stream = stream::kDropout + i;
@@ -108,14 +109,14 @@ Matrix<Space, T> Network<Space, T>::output(std::size_t layer,
   T* data = at == kNetworkInput ? const_cast<T*>(inputs.data()) : arena_.data() + at;
   const std::size_t size =
       layer == kNetworkInput ? plan_->input_size() : size_of(plan_->layers[layer]->output);
-  return Matrix<Space, T>(data, inputs.extent(0), size);
+  return matrix_at<Space, T>(data, inputs.extent(0), size);
 }
 
 template <class Space, class T>
 Matrix<Space, T> Network<Space, T>::gradient(std::size_t number, std::size_t batch) const {
   if (number == kNone) return Gradient();
-  return Gradient(arena_.data() + arena_plan_.gradients[number], batch,
-                  plan_->graph.gradient_sizes[number]);
+  return matrix_at<Space, T>(arena_.data() + arena_plan_.gradients[number], batch,
+                             plan_->graph.gradient_sizes[number]);
 }
 
 template <class Space, class T>
@@ -144,11 +145,12 @@ template <class Space, class T>
 void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradient) {
   const std::size_t rows = batch.inputs.extent(0) * plan_->loss_rows();
   const std::size_t columns = plan_->loss_columns();
-  const Matrix<Space, const T> y(output(memory_.size() - 1, batch.inputs).data(), rows, columns);
-  const Gradient dy(gradient.data(), gradient.data() ? rows : 0, columns);
-  const Vector<Space, T> row_loss(arena_.data() + arena_plan_.row_loss, rows);
-  const Vector<Space, T> row_correct(arena_.data() + arena_plan_.row_correct, rows);
-  const Vector<Space, double> sums(loss_sums_.data(), kernels::kLossSums);
+  const auto y =
+      matrix_at<Space, const T>(output(memory_.size() - 1, batch.inputs).data(), rows, columns);
+  const Gradient dy = as_matrix(gradient, rows, columns);
+  const auto row_loss = vector_at<Space, T>(arena_.data() + arena_plan_.row_loss, rows);
+  const auto row_correct = vector_at<Space, T>(arena_.data() + arena_plan_.row_correct, rows);
+  const auto sums = vector_at<Space, double>(loss_sums_.data(), kernels::kLossSums);
   // An evaluation adds losses that are not finite too, which shows in its sum.
   const kernels::HealthView<Space> noted =
       gradient.data() ? health() : kernels::HealthView<Space>();
@@ -199,7 +201,7 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
 template <class Space, class T>
 void Network<Space, T>::update() {
   const std::size_t size = gradients_.size();
-  const Vector<Space, const T> gradients(gradients_.data(), size);
+  const auto gradients = vector_at<Space, const T>(gradients_.data(), size);
   if (clip_partials_.size() > 0) {
     // The norm also shows whether all gradients are finite.
     kernels::clip_scale<Space, T>(
@@ -211,10 +213,10 @@ void Network<Space, T>::update() {
                AdvanceSchedule<MemoryOf<Space>>{schedule_, plan_->update_rule, step_numbers_, step_,
                                                 health_, !skip_nonfinite_});
   kernels::OptimizerArguments<Space, T> arguments;
-  arguments.parameters = Vector<Space, T>(parameters_.data(), size);
+  arguments.parameters = vector_at<Space, T>(parameters_.data(), size);
   arguments.gradients = gradients;
   for (std::size_t i = 0; i < state_.size(); ++i) {
-    arguments.state[i] = Vector<Space, T>(state_[i].data(), size);
+    arguments.state[i] = vector_at<Space, T>(state_[i].data(), size);
   }
   arguments.numbers = step_numbers_;
   kernels::update<Space, T>(instance_, kUpdateLabel, plan_->update_rule,
@@ -269,7 +271,7 @@ std::vector<typename View::non_const_value_type> Network<Space, T>::read(const V
   using Value = typename View::non_const_value_type;
   std::vector<Value> values(view.size());
   const auto host = host_view(values.data(), values.size());
-  Kokkos::deep_copy(instance_, host, Vector<Space, const Value>(view.data(), view.size()));
+  Kokkos::deep_copy(instance_, host, vector_at<Space, const Value>(view.data(), view.size()));
   instance_.fence();
   return values;
 }
@@ -324,7 +326,7 @@ class Network<Space, T>::NonFiniteSearch : public StepObserver {
   void look_at_parameters() {
     for (const ParameterSlot& slot : network_.plan_->parameters) {
       look_at(slot.layer, "parameters", slot.parameter.name,
-              Vector<Space, const T>(network_.parameters_.data() + slot.offset, slot.size));
+              vector_at<Space, const T>(network_.parameters_.data() + slot.offset, slot.size));
     }
   }
 
@@ -338,15 +340,15 @@ class Network<Space, T>::NonFiniteSearch : public StepObserver {
         look_at(part.layer, "forward", "output", network_.output(part.index, batch_.inputs));
       } else {
         look_at(part.layer, "forward", "loss by row",
-                Vector<Space, const T>(network_.arena_.data() + network_.arena_plan_.row_loss,
-                                       rows * network_.plan_->loss_rows()));
+                vector_at<Space, const T>(network_.arena_.data() + network_.arena_plan_.row_loss,
+                                          rows * network_.plan_->loss_rows()));
       }
       return;
     }
     for (const ParameterSlot& slot : network_.plan_->parameters) {
       if (slot.layer != part.layer || !slot.parameter.trained) continue;
       look_at(part.layer, "backward", "gradient of " + slot.parameter.name,
-              Vector<Space, const T>(network_.gradients_.data() + slot.offset, slot.size));
+              vector_at<Space, const T>(network_.gradients_.data() + slot.offset, slot.size));
     }
     for (const BackwardStep& step : network_.plan_->graph.backward) {
       if (step.layer != part.index) continue;

@@ -93,7 +93,7 @@ TEST_F(ActivationLayers, GiveTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(ActivationPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(ActivationDescription, RefusesBadOptionsByFileLineAndKey) {
   const std::string kind = "kind = \"activation\"\n";
   EXPECT_TRUE(contains(refusal_of(kind), "deck.toml:5: network.layer.layer.function is missing"));
   EXPECT_TRUE(contains(refusal_of(keys("rleu")),

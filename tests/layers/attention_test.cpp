@@ -239,7 +239,7 @@ TEST_F(AttentionLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(AttentionPlan, HasPyTorchsParameters) {
+TEST(AttentionDescription, HasPyTorchsParameters) {
   const auto plan = plan_of(keys(2, false), {5, 6});
   EXPECT_EQ(plan->kind, "attention");
   EXPECT_EQ(plan->output, (Shape{5, 6}));
@@ -262,7 +262,7 @@ TEST(AttentionPlan, HasPyTorchsParameters) {
   EXPECT_EQ(parameters[3].initial, Initial::zeros);
 }
 
-TEST(AttentionPlan, MemoryGrowsWithTheLengthAndNotWithItsSquare) {
+TEST(AttentionDescription, MemoryGrowsWithTheLengthAndNotWithItsSquare) {
   const std::size_t width = 32, batch = 3, workers = 2;
   const auto memory = [&](std::size_t length, bool on_device) {
     const auto plan = plan_of(keys(1, true), {length, width});
@@ -278,7 +278,7 @@ TEST(AttentionPlan, MemoryGrowsWithTheLengthAndNotWithItsSquare) {
   }
 }
 
-TEST(AttentionPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(AttentionDescription, RefusesBadOptionsByFileLineAndKey) {
   const std::string kind = "kind = \"attention\"\n";  // line 7; the next key is on line 8
   const Shape input = {5, 6};
   EXPECT_TRUE(

@@ -228,7 +228,7 @@ TEST_F(BatchNormLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(BatchNormPlan, HasPyTorchsParametersOfWhichTheStatisticsAreNotTrained) {
+TEST(BatchNormDescription, HasPyTorchsParametersOfWhichTheStatisticsAreNotTrained) {
   const auto plan = plan_of(kKind, {5, 3, 4});
   const std::vector<Parameter> parameters = plan->parameters();
   const char* const names[] = {"weight", "bias", "running_mean", "running_var"};
@@ -249,7 +249,7 @@ TEST_F(BatchNormLayer, DefaultsArePyTorchs) {
                              *plan_of(kKind + "momentum = 0.1\nepsilon = 1e-5", {5, 3, 4}));
 }
 
-TEST(BatchNormPlan, KeepsTwoNumbersAChannelAndNeedsNoMemoryToInfer) {
+TEST(BatchNormDescription, KeepsTwoNumbersAChannelAndNeedsNoMemoryToInfer) {
   const auto plan = plan_of(kKind, {5, 30, 40});
   EXPECT_EQ(plan->saved(17), 10u);
   Target target;
@@ -268,7 +268,7 @@ TEST(BatchNormPlan, KeepsTwoNumbersAChannelAndNeedsNoMemoryToInfer) {
   }
 }
 
-TEST(BatchNormPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(BatchNormDescription, RefusesBadOptionsByFileLineAndKey) {
   const std::string layer = "deck.toml:8: network.layer.layer.";
   for (const char* momentum : {"-0.1", "1.5", "\"much\"", "nan"}) {
     EXPECT_TRUE(contains(refusal_of(kKind + "momentum = " + momentum), layer + "momentum must be"));

@@ -142,7 +142,7 @@ TEST_F(Conv2dLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(Conv2dPlan, HasPyTorchsParametersAndShapes) {
+TEST(Conv2dDescription, HasPyTorchsParametersAndShapes) {
   const auto plan = plan_of(
       keys("channels = 6\nkernel = [3, 2]\nstride = [2, 1]\npadding = [1, 2]\ndilation = [1, 3]\n"
            "groups = 2\nactivation = \"relu\""),
@@ -180,7 +180,7 @@ TEST_F(Conv2dLayer, DefaultsArePyTorchs) {
   testing::expect_same_layer(*plan, *spelled);
 }
 
-TEST(Conv2dPlan, SavesOnlyWhatADerivativeNeeds) {
+TEST(Conv2dDescription, SavesOnlyWhatADerivativeNeeds) {
   for (const std::string& f : kernels::activation_names()) {
     const auto plan =
         plan_of(keys("channels = 3\nkernel = 2\nactivation = \"" + f + "\""), {1, 4, 5});
@@ -189,7 +189,7 @@ TEST(Conv2dPlan, SavesOnlyWhatADerivativeNeeds) {
   }
 }
 
-TEST(Conv2dPlan, NeedsNoBufferOfExpandedImages) {
+TEST(Conv2dDescription, NeedsNoBufferOfExpandedImages) {
   // An im2col buffer would hold 9 · 64 · 56 · 56 scalars per image.
   const auto plan = plan_of(keys("channels = 64\nkernel = 3\npadding = 1"), {64, 56, 56});
   Target target;
@@ -197,7 +197,7 @@ TEST(Conv2dPlan, NeedsNoBufferOfExpandedImages) {
   EXPECT_LT(plan->workspace(target, 16, false), 9u * 64 * 56 * 56 / 2);
 }
 
-TEST(Conv2dPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(Conv2dDescription, RefusesBadOptionsByFileLineAndKey) {
   const Shape image = {4, 6, 8};
   const std::string begin = keys("channels = 6\nkernel = 3");  // lines 7 to 9, then line 10
   const std::string key = "deck.toml:10: network.layer.layer.";
@@ -224,7 +224,7 @@ TEST(Conv2dPlan, RefusesBadOptionsByFileLineAndKey) {
   EXPECT_TRUE(contains(refused("kernels = 4"), "deck.toml:10: unknown key \"kernels\""));
 }
 
-TEST(Conv2dPlan, RefusesWhatDoesNotFitItsInput) {
+TEST(Conv2dDescription, RefusesWhatDoesNotFitItsInput) {
   const auto kernel = [](const std::string& more) {
     return refusal_of(keys("channels = 6\n" + more), {4, 6, 8});
   };

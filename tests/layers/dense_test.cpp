@@ -120,7 +120,7 @@ TEST_F(DenseLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(DensePlan, HasPyTorchsParametersAndWorksOnTheLastDimension) {
+TEST(DenseDescription, HasPyTorchsParametersAndWorksOnTheLastDimension) {
   const auto plan = plan_of(keys(5, true, "relu"), {2, 3, 4});
   EXPECT_EQ(plan->kind, "dense");
   EXPECT_EQ(plan->name, "layer");
@@ -138,7 +138,7 @@ TEST(DensePlan, HasPyTorchsParametersAndWorksOnTheLastDimension) {
   EXPECT_EQ(plan_of(keys(5, false, "relu"), {4})->parameters().size(), 1u);
 }
 
-TEST(DensePlan, KeepsWhatTheDerivativeNeedsAndNothingElse) {
+TEST(DenseDescription, KeepsWhatTheDerivativeNeedsAndNothingElse) {
   for (const char* activation : {"gelu", "gelu_tanh", "silu", "softplus"}) {
     EXPECT_EQ(plan_of(keys(5, true, activation), {3, 4})->saved(2), 2u * 3 * 5) << activation;
   }
@@ -147,7 +147,7 @@ TEST(DensePlan, KeepsWhatTheDerivativeNeedsAndNothingElse) {
   }
 }
 
-TEST(DensePlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(DenseDescription, RefusesBadOptionsByFileLineAndKey) {
   const std::string kind = "kind = \"dense\"\n";  // line 7; the next key is on line 8
   EXPECT_TRUE(contains(refusal_of(kind), "deck.toml:5: network.layer.layer.units is missing"));
   for (const char* units : {"0", "-3", "2.5", "\"ten\"", "99999999999"}) {

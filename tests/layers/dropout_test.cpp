@@ -215,7 +215,7 @@ TEST_F(DropoutLayer, OfADeviceGivesTheSameBitsAsAHosts) {
 }
 #endif
 
-TEST(DropoutPlan, IsAViewWhereNothingTrainsAndKeepsNothing) {
+TEST(DropoutDescription, IsAViewWhereNothingTrainsAndKeepsNothing) {
   const auto plan = plan_of(keys(0.5), {3, 4});
   EXPECT_TRUE(plan->is_view(false));
   EXPECT_FALSE(plan->is_view(true));
@@ -225,7 +225,7 @@ TEST(DropoutPlan, IsAViewWhereNothingTrainsAndKeepsNothing) {
   EXPECT_TRUE(plan->parameters().empty());
 }
 
-TEST(DropoutPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(DropoutDescription, RefusesBadOptionsByFileLineAndKey) {
   const std::string kind = "kind = \"dropout\"\n";
   EXPECT_TRUE(contains(refusal_of(kind), "deck.toml:5: network.layer.layer.rate is missing"));
   for (const char* rate : {"1", "1.0", "-0.1", "2", "\"half\"", "nan"}) {

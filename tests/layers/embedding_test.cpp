@@ -106,7 +106,7 @@ TEST_F(EmbeddingLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(EmbeddingPlan, HasPyTorchsParameterAndAddsADimension) {
+TEST(EmbeddingDescription, HasPyTorchsParameterAndAddsADimension) {
   const auto plan = plan_of(keys(5, 3), {7});
   EXPECT_EQ(plan->kind, "embedding");
   EXPECT_EQ(plan->output, (Shape{7, 3}));
@@ -118,7 +118,7 @@ TEST(EmbeddingPlan, HasPyTorchsParameterAndAddsADimension) {
   EXPECT_EQ(plan->saved(4), 0u);
 }
 
-TEST(EmbeddingPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(EmbeddingDescription, RefusesBadOptionsByFileLineAndKey) {
   const std::string kind = "kind = \"embedding\"\n";
   EXPECT_TRUE(contains(refusal_of(kind + "features = 3"),
                        "deck.toml:5: network.layer.layer.vocabulary is missing"));
@@ -209,7 +209,7 @@ TEST_F(PositionEmbeddingLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(PositionEmbeddingPlan, HasATableOfPositionsAndRefusesOtherShapes) {
+TEST(PositionEmbeddingDescription, HasATableOfPositionsAndRefusesOtherShapes) {
   const auto plan = plan_of(kPositions, {7, 3});
   EXPECT_EQ(plan->output, (Shape{7, 3}));
   const std::vector<Parameter> parameters = plan->parameters();

@@ -73,7 +73,7 @@ TEST_F(GlobalAvgPoolLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(GlobalAvgPoolPlan, WorksOnImagesAloneAndHasNoKeys) {
+TEST(GlobalAvgPoolDescription, WorksOnImagesAloneAndHasNoKeys) {
   EXPECT_TRUE(contains(refusal_of(kKind, {7, 3}),
                        "deck.toml:7: global_avg_pool needs images [channels, height, width], "
                        "and gets [7, 3]"));

@@ -129,7 +129,7 @@ TEST_F(LayerNormLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(LayerNormPlan, HasPyTorchsParametersAndKeepsTwoValuesPerRow) {
+TEST(LayerNormDescription, HasPyTorchsParametersAndKeepsTwoValuesPerRow) {
   const auto plan = plan_of(kKind, {2, 3, 4});
   EXPECT_EQ(plan->kind, "layer_norm");
   EXPECT_EQ(plan->output, (Shape{2, 3, 4}));
@@ -149,7 +149,7 @@ TEST_F(LayerNormLayer, DefaultEpsilonIsPyTorchs) {
   testing::expect_same_layer(*plan_of(kKind, {3, 4}), *plan_of(kKind + "epsilon = 1e-5", {3, 4}));
 }
 
-TEST(LayerNormPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(LayerNormDescription, RefusesBadOptionsByFileLineAndKey) {
   for (const char* epsilon : {"0", "-1e-5", "\"small\"", "inf"}) {
     EXPECT_TRUE(contains(refusal_of(kKind + "epsilon = " + epsilon),
                          "deck.toml:8: network.layer.layer.epsilon must be"))

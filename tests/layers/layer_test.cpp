@@ -14,7 +14,7 @@ using testing::LayerHarness;
 using testing::plan_of;
 using testing::refusal_of;
 
-TEST(FlattenPlan, IsTheSameMemoryInOneDimension) {
+TEST(FlattenDescription, IsTheSameMemoryInOneDimension) {
   const auto plan = plan_of("kind = \"flatten\"", {2, 3, 5});
   EXPECT_TRUE(plan->is_view(true));
   EXPECT_EQ(plan->output, (Shape{30}));

@@ -158,7 +158,7 @@ TEST_F(Pool2dLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(Pool2dPlan, StridesByTheKernelUnlessSaidAndKeepsNothing) {
+TEST(Pool2dDescription, StridesByTheKernelUnlessSaidAndKeepsNothing) {
   const auto plan = plan_of("kind = \"max_pool2d\"\nkernel = 3", {2, 9, 11});
   EXPECT_EQ(plan->kind, "max_pool2d");
   EXPECT_EQ(plan->output, (Shape{2, 3, 3}));
@@ -170,7 +170,7 @@ TEST(Pool2dPlan, StridesByTheKernelUnlessSaidAndKeepsNothing) {
             (Shape{1, 3, 3}));
 }
 
-TEST(Pool2dPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(Pool2dDescription, RefusesBadOptionsByFileLineAndKey) {
   for (const std::string kind : {"max_pool2d", "avg_pool2d"}) {
     const std::string keys = "kind = \"" + kind + "\"\n", layer = "network.layer.layer.";
     const Shape image = {2, 6, 6};

@@ -192,7 +192,7 @@ TEST_F(RecurrentLayer, GivesTheSameBitsOnOneThreadAndOnMany) {
 }
 #endif
 
-TEST(RecurrentPlan, HasPyTorchsParametersAndShapes) {
+TEST(RecurrentDescription, HasPyTorchsParametersAndShapes) {
   for (const std::string kind : kKinds) {
     const std::size_t gates = kind == "lstm" ? 4 : 3;
     const auto plan = plan_of(keys(kind, 5, true), {7, 3});
@@ -219,14 +219,14 @@ TEST(RecurrentPlan, HasPyTorchsParametersAndShapes) {
   }
 }
 
-TEST(RecurrentPlan, KeepsGatesStateAndOneMoreValuePerUnitAndStep) {
+TEST(RecurrentDescription, KeepsGatesStateAndOneMoreValuePerUnitAndStep) {
   for (const std::string kind : kKinds) {
     const std::size_t gates = kind == "lstm" ? 4 : 3, rows = 64 * 3;  // whole alignments
     EXPECT_EQ(plan_of(keys(kind, 64, true), {3, 9})->saved(64), rows * 64 * (gates + 2)) << kind;
   }
 }
 
-TEST(RecurrentPlan, RefusesBadOptionsByFileLineAndKey) {
+TEST(RecurrentDescription, RefusesBadOptionsByFileLineAndKey) {
   for (const std::string kind : kKinds) {
     const std::string head = "kind = \"" + kind + "\"\n";  // line 7; the next key is on line 8
     const Shape input = {4, 3};

@@ -131,7 +131,7 @@ TEST(SoftmaxCounts, EqualAPlainLoopInBothPhases) {
   EXPECT_EQ(plan->counts({Phase::backward, batch, false}, 4).bytes, 0);
 }
 
-TEST(SoftmaxPlan, HasNoKeys) {
+TEST(SoftmaxDescription, HasNoKeys) {
   EXPECT_TRUE(testing::contains(testing::refusal_of(kKeys + "axis = 1\n"),
                                 "deck.toml:8: unknown key \"axis\""));
 }

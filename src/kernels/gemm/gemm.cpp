@@ -108,7 +108,7 @@ void library_gemm(const Space& instance, const GemmLabels& labels,
     multiply_by_derivative<Space, T>(instance, labels.prepare, args.derivative,
                                      as_vector(args.kept), as_vector(args.a),
                                      as_vector(workspace, args.a.size()));
-    a = Matrix<Space, const T>(workspace.data(), args.a.extent(0), args.a.extent(1));
+    a = matrix_at<Space, const T>(workspace.data(), args.a.extent(0), args.a.extent(1));
   }
   if (shape.row_sums) {
     const Cost cost{double(shape.m) * shape.k, scalar * shape.m * shape.k};

@@ -259,8 +259,8 @@ auto rows_of(const ChannelShape& shape, const Memory& memory) {
 // Returns one of the two halves of the workspace of images, [channels, outer] each.
 template <class Space, class T>
 Matrix<Space, T> partials(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
-  return Matrix<Space, T>(workspace.data() + std::size_t(half) * shape.outer * shape.channels,
-                          shape.channels, shape.outer);
+  return matrix_at<Space, T>(workspace.data() + std::size_t(half) * shape.outer * shape.channels,
+                             shape.channels, shape.outer);
 }
 
 template <class Space, class T>

@@ -192,18 +192,20 @@ struct ScaleFromSquares {
   }
 };
 
-// Computes the sum of squares of gradients [begin, end) on a host, with eight independent sums, so
-// that the loop is vectorised.
-template <class Gradients>
-double squares_of(const Gradients& gradients, std::size_t begin, std::size_t end) {
+// Computes the sum of squares of `count` gradients on a host, with eight independent sums, so that
+// the loop is vectorised; GCC does that for a pointer, and not for a View with an offset.
+template <class T>
+double squares_of(const T* gradients, std::size_t count) {
   constexpr std::size_t kSums = 8;
   double sums[kSums] = {};
-  const auto add = [&](std::size_t k, double value) { sums[k] += value * value; };
-  std::size_t i = begin;
-  for (; i + kSums <= end; i += kSums) {
-    for (std::size_t k = 0; k < kSums; ++k) add(k, gradients(i + k));
+  std::size_t i = 0;
+  for (; i + kSums <= count; i += kSums) {
+    for (std::size_t k = 0; k < kSums; ++k) {
+      const double value = gradients[i + k];
+      sums[k] += value * value;
+    }
   }
-  for (; i < end; ++i) add(0, gradients(i));
+  for (; i < count; ++i) sums[0] += double(gradients[i]) * double(gradients[i]);
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
@@ -221,7 +223,8 @@ void clip_scale(const Space& instance, const std::string& label, const std::stri
     for_blocks(instance, label, static_cast<int>(blocks), {2.0 * size, double(sizeof(T)) * size},
                [&](int block) {
                  const std::size_t begin = static_cast<std::size_t>(block) * kClipBlock;
-                 partials(block) = squares_of(gradients, begin, std::min(size, begin + kClipBlock));
+                 partials(block) =
+                     squares_of(&gradients(begin), std::min(size - begin, kClipBlock));
                });
   } else {
     ++launch_count.parallel;
