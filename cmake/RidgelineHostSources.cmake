@@ -24,6 +24,10 @@ function(ridgeline_source_options)
     if(name IN_LIST RIDGELINE_SOURCES_WITHOUT_KOKKOS)
       ridgeline_host_only("${source}")
     endif()
+    # Probes that read vectors keep the check of alignment (RidgelineCompileOptions.cmake).
+    if(name MATCHES "^src/machine/host_" AND RIDGELINE_SANITIZE MATCHES "address")
+      set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS -fsanitize=alignment)
+    endif()
     # This source checks the CPU before any other code runs, so it must run on any CPU. The last
     # -march= takes effect.
     if(source MATCHES "/isa_baseline\\.cpp$" AND RIDGELINE_ISA

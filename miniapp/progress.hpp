@@ -12,7 +12,7 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// Shows "measured WHAT".
+  /// Shows "measured " and the line.
   void operator()(const std::string& line) const;
 
  private:

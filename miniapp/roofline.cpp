@@ -31,7 +31,7 @@ struct RooflineOptions {
 /// The results of a run of the verb.
 struct Measured {
   io::Json json;
-  std::optional<Roofs> roofs;  ///< none if it was stopped before it had ceilings
+  std::optional<CeilingSummary> ceilings;  ///< none if it was stopped before it had ceilings
   std::vector<model::BatchRoofline> batches;
   Disturbance disturbance;
   std::vector<std::string> notes;
@@ -54,8 +54,8 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
   json["precision"] = config::to_string(deck.network.precision);
   json["gemm"] = config::to_string(deck.network.gemm);
   json["threads"] = space == SpaceKind::openmp ? Runtime::host_threads().count : 1;
-  json["machine_file"] = measured.roofs ? io::Json(measured.roofs->machine_file) : io::Json();
-  json["ceilings"] = measured.roofs ? to_json(*measured.roofs) : io::Json();
+  json["machine_file"] = measured.ceilings ? io::Json(measured.ceilings->machine_file) : io::Json();
+  json["ceilings"] = measured.ceilings ? to_json(*measured.ceilings) : io::Json();
   json["complete"] = !stop_requested();
   json["disturbed"] = machine::to_json(measured.disturbance);
   deck_to_json(json, deck, options.deck.sets);
@@ -137,7 +137,7 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                  config::to_string(deck.network.precision),
                                  space == SpaceKind::openmp ? Runtime::host_threads().count : 1);
   for (const std::string& text : ceilings.notes()) warn(text);
-  measured.roofs = Roofs(ceilings, name);
+  measured.ceilings = CeilingSummary(ceilings, name);
   Guard guard(space);
   for (const std::size_t batch : batches) {
     if (stop_requested()) break;
@@ -162,7 +162,7 @@ void show(const Measured& measured, const RooflineOptions& options, const config
     const std::string batch = several ? "" : fmt::format(", batch {}", batches.front().batch);
     print_head(
         fmt::format("{}{}, {}", deck.title, batch, config::to_string(deck.network.precision)),
-        *measured.roofs, space);
+        *measured.ceilings, space);
   }
   if (several) {
     print_batches(batches, format);

@@ -140,7 +140,7 @@ std::string shown_roof(const std::optional<double>& value, int digits, const cha
 
 }  // namespace
 
-Roofs::Roofs(const model::Ceilings& ceilings, const std::string& file)
+CeilingSummary::CeilingSummary(const model::Ceilings& ceilings, const std::string& file)
     : machine_file(file), threads(ceilings.threads()) {
   const double peak = ceilings.peak_flops(), memory = ceilings.bandwidth(kBeyondCaches);
   if (peak > 0) peak_gflops = 1e-9 * peak;
@@ -148,30 +148,30 @@ Roofs::Roofs(const model::Ceilings& ceilings, const std::string& file)
   if (peak > 0 && memory > 0) ridge_flops_per_byte = peak / memory;
 }
 
-io::Json to_json(const Roofs& roofs) {
+io::Json to_json(const CeilingSummary& ceilings) {
   const auto known = [](const std::optional<double>& value) {
     return value ? io::Json(*value) : io::Json();
   };
-  return {{"machine_file", roofs.machine_file},
-          {"threads", roofs.threads},
-          {"peak_gflops", known(roofs.peak_gflops)},
-          {"memory_gbytes_per_second", known(roofs.memory_gbytes_per_second)},
-          {"ridge_flops_per_byte", known(roofs.ridge_flops_per_byte)}};
+  return {{"machine_file", ceilings.machine_file},
+          {"threads", ceilings.threads},
+          {"peak_gflops", known(ceilings.peak_gflops)},
+          {"memory_gbytes_per_second", known(ceilings.memory_gbytes_per_second)},
+          {"ridge_flops_per_byte", known(ceilings.ridge_flops_per_byte)}};
 }
 
-void print_head(const std::string& title, const Roofs& roofs, SpaceKind space) {
+void print_head(const std::string& title, const CeilingSummary& ceilings, SpaceKind space) {
   const HostThreads& threads = Runtime::host_threads();
   std::string placed;
   if (space == SpaceKind::openmp) {
     placed = fmt::format(", {} ({})", io::show_count(threads.count, "thread"), threads.bind);
   }
   print_wrapped(fmt::format("{} on {}{}\n", title, to_string(space), placed));
-  print_wrapped(
-      fmt::format("Ceilings of {}{}: peak {}, main memory {}; ridge {}\n\n", roofs.machine_file,
-                  space == SpaceKind::openmp ? ", " + io::show_count(roofs.threads, "thread") : "",
-                  shown_roof(roofs.peak_gflops, 0, "GFLOP/s"),
-                  shown_roof(roofs.memory_gbytes_per_second, 1, "GB/s"),
-                  shown_roof(roofs.ridge_flops_per_byte, 1, "FLOP/B")));
+  print_wrapped(fmt::format(
+      "Ceilings of {}{}: peak {}, main memory {}; ridge {}\n\n", ceilings.machine_file,
+      space == SpaceKind::openmp ? ", " + io::show_count(ceilings.threads, "thread") : "",
+      shown_roof(ceilings.peak_gflops, 0, "GFLOP/s"),
+      shown_roof(ceilings.memory_gbytes_per_second, 1, "GB/s"),
+      shown_roof(ceilings.ridge_flops_per_byte, 1, "FLOP/B")));
 }
 
 void print_roofline(const model::Roofline& roofline, io::TableFormat format) {

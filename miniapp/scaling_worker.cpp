@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "io/json.hpp"
@@ -29,14 +30,19 @@ std::vector<studies::ScalingTime> measure_in_worker(int threads, const ScalingRe
   for (const std::string& deck : request.decks.decks) add("--deck", deck);
   for (const std::string& set : request.decks.sets) add("--set", set);
   arguments.insert(arguments.end(), common.kokkos_flags.begin(), common.kokkos_flags.end());
-  const ProcessOutput result = run_self(arguments, Runtime::host_threads().cpus);
-  if (result.status != 0 && stop_requested()) return {};
-  const io::Json answer = io::Json::parse(result.out, nullptr, false);
-  if (result.status != 0) {
-    // There is no answer if a signal or a lack of memory ended the process.
-    throw RunError(fmt::format(
-        "measuring with {} failed ({}): {}", io::show_count(threads, "thread"), result.status,
-        answer.is_object() ? answer.at("error").get<std::string>() : result.err));
+  const ProcessOutput worker = run_self(arguments, Runtime::host_threads().cpus);
+  if (worker.status != 0 && stop_requested()) return {};
+  return times_of_worker(worker, threads);
+}
+
+std::vector<studies::ScalingTime> times_of_worker(const ProcessOutput& worker, int threads) {
+  const io::Json answer = io::Json::parse(worker.out, nullptr, false);
+  if (worker.status != 0 || !answer.is_object() || !answer.contains("times")) {
+    std::string error = answer.is_object() ? answer.value("error", "") : "";
+    if (error.empty()) error = worker.err.substr(0, worker.err.find('\n'));
+    throw RunError(fmt::format("measuring with {} failed ({}): {}",
+                               io::show_count(threads, "thread"), worker.status,
+                               error.empty() ? "it printed no error" : error));
   }
   std::vector<studies::ScalingTime> times;
   for (const io::Json& time : answer.at("times")) times.push_back(studies::scaling_time(time));
@@ -58,6 +64,9 @@ Status run_scaling_worker(int most, ScalingRequest request, const CommonOptions&
   } catch (const Error& error) {
     answer = {{"error", error.what()}};
     status = error.status();
+  } catch (const std::exception& error) {
+    answer = {{"error", error.what()}};
+    status = Status::run_failed;
   }
   print(io::to_text(answer));
   return status;

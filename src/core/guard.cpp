@@ -32,7 +32,7 @@ constexpr double kTickError = 0.03;          ///< seconds
 constexpr std::size_t kFewestPulses = 3;     ///< of a window, for a median
 constexpr double kSlowPulse = 1.5;           ///< relative to the fastest window
 constexpr double kMostDisturbedShare = 0.1;  ///< of the time
-constexpr double kShortestTime = 1e-9;       ///< seconds, for shares of no time
+constexpr double kShortestTime = 1e-9;       ///< seconds; lower bound of divisors
 
 std::vector<int> pool_threads(int count) {
 #if defined(_OPENMP)
@@ -85,6 +85,7 @@ struct Cause {
 
 struct Causes {
   Cause waiting, others, steal, pulse, exchange;
+  double seconds = 0;  ///< of the windows with any alarm
 
   double most_seconds() const {
     return std::max(
@@ -113,7 +114,6 @@ void average_counters(const std::vector<WatchedWindow>& windows, const Watched& 
                       Disturbance& result) {
   std::optional<double> waiting, others, stolen, pressure;
   for (const WatchedWindow& window : windows) {
-    result.seconds += window.seconds;
     add(waiting, window.waiting);
     add(others, window.others);
     add(stolen, window.stolen);
@@ -126,13 +126,13 @@ void average_counters(const std::vector<WatchedWindow>& windows, const Watched& 
   if (pressure) result.pressure_share = *pressure / seconds;
 }
 
-/// Evaluates the alarms of every window; adds the windows with any to result.disturbed_seconds.
+/// Evaluates the alarms of every window, whose pulses are compared with the fastest in `pulses`.
 Causes find_causes(const std::vector<WatchedWindow>& windows, const Watched& watched,
-                   Disturbance& result) {
+                   const Disturbance& pulses) {
   const double most_others = kMostOthers + kMostOthersShare * watched.machine_processors;
-  const double slow_arithmetic = kSlowPulse * result.arithmetic_pulse.min;
-  const double slow_stream = kSlowPulse * result.stream_pulse.min;
-  const double slow_exchange = kSlowPulse * result.exchange_pulse.min;
+  const double slow_arithmetic = kSlowPulse * pulses.arithmetic_pulse.min;
+  const double slow_stream = kSlowPulse * pulses.stream_pulse.min;
+  const double slow_exchange = kSlowPulse * pulses.exchange_pulse.min;
   Causes causes;
   for (const WatchedWindow& window : windows) {
     const double s = window.seconds;
@@ -152,7 +152,7 @@ Causes find_causes(const std::vector<WatchedWindow>& windows, const Watched& wat
                                           [&](double time) { return time > slow_exchange; }),
                               window)};
     if (std::find(std::begin(alarms), std::end(alarms), true) != std::end(alarms)) {
-      result.disturbed_seconds += s;
+      causes.seconds += s;
     }
   }
   return causes;
@@ -199,9 +199,11 @@ std::vector<std::string> reasons_of(const Causes& causes, const Watched& watched
 
 Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watched) {
   Disturbance result;
+  for (const WatchedWindow& window : windows) result.seconds += window.seconds;
   summarize_pulses(windows, result);
   average_counters(windows, watched, result);
   const Causes causes = find_causes(windows, watched, result);
+  result.disturbed_seconds = causes.seconds;
   if (result.disturbed_seconds > kMostDisturbedShare * std::max(result.seconds, kShortestTime)) {
     result.reasons = reasons_of(causes, watched, result);
   }

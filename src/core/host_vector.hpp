@@ -18,6 +18,14 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
+/// Defined by the library for its own width alone: a program that is compiled for another
+/// instruction set, in which the same names are other types, does not link.
+template <int Bytes>
+int require_vector_bytes();
+template <>
+int require_vector_bytes<kVectorBytes>();
+inline const int library_vector_bytes = require_vector_bytes<kVectorBytes>();
+
 /// True if there are 32 vector registers, false if there are 16.
 #if defined(__AVX512F__) || defined(__aarch64__) || defined(__powerpc64__) || defined(__riscv)
 inline constexpr bool kManyRegisters = true;

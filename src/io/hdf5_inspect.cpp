@@ -64,6 +64,11 @@ hssize_t selected_within(hid_t space, const std::vector<hsize_t>& extents) {
   return H5Sget_select_npoints(space);
 }
 
+/// Begins what an error says about a source of a virtual dataset.
+std::string describe_source(const std::string& file, const std::string& object) {
+  return "is a virtual dataset whose source " + file + ", " + object + ", ";
+}
+
 /// Adds the selection of one space to that of another. Returns false if HDF5 fails.
 bool unite(hid_t selected, hid_t to) {
   if (H5Sget_select_type(selected) == H5S_SEL_ALL) return H5Sselect_all(to) >= 0;
@@ -285,14 +290,6 @@ struct Hdf5Reader::VirtualSources {
   double capacity = 0;  ///< bytes that the counted datasets can hold
 };
 
-namespace {
-
-std::string describe_source(const std::string& file, const std::string& object) {
-  return "is a virtual dataset whose source " + file + ", " + object + ", ";
-}
-
-}  // namespace
-
 void Hdf5Reader::add_source(const std::string& path, const std::string& file,
                             const std::string& object, VirtualSources& sources) const {
   const std::string source = path_of_source(file);
@@ -356,13 +353,13 @@ double Hdf5Reader::virtual_capacity(const std::string& path, std::int64_t datase
     const std::vector<hsize_t>& extents = sources.extents.at({file, object});
     const hssize_t wanted = H5Sget_select_npoints(mapped);
     const hssize_t taken = selected_within(from, extents);
-    const std::string described = describe_source(path_of_source(file), object);
+    const auto described = [&] { return describe_source(path_of_source(file), object); };
     if (taken <= 0) {
-      fail(path, described + "has shape " + to_string(Shape(extents.begin(), extents.end())) +
+      fail(path, described() + "has shape " + to_string(Shape(extents.begin(), extents.end())) +
                      ", and values beyond it are mapped");
     }
     if (wanted != taken) {
-      fail(path, described + "provides " + std::to_string(taken) + " values where " +
+      fail(path, described() + "provides " + std::to_string(taken) + " values where " +
                      std::to_string(wanted) + " are mapped");
     }
     if (!unite(mapped, covered)) fail(path, kDamaged);

@@ -94,7 +94,7 @@ class Parts {
 /// Returns `size` scalars of a Vector from `begin` on.
 template <class View>
 View part_of(const View& buffer, std::size_t begin, std::size_t size) {
-  return View(buffer.data() + begin, Kokkos::LayoutRight(size));
+  return vector_at<typename View::device_type>(buffer.data() + begin, size);
 }
 /// Returns all scalars from `begin` on.
 template <class View>

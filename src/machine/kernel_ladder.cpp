@@ -96,11 +96,11 @@ class KernelProbe {
     const auto a = operands_.input(m * k), b = operands_.input(k * n);
     const auto c = operands_.output(m * n);
     Buffer<Space, T> bias, sums;
-    product.a = product.transpose_a ? Matrix<Space, const T>(a.data(), k, m)
-                                    : Matrix<Space, const T>(a.data(), m, k);
-    product.b = product.transpose_b ? Matrix<Space, const T>(b.data(), n, k)
-                                    : Matrix<Space, const T>(b.data(), k, n);
-    product.c = Matrix<Space, T>(c.data(), m, n);
+    product.a = product.transpose_a ? matrix_at<Space, const T>(a.data(), k, m)
+                                    : matrix_at<Space, const T>(a.data(), m, k);
+    product.b = product.transpose_b ? matrix_at<Space, const T>(b.data(), n, k)
+                                    : matrix_at<Space, const T>(b.data(), k, n);
+    product.c = matrix_at<Space, T>(c.data(), m, n);
     if (kernel == KernelClass::product_nt) {
       bias = operands_.input(n);
       product.bias = bias;
@@ -131,8 +131,8 @@ class KernelProbe {
       const auto dy = operands_.input(batch * out);
       const auto dweight = operands_.output(shape.weights()), dbias = operands_.output(filters);
       kernels::ConvolutionWeightGradient<Space, T> gradient;
-      gradient.x = Matrix<Space, const T>(x.data(), batch, in);
-      gradient.dy = Matrix<Space, const T>(dy.data(), batch, out);
+      gradient.x = matrix_at<Space, const T>(x.data(), batch, in);
+      gradient.dy = matrix_at<Space, const T>(dy.data(), batch, out);
       gradient.dweight = dweight;
       gradient.dbias = dbias;
       return time(
@@ -141,11 +141,11 @@ class KernelProbe {
     const auto weight = operands_.input(shape.weights()), bias = operands_.input(filters);
     const auto y = operands_.output(batch * out);
     kernels::ConvolutionForward<Space, T> forward;
-    forward.x = Matrix<Space, const T>(x.data(), batch, in);
+    forward.x = matrix_at<Space, const T>(x.data(), batch, in);
     forward.weight = weight;
     forward.bias = bias;
     forward.activation = kernels::Activation::relu;
-    forward.y = Matrix<Space, T>(y.data(), batch, out);
+    forward.y = matrix_at<Space, T>(y.data(), batch, out);
     return time(
         [&] { kernels::convolution<Space, T>(instance_, labels, shape, forward, workspace); });
   }
@@ -190,8 +190,8 @@ class KernelProbe {
     const kernels::AttentionLabels labels("kernels/attention");
     const auto attend = [&] {
       kernels::attention<Space, T>(
-          instance_, labels, shape, Matrix<Space, const T>(qkv.data(), rows, 3 * width),
-          Matrix<Space, T>(output.data(), rows, width), log_sum, workspace);
+          instance_, labels, shape, matrix_at<Space, const T>(qkv.data(), rows, 3 * width),
+          matrix_at<Space, T>(output.data(), rows, width), log_sum, workspace);
     };
     if (!backward) return time(attend);
     attend();  // the gradient needs its results
@@ -199,10 +199,10 @@ class KernelProbe {
     const auto gradient = operands_.output(rows * 3 * width);
     return time([&] {
       kernels::attention_gradient<Space, T>(
-          instance_, labels, shape, Matrix<Space, const T>(qkv.data(), rows, 3 * width),
-          Matrix<Space, const T>(output.data(), rows, width), log_sum,
-          Matrix<Space, const T>(output_gradient.data(), rows, width),
-          Matrix<Space, T>(gradient.data(), rows, 3 * width), workspace);
+          instance_, labels, shape, matrix_at<Space, const T>(qkv.data(), rows, 3 * width),
+          matrix_at<Space, const T>(output.data(), rows, width), log_sum,
+          matrix_at<Space, const T>(output_gradient.data(), rows, width),
+          matrix_at<Space, T>(gradient.data(), rows, 3 * width), workspace);
     });
   }
 

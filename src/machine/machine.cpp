@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <type_traits>
 
 #include "core/timing.hpp"
@@ -140,9 +141,10 @@ void measure_host_memory(SpaceKind kind, const MachineOptions& options, const Pr
   space.bandwidth.insert(space.bandwidth.end(), one.bandwidth.begin(), one.bandwidth.end());
 }
 
-// Measures a space; the result is incomplete if options.peak.should_stop().
-SpaceMeasurement measure_space(SpaceKind kind, const MachineOptions& options, const Progress& tell,
-                               WorkProbes& work, OneThread& one, MachineMeasurement& measurement) {
+// Measures a space; returns nothing if it was stopped.
+std::optional<SpaceMeasurement> measure_space(SpaceKind kind, const MachineOptions& options,
+                                              const Progress& tell, WorkProbes& work,
+                                              OneThread& one, MachineMeasurement& measurement) {
   SpaceMeasurement space;
   space.space = kind;
   space.concurrency = with_space(
@@ -167,7 +169,7 @@ SpaceMeasurement measure_space(SpaceKind kind, const MachineOptions& options, co
   } else {
     measure_device_memory(kind, options, tell, measurement, space);
   }
-  if (options.peak.should_stop()) return space;
+  if (options.peak.should_stop()) return std::nullopt;
   if (is_host(kind)) note_slow_threads(space, measurement.notes);
   const std::size_t largest = space.latency.empty() ? 0 : space.latency.back().working_set_bytes;
   space.levels = memory_levels(caches_of(kind), largest);
@@ -342,10 +344,10 @@ MachineMeasurement measure_machine(const MachineOptions& requested, const Progre
     const auto tell = [&](const std::string& line) {
       if (progress) progress(to_string(kind) + ": " + line);
     };
-    SpaceMeasurement space = measure_space(kind, options, tell, work, one, measurement);
-    measurement.complete = !options.peak.should_stop();
-    if (!measurement.complete) break;
-    measurement.spaces.push_back(std::move(space));
+    auto space = measure_space(kind, options, tell, work, one, measurement);
+    measurement.complete = space.has_value();
+    if (!space) break;
+    measurement.spaces.push_back(std::move(*space));
   }
   for (const SpaceMeasurement& space : measurement.spaces) {
     if (!is_host(space.space)) continue;

@@ -109,14 +109,13 @@ namespace {
 
 // Returns the buffers as matrices [batch, columns], one per input of a layer. If there are fewer
 // buffers, the last one is used for the remaining inputs.
-template <class Matrix, class Buffers>
-std::array<Matrix, layers::kMostInputs> matrices(const Buffers& buffers, std::size_t batch,
-                                                 std::size_t columns) {
-  std::array<Matrix, layers::kMostInputs> list;
+template <class Space, class T, class Buffers>
+std::array<Matrix<Space, T>, layers::kMostInputs> matrices(const Buffers& buffers,
+                                                           std::size_t batch, std::size_t columns) {
+  std::array<Matrix<Space, T>, layers::kMostInputs> list;
   if (buffers.empty()) return list;
   for (std::size_t k = 0; k < list.size(); ++k) {
-    list[k] = Matrix(buffers[std::min(k, buffers.size() - 1)].data(),
-                     Kokkos::LayoutRight(batch, columns));
+    list[k] = matrix_at<Space, T>(buffers[std::min(k, buffers.size() - 1)].data(), batch, columns);
   }
   return list;
 }
@@ -127,17 +126,15 @@ template <class Space, class T>
 void LayerRunner<Space, T>::forward() {
   layer_->run(layers::ForwardPass<Space, T>{
       instance_, memory_, pass_ == Pass::both ? layers::Mode::training : layers::Mode::inference,
-      matrices<Matrix<Space, const T>>(x_, batch_, in_),
-      matrix_at<Space, T>(y_.data(), batch_, out_)});
+      matrices<Space, const T>(x_, batch_, in_), matrix_at<Space, T>(y_.data(), batch_, out_)});
 }
 
 template <class Space, class T>
 void LayerRunner<Space, T>::backward() {
-  layer_->run(layers::BackwardPass<Space, T>{instance_, memory_,
-                                             matrices<Matrix<Space, const T>>(x_, batch_, in_),
-                                             matrix_at<Space, const T>(y_.data(), batch_, out_),
-                                             matrix_at<Space, const T>(dy_.data(), batch_, out_),
-                                             matrices<Matrix<Space, T>>(dx_, batch_, in_)});
+  layer_->run(layers::BackwardPass<Space, T>{
+      instance_, memory_, matrices<Space, const T>(x_, batch_, in_),
+      matrix_at<Space, const T>(y_.data(), batch_, out_),
+      matrix_at<Space, const T>(dy_.data(), batch_, out_), matrices<Space, T>(dx_, batch_, in_)});
 }
 
 template <class Space, class T>

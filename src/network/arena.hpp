@@ -10,7 +10,7 @@ namespace ridgeline::network {
 /// A tensor in an arena, and the lifetime over which it keeps its values.
 struct Allocation {
   std::size_t size;         ///< scalars
-  std::size_t first, last;  ///< first and last step of its lifetime
+  std::size_t first, last;  ///< first and last operation of its lifetime
 };
 
 /// The offset of each allocation, such that no two with overlapping lifetimes share memory, and the

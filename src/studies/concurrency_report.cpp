@@ -115,14 +115,13 @@ void present_fit(const SaturationFit& fitted, int threads, const ConcurrencyMeas
   const double most = *std::max_element(fitted.rates.begin(), fitted.rates.end());
   study.fit["saturation"].push_back(json_of(fitted, space, threads, measured.load_seconds));
   study.table.add_row(row_of(fitted, space, threads, most));
-  const auto [independent, streaming] = std::pair(fitted.independent, fitted.streaming);
   study.answers.push_back(fmt::format(
       "{}{}: {}; Little's law says {:.1f} for the {:.1f} GB/s of independent random reads, and "
       "{:.1f} for the {:.1f} of a read in order",
       space, threads > 0 ? ", " + io::show_count(threads, "thread") : "",
-      tell_saturation(*fitted.saturation, fitted.loads, most), independent.loads_in_flight,
-      1e-9 * independent.bytes_per_second, streaming.loads_in_flight,
-      1e-9 * streaming.bytes_per_second));
+      tell_saturation(*fitted.saturation, fitted.loads, most), fitted.independent.loads_in_flight,
+      1e-9 * fitted.independent.bytes_per_second, fitted.streaming.loads_in_flight,
+      1e-9 * fitted.streaming.bytes_per_second));
 }
 
 }  // namespace

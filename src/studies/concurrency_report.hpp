@@ -17,7 +17,7 @@ struct LoadPoint {
   int threads;
   double loads;  ///< per repeat
   Timing seconds;
-  int loads_per_thread = 0;  ///< in flight; 0: as many as the processor has
+  int loads_per_thread = 0;  ///< in flight; 0: of reads that are not a point of the curve
 };
 
 /// One curve, bandwidth against loads in flight, with the bandwidths and the latency for Little's

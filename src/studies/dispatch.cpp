@@ -66,16 +66,6 @@ struct BrokenUp {
   bool complete = false;  // false if it was stopped before its end
 };
 
-// The measurements on one space.
-struct DispatchMeasurement {
-  SpaceKind kind;
-  machine::DispatchCosts costs;
-  std::vector<KernelPoint> kernels;
-  std::optional<BrokenUp> broken_up;  // at the largest size of the fit, if there is a fit
-  std::vector<TransferPoint> transfers;
-  std::vector<std::string> notes;  // on transfers that were left out
-};
-
 // T = a + V/b of kernels, up to the size where the curve bends.
 struct KernelFit {
   LaunchCost cost;
@@ -86,6 +76,17 @@ struct KernelFit {
   double broken_up(double bytes, std::size_t kernels) const {
     return static_cast<double>(kernels) * cost.seconds.value + bytes / cost.bytes_per_second.value;
   }
+};
+
+// The measurements on one space.
+struct DispatchMeasurement {
+  SpaceKind kind;
+  machine::DispatchCosts costs;
+  std::vector<KernelPoint> kernels;
+  std::optional<KernelFit> back_to_back;  // decides which size is broken up
+  std::optional<BrokenUp> broken_up;      // at the largest size of the fit, if there is a fit
+  std::vector<TransferPoint> transfers;
+  std::vector<std::string> notes;  // on transfers that were left out
 };
 
 // Returns nullopt if T = a + V/b fits no part of the curve.
@@ -161,7 +162,7 @@ DispatchMeasurement measure_space(const Space& instance, SpaceKind kind, std::si
   machine::warm_up(kind);
   MeasureOptions costs_options;
   costs_options.min_seconds = control.quick ? 0.05 : 0.2;
-  DispatchMeasurement measured{kind, machine::measure_dispatch(kind, costs_options), {}, {}, {},
+  DispatchMeasurement measured{kind, machine::measure_dispatch(kind, costs_options), {}, {}, {}, {},
                                {}};
   const auto sizes = machine::working_sets(plan.smallest, largest, plan.per_octave,
                                            8 * SmallKernel<Space>::kBytesPerElement);
@@ -174,10 +175,11 @@ DispatchMeasurement measure_space(const Space& instance, SpaceKind kind, std::si
     throw RunError("the dispatch study's kernel computed a wrong result on " + space);
   }
   // The fit determines which size is broken up.
-  const auto fit = fit_kernels(measured.kernels, &KernelPoint::back_to_back);
-  if (fit && fit->has_both()) {
+  measured.back_to_back = fit_kernels(measured.kernels, &KernelPoint::back_to_back);
+  if (measured.back_to_back && measured.back_to_back->has_both()) {
     measured.broken_up = measure_broken_up(
-        instance, kernel, static_cast<std::size_t>(fit->straight_bytes), options, control);
+        instance, kernel, static_cast<std::size_t>(measured.back_to_back->straight_bytes), options,
+        control);
   }
   if (!machine::is_host(kind) && !control.should_stop()) {
     measured.transfers = measure_transfers(kind, control, measured.notes);
@@ -198,9 +200,7 @@ struct DispatchFit {
 };
 
 DispatchFit fit(const DispatchMeasurement& measured) {
-  DispatchFit fits{fit_kernels(measured.kernels, &KernelPoint::back_to_back),
-                   fit_kernels(measured.kernels, &KernelPoint::fenced),
-                   {}};
+  DispatchFit fits{measured.back_to_back, fit_kernels(measured.kernels, &KernelPoint::fenced), {}};
   for (const char* direction : {"host_to_device", "device_to_host"}) {
     for (const char* memory : {"pinned", "pageable"}) {
       TransferFit transfer{std::string(direction) + ", " + memory, {}, {}};

@@ -53,6 +53,7 @@ NOT_RUN = {
     "sbatch jobs/threads_array.slurm inputs/fashion_mlp.toml --set train.batch=1024": SLURM,
     "jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt": TORCH,
     "jobs/state_dict.py to-ridgeline model.pt init.h5 --rename 0=fc1 --rename 2=fc2": TORCH,
+    "tests/references/make.py --only layers": "needs torch, and writes references that are committed",
     "tests/peers/compare_trials.py --build build/openmp": "takes minutes, and an otherwise idle machine",
     "mv run/NAME.previous run/long.h5": "there is a NAME.previous only after two runs",
 }

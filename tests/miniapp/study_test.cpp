@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "miniapp/ridgeline.hpp"
+#include "scaling_worker.hpp"
 
 // The verb `study`: its output, files and errors.
 
@@ -68,6 +69,23 @@ TEST_F(Studies, ScalingsWorkerHandsItsErrorOn) {
   EXPECT_EQ(result.err, "");
   const std::string error = io::Json::parse(result.out).at("error");
   EXPECT_EQ(error.find("--kinds: there is no layer dens to study"), 0u) << error;
+}
+
+TEST(ScalingWorker, GivesItsTimesOrTheReasonWhyThereAreNone) {
+  const auto error_of = [](int status, const std::string& out, const std::string& err) {
+    return testing::error_of(
+        [&] {
+          miniapp::times_of_worker({status, out, err}, 2);
+        },
+        Status::run_failed);
+  };
+  EXPECT_EQ(miniapp::times_of_worker({0, R"({"times": []})", ""}, 2).size(), 0u);
+  EXPECT_EQ(error_of(2, R"({"error": "deck.toml: no such file"})", ""),
+            "measuring with 2 threads failed (2): deck.toml: no such file");
+  EXPECT_EQ(error_of(1, R"({"times": []})", "ridgeline: out of memory\nmore"),
+            "measuring with 2 threads failed (1): ridgeline: out of memory");
+  EXPECT_EQ(error_of(137, "", ""), "measuring with 2 threads failed (137): it printed no error");
+  EXPECT_EQ(error_of(0, "[", ""), "measuring with 2 threads failed (0): it printed no error");
 }
 
 TEST_F(Studies, AnInterruptedOneWritesWhatItHas) {

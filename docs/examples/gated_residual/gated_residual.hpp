@@ -6,6 +6,7 @@
 //
 //   forward   y = s + gate ∘ x
 //   backward  dx = gate ∘ dy,  ds = dy,  dgate = Σ dy ∘ x over the rows
+//
 // `initial`, 0 or 1, is the initial value of the gates: with 0, the default, y = s at first.
 
 #include <ridgeline/kernels/rows/rows.hpp>
@@ -21,8 +22,7 @@ using ridgeline::MemoryOf;
 using ridgeline::size_of;
 using ridgeline::Vector;
 
-// Computes one row, in scalars; the same source runs on threads of a host and teams of a
-// device.
+// Computes one row, in scalars; the same source runs on a host and on a device.
 template <class Memory, class T>
 struct Add {
   Matrix<Memory, const T> x, s;
@@ -48,6 +48,7 @@ struct InputGradients {
   }
 };
 
+// Sums dy ∘ x over the rows, column by column.
 template <class Memory, class T>
 struct GateGradient {
   Matrix<Memory, const T> x, dy;
