@@ -46,6 +46,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/ridgelineConfigVersion.c
 install(FILES
   "${PROJECT_BINARY_DIR}/ridgelineConfig.cmake" "${PROJECT_BINARY_DIR}/ridgelineConfigVersion.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindHwloc.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/FindPLplot.cmake"
   DESTINATION "${package_dir}")
 
 set(share "${CMAKE_INSTALL_DATADIR}/ridgeline")

@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
 # Installs only the Debian packages that are missing; quick if all are installed.
 #
-#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz]
+#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz] [browser]
 # Always installs what a build with tests needs; `cuda` requires the CUDA toolkit, which it does not install;
 # `data` tries to install Fashion-MNIST and the fortunes, which are optional; `lint` is for checking the
-# format, `fuzz` for fuzzing with Clang. If it cannot install (no Debian, no root, no sudo), it names what the
-# build would not find.
+# format, `fuzz` for fuzzing with Clang, `browser` for the test that opens a report in Chromium. If it cannot
+# install (no Debian, no root, no sudo), it names what the build would not find.
 set -euo pipefail
 
 # What is checked for (a command, a package for CMake's find_package, or a module of Python) and Debian's
 # name. Fortran: Kokkos Kernels compiles a few lines of it to find out how BLAS mangles its names.
 commands=(c++:g++ gfortran:gfortran cmake:cmake ninja:ninja-build)
 libraries=(HDF5:libhdf5-dev ZLIB:zlib1g-dev xxHash:libxxhash-dev Hwloc:libhwloc-dev fmt:libfmt-dev nlohmann_json:nlohmann-json3-dev
-  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev Boost:libboost-dev BLAS:libopenblas-openmp-dev
+  tomlplusplus:libtomlplusplus-dev CLI11:libcli11-dev pugixml:libpugixml-dev Boost:libboost-dev BLAS:libopenblas-openmp-dev
   GTest:libgtest-dev)
 modules=(h5py:python3-h5py) # a test reads checkpoints with it, and is skipped without
 debian=(ca-certificates) # for Kokkos's release from GitHub
-optional=()
+# The pictures of `ridgeline report`; without them its page has tables alone.
+optional=(libplplot-dev plplot-driver-cairo)
 
 fail() {
   echo "dependencies.sh: $*" >&2
@@ -34,7 +35,8 @@ for argument; do
     data) optional+=(dataset-fashion-mnist fortunes) ;;
     lint) commands+=(clang-format:clang-format clang-tidy:clang-tidy shellcheck:shellcheck) ;;
     fuzz) commands+=(clang++:clang) ;;
-    *) fail "$argument: only cuda, data, lint and fuzz are possible" ;;
+    browser) optional+=(chromium-driver python3-selenium) ;;
+    *) fail "$argument: only cuda, data, lint, fuzz and browser are possible" ;;
   esac
 done
 

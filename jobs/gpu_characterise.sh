@@ -203,6 +203,10 @@ END
   done
 done
 
+# A page with pictures, if there is PLplot.
+stopped=0 end=$((SECONDS + 60))
+step report 60 "$ridgeline" report . --output report.html
+
 printf '\n== Summary\n'
 cat summary.txt
 if [[ -f notes.txt ]]; then cat notes.txt; fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a clone to a trained network with its roofline: installs what is missing, builds, measures
-# this machine, trains on Fashion-MNIST, and prints what bounds each layer. In an installation
-# it uses the installed program and decks.
+# this machine, trains on Fashion-MNIST, prints what bounds each layer, and writes a page with
+# pictures. In an installation it uses the installed program and decks.
 set -euo pipefail
 
 usage() {
@@ -107,7 +107,10 @@ for deck in "${decks[@]}"; do
       --machine "$results/machine.json" --output "$results/$name/roofline-$phase.json" || failed=1
   done
 done
-printf '\nEverything as files, in %s\n' "$results"
+
+step "The report"
+ridgeline report "$results" --output "$results/report.html" || failed=1
+printf '\nEverything as files, in %s; open %s in a browser\n' "$results" "$results/report.html"
 if [[ $space != cuda ]]; then
   printf 'Times on a GPU, at best and as expected (takes under 30 s):\n  %q study crossover --machine %q --quick' \
     "$program" "$inputs/machines/h100-sxm.json"

@@ -197,6 +197,7 @@ int run(std::vector<std::string> arguments) {
   add_machine(app, common, action);
   add_roofline(app, common, action);
   add_study(app, common, action);
+  add_report(app, common, action);
   add_compare(app, common, action);
   add_info(app, common, action);
   std::vector<CLI::App*> verbs = app.get_subcommands({});

@@ -8,6 +8,29 @@
 #include "session.hpp"
 
 namespace ridgeline::miniapp {
+namespace {
+
+void print_memory(const network::NetworkPlan& plan, const layers::Target& target,
+                  std::size_t batch) {
+  io::Table table({{"layer", "layer", io::Align::left},
+                   {"parameters", "parameters_bytes"},
+                   {"gradients", "gradients_bytes"},
+                   {"optimizer", "optimizer_bytes"},
+                   {"saved", "saved_bytes"},
+                   {"activations", "activations_bytes"},
+                   {"workspace", "workspace_bytes"}});
+  const auto cell = [](std::size_t bytes) {
+    return io::Cell::shown_as(double(bytes), show_bytes(double(bytes)));
+  };
+  for (const network::LayerBytes& bytes : plan.memory_by_layer(target, batch, true)) {
+    table.add_row({bytes.layer, cell(bytes.parameters), cell(bytes.gradients),
+                   cell(bytes.optimizer), cell(bytes.saved), cell(bytes.activations),
+                   cell(bytes.workspace)});
+  }
+  print(table, io::TableFormat::table);
+}
+
+}  // namespace
 
 // The output of `train --dry-run`: layers, shapes, parameters, memory, FLOPs and bytes per step.
 void print_dry_run(const Session& session, SpaceKind space, int host_threads,
@@ -55,6 +78,8 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   const layers::Counts total = plan.step_counts(true, batch, scalar);
   const data::Dataset& data = session.dataset;
   print("\n");
+  print_memory(plan, target, batch);
+  print("\n");
   const auto say = [](const std::string& sentence) { print_wrapped(sentence + "\n", 2); };
   say(fmt::format("{}: {} training and {} of {}, {} on the host", deck.title, data.train.samples,
                   io::show_count(data.test.samples, "test sample"), to_string(data.sample_shape),
@@ -66,6 +91,9 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
       io::show_count(deck.train.batch, "sample"), to_string(space)));
   say(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B",
                   show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
+  say("layers share the memory of saved values, activations and workspace where they do not need "
+      "it "
+      "at the same time, so that a step needs less than the sum");
   say(fmt::format(
       "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})",
       show_bytes(double(memory.total())), show_bytes(double(memory.parameters)),

@@ -13,6 +13,7 @@
 #include "machine.hpp"
 #include "machine/description.hpp"
 #include "model/explanation.hpp"
+#include "model/step_trace.hpp"
 #include "network/trainer.hpp"
 #include "roofline_table.hpp"
 #include "session.hpp"
@@ -23,7 +24,7 @@ namespace {
 
 struct RooflineOptions {
   DeckOptions deck;
-  std::string machine, output, phase = "train";
+  std::string machine, output, trace, phase = "train";
   std::vector<std::int64_t> batches;
   int repeats = 10;
 };
@@ -35,6 +36,7 @@ struct Measured {
   std::vector<model::BatchRoofline> batches;
   Disturbance disturbance;
   std::vector<std::string> notes;
+  io::Json trace;  ///< null without --trace
 };
 
 std::vector<std::size_t> batches_of(const RooflineOptions& options, const config::Deck& deck) {
@@ -78,6 +80,30 @@ void write_result(const RooflineOptions& options, const config::Deck& deck, Spac
     }
   }
   io::write_json(options.output, json);
+}
+
+/// Writes what each layer needs at a batch, and the whole step, whose layers share memory.
+void memory_to_json(const network::NetworkPlan& plan, const layers::Target& target,
+                    std::size_t batch, bool training, io::Json& json) {
+  io::Json layers = io::Json::array();
+  for (const network::LayerBytes& bytes : plan.memory_by_layer(target, batch, training)) {
+    layers.push_back({{"layer", bytes.layer},
+                      {"parameters_bytes", bytes.parameters},
+                      {"gradients_bytes", bytes.gradients},
+                      {"optimizer_bytes", bytes.optimizer},
+                      {"saved_bytes", bytes.saved},
+                      {"activations_bytes", bytes.activations},
+                      {"workspace_bytes", bytes.workspace}});
+  }
+  const network::Memory memory = plan.memory(target, batch, training);
+  json["memory"] = {{"batch", batch},
+                    {"layers", layers},
+                    {"total",
+                     {{"parameters_bytes", memory.parameters},
+                      {"gradients_bytes", memory.gradients},
+                      {"optimizer_bytes", memory.optimizer},
+                      {"activations_bytes", memory.activations},
+                      {"workspace_bytes", memory.workspace}}}};
 }
 
 /// Warns if the exchange between threads takes another time than when the machine file was
@@ -137,7 +163,9 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                  config::to_string(deck.network.precision),
                                  space == SpaceKind::openmp ? Runtime::host_threads().count : 1);
   for (const std::string& text : ceilings.notes()) warn(text);
-  measured.ceilings = CeilingSummary(ceilings, name);
+  measured.ceilings = CeilingSummary(
+      ceilings, name, model::level_ceilings(machine_file, to_string(space), ceilings.threads()));
+  memory_to_json(*session.plan, target, batches.back(), measuring.training, measured.json);
   Guard guard(space);
   for (const std::size_t batch : batches) {
     if (stop_requested()) break;
@@ -147,6 +175,16 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                    model::time_step<Space, T>(instance, session.plan, measuring))});
   }
   measured.disturbance = guard.report();
+  if (!options.trace.empty() && !measured.batches.empty() && !stop_requested()) {
+    measuring.batch = measured.batches.back().batch;
+    measured.trace =
+        model::chrome_trace(model::trace_step<Space, T>(instance, session.plan, measuring),
+                            *session.plan, measured.batches.back().roofline, measuring.training);
+    measured.trace["otherData"] = {{"network", deck.title},
+                                   {"batch", measuring.batch},
+                                   {"space", to_string(space)},
+                                   {"ridgeline_version", measured.json["ridgeline_version"]}};
+  }
   if (difference.empty() && setting.empty()) {
     warn_of_exchange(machine_file, name, measured.disturbance);
   }
@@ -199,6 +237,9 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   if (!options.output.empty()) {
     add_output("--output", options.output, "choose another --output", files);
   }
+  if (!options.trace.empty()) {
+    add_output("--trace", options.trace, "choose another --trace", files);
+  }
   const Session session = open_session(deck);
   const ComputeRuntime runtime(common);
   Measured measured = with_space(space, [&](const auto& instance) {
@@ -215,12 +256,16 @@ Status run(const RooflineOptions& options, const CommonOptions& common) {
   write_and_show(
       [&] {
         if (!options.output.empty()) write_result(options, deck, space, answers, measured);
+        if (!measured.trace.is_null()) io::write_json(options.trace, measured.trace);
       },
       [&] { show(measured, options, deck, space, answers, format); });
   for (const std::string& text : measured.notes) note("note: " + text);
   warn_of(measured.disturbance);
   warn_above_roof(measured.batches);
-  if (!options.output.empty()) note(written_to({options.output}));
+  std::vector<std::string> written;
+  if (!options.output.empty()) written.push_back(options.output);
+  if (!measured.trace.is_null()) written.push_back(options.trace);
+  if (!written.empty()) note(written_to(written));
   if (!stop_requested()) return Status::done;
   return stopped_incomplete();
 }
@@ -242,6 +287,9 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action) {
       ->check(CLI::IsMember({"train", "infer"}))
       ->capture_default_str();
   verb->add_option("--output", options->output, "Result file (JSON)");
+  verb->add_option("--trace", options->trace,
+                   "One step with its kernels, of the largest batch, as a Chrome trace (JSON), "
+                   "which Perfetto opens");
   verb->add_option("--repeats", options->repeats, "Steps to time, at least")
       ->transform(integer(1, 1000000))
       ->capture_default_str();

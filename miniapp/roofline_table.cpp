@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/runtime.hpp"
 #include "session.hpp"
@@ -140,8 +141,9 @@ std::string shown_roof(const std::optional<double>& value, int digits, const cha
 
 }  // namespace
 
-CeilingSummary::CeilingSummary(const model::Ceilings& ceilings, const std::string& file)
-    : machine_file(file), threads(ceilings.threads()) {
+CeilingSummary::CeilingSummary(const model::Ceilings& ceilings, const std::string& file,
+                               model::LevelCeilings by_level)
+    : machine_file(file), threads(ceilings.threads()), by_level(std::move(by_level)) {
   const double peak = ceilings.peak_flops(), memory = ceilings.bandwidth(kBeyondCaches);
   if (peak > 0) peak_gflops = 1e-9 * peak;
   if (memory > 0) memory_gbytes_per_second = 1e-9 * memory;
@@ -152,11 +154,18 @@ io::Json to_json(const CeilingSummary& ceilings) {
   const auto known = [](const std::optional<double>& value) {
     return value ? io::Json(*value) : io::Json();
   };
+  io::Json levels = io::Json::array(), peaks = io::Json::object();
+  for (const model::LevelCeiling& level : ceilings.by_level.levels) {
+    levels.push_back({{"level", level.level}, {"gbytes_per_second", level.gbytes_per_second}});
+  }
+  for (const auto& [precision, gflops] : ceilings.by_level.peaks) peaks[precision] = gflops;
   return {{"machine_file", ceilings.machine_file},
           {"threads", ceilings.threads},
           {"peak_gflops", known(ceilings.peak_gflops)},
           {"memory_gbytes_per_second", known(ceilings.memory_gbytes_per_second)},
-          {"ridge_flops_per_byte", known(ceilings.ridge_flops_per_byte)}};
+          {"ridge_flops_per_byte", known(ceilings.ridge_flops_per_byte)},
+          {"levels", levels},
+          {"peaks", peaks}};
 }
 
 void print_head(const std::string& title, const CeilingSummary& ceilings, SpaceKind space) {

@@ -8,6 +8,7 @@
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "model/ceilings.hpp"
+#include "model/level_ceilings.hpp"
 #include "model/roofline.hpp"
 
 namespace ridgeline::miniapp {
@@ -17,8 +18,10 @@ struct CeilingSummary {
   std::string machine_file;
   int threads = 1;
   std::optional<double> peak_gflops, memory_gbytes_per_second, ridge_flops_per_byte;
+  model::LevelCeilings by_level;  ///< for pictures
 
-  CeilingSummary(const model::Ceilings& ceilings, const std::string& file);
+  CeilingSummary(const model::Ceilings& ceilings, const std::string& file,
+                 model::LevelCeilings by_level);
 };
 io::Json to_json(const CeilingSummary& ceilings);
 

@@ -37,6 +37,7 @@ void add_infer(CLI::App& app, const CommonOptions& common, Action& action);
 void add_machine(CLI::App& app, const CommonOptions& common, Action& action);
 void add_roofline(CLI::App& app, const CommonOptions& common, Action& action);
 void add_study(CLI::App& app, const CommonOptions& common, Action& action);
+void add_report(CLI::App& app, const CommonOptions& common, Action& action);
 void add_compare(CLI::App& app, const CommonOptions& common, Action& action);
 void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 

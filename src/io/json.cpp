@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "core/error.hpp"
@@ -168,6 +170,22 @@ Json read_json(const std::string& path, const std::vector<std::string>& expected
                        std::to_string(kResultVersion));
   }
   return json;
+}
+
+std::vector<std::string> json_files_in(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(folder, error), end;
+  for (; !error && entry != end; entry.increment(error)) {
+    std::filesystem::path name = entry->path().filename();
+    if (name.extension() == ".gz") name = name.stem();
+    if (name.extension() == ".json" && !entry->is_directory()) {
+      paths.push_back(entry->path().string());
+    }
+  }
+  if (error) throw RequestError(folder + ": cannot read: " + error.message());
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 std::string now_utc() {

@@ -29,6 +29,10 @@ Json read_json(const std::string& path, const std::string& expected_format);
 /// Reads a file of any of these formats; otherwise as above.
 Json read_json(const std::string& path, const std::vector<std::string>& expected_formats);
 
+/// Returns every `*.json` and `*.json.gz` in a folder and the folders in it, sorted by path. Throws
+/// RequestError if the folder cannot be read.
+std::vector<std::string> json_files_in(const std::string& folder);
+
 /// Returns the current time as ISO 8601, "2026-01-31T12:34:56Z".
 std::string now_utc();
 

@@ -73,6 +73,8 @@ class Table {
   /// cells than columns.
   void add_row(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
+  const std::vector<Column>& columns() const { return columns_; }
+  const std::vector<std::vector<Cell>>& rows() const { return rows_; }
 
   /// Prints the table. Lines of format `table` have at most `width` columns if omitting intervals,
   /// then columns, and abbreviating texts suffices; a line below names the omitted parts. csv and

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <iterator>
 #include <set>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -305,23 +304,6 @@ void add_study(ResultRun& run, const Json& result) {
                   study == "latency" || study == "bandwidth");
 }
 
-// Returns every *.json below a folder, sorted.
-std::vector<std::string> json_files_in(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code error;
-  std::filesystem::recursive_directory_iterator entry(folder, error), end;
-  for (; !error && entry != end; entry.increment(error)) {
-    std::filesystem::path name = entry->path().filename();
-    if (name.extension() == ".gz") name = name.stem();
-    if (name.extension() == ".json" && !entry->is_directory()) {
-      paths.push_back(entry->path().string());
-    }
-  }
-  if (error) throw RequestError(folder + ": cannot read: " + error.message());
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_structured()) return value.dump();
@@ -351,7 +333,7 @@ std::vector<ResultRun> read_results(const std::string& path, std::vector<std::st
   std::vector<ResultRun> runs;
   std::size_t left_out = 0;
   std::string reason;
-  const std::vector<std::string> paths = json_files_in(path);
+  const std::vector<std::string> paths = io::json_files_in(path);
   for (const std::string& file : paths) {
     try {
       std::vector<ResultRun> more = read_result(file);

@@ -258,4 +258,26 @@ Memory NetworkPlan::memory(const layers::Target& target, std::size_t batch, bool
   return memory;
 }
 
+std::vector<LayerBytes> NetworkPlan::memory_by_layer(const layers::Target& target,
+                                                     std::size_t batch, bool training) const {
+  std::vector<LayerBytes> all;
+  for (const auto& layer : layers) {
+    LayerBytes bytes;
+    bytes.layer = layer->name;
+    for (const ParameterSlot& slot : parameters) {
+      if (slot.layer != layer->name) continue;
+      bytes.parameters += slot.size * target.scalar_bytes;
+      if (training && slot.parameter.trained) bytes.gradients += slot.size * target.scalar_bytes;
+    }
+    bytes.optimizer = bytes.gradients * kernels::state_names(update_rule).size();
+    if (training) bytes.saved = layer->saved(batch) * target.scalar_bytes;
+    if (!layer->is_view(training)) {
+      bytes.activations = batch * size_of(layer->output) * target.scalar_bytes;
+    }
+    bytes.workspace = layer->workspace(target, batch, training) * target.scalar_bytes;
+    all.push_back(std::move(bytes));
+  }
+  return all;
+}
+
 }  // namespace ridgeline::network

@@ -36,6 +36,16 @@ struct Memory {
   std::size_t total() const { return parameters + gradients + optimizer + activations + workspace; }
 };
 
+/// Bytes that one layer needs. Layers share memory whose lifetimes do not overlap, so that a step
+/// needs less than the sum of their saved values, activations and workspaces.
+struct LayerBytes {
+  std::string layer;
+  std::size_t parameters = 0, gradients = 0, optimizer = 0;
+  std::size_t saved = 0;        ///< from its forward to its backward pass
+  std::size_t activations = 0;  ///< its output; 0 for a view
+  std::size_t workspace = 0;
+};
+
 /// A part of a step: a layer in a phase, the loss or the optimizer.
 struct StepPart {
   std::string layer, kind;
@@ -98,6 +108,9 @@ class NetworkPlan {
   /// Returns the sums over the parts of a step; working_set_bytes is that of the whole step.
   layers::Counts step_counts(bool training, std::size_t batch, std::size_t scalar_bytes) const;
   Memory memory(const layers::Target& target, std::size_t batch, bool training) const;
+  /// Returns what each layer needs, in their order.
+  std::vector<LayerBytes> memory_by_layer(const layers::Target& target, std::size_t batch,
+                                          bool training) const;
   bool needs_input_gradient(std::size_t layer) const { return graph.needs_input_gradient(layer); }
 
  private:

@@ -162,7 +162,9 @@ class Train(Jobs):
             (self.folder / "calls").unlink(missing_ok=True)
             result = self.run_job(job, first, "more.toml", RIDGELINE=str(self.folder / "prefix/bin/ridgeline"))
             self.assertEqual(result.returncode, 0, f"{job}: {result.stderr}")
-            self.assertIn("more.toml", self.calls()[-1])
+            *measured, report = self.calls()
+            self.assertIn("more.toml", measured[-1])
+            self.assertRegex(report, r"^report (build/results/\S+) --output \1/report\.html$")
 
 
 class MissingData(Jobs):

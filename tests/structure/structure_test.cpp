@@ -21,8 +21,9 @@ namespace fs = std::filesystem;
 const fs::path kRoot = ridgeline::testing::source_folder();
 
 // A folder of src/ includes from those before it.
-const std::vector<std::string> kOrder = {"core",   "io",      "config",  "data",  "kernels",
-                                         "layers", "network", "machine", "model", "studies"};
+const std::vector<std::string> kOrder = {"core",    "io",      "config",  "data",
+                                         "kernels", "layers",  "network", "machine",
+                                         "model",   "studies", "report"};
 
 std::size_t place_of(const std::string& folder) {
   return std::size_t(std::find(kOrder.begin(), kOrder.end(), folder) - kOrder.begin());

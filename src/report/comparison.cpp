@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/sections.hpp"
+
+namespace ridgeline::report {
+namespace {
+
+using io::Json;
+
+// Rows of the picture; the table has all.
+constexpr std::size_t kMostRows = 30;
+
+struct Ratio {
+  std::string name, unit, differs;
+  double before, after, ratio, low, high;
+};
+
+std::vector<Ratio> ratios_of(const Json& records) {
+  std::vector<Ratio> ratios;
+  for (const Json& record : records) {
+    Ratio ratio;
+    ratio.name = record.at("name").get<std::string>();
+    ratio.unit = text_of(record, "unit");
+    ratio.before = record.at("before").get<double>();
+    ratio.after = record.at("after").get<double>();
+    ratio.ratio = record.at("ratio").get<double>();
+    const Json& interval = record.at("interval");
+    ratio.low = interval.is_array() ? interval.at(0).get<double>() : std::nan("");
+    ratio.high = interval.is_array() ? interval.at(1).get<double>() : std::nan("");
+    const Json& differs = record.at("differs");
+    ratio.differs = !differs.is_boolean()  ? "unknown"
+                    : !differs.get<bool>() ? "no"
+                    : ratio.ratio > 1      ? "slower"
+                                           : "faster";
+    ratios.push_back(std::move(ratio));
+  }
+  // Differences first, by size.
+  const auto size = [](const Ratio& ratio) {
+    const bool differs = ratio.differs == "slower" || ratio.differs == "faster";
+    return differs ? std::abs(std::log(ratio.ratio)) : 0;
+  };
+  std::stable_sort(ratios.begin(), ratios.end(),
+                   [&](const Ratio& a, const Ratio& b) { return size(a) > size(b); });
+  return ratios;
+}
+
+Picture ratio_picture(const ResultFile& file, const std::vector<Ratio>& ratios) {
+  Picture picture;
+  picture.name = name_of("comparison-" + file.path.substr(file.path.find_last_of('/') + 1));
+  picture.title = ratios.size() > kMostRows ? fmt::format("After / before: the {} largest of {}",
+                                                          kMostRows, ratios.size())
+                                            : "After / before";
+  picture.source = source_of(file) + "; above 1 is slower";
+  picture.table = io::Table({{"what", "what", io::Align::left},
+                             {"before", "before"},
+                             {"after", "after"},
+                             {"unit", "unit", io::Align::left},
+                             {"ratio", "ratio"},
+                             {"interval", "interval"},
+                             {"differs", "differs", io::Align::left}});
+  Panel panel;
+  panel.horizontal = true;
+  panel.y.label = "quantity";
+  panel.x = {"after / before (ratio)"};
+  Curve one{"no change", Colour::ink};
+  for (const auto& [differs, colour] :
+       {std::pair("slower", Colour::red), std::pair("faster", Colour::green),
+        std::pair("no", Colour::grey), std::pair("unknown", Colour::orange)}) {
+    const std::string kind = differs;
+    Curve curve{kind == "no"        ? "not known to differ"
+                : kind == "unknown" ? "cannot be judged"
+                                    : kind,
+                colour, Line::none, kind == "slower" ? Marker::square : Marker::circle,
+                kind == "no"};
+    for (std::size_t i = 0; i < std::min(kMostRows, ratios.size()); ++i) {
+      if (ratios[i].differs != kind) continue;
+      const auto place = static_cast<double>(i);
+      curve.points.push_back({ratios[i].ratio, place, i});
+      if (std::isfinite(ratios[i].low)) {
+        Curve interval{"", colour, Line::solid};
+        interval.points = {{ratios[i].low, place}, {ratios[i].high, place}};
+        panel.curves.push_back(interval);
+      }
+    }
+    if (!curve.points.empty()) panel.curves.push_back(curve);
+  }
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    const Ratio& ratio = ratios[i];
+    if (i < kMostRows) panel.y.categories.push_back(ratio.name);
+    picture.table.add_row(
+        {ratio.name, io::Cell(ratio.before, "{:.4g}"), io::Cell(ratio.after, "{:.4g}"), ratio.unit,
+         io::Cell(ratio.ratio, "{:.3f}"),
+         std::isfinite(ratio.low) ? io::Cell(fmt::format("{:.3f} to {:.3f}", ratio.low, ratio.high))
+                                  : io::Cell(),
+         ratio.differs});
+  }
+  one.points = {{1, -0.6}, {1, static_cast<double>(panel.y.categories.size()) - 0.4}};
+  panel.curves.insert(panel.curves.begin(), one);
+  picture.panel_height =
+      60 + 22 * static_cast<double>(std::max<std::size_t>(3, panel.y.categories.size()));
+  picture.panels.push_back(std::move(panel));
+  return picture;
+}
+
+}  // namespace
+
+Block comparison_block(const ResultFile& file) {
+  const Json& json = file.json;
+  Block block;
+  block.title = fmt::format("{} against {}", text_of(json.at("after"), "path"),
+                            text_of(json.at("before"), "path"));
+  block.sentences = texts_of(json, "findings");
+  block.notes = warnings_of(file);
+  block.origin = origin_of(file);
+  const std::vector<Ratio> ratios = ratios_of(json.at("records"));
+  if (!ratios.empty()) block.pictures.push_back(ratio_picture(file, ratios));
+  return block;
+}
+
+}  // namespace ridgeline::report

@@ -1,0 +1,217 @@
+#include "report/report.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "core/error.hpp"
+#include "io/units.hpp"
+#include "report/roofline.hpp"
+#include "report/sections.hpp"
+#include "report/studies.hpp"
+
+namespace ridgeline::report {
+namespace {
+
+using io::Json;
+using Files = std::vector<const ResultFile*>;
+
+// Sentences of the summary; the sections have all.
+constexpr std::size_t kMostSentences = 24;
+
+Files of_format(const std::vector<ResultFile>& files, const std::string& format) {
+  Files found;
+  for (const ResultFile& file : files) {
+    if (file.format == format) found.push_back(&file);
+  }
+  return found;
+}
+
+// Calls `read`, and turns errors of JSON into one of the file.
+template <class Read>
+auto guarded(const ResultFile& file, const Read& read) {
+  try {
+    return read();
+  } catch (const Json::exception& error) {
+    // "[json.exception.out_of_range.403] key 'total' not found"
+    const std::string text = error.what();
+    const std::size_t end = text.find("] ");
+    throw RequestError(file.path + ": cannot be read as a result: " +
+                       (end == std::string::npos ? text : text.substr(end + 2)));
+  }
+}
+
+template <class Make>
+Section section_of(const Files& files, const std::string& name, const std::string& title,
+                   const std::string& lead, const Make& make) {
+  Section section{name, title, lead};
+  for (const ResultFile* file : files) {
+    section.blocks.push_back(guarded(*file, [&] { return make(*file); }));
+  }
+  return section;
+}
+
+std::string in_sentence(const ResultFile& file) {
+  std::string sentence = machine_of(file);
+  for (const auto& [name, space] : file.json.at("spaces").items()) {
+    std::vector<std::string> parts;
+    const auto peaks = space.find("peak_gflops");
+    const double peak = peaks == space.end() ? std::nan("") : number_of(*peaks, "float32");
+    if (peak > 0) parts.push_back(fmt::format("{:.0f} GFLOP/s in float32", peak));
+    double threads = number_of(space, "concurrency");
+    if (!(threads > 0)) threads = 1;
+    const model::LevelCeilings ceilings =
+        model::level_ceilings(file.json, name, static_cast<int>(threads));
+    if (!ceilings.levels.empty()) {
+      const model::LevelCeiling& memory = ceilings.levels.back();
+      parts.push_back(fmt::format("{:.4g} GB/s from {}", memory.gbytes_per_second, memory.level));
+      if (peak > 0) {
+        parts.push_back(fmt::format("the ridge at {:.3g} FLOP/B", peak / memory.gbytes_per_second));
+      }
+    }
+    if (!parts.empty()) sentence += fmt::format("; {}: {}", name, fmt::join(parts, ", "));
+  }
+  return sentence + ".";
+}
+
+// Returns what bounds the largest batch: the file's answer, of files that have one.
+std::string roofline_sentence(const RooflineResult& result) {
+  if (result.steps.empty()) return "";
+  std::string chosen;
+  for (const std::string& answer : texts_of(result.file->json, "answers")) {
+    if (answer.find("the step's time is") != std::string::npos) chosen = answer;
+  }
+  const StepTimes& step = result.steps.back();
+  if (chosen.empty()) chosen = "the bound of the step is " + step.total.bound;
+  return fmt::format("{}, {} on {} of {}, batch {:.0f}: {} per step; {}.", result.network,
+                     result.phase == "infer" ? "inference" : "training", result.space,
+                     machine_of(*result.file), step.batch, io::show_seconds(step.total.seconds),
+                     chosen);
+}
+
+void add_summary(Page& page, const std::string& sentence) {
+  if (!sentence.empty()) page.summary.push_back(sentence);
+}
+
+void shorten(std::vector<std::string>& summary) {
+  if (summary.size() <= kMostSentences) return;
+  const std::size_t more = summary.size() - kMostSentences;
+  summary.resize(kMostSentences);
+  summary.push_back(fmt::format("{} more are in the sections below.",
+                                io::show_count(static_cast<std::int64_t>(more), "finding")));
+}
+
+void make_names_unique(Page& page) {
+  std::set<std::string> names;
+  for (Section& section : page.sections) {
+    for (Block& block : section.blocks) {
+      for (Picture& picture : block.pictures) {
+        const std::string name = picture.name;
+        for (int number = 2; !names.insert(picture.name).second; ++number) {
+          picture.name = fmt::format("{}-{}", name, number);
+        }
+      }
+    }
+  }
+}
+
+void add_studies(const std::vector<ResultFile>& files, Page& page) {
+  const Files studies = of_format(files, "ridgeline-study");
+  for (const std::string& name : study_names()) {
+    Files of_name;
+    for (const ResultFile* file : studies) {
+      if (text_of(file->json, "study") == name) of_name.push_back(file);
+    }
+    if (of_name.empty()) continue;
+    Section section = section_of(of_name, "study-" + name, "Study: " + name, "", study_block);
+    for (const Block& block : section.blocks) {
+      if (!block.sentences.empty())
+        add_summary(page, "Study " + name + ": " + block.sentences.front() + ".");
+    }
+    page.sections.push_back(std::move(section));
+  }
+}
+
+void add_rooflines(const std::vector<ResultFile>& files, Page& page) {
+  const Files machines = of_format(files, "ridgeline-machine");
+  std::vector<RooflineResult> results;
+  Section section =
+      section_of(of_format(files, "ridgeline-roofline"), "rooflines", "What bounds each layer",
+                 "A point is a layer in a phase. Below a sloped line it could be bound by that "
+                 "level's bandwidth, below a "
+                 "horizontal one by arithmetic; its colour is the bound that explains at least "
+                 "half of its time.",
+                 [&](const ResultFile& file) {
+                   results.push_back(read_roofline(file, machines));
+                   return roofline_block(results.back());
+                 });
+  for (const RooflineResult& result : results) add_summary(page, roofline_sentence(result));
+  if (!results.empty()) {
+    Block all{"All networks"};
+    all.tables.push_back({"Every network, phase and batch", overview(results), false});
+    section.blocks.insert(section.blocks.begin(), std::move(all));
+  }
+  page.overview = overview(results);
+  if (!section.blocks.empty()) page.sections.push_back(std::move(section));
+  Section beside{"side-by-side", "Spaces and machines side by side",
+                 "The same network, phase and precision, measured in several places.",
+                 side_by_side(results)};
+  if (!beside.blocks.empty()) page.sections.push_back(std::move(beside));
+}
+
+}  // namespace
+
+Page make_page(const std::vector<ResultFile>& files) {
+  Page page;
+  std::set<std::string> machines;
+  for (const ResultFile& file : files)
+    machines.insert(guarded(file, [&] { return machine_of(file); }));
+  page.machines = machines.size();
+  page.title = "Ridgeline report";
+  page.subtitle = fmt::format("{} from {}: {}",
+                              io::show_count(static_cast<std::int64_t>(files.size()), "result"),
+                              io::show_count(static_cast<std::int64_t>(machines.size()), "machine"),
+                              fmt::join(machines, "; "));
+  Section machine = section_of(
+      of_format(files, "ridgeline-machine"), "machines", "What the machine can do",
+      "Ceilings: latency of a dependent load, bandwidth of streaming kernels, peak arithmetic, "
+      "costs of starting work.",
+      machine_block);
+  for (const ResultFile* file : of_format(files, "ridgeline-machine")) {
+    add_summary(page, guarded(*file, [&] { return in_sentence(*file); }));
+  }
+  add_rooflines(files, page);
+  if (!machine.blocks.empty()) page.sections.push_back(std::move(machine));
+  Section training = section_of(of_format(files, "ridgeline-training"), "training", "Training", "",
+                                training_block);
+  for (const Block& block : training.blocks) {
+    if (!block.sentences.empty()) add_summary(page, block.sentences.front());
+  }
+  if (!training.blocks.empty()) page.sections.push_back(std::move(training));
+  add_studies(files, page);
+  Section comparison = section_of(of_format(files, "ridgeline-comparison"), "comparisons",
+                                  "Before and after", "", comparison_block);
+  for (const Block& block : comparison.blocks) {
+    if (!block.sentences.empty()) add_summary(page, block.sentences.front());
+  }
+  if (!comparison.blocks.empty()) page.sections.push_back(std::move(comparison));
+  shorten(page.summary);
+  make_names_unique(page);
+  return page;
+}
+
+std::vector<const Picture*> pictures_of(const Page& page) {
+  std::vector<const Picture*> pictures;
+  for (const Section& section : page.sections) {
+    for (const Block& block : section.blocks) {
+      for (const Picture& picture : block.pictures) pictures.push_back(&picture);
+    }
+  }
+  return pictures;
+}
+
+}  // namespace ridgeline::report

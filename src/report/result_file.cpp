@@ -1,0 +1,196 @@
+#include "report/result_file.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "core/error.hpp"
+#include "io/file.hpp"
+#include "io/units.hpp"
+
+namespace ridgeline::report {
+namespace {
+
+using io::Json;
+
+ResultFile read(const std::string& path) {
+  ResultFile file{path, io::read_json(path, shown_formats()), ""};
+  file.format = file.json.at("format").get<std::string>();
+  const auto machine = file.json.find("machine");
+  if (machine == file.json.end() || !machine->is_object()) {
+    throw RequestError(path + ": cannot be read as a result: \"machine\" must be an object");
+  }
+  return file;
+}
+
+const char* method_of(const std::string& format) {
+  if (format == "ridgeline-machine") {
+    return "ceilings are the best repetition, latencies the minimum; docs/machine.md";
+  }
+  if (format == "ridgeline-roofline") {
+    return "medians of at least 10 steps and 0.2 s, each layer timed in place; ceilings from the "
+           "machine file; docs/measuring.md";
+  }
+  if (format == "ridgeline-training") return "medians of steps timed layer by layer while training";
+  if (format == "ridgeline-comparison") {
+    return "ratios of medians with joint 95 % intervals; docs/comparing.md";
+  }
+  return "medians of repetitions after warm-up; docs/studies";
+}
+
+std::string bytes_text(double bytes) { return std::isnan(bytes) ? "" : io::show_bytes(bytes); }
+
+}  // namespace
+
+const std::vector<std::string>& shown_formats() {
+  static const std::vector<std::string> formats = {"ridgeline-machine", "ridgeline-roofline",
+                                                   "ridgeline-training", "ridgeline-study",
+                                                   "ridgeline-comparison"};
+  return formats;
+}
+
+std::vector<ResultFile> read_result_files(const std::vector<std::string>& paths,
+                                          std::vector<std::string>& notes) {
+  std::vector<ResultFile> files;
+  std::set<std::string> known;
+  const auto add = [&](const std::string& path) {
+    std::error_code error;
+    const std::string whole = std::filesystem::weakly_canonical(path, error).string();
+    if (known.insert(error ? path : whole).second) files.push_back(read(path));
+  };
+  for (const std::string& path : paths) {
+    io::check_path(path);
+    if (!io::is_folder(path)) {
+      add(path);
+      continue;
+    }
+    std::size_t left_out = 0, found = 0;
+    std::string reason;
+    const std::vector<std::string> inside = io::json_files_in(path);
+    for (const std::string& file : inside) {
+      try {
+        add(file);
+        ++found;
+      } catch (const RequestError& error) {
+        if (left_out++ == 0) reason = error.what();
+      }
+    }
+    if (found == 0) {
+      throw RequestError(path + ": holds no result file" + (left_out > 0 ? "; " + reason : ""));
+    }
+    if (left_out > 0) {
+      notes.push_back(fmt::format("{}: {} of {} JSON files are left out; {}", path, left_out,
+                                  inside.size(), reason));
+    }
+  }
+  return files;
+}
+
+std::vector<std::string> texts_of(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? std::vector<std::string>()
+                                                 : found->get<std::vector<std::string>>();
+}
+
+double number_of(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  return found == json.end() || !found->is_number() ? std::nan("") : found->get<double>();
+}
+
+std::string text_of(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? "" : found->get<std::string>();
+}
+
+EstimateOf estimate_of(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_object()) return {std::nan(""), std::nan(""), std::nan("")};
+  return {number_of(*found, "value"), number_of(*found, "low"), number_of(*found, "high")};
+}
+
+std::string name_of(const std::string& text) {
+  std::string name;
+  for (const char c : text) {
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (allowed) {
+      name += c;
+    } else if (!name.empty() && name.back() != '-') {
+      name += '-';
+    }
+  }
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  return name;
+}
+
+std::string machine_of(const ResultFile& file) {
+  const Json& machine = file.json.at("machine");
+  const std::string gpu = text_of(machine, "gpu_model");
+  if (text_of(file.json, "space") == "cuda" && !gpu.empty()) return gpu;
+  std::string name = text_of(machine, "cpu_model");
+  if (name.empty()) name = gpu.empty() ? "unnamed machine" : gpu;
+  const double cores = number_of(machine, "cores");
+  return std::isnan(cores) ? name : fmt::format("{} ({:.0f} cores)", name, cores);
+}
+
+std::string source_of(const ResultFile& file) {
+  const Json& machine = file.json.at("machine");
+  std::vector<std::string> parts;
+  if (const std::string cpu = text_of(machine, "cpu_model"); !cpu.empty()) parts.push_back(cpu);
+  if (const double threads = number_of(machine, "threads"); !std::isnan(threads)) {
+    parts.push_back(io::show_count(std::llround(threads), "thread"));
+  }
+  if (const std::string gpu = text_of(machine, "gpu_model"); !gpu.empty()) parts.push_back(gpu);
+  parts.push_back(text_of(file.json, "created").substr(0, 10));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+Origin origin_of(const ResultFile& file) {
+  const Json& machine = file.json.at("machine");
+  Origin origin;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) origin.emplace_back(name, value);
+  };
+  add("file", file.path);
+  add("measured", text_of(file.json, "created"));
+  add("Ridgeline", text_of(file.json, "ridgeline_version"));
+  add("command", fmt::format("{}", fmt::join(texts_of(file.json, "command"), " ")));
+  add("deck", text_of(file.json, "deck"));
+  add("changes to the deck", fmt::format("{}", fmt::join(texts_of(file.json, "overrides"), " ")));
+  const double cores = number_of(machine, "cores");
+  add("CPU", text_of(machine, "cpu_model") +
+                 (std::isnan(cores) ? "" : fmt::format(", {:.0f} cores", cores)));
+  const double threads = number_of(machine, "threads");
+  if (!std::isnan(threads)) {
+    add("threads", fmt::format("{:.0f}, {}", threads, text_of(machine, "thread_binding")));
+  }
+  add("memory", bytes_text(number_of(machine, "memory_bytes")));
+  const std::string gpu = text_of(machine, "gpu_model");
+  const std::string gpu_memory = bytes_text(number_of(machine, "gpu_memory_bytes"));
+  if (!gpu.empty()) add("GPU", gpu + (gpu_memory.empty() ? "" : ", " + gpu_memory));
+  add("compiler", text_of(machine, "compiler") + " " + text_of(machine, "flags"));
+  add("Kokkos", text_of(machine, "kokkos_version"));
+  add("method", method_of(file.format));
+  return origin;
+}
+
+std::vector<std::string> warnings_of(const ResultFile& file) {
+  std::vector<std::string> warnings;
+  if (!file.json.value("complete", true)) {
+    warnings.emplace_back("The measurement was stopped before its end: not everything is here.");
+  }
+  const auto disturbed = file.json.find("disturbed");
+  if (disturbed != file.json.end() && disturbed->is_object() && disturbed->value("alarm", false)) {
+    warnings.push_back(fmt::format("The measurement was disturbed: {}.",
+                                   fmt::join(texts_of(*disturbed, "reasons"), "; ")));
+  }
+  for (const std::string& note : texts_of(file.json, "notes")) warnings.push_back("Note: " + note);
+  return warnings;
+}
+
+}  // namespace ridgeline::report
