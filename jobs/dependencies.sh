@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs only the Debian packages that are missing; quick if all are installed.
 #
-#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz] [browser]
+#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz] [browser] [docs]
 # Always installs what a build with tests needs; `cuda` requires the CUDA toolkit, which it does not install;
 # `data` tries to install Fashion-MNIST and the fortunes, which are optional; `lint` is for checking the
-# format, `fuzz` for fuzzing with Clang, `browser` for the test that opens a report in Chromium. If it cannot
-# install (no Debian, no root, no sudo), it names what the build would not find.
+# format, `fuzz` for fuzzing with Clang, `browser` for the test that opens a report in Chromium, `docs` for
+# the documentation as a site. If it cannot install (no Debian, no root, no sudo), it names what the build would
+# not find.
 set -euo pipefail
 
 # What is checked for (a command, a package for CMake's find_package, or a module of Python) and Debian's
@@ -36,7 +37,8 @@ for argument; do
     lint) commands+=(clang-format:clang-format clang-tidy:clang-tidy shellcheck:shellcheck) ;;
     fuzz) commands+=(clang++:clang) ;;
     browser) optional+=(chromium-driver python3-selenium) ;;
-    *) fail "$argument: only cuda, data, lint, fuzz and browser are possible" ;;
+    docs) optional+=(mkdocs mkdocs-material) ;;
+    *) fail "$argument: only cuda, data, lint, fuzz, browser and docs are possible" ;;
   esac
 done
 

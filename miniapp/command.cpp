@@ -223,10 +223,11 @@ int run(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace ridgeline::miniapp
 
-int ridgeline::run_command(int argc, char** argv) {
+int ridgeline::run_command(int argc, char** argv, const std::function<void()>& prepare) {
   using miniapp::fail;
   miniapp::prepare_process();
   try {
+    if (prepare) prepare();
     return miniapp::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const Error& error) {
     return fail(error.status(), error.what());

@@ -94,6 +94,11 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   say("layers share the memory of saved values, activations and workspace where they do not need "
       "it "
       "at the same time, so that a step needs less than the sum");
+  try {
+    require_host_memory(space, deck, deck.train.batch, memory);
+  } catch (const RequestError& error) {  // another machine may have more
+    warn(error.what());
+  }
   say(fmt::format(
       "memory: {} (parameters {}, gradients {}, optimizer {}, activations {}, workspace {})",
       show_bytes(double(memory.total())), show_bytes(double(memory.parameters)),

@@ -134,7 +134,7 @@ void add_report(CLI::App& app, const CommonOptions& common, Action& action) {
   verb->add_option("--figures", options->figures,
                    "Write every picture to this folder too, as SVG and PNG");
   verb->footer(
-      "Example:\n  ridgeline report build/results --output report.html\n"
+      "Example:\n  ridgeline report machine.json --output report.html\n"
       "The page needs no other file and no network; open it in a browser.");
   verb->callback(
       [=, &common, &action] { action = [=, &common] { return run(*options, common); }; });

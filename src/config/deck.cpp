@@ -155,7 +155,7 @@ Optimizer read_optimizer(const OptionTable& table) {
       table.fail("nesterov", table.path("nesterov") + " needs a momentum above 0");
     }
   } else {
-    optimizer.epsilon = table.real("epsilon", Range::positive(), optimizer.epsilon);
+    optimizer.epsilon = table.real("epsilon", Range::epsilon(), optimizer.epsilon);
   }
   optimizer.weight_decay = table.real("weight_decay", Range::at_least(0.0),
                                       optimizer.kind == OptimizerKind::adamw ? 0.01 : 0.0);

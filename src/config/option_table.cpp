@@ -423,6 +423,9 @@ std::vector<std::string> layer_names(const std::vector<OptionTable>& siblings) {
     const std::string automatic = kind + std::to_string(++of_kind[kind]);
     const std::string name = layer.string("name", automatic);
     const std::string key = layer.has("name") ? "name" : "";
+    if (!layer.has("name") && kind.find_first_of("/.") != std::string::npos) {
+      layer.fail("kind", fmt::format("there is no kind of layer \"{}\"", kind));
+    }
     if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
       layer.fail(key, fmt::format("a layer's name must not be empty, hold \"/\" or be \".\", "
                                   "unlike \"{}\"",

@@ -25,6 +25,8 @@ struct Range {
     return {minimum, std::numeric_limits<double>::infinity(), true, true};
   }
   static Range closed(double minimum, double maximum) { return {minimum, maximum, true, true}; }
+  /// What is added to a denominator: a value that float32 can hold with full precision.
+  static Range epsilon() { return closed(1e-37, 1e37); }
   /// [minimum, maximum): momentum, dropout rate.
   static Range half_open(double minimum, double maximum) { return {minimum, maximum, true, false}; }
 

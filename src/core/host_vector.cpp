@@ -3,7 +3,7 @@
 namespace ridgeline::host {
 
 template <>
-int require_vector_bytes<kVectorBytes>() {
+int link_ridgeline_kernel_options<kVectorBytes>() {
   return kVectorBytes;
 }
 

@@ -19,12 +19,13 @@ inline constexpr int kVectorBytes = 16;
 #endif
 
 /// Defined by the library for its own width alone: a program that is compiled for another
-/// instruction set, in which the same names are other types, does not link.
+/// instruction set, in which the same names are other types, does not link. Its name states the
+/// remedy: linking ridgeline::kernel_options.
 template <int Bytes>
-int require_vector_bytes();
+int link_ridgeline_kernel_options();
 template <>
-int require_vector_bytes<kVectorBytes>();
-inline const int library_vector_bytes = require_vector_bytes<kVectorBytes>();
+int link_ridgeline_kernel_options<kVectorBytes>();
+inline const int library_vector_bytes = link_ridgeline_kernel_options<kVectorBytes>();
 
 /// True if there are 32 vector registers, false if there are 16.
 #if defined(__AVX512F__) || defined(__aarch64__) || defined(__powerpc64__) || defined(__riscv)

@@ -242,7 +242,8 @@ struct LayerKind {
 const std::vector<LayerKind>& layer_kinds();
 
 /// Adds a kind, such as kind_of<Gate>("gate"); must be called before decks that use it are read.
-/// Throws RequestError if the name is the name of a kind, or if decks use it otherwise.
+/// Throws RequestError if the name is the name of a kind, if decks use it otherwise, and if it has
+/// other characters than lower-case letters, digits and `_`.
 void add_layer_kind(LayerKind kind);
 
 /// Returns the kind with this name; null if there is none.

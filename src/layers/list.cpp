@@ -49,6 +49,13 @@ const LayerKind* find_layer_kind(const std::string& name) {
 }
 
 void add_layer_kind(LayerKind kind) {
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  if (kind.name.empty() || !std::all_of(kind.name.begin(), kind.name.end(), is_allowed)) {
+    throw RequestError("a kind of layer has a name of lower-case letters, digits and _, unlike \"" +
+                       kind.name + "\"");
+  }
   if (find_layer_kind(kind.name) || kind.name == kSequence) {
     throw RequestError("there is a kind of layer " + kind.name + " already");
   }

@@ -88,7 +88,7 @@ TEST(Optimizers, RefuseKeysOfOthersAndValuesOutOfRange) {
   EXPECT_EQ(refused("rmsprop", "momentum = 1"),
             place + "train.optimizer.momentum must be a number from 0 to below 1, not 1");
   EXPECT_EQ(refused("adam", "epsilon = 0"),
-            place + "train.optimizer.epsilon must be a number above 0, not 0");
+            place + "train.optimizer.epsilon must be a number from 1e-37 to 1e+37, not 0");
   EXPECT_EQ(refused("adamw", "weight_decay = -1"),
             place + "train.optimizer.weight_decay must be a number of at least 0, not -1");
   EXPECT_EQ(refusal(optimizer_deck("{ kind = 'adams', learning_rate = 1 }")),
@@ -121,7 +121,7 @@ TEST(Schedules, RefuseKeysOfOthersAndValuesOutOfRange) {
   EXPECT_EQ(refused("'step', every = 1"),
             "deck.toml:22: train.schedule.factor is missing; it must be a number above 0");
   EXPECT_EQ(refused("'step', every = 1, factor = 0"),
-            "deck.toml:22: train.schedule.factor must be a number above 0, not 0");
+            "deck.toml:22: train.schedule.factor must be a number from 1e-37 to 1e+37, not 0");
   EXPECT_TRUE(contains(refused("'step', every = 1, factor = 0.1, final = 0"),
                        "deck.toml:22: unknown key \"final\" in [train.schedule]"));
   EXPECT_TRUE(contains(refused("'cosine', every = 1"), "deck.toml:22: unknown key \"every\""));
@@ -132,7 +132,7 @@ TEST(ClipNorm, IsOffUnlessGivenAndPositive) {
   EXPECT_FALSE(parse(testing::kDeck).train.clip_norm.has_value());
   EXPECT_EQ(parse(train_deck("clip_norm = 1")).train.clip_norm, 1.0);
   EXPECT_EQ(refusal(train_deck("clip_norm = 0.0")),
-            "deck.toml:22: train.clip_norm must be a number above 0, not 0");
+            "deck.toml:22: train.clip_norm must be a number from 1e-37 to 1e+37, not 0");
 }
 
 TEST(EarlyStop, IsReadAndChecked) {

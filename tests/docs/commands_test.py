@@ -51,6 +51,8 @@ NOT_RUN = {
     "sbatch jobs/characterise.slurm": SLURM,
     "sbatch --gpus-per-node=1 jobs/characterise.slurm cuda": SLURM,
     "sbatch jobs/threads_array.slurm inputs/fashion_mlp.toml --set train.batch=1024": SLURM,
+    "python3 make_data.py": "has run before each test",
+    "jobs/state_dict.py to-pytorch run/spirals.h5 spirals.pt": TORCH,
     "jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt": TORCH,
     "jobs/state_dict.py to-ridgeline model.pt init.h5 --rename 0=fc1 --rename 2=fc2": TORCH,
     "tests/references/make.py --only layers": "needs torch, and writes references that are committed",
@@ -91,6 +93,12 @@ OTHERS = {
     "--only",                                        # of tests/references/make.py
     "--gtest_filter",
 }
+
+VERBS_HEAD = """# The verbs
+
+What `ridgeline VERB --help` prints. Every verb also accepts Kokkos's own flags (`--kokkos-…`), and `ridgeline
+--version` prints version and commit.
+"""
 
 DATA = """[data]
 kind = "synthetic"
@@ -221,8 +229,17 @@ class Commands(unittest.TestCase):
         for side in ("before", "after"):
             shutil.copytree(ROOT / "docs/results/h200-16-cores", self.folder / "results" / side)
             shutil.copytree(self.folder / "results" / side, self.folder / side)
+        shutil.copytree(ROOT / "docs/examples/own_data", self.folder, dirs_exist_ok=True)
+        self.make_data()
         self.run_in_clone(["train", "inputs/fashion_mlp.toml", "--quiet"])
         self.run_in_clone(["train", "inputs/synthetic_mlp.toml", "--quiet", "--checkpoint", "init.h5"])
+
+    def make_data(self):
+        for python in ("python3", "/usr/bin/python3"):
+            if subprocess.run([python, "-c", "import h5py"], check=False, capture_output=True).returncode == 0:
+                subprocess.run([python, "make_data.py"], cwd=self.folder, check=True)
+                return
+        self.skipTest("no Python with h5py, which docs/own_network.md needs")
 
     def run_in_clone(self, arguments, status=0):
         result = subprocess.run([self.program, *arguments], cwd=self.folder, check=False, timeout=120,
@@ -293,6 +310,17 @@ class Commands(unittest.TestCase):
             if examples[verb]:
                 with self.subTest(examples[verb][0]):
                     self.run_small(examples[verb][0], 0)
+
+    def test_the_reference_of_verbs_is_what_the_help_prints(self):
+        """docs/verbs.md; RIDGELINE_WRITE_TABLES=1 in the environment writes it."""
+        text = VERBS_HEAD
+        for verb in sorted(verb for verb in self.helps if verb):
+            lines = [f"    {line}".rstrip() for line in self.helps[verb].strip().splitlines()]
+            text += "\n".join([f"\n## {' '.join(verb)}\n", *lines, ""])
+        page = ROOT / "docs/verbs.md"
+        if os.environ.get("RIDGELINE_WRITE_TABLES"):
+            page.write_text(text)
+        self.assertEqual(page.read_text(), text, "RIDGELINE_WRITE_TABLES=1 writes the page")
 
     def test_of_other_programs_are_listed_with_the_reason_why_they_do_not_run_here(self):
         others = {command.text: command for command in self.documented if not self.is_ridgeline(command.text)}

@@ -54,7 +54,11 @@ run("${work}/build/stranger")
 # An external layer, in the command with all of its verbs.
 run("${CMAKE_COMMAND}" -S "${prefix}/share/ridgeline/docs/examples/gated_residual"
   -B "${work}/gated" -G "${GENERATOR}" "-DCMAKE_PREFIX_PATH=${prefix}"
-  "-DCMAKE_CXX_COMPILER=${CXX}" -DCMAKE_BUILD_TYPE=Release)
+  "-DCMAKE_CXX_COMPILER=${CXX}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+file(READ "${work}/gated/compile_commands.json" text)
+if(NOT text MATCHES " -O3 ")
+  message(FATAL_ERROR "the example is not optimised: ${text}")
+endif()
 run("${CMAKE_COMMAND}" --build "${work}/gated")
 run("${work}/gated/gated" train "${prefix}/share/ridgeline/docs/examples/gated_residual/gated.toml"
   --space serial --output "${work}/gated-results")

@@ -80,12 +80,16 @@ void check_case(const io::Hdf5Reader& file, const std::string& path, GemmBackend
   }
 }
 
+constexpr const char* kRemedy =
+    "a new kind or key gets a case in tests/references/torch_layers.py and layer_cases.py; then "
+    "tests/references/make.py --only layers, which needs torch, writes layers.h5";
+
 class LayerReferences : public testing::Computing,
                         public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(LayerReferences, ArePyTorchs) {
   const io::Hdf5Reader file(references());
-  ASSERT_TRUE(file.has("/" + GetParam()));
+  ASSERT_TRUE(file.has("/" + GetParam())) << kRemedy;
   for (const std::string& name : file.children("/" + GetParam())) {
     const std::string path = "/" + GetParam() + "/" + name;
     SCOPED_TRACE(path);
@@ -110,7 +114,7 @@ TEST(LayerReferenceFile, HasEveryKindKeyAndActivationThereIs) {
   const io::Hdf5Reader file(references());
   std::vector<std::string> expected = kinds();
   std::sort(expected.begin(), expected.end());
-  EXPECT_EQ(file.children("/"), expected);
+  EXPECT_EQ(file.children("/"), expected) << kRemedy;
   testing::KeysSeen seen;
   for (const std::string& kind : file.children("/")) {
     for (const std::string& name : file.children("/" + kind)) {
@@ -122,7 +126,7 @@ TEST(LayerReferenceFile, HasEveryKindKeyAndActivationThereIs) {
       read_layer({table, name, testing::sample_shape(file, path + "/x")});
       seen.add(table);
     }
-    EXPECT_EQ(seen.given[kind], seen.known[kind]) << kind;
+    EXPECT_EQ(seen.given[kind], seen.known[kind]) << kind << ": " << kRemedy;
   }
   const std::vector<std::string>& names = kernels::activation_names();
   const std::set<std::string> activations(names.begin(), names.end());

@@ -16,7 +16,7 @@ class OutsideLayer : public testing::Computing {
 };
 
 TEST_F(OutsideLayer, CannotTakeTheNameOfAnother) {
-  for (const char* name : {"dense", "sequence", "gated_residual"}) {
+  for (const char* name : {"dense", "sequence", "gated_residual", "", "a/b", "Gate"}) {
     EXPECT_THROW(layers::add_layer_kind(layers::kind_of<example::GatedResidual>(name)),
                  RequestError);
   }

@@ -4,7 +4,8 @@
 
 // The command `ridgeline`, all of its verbs, with one more kind of layer.
 int main(int argc, char** argv) {
-  namespace layers = ridgeline::layers;
-  layers::add_layer_kind(layers::kind_of<example::GatedResidual>("gated_residual"));
-  return ridgeline::run_command(argc, argv);
+  return ridgeline::run_command(argc, argv, [] {
+    namespace layers = ridgeline::layers;
+    layers::add_layer_kind(layers::kind_of<example::GatedResidual>("gated_residual"));
+  });
 }
