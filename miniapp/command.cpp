@@ -199,6 +199,7 @@ int run(std::vector<std::string> arguments) {
   add_study(app, common, action);
   add_report(app, common, action);
   add_compare(app, common, action);
+  add_deck(app, common, action);
   add_info(app, common, action);
   std::vector<CLI::App*> verbs = app.get_subcommands({});
   for (CLI::App* study : app.get_subcommand("study")->get_subcommands({})) verbs.push_back(study);

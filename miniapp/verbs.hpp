@@ -39,6 +39,7 @@ void add_roofline(CLI::App& app, const CommonOptions& common, Action& action);
 void add_study(CLI::App& app, const CommonOptions& common, Action& action);
 void add_report(CLI::App& app, const CommonOptions& common, Action& action);
 void add_compare(CLI::App& app, const CommonOptions& common, Action& action);
+void add_deck(CLI::App& app, const CommonOptions& common, Action& action);
 void add_info(CLI::App& app, const CommonOptions& common, Action& action);
 
 // None of the following throws; failed writes are ignored on standard error, and make

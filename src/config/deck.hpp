@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -172,6 +173,9 @@ class Deck {
   /// Returns the deck with overrides, as TOML: the original text if there were none.
   const std::string& text() const { return text_; }
 
+  /// Returns the values that a resumed run must share with the checkpoint's deck, by dotted path.
+  /// Paths of layers contain indices.
+  std::map<std::string, std::string> values_fixed_on_resume() const;
   /// Returns the reason why a run of `checkpoint_deck` cannot be resumed with this deck,
   /// "FILE:LINE: train.batch is 64, but 128 in …"; nullopt if only `epochs`, `stop_after_steps`,
   /// `on_nonfinite`, paths, the title, [checkpoint], [run] and [verify] differ.

@@ -52,12 +52,18 @@ struct Document {
   mutable std::set<std::string> requested;  ///< paths of requested keys
 };
 
+struct Describing;
+struct TableNotes;
+
 /// State of an OptionTable.
 struct OptionTable::State {
   std::shared_ptr<const Document> document;
   const toml::table* table = nullptr;
   std::vector<std::string> path;    ///< with indices for elements of arrays
   std::set<std::string> requested;  ///< requested keys
+  /// While keys are described, without document and table; see key_notes.hpp.
+  std::shared_ptr<Describing> describing;
+  std::shared_ptr<TableNotes> notes;
 };
 
 /// Parses TOML; throws RequestError "NAME:LINE: …".
@@ -75,6 +81,10 @@ void apply_set(Document& document, const std::string& argument);
 std::string to_toml(const Document& document);
 
 OptionTable root_table(std::shared_ptr<const Document> document);
+
+/// Returns the table inside another one.
+OptionTable child(const OptionTable::State& parent, const toml::table& table,
+                  const std::vector<std::string>& segments);
 
 /// Returns every scalar and list of scalars in a table by its dotted path, as canonical text:
 /// integral reals equal integers, so that 1 and 1.0 do not differ. For a list of tables (layers) it

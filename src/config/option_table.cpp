@@ -6,16 +6,49 @@
 #include <cmath>
 
 #include "config/document.hpp"
+#include "config/key_notes.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
 namespace ridgeline::config {
 namespace {
 
+constexpr const char* kText = "text";
+constexpr const char* kInteger = "integer";
+constexpr const char* kNumber = "number";
+constexpr const char* kBoolean = "true or false";
+constexpr const char* kOneOf = "one of";
+constexpr const char* kTextOrTexts = "text or list of texts";
+constexpr const char* kIntegers = "list of integers";
+constexpr const char* kPair = "one or two integers";
+constexpr const char* kTable = "table";
+constexpr const char* kTables = "list of tables";
+
+std::string integer_range(std::int64_t minimum, std::int64_t maximum) {
+  if (maximum == std::numeric_limits<std::int64_t>::max()) {
+    return fmt::format("at least {}", minimum);
+  }
+  return fmt::format("from {} to {}", minimum, maximum);
+}
+
 std::string integer_description(std::int64_t minimum, std::int64_t maximum) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  if (maximum == kMost) return fmt::format("an integer of at least {}", minimum);
-  return fmt::format("an integer from {} to {}", minimum, maximum);
+  const std::string range = integer_range(minimum, maximum);
+  return (range[0] == 'a' ? "an integer of " : "an integer ") + range;
+}
+
+/// Returns a number in `range`.
+double placeholder_in(const Range& range) {
+  for (const double value : {0.0, 1.0, range.minimum, (range.minimum + range.maximum) / 2}) {
+    if (range.contains(value)) return value;
+  }
+  return range.maximum;
+}
+
+/// Returns a list as in a deck.
+std::string shown_list(const std::vector<std::int64_t>& values) {
+  std::vector<std::string> words;
+  for (const std::int64_t value : values) words.push_back(std::to_string(value));
+  return "[" + joined(words) + "]";
 }
 
 std::string quoted(const std::vector<std::string>& words) {
@@ -84,30 +117,6 @@ std::int64_t checked_integer(const OptionTable& table, const std::string& key,
   refuse(table, key, description, node);
 }
 
-OptionTable child(const OptionTable::State& parent, const toml::table& table,
-                  const std::vector<std::string>& segments) {
-  auto state = std::make_shared<OptionTable::State>();
-  state->document = parent.document;
-  state->table = &table;
-  state->path = parent.path;
-  state->path.insert(state->path.end(), segments.begin(), segments.end());
-  return OptionTable(std::move(state));
-}
-
-/// Returns the override that set `path` or an enclosing table, or that created the table.
-const Document::Override* find_override(const Document& document,
-                                        const std::vector<std::string>& path) {
-  const Document::Override* found = nullptr;
-  for (const auto& candidate : document.overrides) {
-    const std::size_t common = std::min(candidate.path.size(), path.size());
-    if (std::equal(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(common),
-                   candidate.path.begin())) {
-      found = &candidate;
-    }
-  }
-  return found;
-}
-
 /// Returns the text in the brackets of a TOML table header: the keys without array indices.
 std::string header_of(const OptionTable::State& state, const std::string& key) {
   std::string header;
@@ -121,34 +130,7 @@ std::string header_of(const OptionTable::State& state, const std::string& key) {
   return header + key;
 }
 
-/// Returns the name of element `index` of an array of tables, or its number.
-std::string element_name(const toml::table* element, const std::string& index) {
-  if (element != nullptr) {
-    const auto name = (*element)["name"].value<std::string>();
-    if (name && !name->empty()) return *name;
-  }
-  return index;
-}
-
 }  // namespace
-
-bool Range::contains(double value) const {
-  return std::isfinite(value) && (minimum_allowed ? value >= minimum : value > minimum) &&
-         (maximum_allowed ? value <= maximum : value < maximum);
-}
-
-std::string Range::description() const {
-  const std::string low = std::isfinite(minimum)
-                              ? (minimum_allowed ? "" : "above ") + fmt::format("{}", minimum)
-                              : std::string();
-  const std::string high = std::isfinite(maximum)
-                               ? (maximum_allowed ? "" : "below ") + fmt::format("{}", maximum)
-                               : std::string();
-  if (low.empty() && high.empty()) return "a finite number";
-  if (high.empty()) return minimum_allowed ? "a number of at least " + low : "a number " + low;
-  if (low.empty()) return maximum_allowed ? "a number of at most " + high : "a number " + high;
-  return "a number from " + low + " to " + high;
-}
 
 OptionTable::OptionTable() : state_(std::make_shared<State>()) {}
 OptionTable::OptionTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -159,7 +141,10 @@ OptionTable OptionTable::generated(const std::string& toml, const std::string& n
   return root_table(document);
 }
 
-bool OptionTable::has(const std::string& key) const { return find(*state_, key) != nullptr; }
+bool OptionTable::has(const Key& key) const {
+  if (note(*state_, key, {})) return noted(*state_, key).optional = true;
+  return find(*state_, key.name) != nullptr;
+}
 
 std::vector<std::string> OptionTable::keys() const {
   std::vector<std::string> names;
@@ -169,151 +154,202 @@ std::vector<std::string> OptionTable::keys() const {
   return names;
 }
 
-std::string OptionTable::string(const std::string& key) const {
-  const toml::node& node = require(*this, *state_, key, "a text in quotes");
+std::string OptionTable::string(const Key& key) const {
+  if (note(*state_, key, kText)) {
+    const bool is_kind = key.name == "kind" && !state_->notes->kind.empty();
+    return is_kind ? state_->notes->kind : kPlaceholderText;
+  }
+  const toml::node& node = require(*this, *state_, key.name, "a text in quotes");
   const auto* value = node.as_string();
-  if (value == nullptr) refuse(*this, key, "a text in quotes", node);
+  if (value == nullptr) refuse(*this, key.name, "a text in quotes", node);
   return value->get();
 }
 
-std::string OptionTable::string(const std::string& key, const std::string& fallback) const {
+std::string OptionTable::string(const Key& key, const std::string& fallback) const {
+  if (note(*state_, key, kText, {}, "\"" + fallback + "\"")) return fallback;
   return has(key) ? string(key) : fallback;
 }
 
-bool OptionTable::is_string(const std::string& key) const {
-  const toml::node* node = find(*state_, key);
+bool OptionTable::is_string(const Key& key) const {
+  if (note(*state_, key, {})) {
+    noted(*state_, key).accepts_text = true;
+    return false;
+  }
+  const toml::node* node = find(*state_, key.name);
   return node != nullptr && node->is_string();
 }
 
-std::vector<std::string> OptionTable::strings(const std::string& key) const {
+std::vector<std::string> OptionTable::strings(const Key& key) const {
+  if (note(*state_, key, kTextOrTexts)) return {kPlaceholderText};
   const std::string description = "a text in quotes or a list of them";
-  const toml::node& node = require(*this, *state_, key, description);
+  const toml::node& node = require(*this, *state_, key.name, description);
   const auto* array = node.as_array();
-  if (array == nullptr && !node.is_string()) refuse(*this, key, description, node);
+  if (array == nullptr && !node.is_string()) refuse(*this, key.name, description, node);
   if (array == nullptr) return {string(key)};
-  if (array->empty()) fail(key, path(key) + " must be " + description + ", not an empty list");
+  if (array->empty())
+    fail(key.name, path(key.name) + " must be " + description + ", not an empty list");
   std::vector<std::string> values;
   for (const toml::node& element : *array) {
     const auto* value = element.as_string();
-    if (value == nullptr) refuse(*this, key, description, element);
+    if (value == nullptr) refuse(*this, key.name, description, element);
     values.push_back(value->get());
   }
   return values;
 }
 
-std::string OptionTable::one_of(const std::string& key, const std::vector<std::string>& choices,
+std::string OptionTable::one_of(const Key& key, const std::vector<std::string>& choices,
                                 const std::optional<std::string>& fallback) const {
+  if (note(*state_, key, kOneOf, quoted(choices),
+           fallback ? quoted({*fallback}) : std::optional<std::string>())) {
+    return fallback ? *fallback : placeholder_of(*state_, key, choices);
+  }
   if (fallback && !has(key)) return *fallback;
   const std::string description =
       choices.size() == 1 ? quoted(choices) : "one of " + quoted(choices);
-  const toml::node& node = require(*this, *state_, key, description);
+  const toml::node& node = require(*this, *state_, key.name, description);
   const auto* value = node.as_string();
-  if (value == nullptr) refuse(*this, key, description, node);
+  if (value == nullptr) refuse(*this, key.name, description, node);
   const std::string& text = value->get();
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
   const std::string near = nearest(text, choices);
-  fail(key, fmt::format("{} must be {}, not {}{}", path(key), description, show_value(node),
-                        near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  fail(key.name,
+       fmt::format("{} must be {}, not {}{}", path(key.name), description, show_value(node),
+                   near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
-std::int64_t OptionTable::integer(const std::string& key, std::int64_t minimum,
+std::int64_t OptionTable::integer(const Key& key, std::int64_t minimum,
                                   std::int64_t maximum) const {
+  if (note(*state_, key, kInteger, integer_range(minimum, maximum))) return minimum;
   const std::string description = integer_description(minimum, maximum);
-  return checked_integer(*this, key, description, require(*this, *state_, key, description),
-                         minimum, maximum);
+  return checked_integer(*this, key.name, description,
+                         require(*this, *state_, key.name, description), minimum, maximum);
 }
 
-std::int64_t OptionTable::integer(const std::string& key, std::int64_t minimum,
-                                  std::int64_t maximum, std::int64_t fallback) const {
+std::int64_t OptionTable::integer(const Key& key, std::int64_t minimum, std::int64_t maximum,
+                                  std::int64_t fallback) const {
+  if (note(*state_, key, kInteger, integer_range(minimum, maximum), std::to_string(fallback)))
+    return fallback;
   return has(key) ? integer(key, minimum, maximum) : fallback;
 }
 
-double OptionTable::real(const std::string& key, const Range& range) const {
-  const toml::node& node = require(*this, *state_, key, range.description());
+double OptionTable::real(const Key& key, const Range& range) const {
+  if (note(*state_, key, kNumber, range.text())) return placeholder_in(range);
+  const toml::node& node = require(*this, *state_, key.name, range.description());
   const auto value = node.is_number() ? node.value<double>() : std::nullopt;
-  if (!value || !range.contains(*value)) refuse(*this, key, range.description(), node);
+  if (!value || !range.contains(*value)) refuse(*this, key.name, range.description(), node);
   return *value;
 }
 
-double OptionTable::real(const std::string& key, const Range& range, double fallback) const {
+double OptionTable::real(const Key& key, const Range& range, double fallback) const {
+  if (note(*state_, key, kNumber, range.text(), fmt::format("{}", fallback))) return fallback;
   return has(key) ? real(key, range) : fallback;
 }
 
-bool OptionTable::boolean(const std::string& key) const {
-  const toml::node& node = require(*this, *state_, key, "true or false");
+bool OptionTable::boolean(const Key& key) const {
+  if (note(*state_, key, kBoolean)) return false;
+  const toml::node& node = require(*this, *state_, key.name, "true or false");
   const auto* value = node.as_boolean();
-  if (value == nullptr) refuse(*this, key, "true or false", node);
+  if (value == nullptr) refuse(*this, key.name, "true or false", node);
   return value->get();
 }
 
-bool OptionTable::boolean(const std::string& key, bool fallback) const {
+bool OptionTable::boolean(const Key& key, bool fallback) const {
+  if (note(*state_, key, kBoolean, {}, fallback ? "true" : "false")) return fallback;
   return has(key) ? boolean(key) : fallback;
 }
 
-std::vector<std::int64_t> OptionTable::integers(const std::string& key, std::int64_t minimum,
+std::vector<std::int64_t> OptionTable::integers(const Key& key, std::int64_t minimum,
                                                 std::int64_t maximum) const {
+  if (note(*state_, key, kIntegers, integer_range(minimum, maximum))) return {minimum};
   const std::string element = integer_description(minimum, maximum);
   const std::string description = "a list, each element " + element;
-  const toml::node& node = require(*this, *state_, key, description);
+  const toml::node& node = require(*this, *state_, key.name, description);
   const auto* array = node.as_array();
-  if (array == nullptr) refuse(*this, key, description, node);
+  if (array == nullptr) refuse(*this, key.name, description, node);
   if (array->empty()) {
-    fail(key, path(key) + " must be " + description + ", not an empty list");
+    fail(key.name, path(key.name) + " must be " + description + ", not an empty list");
   }
   std::vector<std::int64_t> values;
   for (const toml::node& value : *array) {
-    values.push_back(checked_integer(*this, key, description, value, minimum, maximum));
+    values.push_back(checked_integer(*this, key.name, description, value, minimum, maximum));
   }
   return values;
 }
 
-std::array<std::int64_t, 2> OptionTable::pair(const std::string& key, std::int64_t minimum,
+std::vector<std::int64_t> OptionTable::integers(const Key& key, std::int64_t minimum,
+                                                std::int64_t maximum,
+                                                const std::vector<std::int64_t>& fallback) const {
+  if (note(*state_, key, kIntegers, integer_range(minimum, maximum), shown_list(fallback))) {
+    return fallback;
+  }
+  return has(key) ? integers(key, minimum, maximum) : fallback;
+}
+
+std::array<std::int64_t, 2> OptionTable::pair(const Key& key, std::int64_t minimum,
                                               std::int64_t maximum) const {
+  if (note(*state_, key, kPair, integer_range(minimum, maximum))) return {minimum, minimum};
   const std::string description =
       integer_description(minimum, maximum) + ", or a list of two (height, width)";
-  const toml::node& node = require(*this, *state_, key, description);
+  const toml::node& node = require(*this, *state_, key.name, description);
   const auto* array = node.as_array();
   if (array == nullptr) {
-    const auto both = checked_integer(*this, key, description, node, minimum, maximum);
+    const auto both = checked_integer(*this, key.name, description, node, minimum, maximum);
     return {both, both};
   }
   if (array->size() != 2) {
-    fail(key,
-         fmt::format("{} must be {}, not a list of {}", path(key), description, array->size()));
+    fail(key.name, fmt::format("{} must be {}, not a list of {}", path(key.name), description,
+                               array->size()));
   }
-  return {checked_integer(*this, key, description, *array->get(0), minimum, maximum),
-          checked_integer(*this, key, description, *array->get(1), minimum, maximum)};
+  return {checked_integer(*this, key.name, description, *array->get(0), minimum, maximum),
+          checked_integer(*this, key.name, description, *array->get(1), minimum, maximum)};
 }
 
-std::array<std::int64_t, 2> OptionTable::pair(const std::string& key, std::int64_t minimum,
+std::array<std::int64_t, 2> OptionTable::pair(const Key& key, std::int64_t minimum,
                                               std::int64_t maximum,
                                               const std::array<std::int64_t, 2>& fallback) const {
+  if (note(*state_, key, kPair, integer_range(minimum, maximum),
+           fallback[0] == fallback[1] ? std::to_string(fallback[0])
+                                      : shown_list({fallback[0], fallback[1]}))) {
+    return fallback;
+  }
   return has(key) ? pair(key, minimum, maximum) : fallback;
 }
 
-OptionTable OptionTable::table(const std::string& key) const {
-  const toml::node& node = require(*this, *state_, key, "a table");
+OptionTable OptionTable::table(const Key& key) const {
+  if (note(*state_, key, kTable)) {
+    std::vector<std::string> path = state_->path;
+    path.push_back(key.name);
+    return described_table(state_->describing, path);
+  }
+  const toml::node& node = require(*this, *state_, key.name, "a table");
   const auto* found = node.as_table();
-  if (found == nullptr) refuse(*this, key, "a table", node);
-  return child(*state_, *found, {key});
+  if (found == nullptr) refuse(*this, key.name, "a table", node);
+  return child(*state_, *found, {key.name});
 }
 
-std::optional<OptionTable> OptionTable::optional_table(const std::string& key) const {
+std::optional<OptionTable> OptionTable::optional_table(const Key& key) const {
   if (!has(key)) return {};
   return table(key);
 }
 
-std::vector<OptionTable> OptionTable::tables(const std::string& key) const {
-  const toml::node* node = find(*state_, key);
+std::vector<OptionTable> OptionTable::tables(const Key& key) const {
+  if (note(*state_, key, kTables)) {
+    std::vector<std::string> path = state_->path;
+    // The list of an element would never end.
+    if (!path.empty() && path.back() == kAnyElement) return {};
+    path.insert(path.end(), {key.name, kAnyElement});
+    return {described_table(state_->describing, path)};
+  }
+  const toml::node* node = find(*state_, key.name);
   if (node == nullptr) return {};
-  const std::string description = "a list of tables, [[" + header_of(*state_, key) + "]]";
+  const std::string description = "a list of tables, [[" + header_of(*state_, key.name) + "]]";
   const auto* array = node->as_array();
-  if (array == nullptr) refuse(*this, key, description, *node);
+  if (array == nullptr) refuse(*this, key.name, description, *node);
   std::vector<OptionTable> found;
   for (std::size_t i = 0; i < array->size(); ++i) {
     const auto* element = array->get(i)->as_table();
-    if (element == nullptr) refuse(*this, key, description, *array->get(i));
-    found.push_back(child(*state_, *element, {key, std::to_string(i)}));
+    if (element == nullptr) refuse(*this, key.name, description, *array->get(i));
+    found.push_back(child(*state_, *element, {key.name, std::to_string(i)}));
   }
   return found;
 }
@@ -323,62 +359,12 @@ void OptionTable::fail(const std::string& key, const std::string& message) const
   throw RequestError(where.empty() ? message : where + ": " + message);
 }
 
-std::string OptionTable::place(const std::string& key) const {
-  if (state_->document == nullptr) return {};
-  const Document& document = *state_->document;
-  std::vector<std::string> path = state_->path;
-  const toml::node* node = state_->table;
-  if (const toml::node* value = key.empty() ? nullptr : state_->table->get(key)) {
-    node = value;
-    path.push_back(key);
-  }
-  if (node == &document.root) return document.name;
-  if (node->source().begin) {
-    return document.name + ":" + std::to_string(node->source().begin.line);
-  }
-  const Document::Override* from = find_override(document, path);
-  return from == nullptr ? document.name : from->spelled;
-}
-
-std::string OptionTable::path(const std::string& key) const {
-  std::string text;
-  const toml::node* node = state_->document ? &state_->document->root : nullptr;
-  for (const std::string& segment : state_->path) {
-    if (node == nullptr) break;
-    const auto* array = node->as_array();
-    node = array != nullptr ? array->get(std::stoul(segment)) : node->as_table()->get(segment);
-    text += array != nullptr ? element_name(node->as_table(), segment) : segment;
-    text += ".";
-  }
-  if (key.empty() && !text.empty()) text.pop_back();
-  return text + key;
-}
-
-std::string OptionTable::label() const {
-  if (state_->path.empty()) return "the deck";
-  std::string sections;
-  std::string element;
-  const toml::node* node = &state_->document->root;
-  for (const std::string& segment : state_->path) {
-    const auto* array = node->as_array();
-    node = array != nullptr ? array->get(std::stoul(segment)) : node->as_table()->get(segment);
-    element.clear();
-    if (array == nullptr) {
-      sections += (sections.empty() ? "" : ".") + segment;
-    } else {
-      const std::string name = element_name(node->as_table(), segment);
-      element = name == segment ? " number " + std::to_string(std::stoul(segment) + 1)
-                                : " \"" + name + "\"";
-    }
-  }
-  return element.empty() ? "[" + sections + "]" : "[[" + sections + "]]" + element;
-}
-
 std::vector<std::string> OptionTable::known_keys() const {
   return {state_->requested.begin(), state_->requested.end()};
 }
 
 void OptionTable::finish() const {
+  if (state_->notes != nullptr) state_->notes->complete = true;
   const std::vector<std::string> known = known_keys();
   for (const std::string& key : keys()) {
     if (state_->requested.count(key) != 0) continue;
@@ -386,64 +372,6 @@ void OptionTable::finish() const {
     fail(key, fmt::format("unknown key \"{}\" in {}{} (known: {})", key, label(),
                           near.empty() ? "" : ", did you mean \"" + near + "\"?", joined(known)));
   }
-}
-
-std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::string& path) {
-  OptionTable found = table;
-  std::string remaining = path;
-  const auto take = [](const std::string& text) { return text.substr(0, text.find('.')); };
-  for (;;) {
-    const std::string key = take(remaining);
-    if (key == remaining) return {found, remaining};
-    const OptionTable::State& state = *found.state();
-    const toml::node* node = state.table == nullptr ? nullptr : state.table->get(key);
-    std::vector<std::string> segments = {key};
-    std::string inner = remaining.substr(key.size() + 1);
-    if (const auto* array = node == nullptr ? nullptr : node->as_array()) {
-      segments.push_back(take(inner));
-      const bool index = segments[1].find_first_not_of("0123456789") == std::string::npos;
-      if (!index || segments[1].size() > 9 || inner == segments[1]) return {found, remaining};
-      node = array->get(std::stoul(segments[1]));
-      inner = inner.substr(segments[1].size() + 1);
-    }
-    const toml::table* next = node == nullptr ? nullptr : node->as_table();
-    // A missing element is reported at the line of the list.
-    if (next == nullptr) return {found, remaining};
-    found = child(state, *next, segments);
-    remaining = inner;
-  }
-}
-
-std::vector<std::string> layer_names(const std::vector<OptionTable>& siblings) {
-  std::vector<std::string> names;
-  std::set<std::string> taken;
-  std::map<std::string, int> of_kind;
-  for (const OptionTable& layer : siblings) {
-    const std::string kind = layer.string("kind");
-    const std::string automatic = kind + std::to_string(++of_kind[kind]);
-    const std::string name = layer.string("name", automatic);
-    const std::string key = layer.has("name") ? "name" : "";
-    if (!layer.has("name") && kind.find_first_of("/.") != std::string::npos) {
-      layer.fail("kind", fmt::format("there is no kind of layer \"{}\"", kind));
-    }
-    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
-      layer.fail(key, fmt::format("a layer's name must not be empty, hold \"/\" or be \".\", "
-                                  "unlike \"{}\"",
-                                  name));
-    }
-    if (has_control_character(name)) {
-      layer.fail(key, "a layer's name must not hold control characters, unlike \"" + name + "\"");
-    }
-    if (name == "shortcut" || name == "loss" || name == "optimizer") {
-      layer.fail(key, fmt::format("\"{}\" is a reserved name; choose another", name));
-    }
-    if (!taken.insert(name).second) {
-      layer.fail(key,
-                 fmt::format("two layers are called \"{}\"; names of siblings must differ", name));
-    }
-    names.push_back(name);
-  }
-  return names;
 }
 
 }  // namespace ridgeline::config

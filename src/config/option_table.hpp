@@ -31,8 +31,23 @@ struct Range {
   static Range half_open(double minimum, double maximum) { return {minimum, maximum, true, false}; }
 
   bool contains(double value) const;
+  /// Returns "from 0 to below 1", "finite" if there are no limits.
+  std::string text() const;
   /// Returns "a number from 0 to below 1", for errors.
   std::string description() const;
+};
+
+/// The name of a key, and what the reference of the deck's keys (`ridgeline deck --keys`) shows
+/// besides its type and its range. A text alone is a name.
+struct Key {
+  Key(std::string key_name, std::string meaning = {}, std::string shown_default = {})  // NOLINT
+      : name(std::move(key_name)), about(std::move(meaning)), fallback(std::move(shown_default)) {}
+  Key(const char* key_name, std::string meaning = {}, std::string shown_default = {})  // NOLINT
+      : Key(std::string(key_name), std::move(meaning), std::move(shown_default)) {}
+
+  std::string name;
+  std::string about;     ///< one sentence; empty where another request of the key has it
+  std::string fallback;  ///< words for a default that is no fixed value; by default the value
 };
 
 /// One table of a deck, read key by key. It records the requested keys, so that finish() can reject
@@ -41,6 +56,9 @@ struct Range {
 /// Every getter throws RequestError "FILE:LINE: …" naming key, value and the valid values if the
 /// key is missing and there is no fallback, if its type is wrong, or if it is out of range. A value
 /// from --set is reported as "--set KEY: …" instead.
+///
+/// The getters are also the source of the deck's reference: while describe_keys() calls them, they
+/// record key, type, range and default, and return valid placeholders.
 class OptionTable {
  public:
   /// Constructs an empty table without a deck.
@@ -50,28 +68,28 @@ class OptionTable {
   static OptionTable generated(const std::string& toml, const std::string& name);
 
   /// Returns whether the key exists; marks it as known.
-  bool has(const std::string& key) const;
+  bool has(const Key& key) const;
   /// Returns the keys of the table, sorted; marks none as known.
   std::vector<std::string> keys() const;
   /// Returns the keys that were requested so far, sorted, whether they exist or not.
   std::vector<std::string> known_keys() const;
 
-  std::string string(const std::string& key) const;
-  std::string string(const std::string& key, const std::string& fallback) const;
+  std::string string(const Key& key) const;
+  std::string string(const Key& key, const std::string& fallback) const;
 
   /// Returns whether the key exists and is a text, for keys that accept a text or a number.
-  bool is_string(const std::string& key) const;
+  bool is_string(const Key& key) const;
 
   /// Returns the texts of `"a"` or `["a", "b"]`, which must not be empty.
-  std::vector<std::string> strings(const std::string& key) const;
+  std::vector<std::string> strings(const Key& key) const;
 
   /// Returns a text that must be one of `choices`.
-  std::string one_of(const std::string& key, const std::vector<std::string>& choices,
+  std::string one_of(const Key& key, const std::vector<std::string>& choices,
                      const std::optional<std::string>& fallback = {}) const;
 
   /// Returns the enumerator of the text; see one_of.
   template <class Enum>
-  Enum choice(const std::string& key, std::initializer_list<std::pair<const char*, Enum>> choices,
+  Enum choice(const Key& key, std::initializer_list<std::pair<const char*, Enum>> choices,
               const std::optional<std::string>& fallback = {}) const {
     std::vector<std::string> names;
     for (const auto& [name, value] : choices) names.emplace_back(name);
@@ -79,38 +97,39 @@ class OptionTable {
     for (const auto& [name, value] : choices) {
       if (chosen == name) return value;
     }
-    fail(key, path(key) + " has the unknown default \"" + chosen + "\"");
+    fail(key.name, path(key.name) + " has the unknown default \"" + chosen + "\"");
   }
 
-  std::int64_t integer(const std::string& key, std::int64_t minimum, std::int64_t maximum) const;
-  std::int64_t integer(const std::string& key, std::int64_t minimum, std::int64_t maximum,
+  std::int64_t integer(const Key& key, std::int64_t minimum, std::int64_t maximum) const;
+  std::int64_t integer(const Key& key, std::int64_t minimum, std::int64_t maximum,
                        std::int64_t fallback) const;
 
   /// Returns a finite number in `range`; accepts integers.
-  double real(const std::string& key, const Range& range) const;
-  double real(const std::string& key, const Range& range, double fallback) const;
+  double real(const Key& key, const Range& range) const;
+  double real(const Key& key, const Range& range, double fallback) const;
 
-  bool boolean(const std::string& key) const;
-  bool boolean(const std::string& key, bool fallback) const;
+  bool boolean(const Key& key) const;
+  bool boolean(const Key& key, bool fallback) const;
 
   /// Returns a list of at least one integer.
-  std::vector<std::int64_t> integers(const std::string& key, std::int64_t minimum,
+  std::vector<std::int64_t> integers(const Key& key, std::int64_t minimum,
                                      std::int64_t maximum) const;
+  std::vector<std::int64_t> integers(const Key& key, std::int64_t minimum, std::int64_t maximum,
+                                     const std::vector<std::int64_t>& fallback) const;
 
   /// Returns the pair of `3` (both) or `[3, 5]` (height, width).
-  std::array<std::int64_t, 2> pair(const std::string& key, std::int64_t minimum,
+  std::array<std::int64_t, 2> pair(const Key& key, std::int64_t minimum,
                                    std::int64_t maximum) const;
-  std::array<std::int64_t, 2> pair(const std::string& key, std::int64_t minimum,
-                                   std::int64_t maximum,
+  std::array<std::int64_t, 2> pair(const Key& key, std::int64_t minimum, std::int64_t maximum,
                                    const std::array<std::int64_t, 2>& fallback) const;
 
   /// Return a table inside this one. If the key is missing, the first throws and the second returns
   /// nullopt.
-  OptionTable table(const std::string& key) const;
-  std::optional<OptionTable> optional_table(const std::string& key) const;
+  OptionTable table(const Key& key) const;
+  std::optional<OptionTable> optional_table(const Key& key) const;
 
   /// Returns an array of tables; empty if the key is missing.
-  std::vector<OptionTable> tables(const std::string& key) const;
+  std::vector<OptionTable> tables(const Key& key) const;
 
   /// Throws RequestError "FILE:LINE: MESSAGE" with the line of the key, or of the table if the key
   /// is missing or empty.

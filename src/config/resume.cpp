@@ -7,14 +7,10 @@
 #include "config/document.hpp"
 
 namespace ridgeline::config {
-namespace {
 
-/// Returns the values that a resumed run must share with the checkpoint's, by path. Paths of layers
-/// contain indices.
-std::map<std::string, std::string> identity_of(const Deck& deck) {
+std::map<std::string, std::string> Deck::values_fixed_on_resume() const {
   std::map<std::string, std::string> values;
   const auto real = [](double value) { return fmt::format("{}", value); };  // shortest exact text
-  const DataOptions& data = deck.data;
   values["data.kind"] = to_string(data.kind);
   values["data.shuffle"] = data.shuffle ? "true" : "false";
   values["data.target"] = data.target_is_input ? "\"input\"" : "none";
@@ -33,7 +29,6 @@ std::map<std::string, std::string> identity_of(const Deck& deck) {
     values["data.samples"] = std::to_string(data.samples);
     values["data.seed"] = std::to_string(data.seed);
   }
-  const NetworkOptions& network = deck.network;
   values["network.precision"] = to_string(network.precision);
   values["network.gemm"] = to_string(network.gemm);
   values["network.initialization"] = to_string(network.initialization);
@@ -43,7 +38,6 @@ std::map<std::string, std::string> identity_of(const Deck& deck) {
       values["network.layer." + std::to_string(i) + "." + key] = value;
     }
   }
-  const TrainOptions& train = deck.train;
   values["train.batch"] = std::to_string(train.batch);
   values["train.loss"] = to_string(train.loss);
   values["train.label_smoothing"] = real(train.label_smoothing);
@@ -71,7 +65,9 @@ std::map<std::string, std::string> identity_of(const Deck& deck) {
   return values;
 }
 
-/// Returns the section of a path of identity_of, and the remainder of the path.
+namespace {
+
+/// Returns the section of a path of values_fixed_on_resume(), and the remainder of the path.
 std::pair<OptionTable, std::string> section_of(const Deck& deck, const std::string& path) {
   const std::size_t dot = path.find('.');
   const std::string section = path.substr(0, dot);
@@ -93,8 +89,8 @@ std::tuple<std::string, bool, std::string> order_of(const std::string& path) {
 template <class Compared>
 std::optional<std::string> first_difference(const Deck& deck, const Deck& checkpoint_deck,
                                             const Compared& compared) {
-  const auto ours = identity_of(deck);
-  const auto theirs = identity_of(checkpoint_deck);
+  const auto ours = deck.values_fixed_on_resume();
+  const auto theirs = checkpoint_deck.values_fixed_on_resume();
   std::vector<std::string> paths;
   for (const auto& [path, value] : ours) paths.push_back(path);
   for (const auto& [path, value] : theirs) {

@@ -10,7 +10,9 @@ using kernels::Activation;
 
 struct ActivationLayer : LayerOf<ActivationLayer> {
   explicit ActivationLayer(const Description& from)
-      : LayerOf(from, from.input), function(read_activation(from.options, "function")) {}
+      : LayerOf(from, from.input),
+        function(read_activation(from.options,
+                                 {"function", "Function that is applied to every value."})) {}
 
   static std::optional<StudyFamily> family() {
     return StudyFamily{"function = \"gelu\"", {0}, 8, 16384, 256, 64};

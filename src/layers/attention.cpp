@@ -54,7 +54,8 @@ struct Between {
 std::size_t read_heads(const Description& from) {
   const config::OptionTable& options = from.options;
   require_dimensions(from, 2, "a sequence [length, features]");
-  const auto heads = static_cast<std::size_t>(options.integer("heads", 1, 1 << 24));
+  const auto heads = static_cast<std::size_t>(options.integer(
+      {"heads", "Number of heads, which divides the number of features."}, 1, 1 << 24));
   if (from.input[1] % heads != 0) {
     options.fail("heads", options.path("heads") + " must divide the " +
                               std::to_string(from.input[1]) + " features of the input, and " +
@@ -67,7 +68,8 @@ struct Attention : LayerOf<Attention> {
   explicit Attention(const Description& from)
       : LayerOf(from, from.input),
         heads(read_heads(from)),
-        causal(from.options.boolean("causal", false)) {}
+        causal(from.options.boolean(
+            {"causal", "Restricts a position to itself and the positions before it."}, false)) {}
 
   static std::optional<StudyFamily> family() {
     return StudyFamily{"heads = 4\ncausal = true", {64, 0}, 8, 512, 128, 4};

@@ -19,8 +19,10 @@ kernels::ChannelShape channels_of(const Shape& input) {
 struct BatchNorm : LayerOf<BatchNorm> {
   explicit BatchNorm(const Description& from)
       : LayerOf(from, from.input),
-        momentum(from.options.real("momentum", config::Range::closed(0, 1), 0.1)),
-        epsilon(from.options.real("epsilon", config::Range::epsilon(), 1e-5)) {}
+        momentum(from.options.real({"momentum", "Weight of a batch in the running statistics."},
+                                   config::Range::closed(0, 1), 0.1)),
+        epsilon(from.options.real({"epsilon", "Value that is added to the variance."},
+                                  config::Range::epsilon(), 1e-5)) {}
 
   static std::optional<StudyFamily> family() {
     return StudyFamily{"", {0, 16, 16}, 2, 512, 16, 16};

@@ -26,12 +26,19 @@ ConvolutionShape read_convolution(const Description& from) {
   require_dimensions(from, 3, "images [channels, height, width]");
   ConvolutionShape shape;
   shape.channels = static_cast<int>(from.input[0]);
-  shape.filters = static_cast<int>(options.integer("channels", 1, 1 << 24));
-  const auto kernel = options.pair("kernel", 1, kMost);
-  const auto stride = options.pair("stride", 1, kMost, {1, 1});
-  const auto padding = options.pair("padding", 0, kMost, {0, 0});
-  const auto dilation = options.pair("dilation", 1, kMost, {1, 1});
-  shape.groups = static_cast<int>(options.integer("groups", 1, 1 << 24, 1));
+  shape.filters =
+      static_cast<int>(options.integer({"channels", "Number of output channels."}, 1, 1 << 24));
+  const auto kernel = options.pair({"kernel", "Height and width of the kernel."}, 1, kMost);
+  const auto stride =
+      options.pair({"stride", "Distance between neighbouring outputs, in pixels of the input."}, 1,
+                   kMost, {1, 1});
+  const auto padding = options.pair(
+      {"padding", "Rows and columns of zeros that are added at each side."}, 0, kMost, {0, 0});
+  const auto dilation =
+      options.pair({"dilation", "Distance between neighbouring weights of the kernel, in pixels."},
+                   1, kMost, {1, 1});
+  shape.groups = static_cast<int>(options.integer(
+      {"groups", "Number of groups of channels that are convolved separately."}, 1, 1 << 24, 1));
   const auto axis = [&](std::size_t i) {
     return ConvolutionAxis{static_cast<int>(from.input[i + 1]), static_cast<int>(kernel[i]),
                            static_cast<int>(stride[i]), static_cast<int>(padding[i]),
@@ -71,8 +78,10 @@ struct Conv2d : LayerOf<Conv2d> {
   Conv2d(const Description& from, const ConvolutionShape& convolution)
       : LayerOf(from, images_of(convolution)),
         sample(convolution),
-        bias(from.options.boolean("bias", true)),
-        activation(read_activation(from.options, "activation", "identity")) {}
+        bias(from.options.boolean({"bias", "Adds a trained bias to every output channel."}, true)),
+        activation(read_activation(
+            from.options, {"activation", "Function that is applied to the outputs."}, "identity")) {
+  }
 
   static std::optional<StudyFamily> family() {
     return StudyFamily{"channels = WIDTH\nkernel = 3\npadding = 1", {0, 16, 16}, 2, 128, 16, 8};

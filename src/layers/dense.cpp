@@ -26,15 +26,22 @@ Shape dense_output(const Description& from) {
   const config::OptionTable& options = from.options;
   const bool all =
       options.is_string("units") && from.vocabulary > 0 && options.string("units") == "vocabulary";
-  shape.back() = all ? from.vocabulary : std::size_t(options.integer("units", 1, 1 << 24));
+  shape.back() =
+      all ? from.vocabulary
+          : std::size_t(options.integer(
+                {"units",
+                 "Number of outputs per position; \"vocabulary\" is that of a text's characters."},
+                1, 1 << 24));
   return shape;
 }
 
 struct Dense : LayerOf<Dense> {
   explicit Dense(const Description& from)
       : LayerOf(from, dense_output(from)),
-        bias(from.options.boolean("bias", true)),
-        activation(read_activation(from.options, "activation", "identity")) {}
+        bias(from.options.boolean({"bias", "Adds a trained bias to the outputs."}, true)),
+        activation(read_activation(
+            from.options, {"activation", "Function that is applied to the outputs."}, "identity")) {
+  }
 
   static std::optional<StudyFamily> family() {
     return StudyFamily{"units = WIDTH", {0}, 8, 2048, 256, 64};

@@ -11,7 +11,8 @@ namespace {
 struct Dropout : LayerOf<Dropout> {
   explicit Dropout(const Description& from)
       : LayerOf(from, from.input),
-        rate(from.options.real("rate", config::Range::half_open(0, 1))) {}
+        rate(from.options.real({"rate", "Probability with which a value is zero in training."},
+                               config::Range::half_open(0, 1))) {}
 
   static std::optional<StudyFamily> family() {
     return StudyFamily{"rate = 0.5", {0}, 8, 16384, 256, 64};

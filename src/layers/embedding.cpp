@@ -12,12 +12,17 @@ namespace {
 // Returns `vocabulary`, by default the number of a text's characters.
 std::size_t read_vocabulary(const Description& from) {
   if (from.vocabulary > 0 && !from.options.has("vocabulary")) return from.vocabulary;
-  return std::size_t(from.options.integer("vocabulary", 1, 1 << 24));
+  return std::size_t(from.options.integer({"vocabulary",
+                                           "Number of different tokens; required unless the data "
+                                           "are text, whose characters are counted.",
+                                           "the text's"},
+                                          1, 1 << 24));
 }
 
 Shape embedded(const Description& from) {
   require_dimensions(from, 1, "tokens [length]");
-  return {from.input[0], std::size_t(from.options.integer("features", 1, 1 << 24))};
+  return {from.input[0], std::size_t(from.options.integer(
+                             {"features", "Number of values per token."}, 1, 1 << 24))};
 }
 
 struct Embedding : LayerOf<Embedding> {

@@ -43,7 +43,7 @@ void require_dimensions(const Description& from, std::size_t count, const std::s
                                 ridgeline::to_string(from.input));
 }
 
-kernels::Activation read_activation(const config::OptionTable& options, const std::string& key,
+kernels::Activation read_activation(const config::OptionTable& options, const config::Key& key,
                                     const std::optional<std::string>& fallback) {
   return kernels::activation_named(options.one_of(key, kernels::activation_names(), fallback));
 }

@@ -12,7 +12,8 @@ namespace {
 struct LayerNorm : LayerOf<LayerNorm> {
   explicit LayerNorm(const Description& from)
       : LayerOf(from, from.input),
-        epsilon(from.options.real("epsilon", config::Range::epsilon(), 1e-5)) {}
+        epsilon(from.options.real({"epsilon", "Value that is added to the variance."},
+                                  config::Range::epsilon(), 1e-5)) {}
 
   static std::optional<StudyFamily> family() { return StudyFamily{"", {32, 0}, 8, 2048, 128, 8}; }
 

@@ -10,7 +10,8 @@
 // clang-format off
 // Interface of the layers' own files. Each defines a struct that derives from LayerOf<Name> and has
 //
-//   explicit Name(const Description& from)       reads its keys; throws RequestError if one is wrong
+//   explicit Name(const Description& from)       reads its keys, each with a sentence for the
+//                                                deck's reference; throws RequestError if one is wrong
 //   Work work(const CountedPass& pass)           FLOPs and scalars moved of a pass
 //   void forward(const ForwardPass<Space, T>& pass), a template on Space and T
 //   void backward(const BackwardPass<Space, T>& pass), the same; an empty gradient is not computed
@@ -70,7 +71,7 @@ LayerKind kind_of(const std::string& name) {
 void require_dimensions(const Description& from, std::size_t count, const std::string& wanted);
 
 /// Reads an activation's name. Without a fallback the key is required.
-kernels::Activation read_activation(const config::OptionTable& options, const std::string& key,
+kernels::Activation read_activation(const config::OptionTable& options, const config::Key& key,
                                     const std::optional<std::string>& fallback = {});
 
 /// Returns the scalars of workspace of a matrix product.

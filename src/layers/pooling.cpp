@@ -27,9 +27,12 @@ PoolShape read_windows(const Description& from) {
   constexpr std::int64_t kMost = 1 << 20;
   const config::OptionTable& options = from.options;
   require_dimensions(from, 3, kImages);
-  const Pair kernel = options.pair("kernel", 1, kMost);
-  const Pair stride = options.pair("stride", 1, kMost, kernel);
-  const Pair padding = options.pair("padding", 0, kMost, {0, 0});
+  const Pair kernel = options.pair({"kernel", "Height and width of a window."}, 1, kMost);
+  const Pair stride = options.pair(
+      {"stride", "Distance between neighbouring windows, in pixels.", "kernel"}, 1, kMost, kernel);
+  const Pair padding = options.pair(
+      {"padding", "Rows and columns that are added at each side, at most half of the kernel."}, 0,
+      kMost, {0, 0});
   Pair out;
   for (std::size_t i = 0; i < 2; ++i) {
     if (2 * padding[i] > kernel[i]) {

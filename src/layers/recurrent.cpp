@@ -60,10 +60,13 @@ struct Gru {
 // Reads the keys. With `return_sequence` the output has every step's hidden values, else the last
 // ones.
 Shape hidden_values(const Description& from) {
-  const auto units = static_cast<std::size_t>(from.options.integer("units", 1, 1 << 14));
+  const auto units = static_cast<std::size_t>(
+      from.options.integer({"units", "Number of hidden values."}, 1, 1 << 14));
   require_dimensions(from, 2, "a sequence [length, features]");
-  if (from.options.boolean("return_sequence", false)) return {from.input[0], units};
-  return {units};
+  const bool sequence = from.options.boolean(
+      {"return_sequence", "Outputs the hidden values of every step, not only of the last one."},
+      false);
+  return sequence ? Shape{from.input[0], units} : Shape{units};
 }
 
 template <class Cell>

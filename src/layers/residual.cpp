@@ -12,7 +12,8 @@ using kernels::Activation;
 struct Residual : LayerOf<Residual> {
   explicit Residual(const Description& from)
       : LayerOf(from, from.input),
-        activation(read_activation(from.options, "activation", "identity")) {}
+        activation(read_activation(
+            from.options, {"activation", "Function that is applied to the sum."}, "identity")) {}
 
   static constexpr std::size_t kInputCount = 2;
   static std::optional<StudyFamily> family() { return StudyFamily{"", {0}, 8, 16384, 256, 64}; }

@@ -45,9 +45,11 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
   for (std::size_t i = 0; i < tables.size(); ++i) {
     const OptionTable& table = tables[i];
     const std::string name = prefix + names[i];
-    const std::string kind = table.one_of("kind", layers::layer_kind_names());
+    const std::string kind =
+        table.one_of({"kind", "Operation of the layer."}, layers::layer_kind_names());
     if (kind == layers::kSequence) {
-      const std::vector<OptionTable> inner = table.tables("layer");
+      const std::vector<OptionTable> inner =
+          table.tables({"layer", "The layers that the name stands for."});
       table.finish();
       if (inner.empty()) table.fail("layer", name + " needs a list of layers, layer = [ … ]");
       from = sequence(inner, name + "/", from);
@@ -79,7 +81,10 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
 }
 
 Graph::Position Graph::branches(const OptionTable& table, const std::string& name, Position from) {
-  const std::vector<OptionTable> body = table.tables("layer"), branch = table.tables("shortcut");
+  const std::vector<OptionTable> body = table.tables({"layer", "The layers of the main branch."});
+  const std::vector<OptionTable> branch = table.tables(
+      {"shortcut", "The layers of the other branch; without them it passes the input on unchanged.",
+       "none"});
   if (body.empty()) {
     layers::read_layer({table, name, from.shape, vocabulary_});  // names a misspelled key
     table.fail("layer", name + " needs a list of layers, layer = [ … ]");

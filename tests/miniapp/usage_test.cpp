@@ -7,8 +7,8 @@
 namespace ridgeline::testing {
 namespace {
 
-const std::vector<std::string> kVerbs = {"train",    "infer",   "machine",
-                                         "roofline", "compare", "info"};
+const std::vector<std::string> kVerbs = {"train",   "infer", "machine", "roofline",
+                                         "compare", "deck",  "info"};
 
 TEST(Usage, HelpNamesEveryVerbAndGivesAnExample) {
   for (const std::vector<std::string>& line :
@@ -75,9 +75,10 @@ TEST_F(CommandLine, AFullDiskBehindStandardOutputIsAnError) {
 }
 
 TEST_F(CommandLine, RefusesWhatItDoesNotKnow) {
-  expect_refused(ridgeline({}),
-                 "the verb is missing: train, infer, machine, roofline, study, compare, info; see "
-                 "ridgeline --help");
+  expect_refused(
+      ridgeline({}),
+      "the verb is missing: train, infer, machine, roofline, study, compare, deck, info; see "
+      "ridgeline --help");
   expect_refused(ridgeline({"study"}), "the study's name is missing: latency, bandwidth, ");
   expect_refused(ridgeline({"frobnicate"}), "frobnicate");
   expect_refused(ridgeline({"--frobnicate"}), "--frobnicate");

@@ -26,7 +26,7 @@ using testing::Watch;
 class Training : public testing::Computing {};
 
 // Five steps per epoch, three epochs.
-constexpr std::int64_t kSteps = 15;
+constexpr std::int64_t kAllSteps = 15;
 
 using Space = Kokkos::DefaultHostExecutionSpace;
 
@@ -90,7 +90,7 @@ TEST_F(Training, TheLastCheckpointIsWhereTheRunEnded) {
   EXPECT_EQ(checkpoint.deck, experiment.deck.text());
   EXPECT_EQ(checkpoint.seed, 1u);
   EXPECT_EQ(checkpoint.state.epoch, 3);
-  EXPECT_EQ(checkpoint.state.step, kSteps);
+  EXPECT_EQ(checkpoint.state.step, kAllSteps);
   EXPECT_EQ(checkpoint.state.history.train_loss, result.state.history.train_loss);
   EXPECT_EQ(checkpoint.state.history.seconds, result.state.history.seconds);
   EXPECT_EQ(watch.progressed,
@@ -152,7 +152,7 @@ TEST_F(Training, ASignalStopsAfterTheStepWithACheckpoint) {
   }
   // One that comes with the last step finds the run finished.
   Watch watch;
-  watch.stop_at = kSteps;
+  watch.stop_at = kAllSteps;
   EXPECT_EQ((experiment.run<Space, float>({folder / "a.h5", {}, {}}, watch).outcome),
             Outcome::finished);
 }

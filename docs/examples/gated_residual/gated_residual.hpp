@@ -63,7 +63,8 @@ struct GateGradient {
 
 struct GatedResidual : layers::LayerOf<GatedResidual> {
   explicit GatedResidual(const layers::Description& from)
-      : LayerOf(from, from.input), initial(from.options.integer("initial", 0, 1, 0)) {}
+      : LayerOf(from, from.input),
+        initial(from.options.integer({"initial", "Initial value of every gate."}, 0, 1, 0)) {}
 
   static constexpr std::size_t kInputCount = 2;
   // The sizes for `ridgeline study`: inputs [32, width], widths 8 to 2048 at batch 8, and batches
