@@ -16,4 +16,6 @@ find_package(tomlplusplus CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(Boost 1.66 REQUIRED)  # Boost.Math, headers alone
 find_package(pugixml CONFIG REQUIRED)
-find_package(PLplot)  # optional: the pictures of `ridgeline report`
+if(RIDGELINE_PLPLOT)
+  find_package(PLplot)  # optional: the pictures of `ridgeline report`
+endif()

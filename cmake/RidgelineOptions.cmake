@@ -15,6 +15,7 @@ set_property(CACHE RIDGELINE_KOKKOS PROPERTY STRINGS auto installed upstream deb
 set(RIDGELINE_DEPS_DIR "${CMAKE_CURRENT_SOURCE_DIR}/build/deps" CACHE PATH
   "Where a Kokkos that is not installed is built, once per configuration")
 
+option(RIDGELINE_PLPLOT "Draw the pictures of reports, if there is PLplot" ON)
 option(RIDGELINE_BUILD_TESTS "Build the tests" ON)
 option(RIDGELINE_COMPILE_TOGETHER
   "Compile sources in groups: half the time from scratch, more after a change of one source" ON)

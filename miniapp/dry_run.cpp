@@ -91,9 +91,8 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
       io::show_count(deck.train.batch, "sample"), to_string(space)));
   say(fmt::format("a step: {}, {} of compulsory traffic, arithmetic intensity {:.1f} FLOP/B",
                   show_flops(total.flops), show_bytes(total.bytes), total.flops / total.bytes));
-  say("layers share the memory of saved values, activations and workspace where they do not need "
-      "it "
-      "at the same time, so that a step needs less than the sum");
+  say("layers whose saved values, activations and workspace are not needed at the same time share "
+      "memory; the step's total also contains the gradients of activations");
   try {
     require_host_memory(space, deck, deck.train.batch, memory);
   } catch (const RequestError& error) {  // another machine may have more

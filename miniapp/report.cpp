@@ -36,7 +36,8 @@ void require_ours(const std::string& what, const std::string& file, const char* 
   if (input.size() == 0) return;
   std::string beginning(2048, '\0');
   beginning.resize(input.read(beginning.data(), beginning.size()));
-  if (beginning.find(mark) != std::string::npos) return;
+  const bool is_ours = beginning[0] == '<' && beginning.find(mark) != std::string::npos;
+  if (is_ours) return;
   throw RequestError(fmt::format("{}: {} would replace it, and ridgeline did not write it; {}",
                                  file, what, advice));
 }
@@ -61,7 +62,7 @@ void check_outputs(const ReportOptions& options, const std::vector<Figure>& figu
   const std::string advice = "choose another --output";
   files.output("--output", options.output, advice);
   require_folder_of(options.output);
-  require_ours("--output", options.output, report::kGenerator, advice);
+  require_ours("--output", options.output, report::kPageMark, advice);
   io::check_writable(options.output);
   for (const Figure& figure : figures) {
     const std::string other = "choose another --figures";
@@ -69,10 +70,13 @@ void check_outputs(const ReportOptions& options, const std::vector<Figure>& figu
     files.output("--figures", figure.png, other);
     require_ours("--figures", figure.svg, report::kFigureMark, other);
     // A picture of pixels has no mark; it is ours if the drawing beside it is.
-    if (io::exists(figure.png) && !io::exists(figure.svg)) {
+    if (io::exists(figure.png) &&
+        (!io::exists(figure.svg) || io::InputFile(figure.svg).size() == 0)) {
       throw RequestError(fmt::format(
           "{}: --figures would replace it, and ridgeline did not write it; {}", figure.png, other));
     }
+    io::check_writable(figure.svg);
+    io::check_writable(figure.png);
   }
 }
 
@@ -105,6 +109,7 @@ Status run(const ReportOptions& options, const CommonOptions& common) {
   check_outputs(options, figures, files);
   if (folders) folders->keep();
   for (const std::string& text : notes) note("note: " + text);
+  for (const std::string& error : page.left_out) note("note: left out: " + error);
   io::write_file_atomically(options.output, report::to_html(page));
   for (const Figure& figure : figures) {
     const report::Drawing drawing =

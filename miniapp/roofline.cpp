@@ -164,7 +164,8 @@ Measured measure(const Space& instance, SpaceKind space, const RooflineOptions& 
                                  space == SpaceKind::openmp ? Runtime::host_threads().count : 1);
   for (const std::string& text : ceilings.notes()) warn(text);
   measured.ceilings = CeilingSummary(
-      ceilings, name, model::level_ceilings(machine_file, to_string(space), ceilings.threads()));
+      ceilings, name,
+      model::level_ceilings(machine_file, name, to_string(space), ceilings.threads()));
   memory_to_json(*session.plan, target, batches.back(), measuring.training, measured.json);
   Guard guard(space);
   for (const std::size_t batch : batches) {

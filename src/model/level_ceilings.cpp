@@ -1,87 +1,97 @@
 #include "model/level_ceilings.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "model/ceilings.hpp"
 
 namespace ridgeline::model {
 namespace {
 
 using io::Json;
 
+// Bytes, more than any cache holds.
+constexpr double kBeyondCaches = 1e15;
+
 // Returns the number of caches of this level that the threads have.
 double copies_of(const Json& machine_file, const std::string& level, int threads) {
   const Json& machine = machine_file.at("machine");
   const auto caches = machine.find("caches");
-  if (caches == machine.end()) return 1;
+  if (caches == machine.end() || !caches->is_array()) return 1;
   for (const Json& cache : *caches) {
     if ("L" + std::to_string(cache.at("level").get<int>()) != level) continue;
-    return std::max(1, threads / std::max(1, cache.value("shared_by_processors", 1)));
+    const int shared = std::max(1, cache.value("shared_by_processors", 1));
+    return (threads + shared - 1) / shared;
   }
   return 1;
 }
 
-// Returns the fastest point whose working set is in the range; 0 if there is none.
-double fastest(const Json& points, int threads, double from, double to) {
+// Returns the best bandwidth between two working sets, in GB/s.
+double best_bandwidth(const Ceilings& ceilings, double from, double to) {
+  constexpr int kSteps = 16;
   double best = 0;
-  for (const Json& point : points) {
-    const double size = point.at("working_set_bytes").get<double>();
-    if (size < from || size > to || point.value("threads", threads) != threads) continue;
-    best = std::max(best, point.at("gbytes_per_second").get<double>());
+  from = std::min(from, to);
+  for (int i = 0; i <= kSteps; ++i) {
+    const double bytes = from * std::pow(to / from, double(i) / kSteps);
+    best = std::max(best, 1e-9 * ceilings.bandwidth(bytes));
   }
   return best;
 }
 
-double largest_of(const Json& points) {
-  double largest = 0;
-  for (const Json& point : points) {
-    largest = std::max(largest, point.at("working_set_bytes").get<double>());
+std::vector<LevelCeiling> levels_of(const Json& machine_file, const Json& space, bool is_host,
+                                    const Ceilings& ceilings) {
+  std::vector<LevelCeiling> levels;
+  double before = 4096;  // all together
+  std::string memory = "memory";
+  const auto stated = space.find("levels");
+  if (stated != space.end() && stated->is_array()) {
+    for (const Json& level : *stated) {
+      const std::string name = level.at("level").get<std::string>();
+      if (!level.at("capacity_bytes").is_number()) {
+        memory = name;
+        continue;
+      }
+      const double copies = is_host ? copies_of(machine_file, name, ceilings.threads()) : 1;
+      const double all = copies * level.at("capacity_bytes").get<double>();
+      levels.push_back({name, best_bandwidth(ceilings, 2 * before, all / 2)});
+      before = all;
+    }
   }
-  return largest;
+  levels.push_back({memory, 1e-9 * ceilings.bandwidth(kBeyondCaches)});
+  double best = 0;
+  for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
+    if (level->gbytes_per_second < best) level->gbytes_per_second = 0;
+    best = std::max(best, level->gbytes_per_second);
+  }
+  levels.erase(
+      std::remove_if(levels.begin(), levels.end(),
+                     [](const LevelCeiling& level) { return !(level.gbytes_per_second > 0); }),
+      levels.end());
+  return levels;
 }
 
 }  // namespace
 
-LevelCeilings level_ceilings(const Json& machine_file, const std::string& space, int threads) {
-  LevelCeilings ceilings;
+LevelCeilings level_ceilings(const Json& machine_file, const std::string& name,
+                             const std::string& space, int threads) {
+  LevelCeilings result;
   const Json& spaces = machine_file.at("spaces");
   const auto found = spaces.find(space);
-  if (found == spaces.end()) return ceilings;
-  const bool is_host = space == "serial" || space == "openmp";
+  if (found == spaces.end()) return result;
   const auto peaks = found->find("peak_gflops");
-  if (peaks != found->end()) {
-    for (const auto& [precision, rate] : peaks->items()) {
-      if (rate.is_number()) ceilings.peaks.emplace_back(precision, rate.get<double>());
+  if (peaks == found->end() || !peaks->is_object()) return result;
+  for (const auto& [precision, rate] : peaks->items()) {
+    if (!rate.is_number()) continue;
+    const Ceilings ceilings(machine_file, name, space, precision, threads);
+    if (ceilings.peak_flops() > 0)
+      result.peaks.emplace_back(precision, 1e-9 * ceilings.peak_flops());
+    if (result.levels.empty()) {
+      const bool is_host = space == "serial" || space == "openmp";
+      result.levels = levels_of(machine_file, *found, is_host, ceilings);
     }
   }
-  const auto levels = found->find("levels");
-  const auto points = found->find("bandwidth");
-  if (levels == found->end() || points == found->end() || !points->is_array()) return ceilings;
-  double before = 0;
-  for (const Json& level : *levels) {
-    const std::string name = level.at("level").get<std::string>();
-    const Json& capacity = level.at("capacity_bytes");
-    const bool is_memory = !capacity.is_number();
-    const double copies = is_host ? copies_of(machine_file, name, threads) : 1;
-    const double to =
-        is_memory ? std::numeric_limits<double>::infinity() : copies * capacity.get<double>() / 2;
-    const double of_device = points->empty() ? 0 : points->front().value("threads", threads);
-    const double from = is_memory ? std::min(4 * before, largest_of(*points)) : 2 * before;
-    const double rate = fastest(*points, is_host ? threads : static_cast<int>(of_device), from, to);
-    if (rate > 0) ceilings.levels.push_back({name, rate});
-    if (!is_memory) before = copies * capacity.get<double>();
-  }
-  // A kernel's launch hides the caches of a device: what is slower than a larger level is no level.
-  double best = 0;
-  for (auto level = ceilings.levels.rbegin(); level != ceilings.levels.rend(); ++level) {
-    if (level->gbytes_per_second < best) level->gbytes_per_second = 0;
-    best = std::max(best, level->gbytes_per_second);
-  }
-  ceilings.levels.erase(
-      std::remove_if(ceilings.levels.begin(), ceilings.levels.end(),
-                     [](const LevelCeiling& level) { return level.gbytes_per_second == 0; }),
-      ceilings.levels.end());
-  return ceilings;
+  return result;
 }
 
 }  // namespace ridgeline::model

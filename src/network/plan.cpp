@@ -261,13 +261,13 @@ Memory NetworkPlan::memory(const layers::Target& target, std::size_t batch, bool
 std::vector<LayerBytes> NetworkPlan::memory_by_layer(const layers::Target& target,
                                                      std::size_t batch, bool training) const {
   std::vector<LayerBytes> all;
+  auto slot = parameters.begin();  // in the order of the layers
   for (const auto& layer : layers) {
     LayerBytes bytes;
     bytes.layer = layer->name;
-    for (const ParameterSlot& slot : parameters) {
-      if (slot.layer != layer->name) continue;
-      bytes.parameters += slot.size * target.scalar_bytes;
-      if (training && slot.parameter.trained) bytes.gradients += slot.size * target.scalar_bytes;
+    for (; slot != parameters.end() && slot->layer == layer->name; ++slot) {
+      bytes.parameters += slot->size * target.scalar_bytes;
+      if (training && slot->parameter.trained) bytes.gradients += slot->size * target.scalar_bytes;
     }
     bytes.optimizer = bytes.gradients * kernels::state_names(update_rule).size();
     if (training) bytes.saved = layer->saved(batch) * target.scalar_bytes;

@@ -36,8 +36,8 @@ struct Memory {
   std::size_t total() const { return parameters + gradients + optimizer + activations + workspace; }
 };
 
-/// Bytes that one layer needs. Layers share memory whose lifetimes do not overlap, so that a step
-/// needs less than the sum of their saved values, activations and workspaces.
+/// Bytes that one layer needs. Saved values, activations and workspaces of layers share memory if
+/// their lifetimes do not overlap; a step's memory also contains the gradients of activations.
 struct LayerBytes {
   std::string layer;
   std::size_t parameters = 0, gradients = 0, optimizer = 0;

@@ -153,7 +153,7 @@ std::vector<Tick> AxisRange::linear_ticks(std::size_t most) const {
   }
   std::vector<Tick> ticks;
   const double first = std::ceil(low / step - 1e-9);
-  // Where a step is below the resolution of the values, they cannot be told apart.
+  // If a step is below the resolution of the values, they are not distinguishable.
   for (int i = 0; i <= static_cast<int>(most) + 1; ++i) {
     const double value = (first + i) * step;
     if (!(value <= high + 1e-9 * step)) break;

@@ -14,7 +14,9 @@
 #include "report/drawing.hpp"
 
 // Of plplotP.h, which needs the headers of every driver: the folder of the drivers.
+#ifdef RIDGELINE_PLPLOT_HAS_DRIVERS
 extern "C" char* plGetDrvDir();
+#endif
 
 namespace ridgeline::report {
 namespace {
@@ -103,26 +105,13 @@ std::string dashes_of(int style) {
   return fmt::format("{}", fmt::join(kDashes[std::size_t(style)], " "));
 }
 
-double text_width(const std::string& text, double size) {
-  double width = 0;
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xC0U) == 0x80U) continue;  // not the first byte
-    if (std::strchr("iljft.,:;'|!()[]/ -", c) != nullptr) {
-      width += 0.36;
-    } else if (std::strchr("mwMW%@", c) != nullptr) {
-      width += 0.92;
-    } else {
-      width += c >= 'A' && c <= 'Z' ? 0.70 : 0.61;
-    }
-  }
-  return width * size;
-}
-
 bool can_draw(std::string* reason) {
   static const bool found = [] {
+#ifdef RIDGELINE_PLPLOT_HAS_DRIVERS
     // Without its folder PLplot prints errors.
     const char* const folder = plGetDrvDir();
     if (folder == nullptr || !io::is_folder(folder)) return false;
+#endif
     std::array<const char*, 256> names{}, descriptions{};
     const char** const first_name = names.data();
     const char** const first_description = descriptions.data();
@@ -145,6 +134,9 @@ Canvas::Canvas(Device device, double width, double height, double scale)
     : device_(device), width_(width), height_(height), scale_(scale) {
   std::FILE* const memory = ::open_memstream(&content_, &size_);
   if (memory == nullptr) throw RunError("out of memory for a picture");
+  // Otherwise PLplot would end the process.
+  plsexit(
+      [](const char* message) -> int { throw RunError(std::string("cannot draw: ") + message); });
   plsfile(memory);
   plsdev(driver_of(device));
   // 90 dots per inch.
@@ -216,6 +208,7 @@ void Canvas::text(Place place, const std::string& text, Colour colour, double al
 std::string Canvas::finish() {
   plend();
   open_ = false;
+  if (size_ == 0) throw RunError("cannot draw: PLplot wrote nothing");
   return {content_, size_};
 }
 

@@ -34,7 +34,7 @@ class Canvas {
   void fill(const std::vector<Place>& corners, Colour colour);
   /// Fills with the ground's colour.
   void erase(const std::vector<Place>& corners);
-  /// `align`: 0 begins, 0.5 is centred, 1 ends at `place`, whose height is the middle of the text.
+  /// `align`: 0 begins, 0.5 is centred, 1 ends at `place`, which is its vertical centre.
   void text(Place place, const std::string& text, Colour colour, double align, double size,
             bool upward = false);
 
@@ -57,8 +57,5 @@ std::string svg_colour(Colour colour, int style);
 
 /// Lengths of dashes and gaps of a style, in pixels: "7 4"; empty for solid.
 std::string dashes_of(int style);
-
-/// Returns about how many pixels a text of this size is wide in a sans-serif font.
-double text_width(const std::string& text, double size);
 
 }  // namespace ridgeline::report

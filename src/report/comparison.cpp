@@ -47,7 +47,7 @@ std::vector<Ratio> ratios_of(const Json& records) {
   return ratios;
 }
 
-Picture ratio_picture(const ResultFile& file, const std::vector<Ratio>& ratios) {
+Picture compared_picture(const ResultFile& file, const std::vector<Ratio>& ratios) {
   Picture picture;
   picture.name = name_of("comparison-" + file.path.substr(file.path.find_last_of('/') + 1));
   picture.title = ratios.size() > kMostRows ? fmt::format("After / before: the {} largest of {}",
@@ -116,7 +116,7 @@ Block comparison_block(const ResultFile& file) {
   block.notes = warnings_of(file);
   block.origin = origin_of(file);
   const std::vector<Ratio> ratios = ratios_of(json.at("records"));
-  if (!ratios.empty()) block.pictures.push_back(ratio_picture(file, ratios));
+  if (!ratios.empty()) block.pictures.push_back(compared_picture(file, ratios));
   return block;
 }
 

@@ -9,6 +9,7 @@
 #include "report/axis.hpp"
 #include "report/canvas.hpp"
 #include "report/svg.hpp"
+#include "report/text_layout.hpp"
 
 namespace ridgeline::report {
 namespace {
@@ -47,40 +48,6 @@ std::vector<LegendEntry> legend_of(const Picture& picture) {
     }
   }
   return entries;
-}
-
-// Splits a text at spaces into lines of at most this width.
-std::vector<std::string> lines_of(const std::string& text, double size, double width) {
-  std::vector<std::string> lines;
-  std::string line;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    const std::string longer = line.empty() ? word : line + " " + word;
-    if (!line.empty() && text_width(longer, size) > width) {
-      lines.push_back(line);
-      line = word;
-    } else {
-      line = longer;
-    }
-    begin = end + 1;
-  }
-  if (!line.empty()) lines.push_back(line);
-  return lines;
-}
-
-// Returns a text that is at most this wide.
-std::string shortened(const std::string& text, double size, double width) {
-  if (text_width(text, size) <= width) return text;
-  std::string result = text;
-  while (!result.empty() && text_width(result + "…", size) > width) {
-    // A whole character of UTF-8.
-    while (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0U) == 0x80U) {
-      result.pop_back();
-    }
-    if (!result.empty()) result.pop_back();
-  }
-  return result + "…";
 }
 
 std::vector<Place> corners_of(Marker marker, Place at, double radius) {
@@ -434,7 +401,9 @@ Drawing draw_svg(const Picture& picture, double width, Purpose purpose) {
 }
 
 std::string draw_png(const Picture& picture, double width, double scale) {
-  double height = 0;
+  constexpr double kMostPixels = 32000;  // Cairo's images have fewer than 32768 each way
+  double height = Layout(picture, width, true).height;
+  scale = std::min(scale, kMostPixels / std::max(width, height));
   std::vector<HoverPoint> hover;
   return draw(Device::png, picture, width, true, scale, height, hover);
 }

@@ -18,24 +18,24 @@ Colour colour_of(const std::string& space) {
   return space == "serial" ? Colour::orange : space == "openmp" ? Colour::blue : Colour::green;
 }
 
-// "cuda of NVIDIA H200"; a data sheet's values are not measured.
-std::string measured_or_not(const ResultFile& file) {
-  return file.json.value("measured", true) ? "" : " (data sheet, not measured)";
-}
-
 const Json& list_of(const Json& space, const char* key) {
   static const Json none = Json::array();
   const auto found = space.find(key);
   return found != space.end() && found->is_array() ? *found : none;
 }
 
-// Spaces with the same ladder: a host's spaces share the caches.
+// Returns whether an earlier space has the same ladder: a host's spaces share the caches.
 bool is_repeated(const Json& spaces, const std::string& name, const char* key) {
   for (const auto& [other, space] : spaces.items()) {
     if (other == name) return false;
     if (list_of(space, key) == list_of(spaces.at(name), key)) return true;
   }
   return false;
+}
+
+// A line needs two points; a data sheet has one bandwidth.
+void mark_single_point(Curve& curve) {
+  if (curve.points.size() == 1) curve.marker = Marker::diamond;
 }
 
 Picture latency_picture(const ResultFile& file) {
@@ -68,7 +68,10 @@ Picture latency_picture(const ResultFile& file) {
       picture.table.add_row({name, pages, io::Cell::shown_as(size, tick_text(size, Ticks::bytes)),
                              io::Cell::shown_as(seconds, io::show_seconds(seconds))});
     }
-    for (auto& [pages, curve] : curves) panel.curves.push_back(std::move(curve));
+    for (auto& [pages, curve] : curves) {
+      mark_single_point(curve);
+      panel.curves.push_back(std::move(curve));
+    }
     for (const Json& level : list_of(space, "levels")) {
       const auto latency = level.find("latency");
       if (latency == level.end() || latency->empty()) continue;
@@ -104,8 +107,8 @@ Picture bandwidth_picture(const ResultFile& file) {
   std::map<std::string, Panel> panels;
   std::vector<std::string> kernels;
   std::map<std::tuple<std::string, int>, std::size_t> colours;
-  constexpr Colour kColours[] = {Colour::blue, Colour::red, Colour::purple, Colour::orange,
-                                 Colour::sky};
+  constexpr Colour kCurveColours[] = {Colour::blue, Colour::red, Colour::purple, Colour::orange,
+                                      Colour::sky};
   std::size_t row = 0;
   for (const auto& [name, space] : spaces.items()) {
     if (is_repeated(spaces, name, "bandwidth")) continue;
@@ -128,7 +131,7 @@ Picture bandwidth_picture(const ResultFile& file) {
             colours.emplace(std::tuple(name, is_device ? 0 : threads), colours.size())
                 .first->second;
         curve.name = label;
-        curve.colour = is_device ? Colour::green : kColours[number % 5];
+        curve.colour = is_device ? Colour::green : kCurveColours[number % 5];
         curve.line = stores != "ordinary" ? Line::dotted
                      : pages == "huge"    ? Line::dashed
                                           : Line::solid;
@@ -141,7 +144,10 @@ Picture bandwidth_picture(const ResultFile& file) {
     for (auto& [kernel, of_kernel] : curves) {
       if (panels.find(kernel) == panels.end()) kernels.push_back(kernel);
       Panel& panel = panels[kernel];
-      for (auto& [label, curve] : of_kernel) panel.curves.push_back(std::move(curve));
+      for (auto& [label, curve] : of_kernel) {
+        mark_single_point(curve);
+        panel.curves.push_back(std::move(curve));
+      }
     }
   }
   for (const std::string& kernel : kernels) {
@@ -224,7 +230,7 @@ Picture transfer_picture(const ResultFile& file) {
   Picture picture;
   picture.name = "transfers";
   picture.title = "Time of a transfer between host and device";
-  picture.source = source_of(file);
+  picture.source = source_of(file) + measured_or_not(file);
   picture.table = io::Table({{"transfer", "transfer", io::Align::left},
                              {"bytes", "bytes"},
                              {"time", "seconds"},
@@ -232,7 +238,7 @@ Picture transfer_picture(const ResultFile& file) {
   Panel panel;
   panel.x = {"bytes transferred", Scale::log2, Ticks::bytes};
   panel.y = {"time", Scale::log10, Ticks::seconds};
-  constexpr Colour kColours[] = {Colour::blue, Colour::red, Colour::green, Colour::purple};
+  constexpr Colour kCurveColours[] = {Colour::blue, Colour::red, Colour::green, Colour::purple};
   constexpr Marker kMarkers[] = {Marker::circle, Marker::square, Marker::triangle, Marker::diamond};
   std::size_t row = 0;
   for (const auto& [name, space] : file.json.at("spaces").items()) {
@@ -252,7 +258,7 @@ Picture transfer_picture(const ResultFile& file) {
     }
     for (auto& [what, curve] : curves) {
       curve.name = what;
-      curve.colour = kColours[panel.curves.size() % 4];
+      curve.colour = kCurveColours[panel.curves.size() % 4];
       curve.marker = kMarkers[panel.curves.size() % 4];
       panel.curves.push_back(std::move(curve));
     }

@@ -14,6 +14,8 @@ namespace {
 
 // Pixels: the width of a page's column, and that of a telephone's.
 constexpr double kWide = 860, kNarrow = 368;
+// Bytes; the elements of the head are before.
+constexpr std::size_t kMostHead = 4096;
 
 pugi::xml_node add(pugi::xml_node parent, const char* name, const std::string& text = "",
                    const char* of_class = "") {
@@ -147,6 +149,7 @@ std::string to_html(const Page& page) {
   pugi::xml_node top = add(body, "header");
   add(top, "h1", page.title);
   add(top, "p", page.subtitle, "muted");
+  for (const std::string& error : page.left_out) add(top, "p", "Left out: " + error, "note");
   if (!draws) add(top, "p", "There are no pictures, only their tables: " + reason + ".", "note");
   add_list(add(top, "div", "", "summary"), page.summary);
   pugi::xml_node contents = add(add(body, "nav"), "ul");
@@ -168,7 +171,15 @@ std::string to_html(const Page& page) {
   document.save(text, "",
                 pugi::format_raw | pugi::format_no_declaration | pugi::format_no_empty_element_tags,
                 pugi::encoding_utf8);
-  return text.str();
+  std::string page_text = text.str();
+  // HTML's empty elements have no end tags.
+  for (const std::string end : {"</meta>", "</link>"}) {
+    for (std::size_t at = page_text.find(end); at != std::string::npos && at < kMostHead;
+         at = page_text.find(end, at)) {
+      page_text.erase(at, end.size());
+    }
+  }
+  return page_text;
 }
 
 }  // namespace ridgeline::report

@@ -27,6 +27,7 @@ struct Block {
   std::vector<NamedTable> tables = {};
   std::vector<std::string> notes = {};  ///< warnings, such as of a disturbed measurement
   Origin origin = {};
+  std::string machine = {};  ///< see machine_of()
 };
 
 struct Section {
@@ -39,8 +40,9 @@ struct Section {
 struct Page {
   std::string title;
   std::string subtitle;
-  std::size_t machines = 1;          ///< whose results it shows
-  std::vector<std::string> summary;  ///< sentences
+  std::size_t machines = 1;                ///< whose results it shows
+  std::vector<std::string> left_out = {};  ///< errors of damaged files in folders
+  std::vector<std::string> summary;        ///< sentences
   std::vector<Section> sections;
   io::Table overview{};  ///< the rooflines, for a terminal
 };

@@ -21,7 +21,7 @@ using io::Json;
 using Files = std::vector<const ResultFile*>;
 
 // Sentences of the summary; the sections have all.
-constexpr std::size_t kMostSentences = 24;
+constexpr std::size_t kMostSentences = 24, kMostRooflines = 8;
 
 Files of_format(const std::vector<ResultFile>& files, const std::string& format) {
   Files found;
@@ -29,6 +29,22 @@ Files of_format(const std::vector<ResultFile>& files, const std::string& format)
     if (file.format == format) found.push_back(&file);
   }
   return found;
+}
+
+// Refuses studies that this build does not know; those from folders are left out.
+void require_known_studies(const Files& studies, Page& page) {
+  for (const ResultFile* file : studies) {
+    const Json name = file->json.value("study", Json());
+    const std::vector<std::string>& known = study_names();
+    if (name.is_string() &&
+        std::find(known.begin(), known.end(), name.get<std::string>()) != known.end()) {
+      continue;
+    }
+    const std::string error =
+        file->path + ": is a study of " + name.dump() + ", which this build does not know";
+    if (!file->from_folder) throw RequestError(error);
+    page.left_out.push_back(error);
+  }
 }
 
 // Calls `read`, and turns errors of JSON into one of the file.
@@ -45,18 +61,26 @@ auto guarded(const ResultFile& file, const Read& read) {
   }
 }
 
+// Makes a block of each file. A damaged file that was named is an error; one from a folder is left
+// out, and listed.
 template <class Make>
-Section section_of(const Files& files, const std::string& name, const std::string& title,
-                   const std::string& lead, const Make& make) {
+Section section_of(Page& page, const Files& files, const std::string& name,
+                   const std::string& title, const std::string& lead, const Make& make) {
   Section section{name, title, lead};
   for (const ResultFile* file : files) {
-    section.blocks.push_back(guarded(*file, [&] { return make(*file); }));
+    try {
+      section.blocks.push_back(guarded(*file, [&] { return make(*file); }));
+      section.blocks.back().machine = machine_of(*file);
+    } catch (const RequestError& error) {
+      if (!file->from_folder) throw;
+      page.left_out.push_back(error.what());
+    }
   }
   return section;
 }
 
 std::string in_sentence(const ResultFile& file) {
-  std::string sentence = machine_of(file);
+  std::string sentence = machine_of(file) + measured_or_not(file);
   for (const auto& [name, space] : file.json.at("spaces").items()) {
     std::vector<std::string> parts;
     const auto peaks = space.find("peak_gflops");
@@ -65,7 +89,7 @@ std::string in_sentence(const ResultFile& file) {
     double threads = number_of(space, "concurrency");
     if (!(threads > 0)) threads = 1;
     const model::LevelCeilings ceilings =
-        model::level_ceilings(file.json, name, static_cast<int>(threads));
+        model::level_ceilings(file.json, file.path, name, static_cast<int>(threads));
     if (!ceilings.levels.empty()) {
       const model::LevelCeiling& memory = ceilings.levels.back();
       parts.push_back(fmt::format("{:.4g} GB/s from {}", memory.gbytes_per_second, memory.level));
@@ -83,14 +107,15 @@ std::string roofline_sentence(const RooflineResult& result) {
   if (result.steps.empty()) return "";
   std::string chosen;
   for (const std::string& answer : texts_of(result.file->json, "answers")) {
-    if (answer.find("the step's time is") != std::string::npos) chosen = answer;
+    // Of a step, or of an inference.
+    if (answer.find("'s time is ") != std::string::npos) chosen = answer;
   }
   const StepTimes& step = result.steps.back();
-  if (chosen.empty()) chosen = "the bound of the step is " + step.total.bound;
-  return fmt::format("{}, {} on {} of {}, batch {:.0f}: {} per step; {}.", result.network,
+  if (chosen.empty() && !step.total.bound.empty()) chosen = "it is bound by " + step.total.bound;
+  return fmt::format("{}, {} on {} of {}, batch {:.0f}: {} per step{}.", result.network,
                      result.phase == "infer" ? "inference" : "training", result.space,
                      machine_of(*result.file), step.batch, io::show_seconds(step.total.seconds),
-                     chosen);
+                     chosen.empty() ? "" : "; " + chosen);
 }
 
 void add_summary(Page& page, const std::string& sentence) {
@@ -121,16 +146,19 @@ void make_names_unique(Page& page) {
 
 void add_studies(const std::vector<ResultFile>& files, Page& page) {
   const Files studies = of_format(files, "ridgeline-study");
+  require_known_studies(studies, page);
   for (const std::string& name : study_names()) {
     Files of_name;
     for (const ResultFile* file : studies) {
-      if (text_of(file->json, "study") == name) of_name.push_back(file);
+      if (file->json.value("study", io::Json()) == name) of_name.push_back(file);
     }
-    if (of_name.empty()) continue;
-    Section section = section_of(of_name, "study-" + name, "Study: " + name, "", study_block);
+    Section section = section_of(page, of_name, "study-" + name, "Study: " + name, "", study_block);
+    if (section.blocks.empty()) continue;
     for (const Block& block : section.blocks) {
-      if (!block.sentences.empty())
-        add_summary(page, "Study " + name + ": " + block.sentences.front() + ".");
+      if (block.sentences.empty()) continue;
+      add_summary(page, fmt::format("Study {}{}: {}.", name,
+                                    page.machines > 1 ? " on " + block.machine : "",
+                                    block.sentences.front()));
     }
     page.sections.push_back(std::move(section));
   }
@@ -139,17 +167,24 @@ void add_studies(const std::vector<ResultFile>& files, Page& page) {
 void add_rooflines(const std::vector<ResultFile>& files, Page& page) {
   const Files machines = of_format(files, "ridgeline-machine");
   std::vector<RooflineResult> results;
-  Section section =
-      section_of(of_format(files, "ridgeline-roofline"), "rooflines", "What bounds each layer",
-                 "A point is a layer in a phase. Below a sloped line it could be bound by that "
-                 "level's bandwidth, below a "
-                 "horizontal one by arithmetic; its colour is the bound that explains at least "
-                 "half of its time.",
-                 [&](const ResultFile& file) {
-                   results.push_back(read_roofline(file, machines));
-                   return roofline_block(results.back());
-                 });
-  for (const RooflineResult& result : results) add_summary(page, roofline_sentence(result));
+  Section section = section_of(
+      page, of_format(files, "ridgeline-roofline"), "rooflines", "What bounds each layer",
+      "A point is a layer in a phase. Below a sloped line it could be bound by that "
+      "level's bandwidth, below a "
+      "horizontal one by arithmetic; its colour is the bound that explains at least "
+      "half of its time.",
+      [&](const ResultFile& file) {
+        results.push_back(read_roofline(file, machines));
+        return roofline_block(results.back());
+      });
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (i == kMostRooflines) {
+      add_summary(page, fmt::format("The table below has {} more of such results.",
+                                    results.size() - kMostRooflines));
+      break;
+    }
+    add_summary(page, roofline_sentence(results[i]));
+  }
   if (!results.empty()) {
     Block all{"All networks"};
     all.tables.push_back({"Every network, phase and batch", overview(results), false});
@@ -177,7 +212,7 @@ Page make_page(const std::vector<ResultFile>& files) {
                               io::show_count(static_cast<std::int64_t>(machines.size()), "machine"),
                               fmt::join(machines, "; "));
   Section machine = section_of(
-      of_format(files, "ridgeline-machine"), "machines", "What the machine can do",
+      page, of_format(files, "ridgeline-machine"), "machines", "What the machine can do",
       "Ceilings: latency of a dependent load, bandwidth of streaming kernels, peak arithmetic, "
       "costs of starting work.",
       machine_block);
@@ -186,14 +221,14 @@ Page make_page(const std::vector<ResultFile>& files) {
   }
   add_rooflines(files, page);
   if (!machine.blocks.empty()) page.sections.push_back(std::move(machine));
-  Section training = section_of(of_format(files, "ridgeline-training"), "training", "Training", "",
-                                training_block);
+  Section training = section_of(page, of_format(files, "ridgeline-training"), "training",
+                                "Training", "", training_block);
   for (const Block& block : training.blocks) {
     if (!block.sentences.empty()) add_summary(page, block.sentences.front());
   }
   if (!training.blocks.empty()) page.sections.push_back(std::move(training));
   add_studies(files, page);
-  Section comparison = section_of(of_format(files, "ridgeline-comparison"), "comparisons",
+  Section comparison = section_of(page, of_format(files, "ridgeline-comparison"), "comparisons",
                                   "Before and after", "", comparison_block);
   for (const Block& block : comparison.blocks) {
     if (!block.sentences.empty()) add_summary(page, block.sentences.front());

@@ -18,8 +18,8 @@ namespace {
 
 using io::Json;
 
-ResultFile read(const std::string& path) {
-  ResultFile file{path, io::read_json(path, shown_formats()), ""};
+ResultFile read(const std::string& path, bool from_folder) {
+  ResultFile file{path, io::read_json(path, shown_formats()), "", from_folder};
   file.format = file.json.at("format").get<std::string>();
   const auto machine = file.json.find("machine");
   if (machine == file.json.end() || !machine->is_object()) {
@@ -58,15 +58,15 @@ std::vector<ResultFile> read_result_files(const std::vector<std::string>& paths,
                                           std::vector<std::string>& notes) {
   std::vector<ResultFile> files;
   std::set<std::string> known;
-  const auto add = [&](const std::string& path) {
+  const auto add = [&](const std::string& path, bool from_folder) {
     std::error_code error;
     const std::string whole = std::filesystem::weakly_canonical(path, error).string();
-    if (known.insert(error ? path : whole).second) files.push_back(read(path));
+    if (known.insert(error ? path : whole).second) files.push_back(read(path, from_folder));
   };
   for (const std::string& path : paths) {
     io::check_path(path);
     if (!io::is_folder(path)) {
-      add(path);
+      add(path, false);
       continue;
     }
     std::size_t left_out = 0, found = 0;
@@ -74,7 +74,7 @@ std::vector<ResultFile> read_result_files(const std::vector<std::string>& paths,
     const std::vector<std::string> inside = io::json_files_in(path);
     for (const std::string& file : inside) {
       try {
-        add(file);
+        add(file, true);
         ++found;
       } catch (const RequestError& error) {
         if (left_out++ == 0) reason = error.what();
@@ -128,24 +128,49 @@ std::string name_of(const std::string& text) {
   return name;
 }
 
+namespace {
+
+std::string cpu_of(const Json& machine) {
+  const std::string name = text_of(machine, "cpu_model");
+  const double cores = number_of(machine, "cores");
+  return name.empty() || std::isnan(cores) ? name : fmt::format("{} ({:.0f} cores)", name, cores);
+}
+
+bool is_host(const std::string& space) { return space == "serial" || space == "openmp"; }
+
+}  // namespace
+
 std::string machine_of(const ResultFile& file) {
   const Json& machine = file.json.at("machine");
-  const std::string gpu = text_of(machine, "gpu_model");
-  if (text_of(file.json, "space") == "cuda" && !gpu.empty()) return gpu;
-  std::string name = text_of(machine, "cpu_model");
-  if (name.empty()) name = gpu.empty() ? "unnamed machine" : gpu;
-  const double cores = number_of(machine, "cores");
-  return std::isnan(cores) ? name : fmt::format("{} ({:.0f} cores)", name, cores);
+  const std::string cpu = cpu_of(machine), gpu = text_of(machine, "gpu_model");
+  const std::string space = text_of(file.json, "space");
+  if (!gpu.empty() && (cpu.empty() || (!space.empty() && !is_host(space)))) return gpu;
+  return cpu.empty() ? "unnamed machine" : cpu;
+}
+
+std::string whole_machine_of(const ResultFile& file) {
+  const Json& machine = file.json.at("machine");
+  const std::string cpu = cpu_of(machine), gpu = text_of(machine, "gpu_model");
+  if (cpu.empty() && gpu.empty()) return "unnamed machine";
+  return cpu + (cpu.empty() || gpu.empty() ? "" : ", ") + gpu;
+}
+
+std::string measured_or_not(const ResultFile& file) {
+  return file.json.value("measured", true) ? "" : " (data sheet, not measured)";
 }
 
 std::string source_of(const ResultFile& file) {
   const Json& machine = file.json.at("machine");
+  const std::string space = text_of(file.json, "space");
   std::vector<std::string> parts;
   if (const std::string cpu = text_of(machine, "cpu_model"); !cpu.empty()) parts.push_back(cpu);
-  if (const double threads = number_of(machine, "threads"); !std::isnan(threads)) {
+  double threads = number_of(file.json, "threads");
+  if (std::isnan(threads)) threads = space == "serial" ? 1 : number_of(machine, "threads");
+  if (!std::isnan(threads) && (space.empty() || is_host(space))) {
     parts.push_back(io::show_count(std::llround(threads), "thread"));
   }
-  if (const std::string gpu = text_of(machine, "gpu_model"); !gpu.empty()) parts.push_back(gpu);
+  const std::string gpu = text_of(machine, "gpu_model");
+  if (!gpu.empty() && !is_host(space)) parts.push_back(gpu);
   parts.push_back(text_of(file.json, "created").substr(0, 10));
   return fmt::format("{}", fmt::join(parts, ", "));
 }

@@ -13,7 +13,8 @@ namespace ridgeline::report {
 struct ResultFile {
   std::string path;
   io::Json json;
-  std::string format;  ///< "ridgeline-machine"
+  std::string format;        ///< "ridgeline-machine"
+  bool from_folder = false;  ///< found there, not named
 };
 
 /// Formats that a report shows.
@@ -30,6 +31,10 @@ std::string source_of(const ResultFile& file);
 /// Returns the machine without threads and day: "AMD EPYC (2 cores)", "NVIDIA H200" if the result
 /// is of a device.
 std::string machine_of(const ResultFile& file);
+/// Returns CPU and GPU: "AMD EPYC (2 cores), NVIDIA H200".
+std::string whole_machine_of(const ResultFile& file);
+/// Returns " (data sheet, not measured)" for such a file.
+std::string measured_or_not(const ResultFile& file);
 /// Returns file, machine, build, command and method.
 Origin origin_of(const ResultFile& file);
 /// Returns warnings: stopped before the end, disturbed (with reasons), and the file's notes.

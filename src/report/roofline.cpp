@@ -4,112 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
-#include <tuple>
 
 #include "io/units.hpp"
+#include "report/cells.hpp"
 
 namespace ridgeline::report {
 namespace {
 
 using io::Json;
-
-LayerTime read_layer(const Json& record, const std::string& layer, const std::string& phase) {
-  LayerTime time;
-  time.layer = layer;
-  time.phase = phase;
-  time.flops = record.at("flops").get<double>();
-  time.bytes = record.at("bytes").get<double>();
-  const Json& seconds = record.at("seconds");
-  time.seconds = seconds.at("median").get<double>();
-  time.low = seconds.at("min").get<double>();
-  time.high = seconds.at("max").get<double>();
-  if (const auto interval = seconds.find("median_interval"); interval != seconds.end()) {
-    time.low = interval->at(0).get<double>();
-    time.high = interval->at(1).get<double>();
-  }
-  if (time.seconds > 0) time.gflops_per_second = 1e-9 * time.flops / time.seconds;
-  if (time.bytes > 0) time.flops_per_byte = time.flops / time.bytes;
-  time.bound = text_of(record, "bound");
-  time.ceiling_seconds = number_of(record, "ceiling_seconds");
-  time.explained_seconds = number_of(record, "explained_seconds");
-  time.above_roof = record.value("above_roof", false);
-  return time;
-}
-
-StepTimes read_step(const Json& from) {
-  StepTimes step;
-  step.batch = from.at("batch").get<double>();
-  for (const Json& record : from.at("records")) {
-    step.layers.push_back(read_layer(record, record.at("layer").get<std::string>(),
-                                     record.at("phase").get<std::string>()));
-  }
-  step.total = read_layer(from.at("total"), "total", "end to end");
-  return step;
-}
-
-// A machine file has the path that the roofline was given, or was measured on the same machine.
-const ResultFile* machine_file_of(const ResultFile& file,
-                                  const std::vector<const ResultFile*>& machines) {
-  const std::string path = text_of(file.json, "machine_file");
-  for (const ResultFile* machine : machines) {
-    if (!path.empty() && machine->path == path) return machine;
-  }
-  for (const ResultFile* machine : machines) {
-    const Json &there = machine->json.at("machine"), &here = file.json.at("machine");
-    const auto same = [&](const char* key) {
-      return there.value(key, Json()) == here.value(key, Json());
-    };
-    if (same("cpu_model") && same("gpu_model") && same("threads") && same("cores")) return machine;
-  }
-  return nullptr;
-}
-
-// Returns the ceilings that the file states, or else those of its machine file.
-model::LevelCeilings ceilings_of(const ResultFile& file, double threads,
-                                 const std::vector<const ResultFile*>& machines) {
-  model::LevelCeilings ceilings;
-  const Json stated = file.json.value("ceilings", Json::object());
-  if (stated.is_object() && stated.contains("levels")) {
-    for (const Json& level : stated.at("levels")) {
-      ceilings.levels.push_back(
-          {level.at("level").get<std::string>(), level.at("gbytes_per_second").get<double>()});
-    }
-    for (const auto& [precision, rate] : stated.at("peaks").items()) {
-      ceilings.peaks.emplace_back(precision, rate.get<double>());
-    }
-  }
-  if (!ceilings.empty()) return ceilings;
-  const ResultFile* const machine = machine_file_of(file, machines);
-  if (machine != nullptr) {
-    ceilings = model::level_ceilings(machine->json, text_of(file.json, "space"),
-                                     static_cast<int>(threads));
-  }
-  if (!stated.is_object()) return ceilings;
-  const double memory = number_of(stated, "memory_gbytes_per_second");
-  if (ceilings.levels.empty() && memory > 0) ceilings.levels.push_back({"memory", memory});
-  return ceilings;
-}
-
-double peak_of(const RooflineResult& result) {
-  const Json stated = result.file->json.value("ceilings", Json::object());
-  const double peak = stated.is_object() ? number_of(stated, "peak_gflops") : std::nan("");
-  if (peak > 0) return peak;
-  for (const auto& [precision, rate] : result.ceilings.peaks) {
-    if (precision == result.precision) return rate;
-  }
-  return std::nan("");
-}
-
-bool is_view(const LayerTime& layer) { return layer.flops == 0 && layer.bytes == 0; }
-
-std::string title_of(const RooflineResult& result) {
-  const std::string gemm = text_of(result.file->json, "gemm");
-  return fmt::format("{}, {}, {} on {}{}", result.network,
-                     result.phase == "infer" ? "inference" : "training", result.precision,
-                     result.space, gemm == "kokkos_kernels" ? ", Kokkos Kernels" : "");
-}
 
 std::string file_name_of(const RooflineResult& result, const std::string& kind, double batch) {
   const std::string network = text_of(result.file->json, "deck").empty()
@@ -133,15 +35,6 @@ Marker marker_of(const std::string& phase) {
                                : Marker::diamond;
 }
 
-io::Cell positive_cell(double value, const char* format) {
-  return std::isfinite(value) && value > 0 ? io::Cell(value, format) : io::Cell();
-}
-
-io::Cell time_cell(double seconds) {
-  return std::isfinite(seconds) ? io::Cell::shown_as(seconds, io::show_seconds(seconds))
-                                : io::Cell();
-}
-
 // Returns the table behind pictures of one step: a row per layer and phase.
 io::Table layer_table(const StepTimes& step) {
   io::Table table({{"layer", "layer", io::Align::left},
@@ -160,15 +53,17 @@ io::Table layer_table(const StepTimes& step) {
   for (const LayerTime& layer : step.layers) sum += layer.seconds;
   const auto add = [&](const LayerTime& layer, double share) {
     table.add_row(
-        {layer.layer, layer.phase, time_cell(layer.seconds),
-         fmt::format("{} to {}", io::show_seconds(layer.low), io::show_seconds(layer.high)),
+        {layer.layer, layer.phase, seconds_cell(layer.seconds),
+         std::isfinite(layer.low) ? io::Cell(fmt::format("{} to {}", io::show_seconds(layer.low),
+                                                         io::show_seconds(layer.high)))
+                                  : io::Cell(),
          io::Cell(100 * share, "{:.1f} %"),
          io::Cell::shown_as(layer.flops, io::show_flops(layer.flops)),
          io::Cell::shown_as(layer.bytes, io::show_bytes(layer.bytes)),
          positive_cell(layer.flops_per_byte, "{:.3g}"),
          positive_cell(layer.gflops_per_second, "{:.4g}"),
          is_view(layer) ? io::Cell() : io::Cell(layer.bound + (layer.above_roof ? " (!)" : "")),
-         is_view(layer) ? io::Cell() : time_cell(layer.ceiling_seconds),
+         is_view(layer) ? io::Cell() : seconds_cell(layer.ceiling_seconds),
          is_view(layer) || !(layer.seconds > 0) || !std::isfinite(layer.explained_seconds)
              ? io::Cell()
              : io::Cell(100 * std::min(1.0, layer.explained_seconds / layer.seconds), "{:.0f} %")});
@@ -184,7 +79,7 @@ void add_roofs(const RooflineResult& result, double least, double most, Panel& p
   const std::vector<model::LevelCeiling>& levels = result.ceilings.levels;
   constexpr Line kLines[] = {Line::solid, Line::dashed, Line::dotted, Line::dash_dotted};
   const double peak = result.peak_gflops;
-  double first_ridge = most;
+  double first_ridge = levels.empty() ? least : most;
   Curve ridges{"ridge points", Colour::ink, Line::none, Marker::diamond, true};
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const double rate = levels[i].gbytes_per_second;
@@ -211,7 +106,7 @@ void add_roofs(const RooflineResult& result, double least, double most, Panel& p
     other.points = {{first_ridge, rate}, {most, rate}};
     panel.curves.push_back(other);
   }
-  panel.curves.push_back(ridges);
+  if (!ridges.points.empty()) panel.curves.push_back(ridges);
 }
 
 // Adds the layers: colours by bound, markers by phase, areas by share of the time.
@@ -270,18 +165,6 @@ Picture roofline_picture(const RooflineResult& result, const StepTimes& step) {
   return picture;
 }
 
-// Returns the layers in order, without views, each once.
-std::vector<std::string> layers_in(const StepTimes& step) {
-  std::vector<std::string> names;
-  for (const LayerTime& layer : step.layers) {
-    if (is_view(layer)) continue;
-    if (std::find(names.begin(), names.end(), layer.layer) == names.end()) {
-      names.push_back(layer.layer);
-    }
-  }
-  return names;
-}
-
 Picture time_picture(const RooflineResult& result, const StepTimes& step) {
   Picture picture;
   picture.name = file_name_of(result, "time", step.batch);
@@ -319,48 +202,6 @@ Picture time_picture(const RooflineResult& result, const StepTimes& step) {
   return picture;
 }
 
-// Time per sample against batch, of one or several results of a network.
-Picture batch_picture(const std::vector<const RooflineResult*>& results, const std::string& title,
-                      const std::string& name) {
-  Picture picture;
-  picture.name = name;
-  picture.title = title;
-  picture.source = source_of(*results.front()->file);
-  picture.panel_height = 320;
-  picture.table = io::Table({{"of", "of", io::Align::left},
-                             {"batch", "batch"},
-                             {"time per step", "seconds"},
-                             {"time per sample", "seconds_per_sample"},
-                             {"samples/s", "samples_per_second"},
-                             {"bound", "bound", io::Align::left}});
-  Panel panel;
-  panel.x = {"batch (samples)", Scale::log2};
-  panel.y = {"time per sample", Scale::log10, Ticks::seconds};
-  constexpr Colour kColours[] = {Colour::blue,   Colour::red,    Colour::green,
-                                 Colour::purple, Colour::orange, Colour::sky};
-  constexpr Marker kMarkers[] = {Marker::circle, Marker::square, Marker::triangle, Marker::diamond};
-  std::size_t row = 0, number = 0;
-  for (const RooflineResult* result : results) {
-    const std::string of = result->space + " of " + machine_of(*result->file);
-    Curve measured{of, kColours[number % 6], Line::solid, kMarkers[number % 4]};
-    Curve allowed{"its ceilings allow", Colour::grey, Line::dashed};
-    for (const StepTimes& step : result->steps) {
-      const LayerTime& total = step.total;
-      measured.points.push_back({step.batch, total.seconds / step.batch, row++, 1,
-                                 total.low / step.batch, total.high / step.batch});
-      allowed.points.push_back({step.batch, total.ceiling_seconds / step.batch});
-      picture.table.add_row({of, io::Cell(step.batch, "{:.0f}"), time_cell(total.seconds),
-                             time_cell(total.seconds / step.batch),
-                             positive_cell(step.batch / total.seconds, "{:.0f}"), total.bound});
-    }
-    panel.curves.push_back(measured);
-    if (results.size() == 1) panel.curves.push_back(allowed);
-    ++number;
-  }
-  picture.panels.push_back(std::move(panel));
-  return picture;
-}
-
 // Memory by layer, in files of newer builds.
 void add_memory(const RooflineResult& result, Block& block) {
   const auto memory = result.file->json.find("memory");
@@ -391,30 +232,6 @@ void add_memory(const RooflineResult& result, Block& block) {
 
 }  // namespace
 
-RooflineResult read_roofline(const ResultFile& file,
-                             const std::vector<const ResultFile*>& machines) {
-  const Json& json = file.json;
-  RooflineResult result;
-  result.file = &file;
-  result.network = text_of(json, "network");
-  result.space = text_of(json, "space");
-  result.phase = text_of(json, "phase");
-  if (result.phase.empty()) result.phase = "train";
-  result.precision = text_of(json, "precision");
-  const double threads = number_of(json, "threads");
-  result.threads = threads > 0 ? threads : 1;
-  result.ceilings = ceilings_of(file, result.threads, machines);
-  result.peak_gflops = peak_of(result);
-  if (json.contains("batches")) {
-    for (const Json& batch : json["batches"]) result.steps.push_back(read_step(batch));
-  } else if (json.contains("records")) {
-    result.steps.push_back(read_step(json));
-  }
-  std::sort(result.steps.begin(), result.steps.end(),
-            [](const StepTimes& a, const StepTimes& b) { return a.batch < b.batch; });
-  return result;
-}
-
 Block roofline_block(const RooflineResult& result) {
   Block block;
   block.title = title_of(result) + " (" + machine_of(*result.file) + ")";
@@ -435,70 +252,6 @@ Block roofline_block(const RooflineResult& result) {
   }
   add_memory(result, block);
   return block;
-}
-
-io::Table overview(const std::vector<RooflineResult>& results) {
-  io::Table table({{"network", "network", io::Align::left, 0},
-                   {"phase", "phase", io::Align::left, 0},
-                   {"space", "space", io::Align::left, 2},
-                   {"batch", "batch", io::Align::right, 0},
-                   {"time", "seconds", io::Align::right, 0},
-                   {"samples/s", "samples_per_second", io::Align::right, 3},
-                   {"bound", "bound", io::Align::left, 1},
-                   {"explains", "explained_fraction", io::Align::right, 1},
-                   {"most in", "largest_layer", io::Align::left, 4},
-                   {"share", "largest_share", io::Align::right, 4},
-                   {"machine", "machine", io::Align::left, 5}});
-  for (const RooflineResult& result : results) {
-    for (const StepTimes& step : result.steps) {
-      const LayerTime* largest = nullptr;
-      double sum = 0;
-      for (const LayerTime& layer : step.layers) {
-        sum += layer.seconds;
-        if (largest == nullptr || layer.seconds > largest->seconds) largest = &layer;
-      }
-      const LayerTime& total = step.total;
-      const bool known = total.seconds > 0;
-      table.add_row(
-          {result.network, result.phase, result.space, io::Cell(step.batch, "{:.0f}"),
-           time_cell(total.seconds),
-           known ? io::Cell(step.batch / total.seconds, "{:.0f}") : io::Cell(), total.bound,
-           known && std::isfinite(total.explained_seconds)
-               ? io::Cell(100 * std::min(1.0, total.explained_seconds / total.seconds), "{:.0f} %")
-               : io::Cell(),
-           largest == nullptr ? io::Cell() : io::Cell(largest->layer + " " + largest->phase),
-           largest == nullptr || sum <= 0 ? io::Cell()
-                                          : io::Cell(100 * largest->seconds / sum, "{:.0f} %"),
-           machine_of(*result.file)});
-    }
-  }
-  return table;
-}
-
-std::vector<Block> side_by_side(const std::vector<RooflineResult>& results) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<const RooflineResult*>>
-      groups;
-  for (const RooflineResult& result : results) {
-    if (result.steps.empty()) continue;
-    groups[{result.network, result.phase, result.precision}].push_back(&result);
-  }
-  std::vector<Block> blocks;
-  for (const auto& [key, group] : groups) {
-    std::set<std::string> places;
-    for (const RooflineResult* result : group) {
-      places.insert(result->space + machine_of(*result->file));
-    }
-    if (places.size() < 2) continue;
-    const auto& [network, phase, precision] = key;
-    Block block;
-    block.title =
-        fmt::format("{}, {}, {}", network, phase == "infer" ? "inference" : "training", precision);
-    block.pictures.push_back(
-        batch_picture(group, "Time per sample by batch and machine: " + block.title,
-                      name_of(fmt::format("machines-{}-{}-{}", network, phase, precision))));
-    blocks.push_back(std::move(block));
-  }
-  return blocks;
 }
 
 }  // namespace ridgeline::report

@@ -41,6 +41,17 @@ struct RooflineResult {
 RooflineResult read_roofline(const ResultFile& file,
                              const std::vector<const ResultFile*>& machines);
 
+/// Returns whether a layer computes nothing, such as flatten.
+bool is_view(const LayerTime& layer);
+/// Returns "NETWORK, training, float32 on openmp".
+std::string title_of(const RooflineResult& result);
+/// Returns the layers in order, without views, each once.
+std::vector<std::string> layers_in(const StepTimes& step);
+
+/// Returns time per sample against batch, of one or several results of a network.
+Picture batch_picture(const std::vector<const RooflineResult*>& results, const std::string& title,
+                      const std::string& name);
+
 /// Returns what one file shows: the roofline with every layer, time per layer, time by batch,
 /// memory.
 Block roofline_block(const RooflineResult& result);

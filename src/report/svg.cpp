@@ -37,7 +37,7 @@ void append_tenths(long tenths, std::string& path) {
   if (positive % 10 != 0) path += fmt::format(".{}", positive % 10);
 }
 
-std::vector<double> numbers_of(const char* text) {
+std::vector<double> values_of(const char* text) {
   std::vector<double> numbers;
   char* end = nullptr;
   for (double value = std::strtod(text, &end); end != text; value = std::strtod(text, &end)) {
@@ -51,7 +51,7 @@ std::vector<double> numbers_of(const char* text) {
 class Rewriter {
  public:
   Rewriter(pugi::xml_node from, pugi::xml_node to, Purpose purpose)
-      : to_(to), purpose_(purpose), height_(numbers_of(from.attribute("viewBox").value()).at(3)) {}
+      : to_(to), purpose_(purpose), height_(values_of(from.attribute("viewBox").value()).at(3)) {}
 
   void rewrite(pugi::xml_node node) {
     for (const pugi::xml_node child : node) {
@@ -85,7 +85,7 @@ class Rewriter {
       at_ = {0, 0};
     }
     std::string path = path_.attribute("d").value();
-    const std::vector<double> numbers = numbers_of(line.attribute("points").value());
+    const std::vector<double> numbers = values_of(line.attribute("points").value());
     std::array<long, 2> first{};
     std::size_t count = numbers.size() / 2;
     // PLplot closes an area by its first corner.
@@ -93,12 +93,18 @@ class Rewriter {
         numbers[1] == numbers[2 * count - 1]) {
       --count;
     }
+    bool begun = false;  // the relative lines
     for (std::size_t i = 0; i < count; ++i) {
       const std::array<long, 2> to = {std::lround(10 * numbers[2 * i]),
                                       std::lround(10 * (height_ - numbers[2 * i + 1]))};
       if (i == 0) first = to;
       if (i > 0 && to == at_) continue;
-      path += i == 0 ? (path.empty() ? "M" : "m") : i == 1 ? "l" : "";
+      if (i == 0) {
+        path += path.empty() ? "M" : "m";
+      } else if (!begun) {
+        path += "l";
+        begun = true;
+      }
       append_tenths(to[0] - at_[0], path);
       append_tenths(to[1] - at_[1], path);
       at_ = to;
@@ -111,11 +117,11 @@ class Rewriter {
   }
 
   void write_text(pugi::xml_node text) {
-    // The matrix a b c d e f, inside one that turns y around.
+    // The matrix a b c d e f, inside one that flips the y axis.
     std::string transform = text.attribute("transform").value();
     const std::size_t bracket = transform.find('(');
     const std::vector<double> matrix =
-        numbers_of(transform.c_str() + (bracket == std::string::npos ? 0 : bracket + 1));
+        values_of(transform.c_str() + (bracket == std::string::npos ? 0 : bracket + 1));
     if (matrix.size() != 6) throw RunError("PLplot's SVG has an unknown form");
     const std::string x = brief(matrix[4]), y = brief(height_ - matrix[5]);
     pugi::xml_node copy = to_.append_child("text");
@@ -172,7 +178,7 @@ std::string short_svg(const std::string& plplot, const std::string& title, Purpo
   const pugi::xml_node old_svg = from.load_buffer(plplot.data(), plplot.size(), options)
                                      ? from.child("svg")
                                      : pugi::xml_node();
-  const std::vector<double> box = numbers_of(old_svg.attribute("viewBox").value());
+  const std::vector<double> box = values_of(old_svg.attribute("viewBox").value());
   if (box.size() != 4) throw RunError("PLplot wrote no SVG");
 
   pugi::xml_document to;

@@ -118,21 +118,25 @@ Picture share_picture(const ResultFile& file, const Json& shares) {
 
 std::vector<std::string> sentences_of(const ResultFile& file, const Json& history) {
   std::vector<std::string> sentences;
+  std::string title = text_of(file.json, "title");
+  if (title.empty()) title = "The network";
   const std::vector<double> accuracy = metric(history, "test_accuracy"),
                             loss = metric(history, "test_loss");
   const std::vector<double> train = metric(history, "train_loss");
   const std::size_t epochs = std::max(train.size(), loss.size());
-  if (!accuracy.empty()) {
-    sentences.push_back(fmt::format("{} reached a test accuracy of {:.4f} after {}.",
-                                    text_of(file.json, "title"), accuracy.back(),
+  if (!accuracy.empty() && std::isfinite(accuracy.back())) {
+    sentences.push_back(fmt::format("{} reached a test accuracy of {:.4f} after {}.", title,
+                                    accuracy.back(),
                                     io::show_count(static_cast<std::int64_t>(epochs), "epoch")));
-  } else if (!loss.empty()) {
-    sentences.push_back(fmt::format("{} reached a test loss of {:.4g} after {}.",
-                                    text_of(file.json, "title"), loss.back(),
+  } else if (!loss.empty() && std::isfinite(loss.back())) {
+    sentences.push_back(fmt::format("{} reached a test loss of {:.4g} after {}.", title,
+                                    loss.back(),
                                     io::show_count(static_cast<std::int64_t>(epochs), "epoch")));
   }
   const double merit = number_of(file.json, "figure_of_merit");
-  if (merit > 0) sentences.push_back(fmt::format("It trained {:.0f} samples per second.", merit));
+  if (merit > 0) {
+    sentences.push_back(fmt::format("{} trained {:.0f} samples per second.", title, merit));
+  }
   const auto verified = file.json.find("verified");
   if (verified != file.json.end() && verified->is_boolean()) {
     sentences.emplace_back(verified->get<bool>() ? "The deck's [verify] was met."

@@ -20,7 +20,9 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RIDGELINE = os.environ.get("RIDGELINE")
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "jobs/README.md"]
+# The examples of the help, which docs/verbs.md repeats, have a test of their own.
+DOCUMENTS = [ROOT / "README.md", *sorted(set((ROOT / "docs").rglob("*.md")) - {ROOT / "docs/verbs.md"}),
+             ROOT / "jobs/README.md"]
 SCRIPTS = {name: ROOT / name for name in ("jobs/workstation.sh", "jobs/gpu_characterise.sh",
                                           "jobs/state_dict.py", "docs/results/measured_fractions.py",
                                           "tests/run.sh")}
@@ -37,6 +39,7 @@ SLURM = "needs Slurm; tests/jobs runs the job with programs that stand in"
 TORCH = "needs torch; the test state_dict covers it"
 NOT_RUN = {
     "./jobs/workstation.sh": WHOLE,
+    "./jobs/workstation.sh --space cuda": WHOLE,
     "jobs/gpu_characterise.sh --quick": WHOLE,
     "jobs/gpu_characterise.sh --pack ridgeline.tar.gz": WHOLE,
     "tar xzf ridgeline.tar.gz && ridgeline/jobs/gpu_characterise.sh --quick": WHOLE,
@@ -52,7 +55,7 @@ NOT_RUN = {
     "sbatch --gpus-per-node=1 jobs/characterise.slurm cuda": SLURM,
     "sbatch jobs/threads_array.slurm inputs/fashion_mlp.toml --set train.batch=1024": SLURM,
     "python3 make_data.py": "has run before each test",
-    "jobs/state_dict.py to-pytorch run/spirals.h5 spirals.pt": TORCH,
+    "jobs/state_dict.py to-pytorch run/classifier.h5 spirals.pt": TORCH,
     "jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt": TORCH,
     "jobs/state_dict.py to-ridgeline model.pt init.h5 --rename 0=fc1 --rename 2=fc2": TORCH,
     "tests/references/make.py --only layers": "needs torch, and writes references that are committed",
@@ -229,6 +232,7 @@ class Commands(unittest.TestCase):
         for side in ("before", "after"):
             shutil.copytree(ROOT / "docs/results/h200-16-cores", self.folder / "results" / side)
             shutil.copytree(self.folder / "results" / side, self.folder / side)
+        self.lacking = set()
         shutil.copytree(ROOT / "docs/examples/own_data", self.folder, dirs_exist_ok=True)
         self.make_data()
         self.run_in_clone(["train", "inputs/fashion_mlp.toml", "--quiet"])
@@ -239,7 +243,7 @@ class Commands(unittest.TestCase):
             if subprocess.run([python, "-c", "import h5py"], check=False, capture_output=True).returncode == 0:
                 subprocess.run([python, "make_data.py"], cwd=self.folder, check=True)
                 return
-        self.skipTest("no Python with h5py, which docs/own_network.md needs")
+        self.lacking.add("spirals.h5")  # which docs/own_network.md needs
 
     def run_in_clone(self, arguments, status=0):
         result = subprocess.run([self.program, *arguments], cwd=self.folder, check=False, timeout=120,
@@ -285,6 +289,8 @@ class Commands(unittest.TestCase):
     def test_of_the_documents_exit_as_they_say(self):
         for command in self.documented:
             if not self.is_ridgeline(command.text) or "…" in command.text:
+                continue
+            if self.lacking and command.where.startswith("docs/own_network.md"):
                 continue
             texts = [command.text]
             if "VERB" in command.text:

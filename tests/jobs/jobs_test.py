@@ -152,7 +152,8 @@ class Train(Jobs):
         checkpoint = "build/results/train_openmp-7/checkpoint.h5"
         (self.folder / checkpoint).touch()
         self.run_job("train_openmp.slurm", "deck.toml")
-        self.assertRegex(self.calls()[1], r"--resume build/results/train_openmp-7( |$)")
+        self.assertRegex(self.calls()[1], "^report build/results/train_openmp-7 ")
+        self.assertRegex(self.calls()[2], r"--resume build/results/train_openmp-7( |$)")
 
 
     def test_another_ridgeline_may_be_named(self):
@@ -233,7 +234,10 @@ class Workstation(Jobs):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertNotIn("Building", result.stdout)
         self.assertIn("Everything as files, in ridgeline-workstation-openmp", result.stdout)
-        self.assertIn("prefix/share/ridgeline/inputs/synthetic_mlp.toml", self.calls()[-1])
+        *measured, report = self.calls()
+        self.assertIn("prefix/share/ridgeline/inputs/synthetic_mlp.toml", measured[-1])
+        self.assertEqual(report, "report ridgeline-workstation-openmp --output "
+                         "ridgeline-workstation-openmp/report.html")
 
 
 class Progress(Jobs):

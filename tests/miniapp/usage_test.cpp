@@ -75,10 +75,10 @@ TEST_F(CommandLine, AFullDiskBehindStandardOutputIsAnError) {
 }
 
 TEST_F(CommandLine, RefusesWhatItDoesNotKnow) {
-  expect_refused(
-      ridgeline({}),
-      "the verb is missing: train, infer, machine, roofline, study, compare, deck, info; see "
-      "ridgeline --help");
+  expect_refused(ridgeline({}),
+                 "the verb is missing: train, infer, machine, roofline, study, report, compare, "
+                 "deck, info; see "
+                 "ridgeline --help");
   expect_refused(ridgeline({"study"}), "the study's name is missing: latency, bandwidth, ");
   expect_refused(ridgeline({"frobnicate"}), "frobnicate");
   expect_refused(ridgeline({"--frobnicate"}), "--frobnicate");

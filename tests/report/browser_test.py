@@ -21,7 +21,7 @@ from selenium.webdriver.common.by import By
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 MOST_BYTES = 4 << 20
-MOST_SECONDS = 2
+MOST_SECONDS = 10  # 2 on a machine with nothing else to do
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -120,15 +120,21 @@ class Browser(unittest.TestCase):
             self.assertGreater(picture["rows"], 0, picture)
 
     def hover(self, drawing, row_of):
-        """Moves the pointer to a drawing's middle point; returns the text that then shows."""
+        """Moves the pointer to a point of a drawing; returns the element that then shows its row."""
         place = self.driver.execute_script("""
             const drawing = arguments[0], svg = drawing.querySelector("svg");
             drawing.scrollIntoView({block: "center", behavior: "instant"});
-            const point = drawing.points[Math.floor(drawing.points.length / 2)];
+            // A point that is alone in its place, so that the pointer has one row.
+            const far = drawing.points.filter(a => drawing.points.every(
+              b => a === b || Math.hypot(a[0] - b[0], a[1] - b[1]) > 3));
+            if (!far.length) return null;
+            const point = far[Math.floor(far.length / 2)];
             const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
             const row = drawing.closest("figure").querySelector("tbody").rows[point[2]];
             return [box.left + point[0] * scale, box.top + point[1] * scale,
                     [...row.cells].map(cell => cell.textContent).filter(text => text)];""", drawing)
+        if place is None:
+            return None
         self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {
             "type": "mouseMoved", "x": place[0], "y": place[1]})
         row_of.extend(place[2])
@@ -143,10 +149,11 @@ class Browser(unittest.TestCase):
                 continue
             row = []
             tip = self.hover(drawing, row)
+            if tip is None:
+                continue
             self.assertTrue(tip.is_displayed())
             shown = tip.text
-            # Points at the same place share the pointer: the row is one of the table's.
-            self.assertGreaterEqual(sum(text in shown for text in row), 1, (shown, row))
+            self.assertEqual([text for text in row if text not in shown], [], shown)
             hovered += 1
             if hovered == 12:
                 break

@@ -8,14 +8,12 @@
 namespace ridgeline::report {
 namespace {
 
-class DrawingDescription : public ::testing::Test {
+class Drawn : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!can_draw()) GTEST_SKIP() << "this build cannot draw";
   }
 };
-
-using Drawn = DrawingDescription;
 
 Picture example() {
   Picture picture;

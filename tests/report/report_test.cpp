@@ -131,7 +131,54 @@ TEST(Report, ShowsEveryLayerOfARooflineThatComputes) {
       points += curve.points.size();
     }
     EXPECT_EQ(points, computing) << file.path;
+    for (const Curve& curve : found->panels.front().curves) {
+      if (curve.line != Line::none || curve.hollow) continue;
+      for (const Point& point : curve.points) {
+        const io::Json& record = file.json["records"][point.row];
+        EXPECT_NEAR(point.x * record["bytes"].get<double>(), record["flops"].get<double>(), 1);
+        const double seconds = record["seconds"]["median"].get<double>();
+        EXPECT_NEAR(1e9 * point.y * seconds, record["flops"].get<double>(), 1);
+        EXPECT_EQ(found->table.rows()[point.row][0].shown(), record["layer"].get<std::string>());
+        EXPECT_EQ(found->table.rows()[point.row][1].shown(), record["phase"].get<std::string>());
+      }
+    }
   }
+}
+
+TEST(Report, PutsSpacesAndMachinesSideBySide) {
+  std::vector<ResultFile> files = results({"h200-16-cores/roofline/fashion_mlp-train.json"});
+  EXPECT_EQ(section(make_page(files), "side-by-side"), nullptr) << "there is one place";
+  files.push_back(files.front());
+  files.back().path = "other.json";
+  files.back().json["space"] = "openmp";
+  const Page page = make_page(files);
+  const Section* const beside = section(page, "side-by-side");
+  ASSERT_NE(beside, nullptr);
+  ASSERT_EQ(beside->blocks.size(), 1u);
+  ASSERT_EQ(beside->blocks[0].pictures.size(), 2u);
+  const Panel& layers = beside->blocks[0].pictures[1].panels[0];
+  ASSERT_EQ(layers.bars.size(), 2u);
+  EXPECT_EQ(layers.bars[0].points.size(), layers.y.categories.size());
+  EXPECT_EQ(layers.bars[1].points.size(), layers.y.categories.size());
+}
+
+TEST(Report, LeavesOutDamagedFilesOfFolders) {
+  std::vector<ResultFile> files =
+      results({"epyc-2-cores/latency.json", "epyc-2-cores/bandwidth.json"});
+  files[0].json.erase("points");
+  EXPECT_THROW(make_page(files), RequestError);
+  files[0].from_folder = true;
+  const Page page = make_page(files);
+  ASSERT_EQ(page.left_out.size(), 1u);
+  EXPECT_NE(page.left_out[0].find("latency.json"), std::string::npos);
+  EXPECT_EQ(section(page, "study-latency"), nullptr);
+  EXPECT_NE(section(page, "study-bandwidth"), nullptr);
+}
+
+TEST(Report, RefusesAStudyThatItDoesNotKnow) {
+  std::vector<ResultFile> files = results({"epyc-2-cores/latency.json"});
+  files[0].json["study"] = "tides";
+  EXPECT_THROW(make_page(files), RequestError);
 }
 
 TEST(Report, TellsExpectedFromMeasured) {

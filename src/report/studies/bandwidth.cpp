@@ -13,7 +13,8 @@ namespace {
 const char* const kHuge = "huge";
 
 // Adds the entries of the legend: spaces with their threads, page sizes.
-void add_legend(const std::vector<ThreadStyle>& styles, const io::Json& points, Panel& panel) {
+void add_thread_legend(const std::vector<ThreadStyle>& styles, const io::Json& points,
+                       Panel& panel) {
   for (const ThreadStyle& style : styles) {
     panel.curves.push_back(
         legend_entry(style.name(), style.colour, Line::solid, style.marker, style.hollow));
@@ -93,7 +94,7 @@ void show_levels(const io::Json& study, const std::vector<ThreadStyle>& styles, 
   }
 }
 
-void set_ranges(const io::Json& points, Panel& panel) {
+void set_bandwidth_ranges(const io::Json& points, Panel& panel) {
   Range bytes, rates;
   for (const io::Json& point : points) {
     const std::string kernel = point.at("kernel");
@@ -105,7 +106,7 @@ void set_ranges(const io::Json& points, Panel& panel) {
   set_limits(panel.y, rates, 1.2, 1.5);
 }
 
-io::Table table_of_levels(const io::Json& fit) {
+io::Table table_of_bandwidths(const io::Json& fit) {
   io::Table table({{"space", "space", io::Align::left},
                    {"threads", "threads"},
                    {"pages", "pages", io::Align::left},
@@ -173,15 +174,15 @@ void add_bandwidth(const ResultFile& file, Block& block) {
     panel.title = kernel;
     panel.x = bytes_axis("working set (bytes)");
     panel.y = {"bandwidth (GB/s)", Scale::log10};
-    set_ranges(points, panel);
-    add_legend(styles, points, panel);
+    set_bandwidth_ranges(points, panel);
+    add_thread_legend(styles, points, panel);
     if (panel.title == "triad") show_levels(file.json, styles, panel);
     show_kernel(file.json, kernel, styles, picture.table, panel);
     picture.panels.push_back(std::move(panel));
   }
   if (!styles.empty()) block.pictures.push_back(std::move(picture));
   if (!part_of(fit, "levels").empty()) {
-    block.tables.push_back({"Levels found", table_of_levels(fit)});
+    block.tables.push_back({"Levels found", table_of_bandwidths(fit)});
   }
   if (const io::Json& saturation = part_of(fit, "saturation"); !saturation.empty()) {
     block.tables.push_back({"Saturation of memory", table_of_saturation(saturation)});

@@ -124,7 +124,7 @@ void show_little(const Chains& chains, double from, Panel& panel) {
   panel.curves.push_back(std::move(line));
 }
 
-void set_ranges(const std::vector<Chains>& all, Panel& panel) {
+void set_load_ranges(const std::vector<Chains>& all, Panel& panel) {
   Range loads, rates;
   for (const Chains& chains : all) {
     for (const Point& point : chains.points) {
@@ -152,7 +152,7 @@ Panel panel_of(const std::vector<Chains>& all, io::Table& table) {
   panel.title = all.front().style.space;
   panel.x = {"loads in flight, all threads together"};
   panel.y = {"bandwidth (GB/s)", Scale::log10};
-  set_ranges(all, panel);
+  set_load_ranges(all, panel);
   std::vector<const Chains*> fitted;
   for (const Chains& chains : all) {
     if (chains.fit != nullptr) fitted.push_back(&chains);
@@ -179,7 +179,7 @@ Panel panel_of(const std::vector<Chains>& all, io::Table& table) {
   return panel;
 }
 
-void add_legend(Panel& panel) {
+void add_saturation_legend(Panel& panel) {
   panel.curves.push_back(
       legend_entry("fitted B(n) of the same threads", Colour::grey, Line::solid));
   panel.curves.push_back(legend_entry("loads in flight that saturate", Colour::grey, Line::none,
@@ -189,7 +189,7 @@ void add_legend(Panel& panel) {
   panel.curves.push_back(legend_entry("independent reads at random", Colour::grey, Line::dashed));
 }
 
-io::Table table_of_fit(const io::Json& fits) {
+io::Table table_of_knees(const io::Json& fits) {
   io::Table table({{"space", "space", io::Align::left},
                    {"threads", "threads"},
                    {"latency of a load", "latency_seconds"},
@@ -249,11 +249,11 @@ void add_concurrency(const ResultFile& file, Block& block) {
   }
   picture.columns = picture.panels.size();
   if (!picture.panels.empty()) {
-    add_legend(picture.panels.back());
+    add_saturation_legend(picture.panels.back());
     block.pictures.push_back(std::move(picture));
   }
   if (const io::Json& fits = part_of(file.json.at("fit"), "saturation"); !fits.empty()) {
-    block.tables.push_back({"Fit of B(n), and Little's law", table_of_fit(fits)});
+    block.tables.push_back({"Fit of B(n), and Little's law", table_of_knees(fits)});
   }
 }
 

@@ -10,7 +10,7 @@
 namespace ridgeline::report {
 namespace {
 
-constexpr int kCurvePoints = 60;
+constexpr int kCostPoints = 60;
 
 // T = a + V/b; a value is NaN if it was not reached.
 struct Cost {
@@ -46,8 +46,8 @@ bool is_transfer(const std::string& what) { return what.find("_to_") != std::str
 void show_cost(const Cost& cost, double first, double last, Colour colour, Line line,
                Panel& panel) {
   Curve curve = plain_curve(colour, line);
-  for (int i = 0; i < kCurvePoints; ++i) {
-    const double bytes = first * std::pow(last / first, i / (kCurvePoints - 1.0));
+  for (int i = 0; i < kCostPoints; ++i) {
+    const double bytes = first * std::pow(last / first, i / (kCostPoints - 1.0));
     curve.points.push_back({bytes, cost.at(bytes)});
   }
   panel.curves.push_back(std::move(curve));
@@ -165,7 +165,7 @@ Picture kernel_picture(const ResultFile& file) {
   return picture;
 }
 
-Picture transfer_picture(const ResultFile& file) {
+Picture measured_transfers(const ResultFile& file) {
   Picture picture =
       study_picture(file, "transfers", "Time of a transfer as a function of its size");
   picture.panel_height = 340;
@@ -177,7 +177,7 @@ Picture transfer_picture(const ResultFile& file) {
   Panel panel;
   panel.x = bytes_axis("bytes V transferred");
   panel.y = {"time per transfer", Scale::log10, Ticks::seconds};
-  constexpr Colour kColours[] = {Colour::blue, Colour::red, Colour::purple, Colour::orange};
+  constexpr Colour kCurveColours[] = {Colour::blue, Colour::red, Colour::purple, Colour::orange};
   constexpr Marker kMarkers[] = {Marker::circle, Marker::square, Marker::diamond, Marker::triangle};
   constexpr Line kLines[] = {Line::solid, Line::dashed, Line::dash_dotted, Line::dotted};
   std::size_t number = 0;
@@ -187,12 +187,12 @@ Picture transfer_picture(const ResultFile& file) {
        })) {
     const auto& [space, what] = key;
     if (!is_transfer(what)) continue;
-    const std::size_t style = number++ % std::size(kColours);
+    const std::size_t style = number++ % std::size(kCurveColours);
     const Cost cost(part_of(part_of(file.json.at("fit"), space), what));
     std::string name = what;
     std::replace(name.begin(), name.end(), '_', ' ');
     Curve curve;
-    curve.colour = kColours[style];
+    curve.colour = kCurveColours[style];
     curve.line = Line::none;
     curve.marker = kMarkers[style];
     for (const io::Json* point : points) {
@@ -208,8 +208,8 @@ Picture transfer_picture(const ResultFile& file) {
     curve.name = name;
     if (cost.is_known()) {
       curve.name += ": " + cost.text();
-      show_cost(cost, curve.points.front().x, curve.points.back().x, kColours[style], kLines[style],
-                panel);
+      show_cost(cost, curve.points.front().x, curve.points.back().x, kCurveColours[style],
+                kLines[style], panel);
     }
     panel.curves.push_back(std::move(curve));
   }
@@ -217,7 +217,7 @@ Picture transfer_picture(const ResultFile& file) {
   return picture;
 }
 
-io::Table table_of_fit(const io::Json& fit) {
+io::Table table_of_costs(const io::Json& fit) {
   io::Table table({{"space", "space", io::Align::left},
                    {"what", "what", io::Align::left},
                    {"a", "a_seconds"},
@@ -256,11 +256,11 @@ io::Table table_of_calls(const io::Json& points) {
 }  // namespace
 
 void add_dispatch(const ResultFile& file, Block& block) {
-  for (Picture& picture : std::vector<Picture>{kernel_picture(file), transfer_picture(file)}) {
+  for (Picture& picture : std::vector<Picture>{kernel_picture(file), measured_transfers(file)}) {
     if (!picture.panels.empty()) block.pictures.push_back(std::move(picture));
   }
   if (const io::Json& fit = file.json.at("fit"); !fit.empty()) {
-    block.tables.push_back({"Fit of T = a + V/b", table_of_fit(fit)});
+    block.tables.push_back({"Fit of T = a + V/b", table_of_costs(fit)});
   }
   io::Table calls = table_of_calls(file.json.at("points"));
   if (!calls.empty()) block.tables.push_back({"Times of single calls", std::move(calls)});

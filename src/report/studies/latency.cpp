@@ -11,7 +11,7 @@
 namespace ridgeline::report {
 namespace {
 
-const char* const kHuge = "huge";
+const char* const kHugePages = "huge";
 
 // One space with one page size.
 struct MeasuredCurve {
@@ -42,12 +42,12 @@ std::vector<MeasuredCurve> measured_curves(const io::Json& study, io::Table& tab
 const MeasuredCurve* find(const std::vector<MeasuredCurve>& curves, const std::string& space,
                           bool huge) {
   const auto found = std::find_if(curves.begin(), curves.end(), [&](const MeasuredCurve& curve) {
-    return curve.space == space && (curve.pages == kHuge) == huge;
+    return curve.space == space && (curve.pages == kHugePages) == huge;
   });
   return found == curves.end() ? nullptr : &*found;
 }
 
-void set_ranges(const std::vector<MeasuredCurve>& curves, Panel& panel) {
+void set_latency_ranges(const std::vector<MeasuredCurve>& curves, Panel& panel) {
   Range bytes, nanoseconds;
   for (const MeasuredCurve& curve : curves) {
     for (const Point& point : curve.points) {
@@ -122,7 +122,7 @@ void show_levels(const io::Json& levels, const std::string& space, double larges
 // Returns the levels that are drawn: on huge pages if there are any, since on small ones the reach
 // of the TLB looks like a level.
 const io::Json& drawn_levels(const io::Json& levels) {
-  const io::Json& on_huge = part_of(levels, kHuge);
+  const io::Json& on_huge = part_of(levels, kHugePages);
   return on_huge.is_null() && levels.is_object() && !levels.empty() ? *levels.begin() : on_huge;
 }
 
@@ -149,7 +149,7 @@ void show_space(const std::string& space, const std::vector<MeasuredCurve>& curv
   }
 }
 
-io::Table table_of_levels(const io::Json& fit) {
+io::Table table_of_latencies(const io::Json& fit) {
   io::Table table({{"space", "space", io::Align::left},
                    {"pages", "pages", io::Align::left},
                    {"level", "level"},
@@ -192,7 +192,7 @@ void add_latency(const ResultFile& file, Block& block) {
     Panel panel;
     panel.x = bytes_axis("working set (bytes)");
     panel.y = {"time per load (ns)", Scale::log10};
-    set_ranges(curves, panel);
+    set_latency_ranges(curves, panel);
     std::vector<std::string> shown;
     for (const MeasuredCurve& curve : curves) {
       if (std::find(shown.begin(), shown.end(), curve.space) != shown.end()) continue;
@@ -205,7 +205,7 @@ void add_latency(const ResultFile& file, Block& block) {
     picture.panels.push_back(std::move(panel));
     block.pictures.push_back(std::move(picture));
   }
-  if (!fit.empty()) block.tables.push_back({"Levels found", table_of_levels(fit)});
+  if (!fit.empty()) block.tables.push_back({"Levels found", table_of_latencies(fit)});
 }
 
 }  // namespace ridgeline::report

@@ -13,7 +13,7 @@ namespace ridgeline::report {
 namespace {
 
 const char* const kDeckPhase = "training step";
-constexpr int kCurvePoints = 24;
+constexpr int kFitPoints = 24;
 
 // Seconds of each turn, by number of threads.
 using Turns = std::map<double, std::vector<double>>;
@@ -202,8 +202,8 @@ void show_speedups(const io::Json& curve, const Turns& turns, bool weak, io::Tab
 // Adds the speedup that Amdahl's law fits.
 void show_amdahl(double serial, double most, Panel& panel) {
   Curve law = legend_entry("Amdahl's law, serial fraction s", Colour::blue, Line::solid);
-  for (int i = 0; i < kCurvePoints; ++i) {
-    const double threads = std::pow(most, i / (kCurvePoints - 1.0));
+  for (int i = 0; i < kFitPoints; ++i) {
+    const double threads = std::pow(most, i / (kFitPoints - 1.0));
     law.points.push_back({threads, 1 / (serial + (1 - serial) / threads)});
   }
   panel.curves.push_back(std::move(law));
@@ -259,7 +259,7 @@ void add_speedups(const ResultFile& file, const std::vector<double>& counts, Blo
   }
 }
 
-io::Table table_of_fit(const io::Json& study) {
+io::Table table_of_laws(const io::Json& study) {
   const auto show = [](double share) { return fmt::format("{:.3f}", share); };
   io::Table table({{"layer or deck", "what", io::Align::left},
                    {"phase", "phase", io::Align::left},
@@ -308,7 +308,7 @@ void add_scaling(const ResultFile& file, Block& block) {
   } else {
     add_efficiencies(file, block);
   }
-  if (io::Table fits = table_of_fit(file.json); !fits.empty()) {
+  if (io::Table fits = table_of_laws(file.json); !fits.empty()) {
     block.tables.push_back(
         {"Fits of Amdahl's law and of the Universal Scalability Law", std::move(fits)});
   }

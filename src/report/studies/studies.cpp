@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <stdexcept>
 
 #include "io/units.hpp"
 #include "machine/probe.hpp"
@@ -46,17 +48,15 @@ const std::vector<std::string>& study_names() {
 
 Block study_block(const ResultFile& file) {
   const std::string name = file.json.at("study");
-  const std::string claim = file.json.at("claim");
+  const auto study = std::find_if(std::begin(kStudies), std::end(kStudies),
+                                  [&](const StudyPage& each) { return name == each.name; });
+  if (study == std::end(kStudies)) throw std::logic_error("study_block of an unknown study");
   Block block;
-  block.title = name + ": " + claim;
+  block.title = fmt::format("{}: {}", study->title, file.json.at("claim").get<std::string>());
   block.sentences = texts_of(file.json, "answers");
   block.notes = warnings_of(file);
   block.origin = origin_of(file);
-  for (const StudyPage& study : kStudies) {
-    if (name != study.name) continue;
-    block.title = fmt::format("{}: {}", study.title, claim);
-    study.add(file, block);
-  }
+  study->add(file, block);
   return block;
 }
 
@@ -103,11 +103,6 @@ io::Cell number_cell(double number) {
 
 io::Cell count_cell(double count) {
   return std::isfinite(count) ? io::Cell::shown_as(count, fmt::format("{:g}", count)) : io::Cell();
-}
-
-io::Cell seconds_cell(double seconds) {
-  return std::isfinite(seconds) ? io::Cell::shown_as(seconds, io::show_seconds(seconds))
-                                : io::Cell();
 }
 
 io::Cell bytes_cell(double bytes) {

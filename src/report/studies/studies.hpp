@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "report/cells.hpp"
 #include "report/page.hpp"
 #include "report/picture.hpp"
 #include "report/result_file.hpp"
@@ -47,6 +48,7 @@ std::string shown_value(const EstimateOf& estimate, const Show& show);
 
 /// Cells that are empty where a value is not finite.
 io::Cell number_cell(double number);
+io::Cell bytes_cell(double bytes);
 io::Cell count_cell(double count);
 io::Cell seconds_cell(double seconds);
 io::Cell bytes_cell(double bytes);
