@@ -53,7 +53,7 @@ set(share "${CMAKE_INSTALL_DATADIR}/ridgeline")
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE"
   DESTINATION "${share}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
-  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json"
+  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN "*.ipynb"
   PATTERN "examples/*/*")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5" PATTERN "*.json" PATTERN "README.md")
