@@ -3,6 +3,7 @@
 #   lib/, include/ridgeline/, lib/cmake/ridgeline/   the package that find_package(ridgeline) finds
 #   lib/ridgeline/kokkos/                            the Kokkos that was built here, if it was
 #   share/ridgeline/                                 README, docs, inputs and jobs, as in a clone
+#   share/man/man1/, share/bash-completion/          what the program prints about itself
 
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline")
@@ -53,7 +54,7 @@ set(share "${CMAKE_INSTALL_DATADIR}/ridgeline")
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE"
   DESTINATION "${share}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
-  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json"
+  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN "*.ipynb"
   PATTERN "examples/*/*")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.toml" PATTERN "*.h5" PATTERN "*.json" PATTERN "README.md")
@@ -61,3 +62,27 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/jobs" DESTINATION "${share}" USE_SOURCE_PERMISSIONS
   FILES_MATCHING PATTERN "*.sh" PATTERN "*.slurm" PATTERN "*.py" PATTERN "README.md"
   PATTERN "dependencies.sh" EXCLUDE PATTERN "__pycache__" EXCLUDE)
+
+# The manual page and the completion for bash, which the program writes before they are installed. A
+# program that cannot run on this processor is installed without them.
+set(generated "${PROJECT_BINARY_DIR}/generated_help")
+if(NOT CMAKE_CROSSCOMPILING)
+  install(CODE "set(generated \"${generated}\")")
+  install(CODE [[
+    file(REMOVE_RECURSE "${generated}")
+    file(MAKE_DIRECTORY "${generated}/completions")
+    execute_process(COMMAND "$<TARGET_FILE:ridgeline_miniapp>" --man
+      OUTPUT_FILE "${generated}/ridgeline.1" RESULT_VARIABLE status)
+    if(status EQUAL 0)
+      execute_process(COMMAND "$<TARGET_FILE:ridgeline_miniapp>" --completion bash
+        OUTPUT_FILE "${generated}/completions/ridgeline" RESULT_VARIABLE status)
+    endif()
+    if(NOT status EQUAL 0)
+      message(WARNING "No manual page and no completion are installed: ridgeline ends with ${status}")
+      file(REMOVE_RECURSE "${generated}")
+    endif()
+  ]])
+  install(FILES "${generated}/ridgeline.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" OPTIONAL)
+  install(FILES "${generated}/completions/ridgeline"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" OPTIONAL)
+endif()

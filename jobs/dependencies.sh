@@ -5,8 +5,11 @@
 # Always installs what a build with tests needs; `cuda` requires the CUDA toolkit, which it does not install;
 # `data` tries to install Fashion-MNIST and the fortunes, which are optional; `lint` is for checking the
 # format, `fuzz` for fuzzing with Clang, `browser` for the test that opens a report in Chromium, `docs` for
-# the documentation as a site. If it cannot install (no Debian, no root, no sudo), it names what the build would
-# not find.
+# the documentation as a site and the tests of the notebook and the manual page. If it cannot install (no Debian,
+# no root, no sudo), it names what the build would not find.
+#
+# Tested on Debian 12. Ubuntu 24.04 and 22.04 have packages of the same names (component universe), except
+# chromium-driver, and are expected to work, untried; docs/index.md describes the differences.
 set -euo pipefail
 
 # What is checked for (a command, a package for CMake's find_package, or a module of Python) and Debian's
@@ -37,7 +40,7 @@ for argument; do
     lint) commands+=(clang-format:clang-format clang-tidy:clang-tidy shellcheck:shellcheck) ;;
     fuzz) commands+=(clang++:clang) ;;
     browser) optional+=(chromium-driver python3-selenium) ;;
-    docs) optional+=(mkdocs mkdocs-material) ;;
+    docs) optional+=(mkdocs mkdocs-material python3-nbclient python3-ipykernel groff-base) ;;
     *) fail "$argument: only cuda, data, lint, fuzz, browser and docs are possible" ;;
   esac
 done

@@ -12,6 +12,7 @@
 #include "core/host_threads.hpp"
 #include "core/runtime.hpp"
 #include "core/text.hpp"
+#include "generated_help.hpp"
 #include "io/table.hpp"
 #include "signals.hpp"
 #include "verbs.hpp"
@@ -156,6 +157,26 @@ void add_common_options(CLI::App& verb, CommonOptions& common) {
   }
 }
 
+// Adds the options with which an installation writes its manual page and completion. They are not
+// in the help, and end the parse before a verb is required.
+void add_generated_help(CLI::App& app, std::string& text) {
+  app.add_flag_callback("--man",
+                        [&] {
+                          text = man_page(app, build_info().version);
+                          throw CLI::Success();
+                        })
+      ->group("");
+  app.add_option_function<std::string>(
+         "--completion",
+         [&](const std::string& shell) {
+           if (shell != "bash") throw RequestError("--completion needs the name of a shell: bash");
+           text = bash_completion(app);
+           throw CLI::Success();
+         })
+      ->expected(0, 1)
+      ->group("");
+}
+
 // Returns the error for a command line that CLI11 rejects.
 std::string describe(const CLI::ParseError& error, const CLI::App& app) {
   // For an unknown verb, CLI11 only reports that there is none.
@@ -204,11 +225,14 @@ int run(std::vector<std::string> arguments) {
   std::vector<CLI::App*> verbs = app.get_subcommands({});
   for (CLI::App* study : app.get_subcommand("study")->get_subcommands({})) verbs.push_back(study);
   for (CLI::App* verb : verbs) add_common_options(*verb, common);
+  std::string generated;
+  add_generated_help(app, generated);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
+  } catch (const CLI::Success& success) {  // --help, --version, --man, --completion
+    if (generated.empty()) app.exit(success);
+    print(generated);
     if (!flush_output()) throw RunError("standard output: cannot write");
     return static_cast<int>(Status::done);
   } catch (const CLI::ParseError& error) {

@@ -378,8 +378,8 @@ void add_machine(CLI::App& app, const CommonOptions& common, Action& action) {
       "machine", "Measure this machine's ceilings: latency, bandwidth, arithmetic, dispatch");
   auto request = std::make_shared<MachineRequest>();
   verb->add_option("--output", request->output, "Write every figure to this file (JSON)");
-  verb->add_option("--space", request->space,
-                   "Measure this space alone: serial, openmp or cuda (auto: all of the build)")
+  verb->add_option("--space", request->space, "Measure this space alone (auto: all of the build)")
+      ->type_name(kSpaceNames)
       ->capture_default_str();
   verb->add_flag("--quick", request->quick,
                  "Within 25 s rather than 150: smaller sets, fewer points");

@@ -13,6 +13,9 @@ namespace ridgeline::miniapp {
 /// The largest seed of an option or a deck.
 inline constexpr std::int64_t kMostSeed = std::numeric_limits<std::int64_t>::max();
 
+/// The values of --space, for the help; which of them a build has is checked before anything runs.
+inline constexpr const char* kSpaceNames = "{auto,serial,openmp,cuda}";
+
 /// Accepts an integer from `least` to `most`.
 CLI::Validator integer(std::int64_t least, std::int64_t most);
 

@@ -18,7 +18,8 @@ void DeckOptions::add_to(CLI::App& verb) {
   verb.add_option("--set", sets, "Override a key of the deck: KEY=VALUE, dotted (repeatable)")
       ->type_name("KEY=VALUE")
       ->take_all();
-  verb.add_option("--space", space, "Execution space: auto, serial, openmp or cuda")
+  verb.add_option("--space", space, "Execution space")
+      ->type_name(kSpaceNames)
       ->capture_default_str();
 }
 

@@ -108,9 +108,8 @@ void add_common_options(const StudyVerb& verb, const std::string& name) {
   StudyOptions& options = *verb.options;
   verb.study.add_option("--output", options.output,
                         "Write every point and fit to this file (JSON)");
-  verb.study
-      .add_option("--space", options.space,
-                  "This space alone: serial, openmp or cuda (auto: all of the build)")
+  verb.study.add_option("--space", options.space, "This space alone (auto: all of the build)")
+      ->type_name(kSpaceNames)
       ->capture_default_str();
   verb.study.add_flag("--quick", options.quick, "Within 30 s rather than 3 min: fewer points");
   verb.study.footer("Example:\n  ridgeline study " + name + " --output " + name + ".json");

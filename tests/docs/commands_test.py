@@ -95,6 +95,7 @@ OTHERS = {
     "--build", "--install", "--preset", "--prefix",  # CMake's
     "--only",                                        # of tests/references/make.py
     "--gtest_filter",
+    "--completion",  # ours, not in the help
 }
 
 VERBS_HEAD = """# The verbs

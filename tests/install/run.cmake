@@ -70,6 +70,11 @@ foreach(file IN ITEMS README.md docs/architecture.md inputs/fashion_mlp.toml inp
     message(SEND_ERROR "${share}/${file} is not installed")
   endif()
 endforeach()
+foreach(file IN ITEMS man/man1/ridgeline.1 bash-completion/completions/ridgeline)
+  if(NOT EXISTS "${prefix}/share/${file}")
+    message(SEND_ERROR "share/${file} is not installed")
+  endif()
+endforeach()
 # The data of this deck are installed with it.
 run("${prefix}/bin/ridgeline" train "${share}/inputs/regression_tabular.toml" --space serial
   --output "${work}/results")
