@@ -121,7 +121,7 @@ TEST(Schedules, RefuseKeysOfOthersAndValuesOutOfRange) {
   EXPECT_EQ(refused("'step', every = 1"),
             "deck.toml:22: train.schedule.factor is missing; it must be a number above 0");
   EXPECT_EQ(refused("'step', every = 1, factor = 0"),
-            "deck.toml:22: train.schedule.factor must be a number from 1e-37 to 1e+37, not 0");
+            "deck.toml:22: train.schedule.factor must be a number above 0, not 0");
   EXPECT_TRUE(contains(refused("'step', every = 1, factor = 0.1, final = 0"),
                        "deck.toml:22: unknown key \"final\" in [train.schedule]"));
   EXPECT_TRUE(contains(refused("'cosine', every = 1"), "deck.toml:22: unknown key \"every\""));
@@ -132,7 +132,7 @@ TEST(ClipNorm, IsOffUnlessGivenAndPositive) {
   EXPECT_FALSE(parse(testing::kDeck).train.clip_norm.has_value());
   EXPECT_EQ(parse(train_deck("clip_norm = 1")).train.clip_norm, 1.0);
   EXPECT_EQ(refusal(train_deck("clip_norm = 0.0")),
-            "deck.toml:22: train.clip_norm must be a number from 1e-37 to 1e+37, not 0");
+            "deck.toml:22: train.clip_norm must be a number above 0, not 0");
 }
 
 TEST(EarlyStop, IsReadAndChecked) {
