@@ -25,7 +25,7 @@ int sum_teams(const Space& instance, std::size_t size) {
 
 /// A sum on a device: thread t of teams · Team calls `body(t, sum)`, and a team stores its part in
 /// parts[team]. Kokkos's reduction over a range reaches only a quarter of memory bandwidth (1.2 of
-/// 4.4 TB/s on an H200, docs/performance.md). Team is a template parameter, a power of two, so that
+/// 4.4 TB/s on an H200, docs/laboratory.md). Team is a template parameter, a power of two, so that
 /// small teams also run on OpenMP, where the tests check it without a device.
 template <class Space, class Body, class Sum, int Team>
 struct DeviceSum {

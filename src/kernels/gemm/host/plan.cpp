@@ -38,7 +38,7 @@ GemmPlan plan_gemm(int m, int n, int k, bool a_contiguous_k, bool b_contiguous_k
   plan.packed_panels = !in_place ? panels : (plan.n % kColumns<T> != 0 ? 1 : 0);
 
   // A panel of rows then fills a few ways of L2. Shorter blocks of k add more passes over C than
-  // they save cache misses (docs/performance.md).
+  // they save cache misses (docs/laboratory.md).
   plan.k_block = 1024;
   // Blocks are large enough to reuse what they load, and small enough to distribute over threads.
   int tile_rows = 8, tile_panels = 8;
