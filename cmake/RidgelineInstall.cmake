@@ -2,7 +2,8 @@
 #   bin/ridgeline
 #   lib/, include/ridgeline/, lib/cmake/ridgeline/   the package that find_package(ridgeline) finds
 #   lib/ridgeline/kokkos/                            the Kokkos that was built here, if it was
-#   share/ridgeline/                                 README, docs, inputs and jobs, as in a clone
+#   share/ridgeline/                                 README, docs, inputs, jobs and packaging, as in
+#                                                    a clone
 #   share/man/man1/, share/bash-completion/          what the program prints about itself
 
 include(CMakePackageConfigHelpers)
@@ -52,7 +53,7 @@ install(FILES
 
 set(share "${CMAKE_INSTALL_DATADIR}/ridgeline")
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE"
-  DESTINATION "${share}")
+  "${PROJECT_SOURCE_DIR}/CITATION.cff" DESTINATION "${share}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${share}"
   FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN "*.ipynb"
   PATTERN "examples/*/*")
@@ -62,6 +63,9 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/inputs" DESTINATION "${share}"
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/jobs" DESTINATION "${share}" USE_SOURCE_PERMISSIONS
   FILES_MATCHING PATTERN "*.sh" PATTERN "*.slurm" PATTERN "*.py" PATTERN "README.md"
   PATTERN "dependencies.sh" EXCLUDE PATTERN "__pycache__" EXCLUDE)
+# The checks run the installed decks.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/packaging" DESTINATION "${share}"
+  FILES_MATCHING PATTERN "*.py" PATTERN "*.def" PATTERN "__pycache__" EXCLUDE)
 
 # The manual page and the completion for bash, which the program writes before they are installed. A
 # program that cannot run on this processor is installed without them.

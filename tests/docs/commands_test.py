@@ -25,11 +25,11 @@ DOCUMENTS = [ROOT / "README.md", *sorted(set((ROOT / "docs").rglob("*.md")) - {R
              ROOT / "jobs/README.md"]
 SCRIPTS = {name: ROOT / name for name in ("jobs/workstation.sh", "jobs/gpu_characterise.sh",
                                           "jobs/state_dict.py", "docs/results/measured_fractions.py",
-                                          "tests/run.sh")}
+                                          "tests/run.sh", "jobs/gather.sh")}
 
 # The beginning of a command; `cd x &&` or variables may precede it.
 PROGRAMS = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\./)?(?:\S*bin/ridgeline|ridgeline|ridgeline/jobs/\S+|jobs/\S+|tests/\S+"
-                      r"|cmake|ctest|sbatch|srun|mpirun|mpiexec|tar|python3?|apt(?:-get)?|sudo|git|mv|cp|export)(?: |$)")
+                      r"|cmake|ctest|sbatch|srun|mpirun|mpiexec|tar|python3?|apt(?:-get)?|sudo|git|mv|cp|export|reframe)(?: |$)")
 
 # Commands that do not run here, as they are printed, and why.
 WHOLE = "builds and runs for minutes; tests/jobs runs it with programs that stand in"
@@ -48,6 +48,14 @@ NOT_RUN = {
     "./tests/run.sh --fuzz": HOURS,
     "cmake --preset openmp && cmake --build --preset openmp": TESTS,
     "cmake --install build/openmp --prefix DIR": "the test install runs it",
+    "cmake -S . -B build -DCMAKE_PREFIX_PATH=DIR": "the test install runs it",
+    "cmake --build build": "the test install runs it",
+    "cmake --preset cuda -DRIDGELINE_CUDA_ARCH=90": "needs the CUDA toolkit, and builds Kokkos",
+    "jobs/gather.sh": "takes minutes; tests/jobs runs it with a program that stands in",
+    "KOKKOS_PROFILE_LIBRARY=./kernel_times.so build/openmp/bin/ridgeline train inputs/synthetic_mlp.toml"
+    " --set train.epochs=2": "the test packaging runs it with fewer data",
+    "export RIDGELINE=build/openmp/bin/ridgeline": "is for the next line, which needs ReFrame",
+    "reframe -c packaging/reframe/ridgeline_checks.py -r --system generic --exec-policy serial": "needs ReFrame",
     "sbatch jobs/train_openmp.slurm": SLURM,
     "sbatch --cpus-per-task=16 jobs/train_openmp.slurm inputs/synthetic_mlp.toml --set train.epochs=20": SLURM,
     "sbatch jobs/train_cuda.slurm": SLURM,
@@ -82,6 +90,7 @@ VALUES = {
     "DECK": "inputs/synthetic_mlp.toml",
     "BEFORE": "results/before",
     "AFTER": "results/after",
+    "FOLDER": "results/before",
     "N": "1",
     "1,2,4,8,16": "1,2",
     "16,64,256": "16,32",
@@ -90,12 +99,15 @@ VALUES = {
 ENDLESS = {"23h50m": ["1s", "--set", "train.epochs=1000000000"]}
 # Options of other programs that the documents name.
 OTHERS = {
-    "--account", "--constraint", "--cpus-per-task", "--gpus-per-node", "--gres", "--nodelist", "--partition",
-    "--signal",                                     # Slurm's
+    "--account", "--constraint", "--cpus-per-task", "--exclusive", "--gpus-per-node", "--gres", "--nodelist",
+    "--partition", "--signal",                      # Slurm's
     "--build", "--install", "--preset", "--prefix",  # CMake's
     "--only",                                        # of tests/references/make.py
     "--gtest_filter",
     "--completion",  # ours, not in the help
+    "--system", "--exec-policy",                     # ReFrame's
+    "--test",                                        # Spack's
+    "--kokkos-tools-library", "--kokkos-tools-libs", "--kokkos-tools-args",  # Kokkos's
 }
 
 VERBS_HEAD = """# The verbs

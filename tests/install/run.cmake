@@ -65,7 +65,8 @@ run("${work}/gated/gated" train "${prefix}/share/ridgeline/docs/examples/gated_r
 
 set(share "${prefix}/share/ridgeline")
 foreach(file IN ITEMS README.md docs/architecture.md inputs/fashion_mlp.toml inputs/machines/README.md
-    inputs/machines/h100-sxm.json jobs/train_openmp.slurm)
+    inputs/machines/h100-sxm.json jobs/train_openmp.slurm packaging/reframe/ridgeline_checks.py
+    docs/examples/kernel_times/kernel_times.c CITATION.cff)
   if(NOT EXISTS "${share}/${file}")
     message(SEND_ERROR "${share}/${file} is not installed")
   endif()
