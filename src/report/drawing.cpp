@@ -304,14 +304,28 @@ class PanelDrawing {
 
   void draw(const Label& label) {
     if (!x_->shows(label.x) || !y_->shows(label.y)) return;
-    const Place at{across(label.x) + label.dx, along(label.y) + label.dy};
-    if (at.x < panel_low_.x || at.x > panel_high_.x || at.y < low_.y - 2 || at.y > panel_high_.y)
+    Place at{across(label.x) + label.dx, along(label.y) + label.dy};
+    if (at.x < panel_low_.x || at.x > panel_high_.x || at.y < low_.y - 2 || at.y > panel_high_.y) {
       return;
-    // A label that would leave the panel is aligned to its side.
+    }
+    // A label that would leave the panel is aligned to its side, and one that would cover another
+    // is moved up or down.
     const double width = text_width(label.text, kSmallFont);
-    const double begin = std::clamp(at.x - label.align * width, low_.x + 2,
-                                    std::max(low_.x + 2, panel_high_.x - width));
-    canvas_.text({begin, at.y}, label.text, label.colour, 0, kSmallFont);
+    at.x = std::clamp(at.x - label.align * width, low_.x + 2,
+                      std::max(low_.x + 2, panel_high_.x - width));
+    const double wanted = at.y;
+    for (int step = 1; covers_another(at, width) && step < 8; ++step) {
+      at.y = wanted + (step % 2 == 0 ? -1 : 1) * (step + 1) / 2 * (kSmallFont + 3);
+    }
+    taken_.push_back({at, width});
+    canvas_.text(at, label.text, label.colour, 0, kSmallFont);
+  }
+
+  bool covers_another(Place at, double width) const {
+    return std::any_of(taken_.begin(), taken_.end(), [&](const auto& other) {
+      return at.x < other.first.x + other.second + 4 && other.first.x < at.x + width + 4 &&
+             std::abs(at.y - other.first.y) < kSmallFont + 2;
+    });
   }
 
   Canvas& canvas_;
@@ -319,8 +333,9 @@ class PanelDrawing {
   std::vector<HoverPoint>& hover_;
   std::optional<AxisRange> x_, y_;
   std::vector<Tick> x_ticks_, y_ticks_;
-  Place low_, high_;              // of the axes
-  Place panel_low_, panel_high_;  // with labels
+  std::vector<std::pair<Place, double>> taken_;  // beginnings and widths of labels
+  Place low_, high_;                             // of the axes
+  Place panel_low_, panel_high_;                 // with labels
 };
 
 // The heights of a picture's parts, at a width.

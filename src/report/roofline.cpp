@@ -92,6 +92,7 @@ void add_roofs(const RooflineResult& result, double least, double most, Panel& p
     panel.curves.push_back(roof);
     if (!std::isfinite(peak)) continue;
     ridges.points.push_back({ridge, peak, row++});
+    panel.labels.push_back({ridge, peak, levels[i].level, Colour::ink, 0.5, 0, 15});
     table.add_row({"ridge point of " + levels[i].level, "", "", "", "", "", "",
                    io::Cell(ridge, "{:.3g}"), io::Cell(peak, "{:.4g}"), ""});
   }
@@ -134,8 +135,7 @@ void add_layers(const StepTimes& step, Panel& panel) {
   for (std::size_t i = 0; i < std::min<std::size_t>(3, largest.size()); ++i) {
     const LayerTime& layer = step.layers[largest[i].second];
     panel.labels.push_back({layer.flops_per_byte, layer.gflops_per_second,
-                            layer.layer + " " + layer.phase, Colour::ink, 1, -14,
-                            i % 2 == 0 ? -14.0 : 14.0});
+                            layer.layer + " " + layer.phase, Colour::ink, 1, -14, -14});
   }
 }
 
@@ -157,6 +157,11 @@ Picture roofline_picture(const RooflineResult& result, const StepTimes& step) {
   }
   if (!result.ceilings.levels.empty() && std::isfinite(result.peak_gflops)) {
     most = std::max(most, 4 * result.peak_gflops / result.ceilings.levels.back().gbytes_per_second);
+  }
+  // Room for the names of the ridge points.
+  if (std::isfinite(result.peak_gflops)) panel.y.to = 2 * result.peak_gflops;
+  for (const auto& [precision, rate] : result.ceilings.peaks) {
+    if (panel.y.to) panel.y.to = std::max(*panel.y.to, 1.2 * rate);
   }
   std::size_t row = step.layers.size() + 1;
   add_roofs(result, least, most, panel, picture.table, row);

@@ -112,7 +112,27 @@ OTHERS = {
 
 VERBS_HEAD = """# The verbs
 
-What `ridgeline VERB --help` prints. Every verb also accepts Kokkos's own flags (`--kokkos-…`), and `ridgeline
+| verb | does |
+|---|---|
+| `train DECK` | trains the network of an input deck; `--dry-run` prints what would run, `--resume FILE` (or a folder: its newest valid checkpoint) continues with bitwise equal results |
+| `infer DECK --checkpoint FILE` | computes loss and accuracy on the deck's test set, or outputs `--output Y.h5` for `--input X.h5`, or, for a text deck, continues `--prompt TEXT` |
+| `machine` | measures latency and bandwidth ladders, chains of kernels, peak arithmetic, dispatch and fork-join costs, kernels at canonical shapes and transfers, for each space; `--from-datasheet` describes another machine instead |
+| `roofline DECK` | times every layer and phase in place and names what bounds it, or `overhead` if no ceiling explains its time; `--batch 1,8,32,128` compares batches |
+| `study NAME` | measures one claim about latency and bandwidth: `latency`, `bandwidth`, `concurrency`, `dispatch`, `divergence`, `crossover`, `scaling` |
+| `report FILE…` | writes one HTML page with pictures from any results: rooflines, ladders, training, studies, comparisons ([report.md](report.md)) |
+| `compare BEFORE AFTER` | prints ratios of two files or folders of results, and which exceed the noise |
+| `deck --keys` | prints every key that decks may have, with type, range, default and meaning ([deck.md](deck.md)) |
+| `info` | prints build, Kokkos, spaces, devices |
+
+`--space serial|openmp|cuda|auto` chooses where; one build holds every space it was configured with. `--device N`
+chooses among devices, `--bind none|compact|spread|0,2-5` the processors of the host's threads. `--set train.epochs=2`
+overrides any key of a deck. `--format table|csv|json` selects the format of tables: csv and json have every column, a
+table has those that fit the terminal (`COLUMNS`; 80 in a file; at least 80), or all with `--wide`. Exit status: 0
+success; 1 the run failed, missed a bound of the deck's `[verify]` (only a note if `--set` or `--seed` changed what is
+trained, unless `--verify` is given), or could not write its results (a full disk, a closed pipe); 2 the request was
+invalid; 75 stopped by a signal or a time limit, after writing a checkpoint (before its first step a run writes none).
+
+What `ridgeline VERB --help` prints follows. Every verb also accepts Kokkos's own flags (`--kokkos-…`), and `ridgeline
 --version` prints version and commit.
 """
 

@@ -41,6 +41,17 @@ std::string text_in(const fs::path& path) {
   return text.str();
 }
 
+// Expects a file to be this picture; RIDGELINE_WRITE_TABLES=1 writes it.
+void expect_committed(const fs::path& file, const Picture& picture) {
+  const std::string svg = draw_svg(picture, 860, Purpose::file).svg;
+  if (std::getenv("RIDGELINE_WRITE_TABLES") != nullptr) {
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << svg;
+  }
+  EXPECT_TRUE(text_in(file) == svg) << file << " is not what the report draws; write it with "
+                                    << "RIDGELINE_WRITE_TABLES=1 test_report";
+}
+
 // Returns the studies of a folder of docs/results, without further files of the same study.
 std::vector<ResultFile> studies_of(const std::string& machine) {
   std::vector<std::string> files;
@@ -220,18 +231,24 @@ TEST(DocumentedPictures, AreThoseOfTheResults) {
         if (picture->name == name) found = picture;
       }
       ASSERT_NE(found, nullptr) << (*at)[1] << " of " << entry.path();
-      const std::string svg = draw_svg(*found, 860, Purpose::file).svg;
-      const fs::path file = folder / (*at)[1].str();
-      if (std::getenv("RIDGELINE_WRITE_TABLES") != nullptr) {
-        fs::create_directories(file.parent_path());
-        std::ofstream(file) << svg;
-      }
-      EXPECT_TRUE(text_in(file) == svg) << file << " is not what the report draws; write it with "
-                                        << "RIDGELINE_WRITE_TABLES=1 test_report";
+      expect_committed(folder / (*at)[1].str(), *found);
       ++compared;
     }
   }
   EXPECT_GT(compared, 14u);
+}
+
+TEST(DocumentedPictures, OfTheReadmeIsTheRooflineOfAResult) {
+  if (!can_draw()) GTEST_SKIP() << "this build cannot draw";
+  const std::string folder = "machines/x86-25-17-1_l1d32K_l2-1M_l3-32M_avx512_2t/2026-11-30/";
+  const Page page = make_page(
+      results({folder + "machine.json.gz", folder + "turn-1/fashion_resnet-train.json.gz"}));
+  const Picture* found = nullptr;
+  for (const Picture* picture : pictures_of(page)) {
+    if (picture->name == "roofline-fashion_resnet-train-float32-openmp-batch-128") found = picture;
+  }
+  ASSERT_NE(found, nullptr);
+  expect_committed(fs::path(testing::source_folder()) / "docs/roofline.svg", *found);
 }
 
 TEST(ReportPage, EscapesWhatFilesHold) {
