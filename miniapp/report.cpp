@@ -28,16 +28,15 @@ struct ReportOptions {
 // Pixels, of which the font has 13: a column of a paper, and a screen.
 constexpr double kFigureWidth = 860, kPngScale = 2.5;
 
-// Throws RequestError if `file` exists, is not empty and does not have `mark` near its beginning.
+// Throws RequestError if `file` exists, is not empty and does not begin with `mark`.
 void require_ours(const std::string& what, const std::string& file, const char* mark,
                   const std::string& advice) {
   if (!io::exists(file)) return;
   io::InputFile input(file);
   if (input.size() == 0) return;
-  std::string beginning(2048, '\0');
+  std::string beginning(256, '\0');
   beginning.resize(input.read(beginning.data(), beginning.size()));
-  const bool is_ours = beginning[0] == '<' && beginning.find(mark) != std::string::npos;
-  if (is_ours) return;
+  if (beginning.rfind(mark, 0) == 0) return;
   throw RequestError(fmt::format("{}: {} would replace it, and ridgeline did not write it; {}",
                                  file, what, advice));
 }
@@ -110,7 +109,8 @@ Status run(const ReportOptions& options, const CommonOptions& common) {
   if (folders) folders->keep();
   for (const std::string& text : notes) note("note: " + text);
   for (const std::string& error : page.left_out) note("note: left out: " + error);
-  io::write_file_atomically(options.output, report::to_html(page));
+  // The page last: it is there only if everything else is.
+  const std::string html = report::to_html(page);
   for (const Figure& figure : figures) {
     const report::Drawing drawing =
         report::draw_svg(*figure.picture, kFigureWidth, report::Purpose::file);
@@ -118,6 +118,7 @@ Status run(const ReportOptions& options, const CommonOptions& common) {
     io::write_file_atomically(figure.png,
                               report::draw_png(*figure.picture, kFigureWidth, kPngScale));
   }
+  io::write_file_atomically(options.output, html);
   show(page, io::parse_table_format(common.format));
   note(written_to({options.output}));
   if (!figures.empty()) {

@@ -179,7 +179,8 @@ std::vector<std::string> json_files_in(const std::string& folder) {
   for (; !error && entry != end; entry.increment(error)) {
     std::filesystem::path name = entry->path().filename();
     if (name.extension() == ".gz") name = name.stem();
-    if (name.extension() == ".json" && !entry->is_directory()) {
+    std::error_code unknown;  // a loop of links is found when it is opened
+    if (name.extension() == ".json" && !entry->is_directory(unknown)) {
       paths.push_back(entry->path().string());
     }
   }

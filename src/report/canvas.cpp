@@ -10,12 +10,21 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/file.hpp"
 #include "report/drawing.hpp"
 
 // Of plplotP.h, which needs the headers of every driver: the folder of the drivers.
 #ifdef RIDGELINE_PLPLOT_HAS_DRIVERS
 extern "C" char* plGetDrvDir();
+#endif
+
+#ifdef RIDGELINE_SANITIZED
+/// What libraries below PLplot allocate once and keep is no leak of ours.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libfontconfig\nleak:libltdl\nleak:libplplot\nleak:libpango\nleak:libcairo\n"
+         "leak:libglib\nleak:libgobject\n";
+}
 #endif
 
 namespace ridgeline::report {
@@ -83,14 +92,24 @@ std::pair<std::vector<PLFLT>, std::vector<PLFLT>> coordinates(const std::vector<
   return both;
 }
 
-// PLplot begins its own sequences with '#'.
+// Returns a text without PLplot's own sequences, which begin with '#', and no longer than its
+// buffer of about 1000 bytes allows.
 std::string escaped(const std::string& text) {
+  constexpr std::size_t kMostBytes = 800;
   std::string result;
-  for (const char c : text) {
-    if (c == '#') result += '#';
-    result += c;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool begins = (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U;  // a character
+    if (begins && result.size() > kMostBytes) return result + "…";
+    if (text[i] == '#') result += '#';
+    result += text[i];
   }
   return result;
+}
+
+// PLplot would end the process.
+void throw_instead_of_exit() {
+  plsexit(
+      [](const char* message) -> int { throw RunError(std::string("cannot draw: ") + message); });
 }
 
 }  // namespace
@@ -106,19 +125,24 @@ std::string dashes_of(int style) {
 }
 
 bool can_draw(std::string* reason) {
-  static const bool found = [] {
+  static const bool found = []() -> bool {
 #ifdef RIDGELINE_PLPLOT_HAS_DRIVERS
     // Without its folder PLplot prints errors.
     const char* const folder = plGetDrvDir();
-    if (folder == nullptr || !io::is_folder(folder)) return false;
+    if (folder == nullptr || *folder == '\0' || !io::is_folder(folder)) return false;
 #endif
+    throw_instead_of_exit();
     std::array<const char*, 256> names{}, descriptions{};
     const char** const first_name = names.data();
     const char** const first_description = descriptions.data();
     const char** name = first_name;
     const char** description = first_description;
     int count = static_cast<int>(names.size());
-    plgDevs(&description, &name, &count);
+    try {
+      plgDevs(&description, &name, &count);
+    } catch (const RunError&) {
+      return false;
+    }
     const auto has = [&](Device device) {
       return std::any_of(first_name, first_name + count, [&](const char* each) {
         return std::strcmp(each, driver_of(device)) == 0;
@@ -199,10 +223,11 @@ void Canvas::erase(const std::vector<Place>& corners) {
 
 void Canvas::text(Place place, const std::string& text, Colour colour, double align, double size,
                   bool upward) {
-  if (text.empty()) return;
+  const std::string shown = escaped(printable(text));
+  if (shown.empty()) return;
   plcol0(plplot_colour(colour));
   plschr(size * kMillimetresPerPixel * scale_, 1);
-  plptex(place.x, place.y, upward ? 0 : 1, upward ? 1 : 0, align, escaped(text).c_str());
+  plptex(place.x, place.y, upward ? 0 : 1, upward ? 1 : 0, align, shown.c_str());
 }
 
 std::string Canvas::finish() {

@@ -158,7 +158,9 @@ class PanelDrawing {
   }
 
   static std::size_t title_lines(const Panel& panel, double width) {
-    return panel.title.empty() ? 0 : lines_of(panel.title, kFont, width - kEdge).size();
+    constexpr std::size_t kMost = 3;
+    if (panel.title.empty()) return 0;
+    return std::min(kMost, lines_of(panel.title, kFont, width - kEdge).size());
   }
 
   void draw() {
@@ -203,8 +205,10 @@ class PanelDrawing {
 
   void draw_axes() {
     double y = panel_high_.y - 6 - (kLineHeight - 2) / 2;
+    std::size_t lines = title_lines(panel_, panel_high_.x - panel_low_.x);
     for (const std::string& line :
          lines_of(panel_.title, kFont, panel_high_.x - panel_low_.x - kEdge)) {
+      if (lines-- == 0) break;
       canvas_.text({panel_low_.x + kEdge, y}, line, Colour::ink, 0, kFont);
       y -= kLineHeight - 2;
     }

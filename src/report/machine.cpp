@@ -121,7 +121,7 @@ Picture bandwidth_picture(const ResultFile& file) {
       const double size = point.at("working_set_bytes").get<double>();
       const double rate = point.at("gbytes_per_second").get<double>();
       const bool is_device = name != "serial" && name != "openmp";
-      const std::string of = is_device ? name : fmt::format("{}, {} threads", name, threads);
+      const std::string of = is_device ? name : name + ", " + io::show_count(threads, "thread");
       const std::string label =
           fmt::format("{}{}{}", of, pages == "4KiB" ? "" : ", " + pages + " pages",
                       stores == "ordinary" ? "" : ", " + stores);
@@ -274,6 +274,8 @@ bool is_empty(const Picture& picture) {
 }  // namespace
 
 Block machine_block(const ResultFile& file) {
+  // Throws if it is no object.
+  file.json.at("spaces").get_ref<const Json::object_t&>();
   Block block;
   block.title = source_of(file) + measured_or_not(file);
   block.notes = warnings_of(file);

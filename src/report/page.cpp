@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "report/drawing.hpp"
 #include "report/page_assets.hpp"
 
@@ -21,7 +22,7 @@ pugi::xml_node add(pugi::xml_node parent, const char* name, const std::string& t
                    const char* of_class = "") {
   pugi::xml_node node = parent.append_child(name);
   if (*of_class != '\0') node.append_attribute("class") = of_class;
-  if (!text.empty()) node.text() = text.c_str();
+  if (!text.empty()) node.text() = printable(text).c_str();
   return node;
 }
 

@@ -114,7 +114,7 @@ std::string roofline_sentence(const RooflineResult& result) {
   if (chosen.empty() && !step.total.bound.empty()) chosen = "it is bound by " + step.total.bound;
   return fmt::format("{}, {} on {} of {}, batch {:.0f}: {} per step{}.", result.network,
                      result.phase == "infer" ? "inference" : "training", result.space,
-                     machine_of(*result.file), step.batch, io::show_seconds(step.total.seconds),
+                     machine_of(*result.file), step.batch, time_text(step.total),
                      chosen.empty() ? "" : "; " + chosen);
 }
 
@@ -200,11 +200,20 @@ void add_rooflines(const std::vector<ResultFile>& files, Page& page) {
 
 }  // namespace
 
-Page make_page(const std::vector<ResultFile>& files) {
+Page make_page(const std::vector<ResultFile>& all_files) {
   Page page;
+  std::vector<ResultFile> files;  // that describe their machine
   std::set<std::string> machines;
-  for (const ResultFile& file : files)
-    machines.insert(guarded(file, [&] { return machine_of(file); }));
+  for (const ResultFile& file : all_files) {
+    try {
+      guarded(file, [&] { return origin_of(file); });
+      machines.insert(guarded(file, [&] { return whole_machine_of(file); }));
+      files.push_back(file);
+    } catch (const RequestError& error) {
+      if (!file.from_folder) throw;
+      page.left_out.push_back(error.what());
+    }
+  }
   page.machines = machines.size();
   page.title = "Ridgeline report";
   page.subtitle = fmt::format("{} from {}: {}",
@@ -216,8 +225,20 @@ Page make_page(const std::vector<ResultFile>& files) {
       "Ceilings: latency of a dependent load, bandwidth of streaming kernels, peak arithmetic, "
       "costs of starting work.",
       machine_block);
+  const auto disturbed = std::count_if(files.begin(), files.end(), is_disturbed);
+  if (disturbed > 0) {
+    add_summary(
+        page,
+        fmt::format("{} of {} measured while the machine was disturbed; the sections "
+                    "say how.",
+                    disturbed, io::show_count(static_cast<std::int64_t>(files.size()), "result")));
+  }
   for (const ResultFile* file : of_format(files, "ridgeline-machine")) {
-    add_summary(page, guarded(*file, [&] { return in_sentence(*file); }));
+    try {
+      add_summary(page, guarded(*file, [&] { return in_sentence(*file); }));
+    } catch (const RequestError&) {
+      if (!file->from_folder) throw;
+    }
   }
   add_rooflines(files, page);
   if (!machine.blocks.empty()) page.sections.push_back(std::move(machine));

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/file.hpp"
 #include "io/units.hpp"
 
@@ -171,7 +172,11 @@ std::string source_of(const ResultFile& file) {
   }
   const std::string gpu = text_of(machine, "gpu_model");
   if (!gpu.empty() && !is_host(space)) parts.push_back(gpu);
-  parts.push_back(text_of(file.json, "created").substr(0, 10));
+  // "2026-11-30" of an ISO time.
+  const std::string created = text_of(file.json, "created");
+  const bool is_iso =
+      created.size() >= 10 && created.find_first_not_of("0123456789-T:Z.+") == std::string::npos;
+  if (is_iso) parts.push_back(created.substr(0, 10));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -181,7 +186,7 @@ Origin origin_of(const ResultFile& file) {
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) origin.emplace_back(name, value);
   };
-  add("file", file.path);
+  add("file", printable(file.path));
   add("measured", text_of(file.json, "created"));
   add("Ridgeline", text_of(file.json, "ridgeline_version"));
   add("command", fmt::format("{}", fmt::join(texts_of(file.json, "command"), " ")));
@@ -204,15 +209,20 @@ Origin origin_of(const ResultFile& file) {
   return origin;
 }
 
+bool is_disturbed(const ResultFile& file) {
+  const auto disturbed = file.json.find("disturbed");
+  return disturbed != file.json.end() && disturbed->is_object() && disturbed->value("alarm", false);
+}
+
 std::vector<std::string> warnings_of(const ResultFile& file) {
   std::vector<std::string> warnings;
   if (!file.json.value("complete", true)) {
     warnings.emplace_back("The measurement was stopped before its end: not everything is here.");
   }
-  const auto disturbed = file.json.find("disturbed");
-  if (disturbed != file.json.end() && disturbed->is_object() && disturbed->value("alarm", false)) {
-    warnings.push_back(fmt::format("The measurement was disturbed: {}.",
-                                   fmt::join(texts_of(*disturbed, "reasons"), "; ")));
+  if (is_disturbed(file)) {
+    warnings.push_back(
+        fmt::format("The measurement was disturbed: {}.",
+                    fmt::join(texts_of(file.json.at("disturbed"), "reasons"), "; ")));
   }
   for (const std::string& note : texts_of(file.json, "notes")) warnings.push_back("Note: " + note);
   return warnings;

@@ -37,6 +37,8 @@ std::string whole_machine_of(const ResultFile& file);
 std::string measured_or_not(const ResultFile& file);
 /// Returns file, machine, build, command and method.
 Origin origin_of(const ResultFile& file);
+/// Returns whether the measurement was disturbed.
+bool is_disturbed(const ResultFile& file);
 /// Returns warnings: stopped before the end, disturbed (with reasons), and the file's notes.
 std::vector<std::string> warnings_of(const ResultFile& file);
 

@@ -53,7 +53,9 @@ io::Table layer_table(const StepTimes& step) {
   for (const LayerTime& layer : step.layers) sum += layer.seconds;
   const auto add = [&](const LayerTime& layer, double share) {
     table.add_row(
-        {layer.layer, layer.phase, seconds_cell(layer.seconds),
+        {layer.layer, layer.phase,
+         io::Cell::shown_as(layer.seconds,
+                            is_view(layer) ? io::show_seconds(layer.seconds) : time_text(layer)),
          std::isfinite(layer.low) ? io::Cell(fmt::format("{} to {}", io::show_seconds(layer.low),
                                                          io::show_seconds(layer.high)))
                                   : io::Cell(),
@@ -174,7 +176,7 @@ Picture time_picture(const RooflineResult& result, const StepTimes& step) {
   Picture picture;
   picture.name = file_name_of(result, "time", step.batch);
   picture.title = fmt::format("Time per layer: {}, batch {:.0f}", title_of(result), step.batch);
-  picture.source = source_of(*result.file);
+  picture.source = source_of(*result.file) + "; thin lines: 95 % intervals";
   picture.table = layer_table(step);
   const std::vector<std::string> names = layers_in(step);
   Panel panel;
@@ -199,6 +201,12 @@ Picture time_picture(const RooflineResult& result, const StepTimes& step) {
       allowed.points.push_back({1e6 * layer.ceiling_seconds, place + bars.offset});
     }
   }
+  // An interval of a disturbed run may be many times as long as all bars.
+  double longest = 0;
+  for (const Bars* bars : {&forward, &backward}) {
+    for (const Point& point : bars->points) longest = std::max(longest, point.y);
+  }
+  if (longest > 0) panel.x.to = 1.25 * longest;
   panel.bars.push_back(forward);
   if (training) panel.bars.push_back(backward);
   panel.curves.push_back(allowed);

@@ -41,6 +41,8 @@ struct RooflineResult {
 RooflineResult read_roofline(const ResultFile& file,
                              const std::vector<const ResultFile*>& machines);
 
+/// Returns its time, after "~" if its interval is wider than a tenth of it.
+std::string time_text(const LayerTime& layer);
 /// Returns whether a layer computes nothing, such as flatten.
 bool is_view(const LayerTime& layer);
 /// Returns "NETWORK, training, float32 on openmp".

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/seconds.hpp"
+#include "io/units.hpp"
 #include "report/roofline.hpp"
 
 namespace ridgeline::report {
@@ -100,6 +102,11 @@ double peak_of(const RooflineResult& result) {
 }
 
 }  // namespace
+
+std::string time_text(const LayerTime& layer) {
+  const bool is_wide = layer.high - layer.low > Timing::kWideSpread * layer.seconds;
+  return (is_wide ? "~" : "") + io::show_seconds(layer.seconds);
+}
 
 bool is_view(const LayerTime& layer) { return layer.flops == 0 && layer.bytes == 0; }
 

@@ -98,7 +98,7 @@ io::Table overview(const std::vector<RooflineResult>& results) {
       const bool known = total.seconds > 0;
       table.add_row(
           {result.network, result.phase, result.space, io::Cell(step.batch, "{:.0f}"),
-           seconds_cell(total.seconds),
+           io::Cell::shown_as(total.seconds, time_text(total)),
            known ? io::Cell(step.batch / total.seconds, "{:.0f}") : io::Cell(), total.bound,
            known && std::isfinite(total.explained_seconds)
                ? io::Cell(100 * std::min(1.0, total.explained_seconds / total.seconds), "{:.0f} %")

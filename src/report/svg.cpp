@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "report/canvas.hpp"
 
 namespace ridgeline::report {
@@ -67,6 +68,7 @@ class Rewriter {
   }
 
   void write_texts() {
+    finish_path();
     for (const pugi::xml_node text : texts_) write_text(text);
   }
 
@@ -77,6 +79,7 @@ class Rewriter {
     const std::string width = brief(line.attribute("stroke-width").as_double());
     const std::string look = (is_area ? "f" : "s") + colour + (is_area ? "" : width);
     if (look != look_) {
+      finish_path();
       look_ = look;
       path_ = to_.append_child("path");
       set_colour(path_, is_area ? "fill" : "stroke", colour);
@@ -84,7 +87,7 @@ class Rewriter {
       path_.append_attribute("d");
       at_ = {0, 0};
     }
-    std::string path = path_.attribute("d").value();
+    std::string& path = data_;
     const std::vector<double> numbers = values_of(line.attribute("points").value());
     std::array<long, 2> first{};
     std::size_t count = numbers.size() / 2;
@@ -113,7 +116,12 @@ class Rewriter {
       path += 'z';
       at_ = first;
     }
-    path_.attribute("d") = path.c_str();
+  }
+
+  // A path's data are set once, since it may have thousands of parts.
+  void finish_path() {
+    if (path_) path_.attribute("d") = data_.c_str();
+    data_.clear();
   }
 
   void write_text(pugi::xml_node text) {
@@ -164,7 +172,7 @@ class Rewriter {
   pugi::xml_node to_, path_;
   Purpose purpose_;
   double height_;
-  std::string look_;
+  std::string look_, data_;   // of the path that is being written
   std::array<long, 2> at_{};  // the current point of the path, in tenths of a pixel
   std::vector<pugi::xml_node> texts_;
 };
@@ -194,13 +202,13 @@ std::string short_svg(const std::string& plplot, const std::string& title, Purpo
   svg.append_attribute("role") = "img";
   svg.append_attribute("stroke-linejoin") = "round";
   if (purpose == Purpose::file) {
-    svg.append_child("title").text() = title.c_str();
+    svg.append_child("title").text() = printable(title).c_str();
     pugi::xml_node ground = svg.append_child("rect");
     ground.append_attribute("width") = "100%";
     ground.append_attribute("height") = "100%";
     ground.append_attribute("fill") = "#FFFFFF";
   } else {
-    svg.append_attribute("aria-label") = title.c_str();
+    svg.append_attribute("aria-label") = printable(title).c_str();
   }
   Rewriter rewriter(old_svg, svg, purpose);
   rewriter.rewrite(old_svg);

@@ -135,7 +135,8 @@ std::vector<std::string> sentences_of(const ResultFile& file, const Json& histor
   }
   const double merit = number_of(file.json, "figure_of_merit");
   if (merit > 0) {
-    sentences.push_back(fmt::format("{} trained {:.0f} samples per second.", title, merit));
+    sentences.push_back(fmt::format("{} trained {}{:.0f} samples per second.", title,
+                                    is_disturbed(file) ? "~" : "", merit));
   }
   const auto verified = file.json.find("verified");
   if (verified != file.json.end() && verified->is_boolean()) {

@@ -63,7 +63,8 @@ NOT_RUN = {
     "sbatch --gpus-per-node=1 jobs/characterise.slurm cuda": SLURM,
     "sbatch jobs/threads_array.slurm inputs/fashion_mlp.toml --set train.batch=1024": SLURM,
     "python3 make_data.py": "has run before each test",
-    "jobs/state_dict.py to-pytorch run/classifier.h5 spirals.pt": TORCH,
+    "export PATH=$PWD/build/openmp/bin:$PWD/jobs:$PATH": "changes the caller's shell",
+    "cp -r docs/examples/own_data spirals && cd spirals": "its files are copied before each test",
     "jobs/state_dict.py to-pytorch fashion_mlp.h5 fashion_mlp.pt": TORCH,
     "jobs/state_dict.py to-ridgeline model.pt init.h5 --rename 0=fc1 --rename 2=fc2": TORCH,
     "tests/references/make.py --only layers": "needs torch, and writes references that are committed",
@@ -260,6 +261,7 @@ class Commands(unittest.TestCase):
             (self.folder / "inputs" / f"{deck.stem}.txt").write_text(text * 10)
         shutil.copy(ROOT / "inputs/diabetes.h5", self.folder / "inputs")
         # Files that documents assume.
+        shutil.copytree(ROOT / "docs/results/epyc-2-cores", self.folder / "docs/results/epyc-2-cores")
         shutil.copy(ROOT / "docs/results/h200-16-cores/machine.json", self.folder / "gpu.json")
         shutil.copytree(ROOT / "inputs/machines", self.folder / "inputs/machines")
         for side in ("before", "after"):

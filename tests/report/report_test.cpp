@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <pugixml.hpp>
 #include <random>
 #include <regex>
 #include <set>
@@ -262,6 +263,35 @@ TEST(ReportPage, EscapesWhatFilesHold) {
   EXPECT_EQ(html.find("<script>alert"), std::string::npos);
   EXPECT_EQ(html.find("<img"), std::string::npos);
   EXPECT_NE(html.find("&lt;script&gt;alert(1)"), std::string::npos);
+}
+
+// PLplot has a buffer of about 1000 bytes, and draws no control characters.
+TEST(ReportPage, DrawsTextsOfAnyLengthAndContent) {
+  const std::string texts[] = {std::string(5000, 'm'),
+                               std::string(2000, '#'),
+                               "a\x01\x1b[0m",
+                               std::string("cut\0off", 7),
+                               std::string(700, ' ') + "end",
+                               "\xc3\xa4\xc3\xb6 " + std::string(3000, 'w')};
+  for (const std::string& text : texts) {
+    std::vector<ResultFile> files =
+        results({"h200-16-cores/roofline/fashion_mlp-train.json", "h200-16-cores/machine.json",
+                 "epyc-2-cores/crossover.json"});
+    files[0].json["network"] = text;
+    for (io::Json& record : files[0].json["records"]) record["layer"] = text;
+    for (io::Json& level : files[1].json["spaces"]["cuda"]["levels"]) level["level"] = text;
+    for (io::Json& point : files[2].json["points"]) point["what"] = text;
+    for (ResultFile& file : files) file.json["machine"]["cpu_model"] = text;
+    const Page page = make_page(files);
+    const std::string html = to_html(page);
+    EXPECT_EQ(html.find_first_of(std::string("\0\x01\x1b", 3)), std::string::npos);
+    if (!can_draw()) continue;
+    for (const Picture* picture : pictures_of(page)) {
+      pugi::xml_document document;
+      const std::string svg = draw_svg(*picture, 860, Purpose::file).svg;
+      EXPECT_TRUE(document.load_string(svg.c_str())) << picture->name;
+    }
+  }
 }
 
 TEST(ReportPage, NeedsNothingElse) {
