@@ -177,7 +177,9 @@ TEST_F(Studies, TablesForProgramsHaveNumbersWithUnits) {
   };
   const io::Json latency = rows({"latency", "--from", "4KiB", "--to", "64KiB"});
   expect_numbers(latency, {"space", "system_says"});
-  EXPECT_EQ(latency.at(0).at("from_bytes"), 4096);
+  // A disturbed first point belongs to no level.
+  EXPECT_GE(latency.at(0).at("from_bytes"), 4096);
+  EXPECT_LT(latency.at(0).at("from_bytes"), 65536);
   EXPECT_TRUE(latency.back().at("capacity_bytes").is_null());  // "end" in the table
   const io::Json bandwidth = rows({"bandwidth", "--from", "16KiB", "--to", "64KiB"});
   expect_numbers(bandwidth, {"space"});
