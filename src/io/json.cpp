@@ -189,6 +189,13 @@ std::vector<std::string> json_files_in(const std::string& folder) {
   return paths;
 }
 
+std::string reason_of(const std::exception& error) {
+  // "[json.exception.out_of_range.403] key 'total' not found"
+  const std::string text = error.what();
+  const std::size_t end = text.find("] ");
+  return end == std::string::npos ? text : text.substr(end + 2);
+}
+
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};

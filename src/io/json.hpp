@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ Json read_json(const std::string& path, const std::vector<std::string>& expected
 /// Returns every `*.json` and `*.json.gz` in a folder and the folders in it, sorted by path. Throws
 /// RequestError if the folder cannot be read.
 std::vector<std::string> json_files_in(const std::string& folder);
+
+/// Returns what an exception of the library says, without its number: "key 'total' not found".
+std::string reason_of(const std::exception& error);
 
 /// Returns the current time as ISO 8601, "2026-01-31T12:34:56Z".
 std::string now_utc();

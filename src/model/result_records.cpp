@@ -377,11 +377,7 @@ std::vector<ResultRun> runs_of(const Json& result, const std::string& path) {
     if (format == "ridgeline-study") add_study(run, result);
     runs.push_back(std::move(run));
   } catch (const Json::exception& error) {
-    // "[json.exception.out_of_range.403] key 'total' not found"
-    const std::string text = error.what();
-    const std::size_t end = text.find("] ");
-    throw RequestError(path + ": cannot be read as a result: " +
-                       (end == std::string::npos ? text : text.substr(end + 2)));
+    throw RequestError(path + ": cannot be read as a result: " + io::reason_of(error));
   }
   return runs;
 }

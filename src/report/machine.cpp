@@ -7,16 +7,14 @@
 
 #include "io/units.hpp"
 #include "report/axis.hpp"
+#include "report/cells.hpp"
 #include "report/sections.hpp"
+#include "report/styles.hpp"
 
 namespace ridgeline::report {
 namespace {
 
 using io::Json;
-
-Colour colour_of(const std::string& space) {
-  return space == "serial" ? Colour::orange : space == "openmp" ? Colour::blue : Colour::green;
-}
 
 const Json& list_of(const Json& space, const char* key) {
   static const Json none = Json::array();
@@ -61,12 +59,12 @@ Picture latency_picture(const ResultFile& file) {
       const double seconds = point.at("seconds").at("min").get<double>();
       Curve& curve = curves[pages];
       if (curve.points.empty()) {
-        curve = {fmt::format("{}, {} pages", name, pages), colour_of(name),
+        curve = {fmt::format("{}, {} pages", name, pages), colour_of_space(name),
                  pages == "huge" ? Line::solid : Line::dashed, Marker::none};
       }
       curve.points.push_back({size, seconds, row++});
       picture.table.add_row({name, pages, io::Cell::shown_as(size, tick_text(size, Ticks::bytes)),
-                             io::Cell::shown_as(seconds, io::show_seconds(seconds))});
+                             seconds_cell(seconds)});
     }
     for (auto& [pages, curve] : curves) {
       mark_single_point(curve);
@@ -82,7 +80,7 @@ Picture latency_picture(const ResultFile& file) {
       panel.labels.push_back(
           {seen, seconds,
            fmt::format("{} {}", level.at("level").get<std::string>(), io::show_seconds(seconds)),
-           colour_of(name), 1, 0, 12});
+           colour_of_space(name), 1, 0, 12});
     }
   }
   picture.panels.push_back(std::move(panel));
@@ -206,7 +204,7 @@ Picture dispatch_picture(const ResultFile& file) {
   for (const auto& [name, space] : file.json.at("spaces").items()) {
     const auto dispatch = space.find("dispatch");
     if (dispatch == space.end() || !dispatch->is_object()) continue;
-    Bars bars{name, colour_of(name)};
+    Bars bars{name, colour_of_space(name)};
     for (const auto& [cost, timing] : dispatch->items()) {
       if (!timing.is_object() || !timing.contains("median")) continue;
       std::string words = cost;
@@ -215,7 +213,7 @@ Picture dispatch_picture(const ResultFile& file) {
       const std::size_t place = panel.y.categories.size();
       panel.y.categories.push_back(name + ", " + words);
       bars.points.push_back({static_cast<double>(place), seconds, place});
-      picture.table.add_row({name, words, io::Cell::shown_as(seconds, io::show_seconds(seconds))});
+      picture.table.add_row({name, words, seconds_cell(seconds)});
     }
     panel.bars.push_back(std::move(bars));
   }
@@ -253,8 +251,7 @@ Picture transfer_picture(const ResultFile& file) {
       const double seconds = point.at("seconds").at("median").get<double>();
       curve.points.push_back({bytes, seconds, row++});
       picture.table.add_row({what, io::Cell::shown_as(bytes, tick_text(bytes, Ticks::bytes)),
-                             io::Cell::shown_as(seconds, io::show_seconds(seconds)),
-                             io::Cell(1e-9 * bytes / seconds, "{:.3g}")});
+                             seconds_cell(seconds), io::Cell(1e-9 * bytes / seconds, "{:.3g}")});
     }
     for (auto& [what, curve] : curves) {
       curve.name = what;

@@ -23,10 +23,10 @@ using Files = std::vector<const ResultFile*>;
 // Sentences of the summary; the sections have all.
 constexpr std::size_t kMostSentences = 24, kMostRooflines = 8;
 
-Files of_format(const std::vector<ResultFile>& files, const std::string& format) {
+Files of_format(const Files& files, const std::string& format) {
   Files found;
-  for (const ResultFile& file : files) {
-    if (file.format == format) found.push_back(&file);
+  for (const ResultFile* file : files) {
+    if (file->format == format) found.push_back(file);
   }
   return found;
 }
@@ -53,11 +53,7 @@ auto guarded(const ResultFile& file, const Read& read) {
   try {
     return read();
   } catch (const Json::exception& error) {
-    // "[json.exception.out_of_range.403] key 'total' not found"
-    const std::string text = error.what();
-    const std::size_t end = text.find("] ");
-    throw RequestError(file.path + ": cannot be read as a result: " +
-                       (end == std::string::npos ? text : text.substr(end + 2)));
+    throw RequestError(file.path + ": cannot be read as a result: " + io::reason_of(error));
   }
 }
 
@@ -144,7 +140,7 @@ void make_names_unique(Page& page) {
   }
 }
 
-void add_studies(const std::vector<ResultFile>& files, Page& page) {
+void add_studies(const Files& files, Page& page) {
   const Files studies = of_format(files, "ridgeline-study");
   require_known_studies(studies, page);
   for (const std::string& name : study_names()) {
@@ -164,7 +160,7 @@ void add_studies(const std::vector<ResultFile>& files, Page& page) {
   }
 }
 
-void add_rooflines(const std::vector<ResultFile>& files, Page& page) {
+void add_rooflines(const Files& files, Page& page) {
   const Files machines = of_format(files, "ridgeline-machine");
   std::vector<RooflineResult> results;
   Section section = section_of(
@@ -185,12 +181,12 @@ void add_rooflines(const std::vector<ResultFile>& files, Page& page) {
     }
     add_summary(page, roofline_sentence(results[i]));
   }
+  page.overview = overview(results);
   if (!results.empty()) {
     Block all{"All networks"};
-    all.tables.push_back({"Every network, phase and batch", overview(results), false});
+    all.tables.push_back({"Every network, phase and batch", page.overview, false});
     section.blocks.insert(section.blocks.begin(), std::move(all));
   }
-  page.overview = overview(results);
   if (!section.blocks.empty()) page.sections.push_back(std::move(section));
   Section beside{"side-by-side", "Spaces and machines side by side",
                  "The same network, phase and precision, measured in several places.",
@@ -202,13 +198,13 @@ void add_rooflines(const std::vector<ResultFile>& files, Page& page) {
 
 Page make_page(const std::vector<ResultFile>& all_files) {
   Page page;
-  std::vector<ResultFile> files;  // that describe their machine
+  Files files;  // that describe their machine
   std::set<std::string> machines;
   for (const ResultFile& file : all_files) {
     try {
       guarded(file, [&] { return origin_of(file); });
       machines.insert(guarded(file, [&] { return whole_machine_of(file); }));
-      files.push_back(file);
+      files.push_back(&file);
     } catch (const RequestError& error) {
       if (!file.from_folder) throw;
       page.left_out.push_back(error.what());
@@ -225,7 +221,8 @@ Page make_page(const std::vector<ResultFile>& all_files) {
       "Ceilings: latency of a dependent load, bandwidth of streaming kernels, peak arithmetic, "
       "costs of starting work.",
       machine_block);
-  const auto disturbed = std::count_if(files.begin(), files.end(), is_disturbed);
+  const auto disturbed = std::count_if(files.begin(), files.end(),
+                                       [](const ResultFile* file) { return is_disturbed(*file); });
   if (disturbed > 0) {
     add_summary(
         page,

@@ -114,6 +114,12 @@ EstimateOf estimate_of(const Json& json, const std::string& key) {
   return {number_of(*found, "value"), number_of(*found, "low"), number_of(*found, "high")};
 }
 
+std::string deck_stem_of(const ResultFile& file) {
+  const std::string deck = text_of(file.json, "deck");
+  const std::string name = deck.substr(deck.find_last_of('/') + 1);
+  return name.substr(0, name.rfind(".toml"));
+}
+
 std::string name_of(const std::string& text) {
   std::string name;
   for (const char c : text) {

@@ -55,6 +55,9 @@ struct EstimateOf {
 };
 EstimateOf estimate_of(const io::Json& json, const std::string& key);
 
+/// Returns the name of the deck's file without folder and extension; empty if there is no deck.
+std::string deck_stem_of(const ResultFile& file);
+
 /// Returns a text that can be part of a file's name and an anchor: letters, digits, '-', '_', '.'.
 std::string name_of(const std::string& text);
 

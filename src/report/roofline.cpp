@@ -14,11 +14,8 @@ namespace {
 using io::Json;
 
 std::string file_name_of(const RooflineResult& result, const std::string& kind, double batch) {
-  const std::string network = text_of(result.file->json, "deck").empty()
-                                  ? result.network
-                                  : text_of(result.file->json, "deck");
-  std::string stem = network.substr(network.find_last_of('/') + 1);
-  stem = stem.substr(0, stem.rfind(".toml"));
+  std::string stem = deck_stem_of(*result.file);
+  if (stem.empty()) stem = result.network.substr(result.network.find_last_of('/') + 1);
   return name_of(fmt::format("{}-{}-{}-{}-{}-batch-{:.0f}", kind, stem, result.phase,
                              result.precision, result.space, batch));
 }

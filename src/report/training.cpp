@@ -12,10 +12,7 @@ namespace {
 using io::Json;
 
 std::string training_picture_name(const ResultFile& file, const std::string& kind) {
-  std::string deck = text_of(file.json, "deck");
-  deck = deck.substr(deck.find_last_of('/') + 1);
-  return name_of(kind + "-" + deck.substr(0, deck.rfind(".toml")) + "-" +
-                 text_of(file.json, "space"));
+  return name_of(kind + "-" + deck_stem_of(file) + "-" + text_of(file.json, "space"));
 }
 
 // A metric by epoch; empty if the file has none.

@@ -168,18 +168,6 @@ void sort_by_x(Curve& curve) {
                    [](const Point& a, const Point& b) { return a.x < b.x; });
 }
 
-Colour colour_of_space(const std::string& space) {
-  if (space == "serial") return Colour::orange;
-  if (space == "openmp" || space == "host") return Colour::blue;
-  return Colour::green;
-}
-
-Marker marker_of_space(const std::string& space) {
-  if (space == "serial") return Marker::triangle;
-  if (space == "openmp" || space == "host") return Marker::circle;
-  return Marker::square;
-}
-
 std::string ThreadStyle::name() const {
   return threads > 0 ? space + ", " + show_threads(threads) : space;
 }

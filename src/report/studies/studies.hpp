@@ -12,6 +12,7 @@
 #include "report/page.hpp"
 #include "report/picture.hpp"
 #include "report/result_file.hpp"
+#include "report/styles.hpp"
 
 // Parts that the studies' pictures have in common.
 
@@ -75,9 +76,6 @@ Curve plain_curve(Colour colour, Line line, Marker marker = Marker::none, bool h
 Curve level_segment(double from, double to, double value);
 
 void sort_by_x(Curve& curve);
-
-Colour colour_of_space(const std::string& space);
-Marker marker_of_space(const std::string& space);
 
 /// Colour and marker of a space with a number of threads.
 struct ThreadStyle {
