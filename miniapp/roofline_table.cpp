@@ -48,7 +48,7 @@ io::Cell ceiling_cell(const model::Placement& placement) {
 // Returns the explained share of the time, at most all of it; marked if it is above the roof.
 io::Cell explained_cell(const model::Placement& placement, const Timing& time) {
   if (placement.ceiling_seconds == 0 || time.median == 0) return none();
-  const double part = std::min(1.0, placement.explained_seconds / time.median);
+  const double part = model::explained_fraction(placement.explained_seconds, time.median);
   return io::Cell::shown_as(
       part, fmt::format("{:.0f} %{}", 100 * part, placement.above_roof ? " (!)" : ""));
 }
@@ -114,6 +114,11 @@ std::vector<std::string> wide_records(const std::vector<model::BatchRoofline>& b
       names.push_back(fmt::format(
           "{} {} at batch {} ({} to {})", record.part.layer, layers::to_string(record.part.phase),
           at.batch, show_seconds(record.seconds.low), show_seconds(record.seconds.high)));
+    }
+    const Timing& total = at.roofline.total;
+    if (total.is_wide()) {
+      names.push_back(fmt::format("total at batch {} ({} to {})", at.batch, show_seconds(total.low),
+                                  show_seconds(total.high)));
     }
   }
   return names;

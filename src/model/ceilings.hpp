@@ -63,6 +63,10 @@ struct Placement {
 /// Returns which of compute, bandwidth and latency takes longest; the later one of equal terms.
 Bound largest_term(const Placement& placement);
 
+/// Returns the part of a time that `explained_seconds` are, at most 1. Data in a faster cache than
+/// expected explain no more than the measured time.
+double explained_fraction(double explained_seconds, double seconds);
+
 /// Work is bound by overhead if its largest ceiling explains less than this share of its time.
 inline constexpr double kLeastExplained = 0.5;
 /// Medians of two runs of the same program may differ by this factor (docs/comparing.md).

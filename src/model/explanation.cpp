@@ -39,19 +39,18 @@ bool counts_for_something(const LayerRecord& record, const Roofline& roofline) {
          record.seconds.median >= kLeastShare * roofline.sum_of_records;
 }
 
-/// Returns the explained share of the time, and what explains it.
+/// Returns the explained share of the pass's time, and of what ceilings alone explain.
 std::string explained_sentence(const Roofline& roofline) {
-  const double all = std::max(roofline.sum_of_records, 1e-300);
-  const std::string explained = percent(roofline.placement.explained_seconds / all);
-  const std::string ceilings = percent(roofline.placement.ceiling_seconds / all);
+  const double seconds = roofline.total.median;
+  const std::string explained =
+      percent(explained_fraction(roofline.placement.explained_seconds, seconds));
+  const std::string ceilings =
+      percent(explained_fraction(roofline.placement.ceiling_seconds, seconds));
   std::string text = fmt::format("what was measured of the machine explains {} of it", explained);
   if (roofline.placement.explained_seconds > roofline.placement.ceiling_seconds &&
       ceilings != explained) {
-    text += fmt::format(
-        ", its ceilings alone {}: they have each thread find its input in its own cache, where "
-        "some "
-        "of it was written by another",
-        ceilings);
+    text +=
+        fmt::format(" ({} without the cost of reading what another thread has written)", ceilings);
   }
   return text;
 }

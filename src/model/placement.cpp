@@ -28,6 +28,10 @@ std::string to_string(Bound bound) {
   }
 }
 
+double explained_fraction(double explained_seconds, double seconds) {
+  return seconds > 0 ? std::min(1.0, explained_seconds / seconds) : 0;
+}
+
 Bound largest_term(const Placement& placement) {
   const double bandwidth = placement.bandwidth_seconds, latency = placement.latency_seconds;
   if (placement.compute_seconds > std::max(bandwidth, latency)) return Bound::compute;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace ridgeline::report {
 namespace {
@@ -107,21 +108,18 @@ std::vector<Tick> AxisRange::ticks(std::size_t most) const {
 }
 
 std::vector<Tick> AxisRange::logarithmic_ticks(std::size_t most) const {
-  std::vector<Tick> ticks;
-  // Few powers of ten: 1, 2, 5 of each, with labels.
-  if (axis_.scale == Scale::log10 && high_ - low_ < static_cast<double>(most) / 3) {
-    for (double exponent = std::floor(low_); exponent <= high_; ++exponent) {
-      for (const double digit : {1.0, 2.0, 5.0}) {
-        const double value = digit * power(axis_.scale, exponent);
-        const double place = scaled(value);
-        if (place >= low_ - 1e-9 && place <= high_ + 1e-9) {
-          ticks.push_back({value, tick_text(value, axis_.ticks)});
-        }
-      }
+  if (axis_.scale == Scale::log10) {
+    // Few powers of ten: several digits of each, as many as there is room for.
+    constexpr double kFew = 2;
+    for (const auto& [digits, decades] :
+         {std::pair(std::vector<double>{1, 2, 5}, static_cast<double>(most) / 3),
+          std::pair(std::vector<double>{1, 3}, kFew)}) {
+      if (high_ - low_ >= decades) continue;
+      std::vector<Tick> ticks = ticks_of_digits(digits);
+      if (ticks.size() > 1) return ticks;
     }
-    if (ticks.size() > 1) return ticks;
-    return linear_ticks(most);
   }
+  std::vector<Tick> ticks;
   const double first = std::ceil(low_ - 1e-9), last = std::floor(high_ + 1e-9);
   const auto fits = [&](double step) {
     return (last - first) / step + 1 <= static_cast<double>(std::max<std::size_t>(2, most));
@@ -136,6 +134,20 @@ std::vector<Tick> AxisRange::logarithmic_ticks(std::size_t most) const {
     ticks.push_back({value, tick_text(value, axis_.ticks)});
   }
   return ticks.size() > 1 ? ticks : linear_ticks(most);
+}
+
+std::vector<Tick> AxisRange::ticks_of_digits(const std::vector<double>& digits) const {
+  std::vector<Tick> ticks;
+  for (double exponent = std::floor(low_); exponent <= high_; ++exponent) {
+    for (const double digit : digits) {
+      const double value = digit * power(axis_.scale, exponent);
+      const double place = scaled(value);
+      if (place >= low_ - 1e-9 && place <= high_ + 1e-9) {
+        ticks.push_back({value, tick_text(value, axis_.ticks)});
+      }
+    }
+  }
+  return ticks;
 }
 
 std::vector<Tick> AxisRange::linear_ticks(std::size_t most) const {

@@ -31,6 +31,7 @@ class AxisRange {
  private:
   double scaled(double value) const;
   std::vector<Tick> logarithmic_ticks(std::size_t most) const;
+  std::vector<Tick> ticks_of_digits(const std::vector<double>& digits) const;
   std::vector<Tick> linear_ticks(std::size_t most) const;
 
   Axis axis_;

@@ -5,14 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "report/label_places.hpp"
 #include "report/picture.hpp"
 
 namespace ridgeline::report {
-
-/// A place in pixels from the lower left corner.
-struct Place {
-  double x = 0, y = 0;
-};
 
 enum class Device { svg, png };
 

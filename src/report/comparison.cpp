@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "report/sections.hpp"
+#include "report/styles.hpp"
 
 namespace ridgeline::report {
 namespace {
@@ -99,8 +100,7 @@ Picture compared_picture(const ResultFile& file, const std::vector<Ratio>& ratio
   }
   one.points = {{1, -0.6}, {1, static_cast<double>(panel.y.categories.size()) - 0.4}};
   panel.curves.insert(panel.curves.begin(), one);
-  picture.panel_height =
-      60 + 22 * static_cast<double>(std::max<std::size_t>(3, panel.y.categories.size()));
+  picture.panel_height = height_of_names(panel.y.categories.size());
   picture.panels.push_back(std::move(panel));
   return picture;
 }
@@ -109,12 +109,10 @@ Picture compared_picture(const ResultFile& file, const std::vector<Ratio>& ratio
 
 Block comparison_block(const ResultFile& file) {
   const Json& json = file.json;
-  Block block;
+  Block block = block_of(file);
   block.title = fmt::format("{} against {}", text_of(json.at("after"), "path"),
                             text_of(json.at("before"), "path"));
   block.sentences = texts_of(json, "findings");
-  block.notes = warnings_of(file);
-  block.origin = origin_of(file);
   const std::vector<Ratio> ratios = ratios_of(json.at("records"));
   if (!ratios.empty()) block.pictures.push_back(compared_picture(file, ratios));
   return block;

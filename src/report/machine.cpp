@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
 
 #include "io/units.hpp"
 #include "report/axis.hpp"
@@ -104,7 +103,10 @@ Picture bandwidth_picture(const ResultFile& file) {
   const Json& spaces = file.json.at("spaces");
   std::map<std::string, Panel> panels;
   std::vector<std::string> kernels;
-  std::map<std::tuple<std::string, int>, std::size_t> colours;
+  std::map<std::string, std::size_t> colours;
+  // Colours are spaces and threads, lines are pages and stores: an entry for each, not for each
+  // pair.
+  std::map<std::string, Curve> legend;
   constexpr Colour kCurveColours[] = {Colour::blue, Colour::red, Colour::purple, Colour::orange,
                                       Colour::sky};
   std::size_t row = 0;
@@ -120,19 +122,21 @@ Picture bandwidth_picture(const ResultFile& file) {
       const double rate = point.at("gbytes_per_second").get<double>();
       const bool is_device = name != "serial" && name != "openmp";
       const std::string of = is_device ? name : name + ", " + io::show_count(threads, "thread");
-      const std::string label =
-          fmt::format("{}{}{}", of, pages == "4KiB" ? "" : ", " + pages + " pages",
-                      stores == "ordinary" ? "" : ", " + stores);
-      Curve& curve = curves[kernel][label];
+      Curve& curve = curves[kernel][of + ", " + pages + ", " + stores];
       if (curve.points.empty()) {
-        const std::size_t number =
-            colours.emplace(std::tuple(name, is_device ? 0 : threads), colours.size())
-                .first->second;
-        curve.name = label;
+        const std::size_t number = colours.emplace(of, colours.size()).first->second;
         curve.colour = is_device ? Colour::green : kCurveColours[number % 5];
-        curve.line = stores != "ordinary" ? Line::dotted
-                     : pages == "huge"    ? Line::dashed
-                                          : Line::solid;
+        const bool huge = pages == "huge";
+        curve.line = stores == "ordinary" ? (huge ? Line::dashed : Line::solid)
+                                          : (huge ? Line::dash_dotted : Line::dotted);
+        legend.emplace(of, Curve{of, curve.colour});
+        if (curve.line != Line::solid) {
+          const std::string style =
+              stores == "ordinary"
+                  ? pages + " pages"
+                  : stores + " stores" + (huge ? ", " + pages + " pages" : std::string());
+          legend.emplace("~" + style, Curve{style, Colour::grey, curve.line});
+        }
       }
       curve.points.push_back({size, rate, row++});
       picture.table.add_row({name, kernel, io::Cell(std::int64_t{threads}), pages, stores,
@@ -150,12 +154,37 @@ Picture bandwidth_picture(const ResultFile& file) {
   }
   for (const std::string& kernel : kernels) {
     Panel& panel = panels[kernel];
+    for (const auto& [key, entry] : legend) panel.curves.push_back(entry);
     panel.title = kernel;
     panel.x = {"working set", Scale::log2, Ticks::bytes};
     panel.y = {"bandwidth (GB/s)", Scale::log10};
     picture.panels.push_back(std::move(panel));
   }
   return picture;
+}
+
+// One rate of a space: the largest of its kernels and threads for a precision, or one that another
+// kernel or number of threads reached.
+struct Peak {
+  std::string precision, kernel;
+  int threads = 0;  // 0: unknown
+  double gflops = 0;
+};
+
+// Returns every rate that was measured, or else the ceilings that a data sheet has.
+std::vector<Peak> peaks_of(const Json& space) {
+  std::vector<Peak> peaks;
+  for (const Json& peak : list_of(space, "peaks")) {
+    peaks.push_back({peak.at("precision").get<std::string>(), peak.at("kernel").get<std::string>(),
+                     peak.value("threads", 0), peak.at("gflops").get<double>()});
+  }
+  if (!peaks.empty()) return peaks;
+  const auto ceilings = space.find("peak_gflops");
+  if (ceilings == space.end() || !ceilings->is_object()) return peaks;
+  for (const auto& [precision, rate] : ceilings->items()) {
+    if (rate.is_number()) peaks.push_back({precision, "", 0, rate.get<double>()});
+  }
+  return peaks;
 }
 
 Picture peak_picture(const ResultFile& file) {
@@ -165,25 +194,32 @@ Picture peak_picture(const ResultFile& file) {
   picture.source = source_of(file) + measured_or_not(file);
   picture.table = io::Table({{"space", "space", io::Align::left},
                              {"precision", "precision", io::Align::left},
-                             {"GFLOP/s", "gflops"}});
+                             {"threads", "threads"},
+                             {"kernel", "kernel", io::Align::left},
+                             {"GFLOP/s (int8: Gop/s)", "gflops"}});
   Panel panel;
   panel.horizontal = true;
   panel.y.label = "space and precision";
-  panel.x = {"peak (GFLOP/s)"};
+  panel.x = {"largest rate (GFLOP/s; of int8 Gop/s)"};
   Bars bars;
+  std::size_t row = 0;
   for (const auto& [name, space] : file.json.at("spaces").items()) {
-    const auto peaks = space.find("peak_gflops");
-    if (peaks == space.end() || !peaks->is_object()) continue;
-    for (const auto& [precision, rate] : peaks->items()) {
-      if (!rate.is_number()) continue;
-      const std::size_t place = panel.y.categories.size();
+    std::map<std::string, Point> largest;  // by precision
+    for (const Peak& peak : peaks_of(space)) {
+      picture.table.add_row({name, peak.precision,
+                             peak.threads > 0 ? io::Cell(std::int64_t{peak.threads}) : io::Cell(),
+                             peak.kernel, io::Cell(peak.gflops, "{:.5g}")});
+      Point& point = largest[peak.precision];
+      if (peak.gflops > point.y) point = {0, peak.gflops, row};
+      ++row;
+    }
+    for (auto& [precision, point] : largest) {
+      point.x = static_cast<double>(panel.y.categories.size());
       panel.y.categories.push_back(name + ", " + precision);
-      bars.points.push_back({static_cast<double>(place), rate.get<double>(), place});
-      picture.table.add_row({name, precision, io::Cell(rate.get<double>(), "{:.5g}")});
+      bars.points.push_back(point);
     }
   }
-  picture.panel_height =
-      60 + 30 * static_cast<double>(std::max<std::size_t>(2, panel.y.categories.size()));
+  picture.panel_height = height_of_names(panel.y.categories.size());
   panel.bars.push_back(std::move(bars));
   picture.panels.push_back(std::move(panel));
   return picture;
@@ -204,7 +240,8 @@ Picture dispatch_picture(const ResultFile& file) {
   for (const auto& [name, space] : file.json.at("spaces").items()) {
     const auto dispatch = space.find("dispatch");
     if (dispatch == space.end() || !dispatch->is_object()) continue;
-    Bars bars{name, colour_of_space(name)};
+    // Points: a bar's length says nothing on a logarithmic axis.
+    Curve costs{name, colour_of_space(name), Line::none, marker_of_space(name)};
     for (const auto& [cost, timing] : dispatch->items()) {
       if (!timing.is_object() || !timing.contains("median")) continue;
       std::string words = cost;
@@ -212,13 +249,12 @@ Picture dispatch_picture(const ResultFile& file) {
       const double seconds = timing.at("median").get<double>();
       const std::size_t place = panel.y.categories.size();
       panel.y.categories.push_back(name + ", " + words);
-      bars.points.push_back({static_cast<double>(place), seconds, place});
+      costs.points.push_back({seconds, static_cast<double>(place), place});
       picture.table.add_row({name, words, seconds_cell(seconds)});
     }
-    panel.bars.push_back(std::move(bars));
+    panel.curves.push_back(std::move(costs));
   }
-  picture.panel_height =
-      60 + 26 * static_cast<double>(std::max<std::size_t>(2, panel.y.categories.size()));
+  picture.panel_height = height_of_names(panel.y.categories.size());
   picture.panels.push_back(std::move(panel));
   return picture;
 }
@@ -273,10 +309,8 @@ bool is_empty(const Picture& picture) {
 Block machine_block(const ResultFile& file) {
   // Throws if it is no object.
   file.json.at("spaces").get_ref<const Json::object_t&>();
-  Block block;
+  Block block = block_of(file);
   block.title = source_of(file) + measured_or_not(file);
-  block.notes = warnings_of(file);
-  block.origin = origin_of(file);
   for (auto* make :
        {latency_picture, bandwidth_picture, peak_picture, dispatch_picture, transfer_picture}) {
     Picture picture = make(file);

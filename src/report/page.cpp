@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "io/units.hpp"
 #include "report/drawing.hpp"
 #include "report/page_assets.hpp"
 
@@ -97,11 +98,16 @@ void add_picture(pugi::xml_node parent, const Picture& picture, bool draws) {
 void add_block(pugi::xml_node section, const Block& block, bool draws) {
   pugi::xml_node article = add(section, "article");
   if (!block.title.empty()) add(article, "h3", block.title);
-  for (const std::string& note : block.notes) add(article, "p", note, "note");
+  for (const std::string& warning : block.warnings) add(article, "p", warning, "note");
   add_list(article, block.sentences);
   for (const Picture& picture : block.pictures) add_picture(article, picture, draws);
   for (const NamedTable& table : block.tables) {
     add_folded_table(article, table.title, table.table, !table.folded);
+  }
+  if (!block.notes.empty()) {
+    pugi::xml_node details = add(article, "details");
+    add(details, "summary", io::show_count(static_cast<std::int64_t>(block.notes.size()), "note"));
+    add_list(details, block.notes);
   }
   if (block.origin.empty()) return;
   pugi::xml_node details = add(article, "details");

@@ -25,7 +25,8 @@ struct Block {
   std::vector<std::string> sentences = {};  ///< findings
   std::vector<Picture> pictures = {};
   std::vector<NamedTable> tables = {};
-  std::vector<std::string> notes = {};  ///< warnings, such as of a disturbed measurement
+  std::vector<std::string> warnings = {};  ///< such as of a disturbed measurement
+  std::vector<std::string> notes = {};     ///< of the file, folded
   Origin origin = {};
   std::string machine = {};  ///< see machine_of()
 };

@@ -21,7 +21,7 @@ using io::Json;
 using Files = std::vector<const ResultFile*>;
 
 // Sentences of the summary; the sections have all.
-constexpr std::size_t kMostSentences = 24, kMostRooflines = 8;
+constexpr std::size_t kMostSentences = 24, kMostRooflines = 8, kMostSubjects = 3;
 
 Files of_format(const Files& files, const std::string& format) {
   Files found;
@@ -118,6 +118,23 @@ void add_summary(Page& page, const std::string& sentence) {
   if (!sentence.empty()) page.summary.push_back(sentence);
 }
 
+// Returns the first finding on each subject, which stands before a colon or comma: "host, 1 thread:
+// …".
+std::string findings_in_short(const std::vector<std::string>& sentences) {
+  std::vector<std::string> subjects, chosen;
+  for (const std::string& sentence : sentences) {
+    const std::string subject = sentence.substr(0, sentence.find_first_of(":,"));
+    if (std::find(subjects.begin(), subjects.end(), subject) != subjects.end()) continue;
+    subjects.push_back(subject);
+    if (subjects.size() <= kMostSubjects) chosen.push_back(sentence);
+  }
+  std::string text = fmt::format("{}", fmt::join(chosen, "; "));
+  if (subjects.size() > chosen.size()) {
+    text += fmt::format("; {} more below", subjects.size() - chosen.size());
+  }
+  return text;
+}
+
 void shorten(std::vector<std::string>& summary) {
   if (summary.size() <= kMostSentences) return;
   const std::size_t more = summary.size() - kMostSentences;
@@ -154,7 +171,7 @@ void add_studies(const Files& files, Page& page) {
       if (block.sentences.empty()) continue;
       add_summary(page, fmt::format("Study {}{}: {}.", name,
                                     page.machines > 1 ? " on " + block.machine : "",
-                                    block.sentences.front()));
+                                    findings_in_short(block.sentences)));
     }
     page.sections.push_back(std::move(section));
   }

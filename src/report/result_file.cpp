@@ -220,18 +220,20 @@ bool is_disturbed(const ResultFile& file) {
   return disturbed != file.json.end() && disturbed->is_object() && disturbed->value("alarm", false);
 }
 
-std::vector<std::string> warnings_of(const ResultFile& file) {
-  std::vector<std::string> warnings;
+Block block_of(const ResultFile& file) {
+  Block block;
   if (!file.json.value("complete", true)) {
-    warnings.emplace_back("The measurement was stopped before its end: not everything is here.");
+    block.warnings.emplace_back(
+        "The measurement was stopped before its end: not everything is here.");
   }
   if (is_disturbed(file)) {
-    warnings.push_back(
+    block.warnings.push_back(
         fmt::format("The measurement was disturbed: {}.",
                     fmt::join(texts_of(file.json.at("disturbed"), "reasons"), "; ")));
   }
-  for (const std::string& note : texts_of(file.json, "notes")) warnings.push_back("Note: " + note);
-  return warnings;
+  block.notes = texts_of(file.json, "notes");
+  block.origin = origin_of(file);
+  return block;
 }
 
 }  // namespace ridgeline::report

@@ -39,8 +39,9 @@ std::string measured_or_not(const ResultFile& file);
 Origin origin_of(const ResultFile& file);
 /// Returns whether the measurement was disturbed.
 bool is_disturbed(const ResultFile& file);
-/// Returns warnings: stopped before the end, disturbed (with reasons), and the file's notes.
-std::vector<std::string> warnings_of(const ResultFile& file);
+/// Returns a block with what every file has: warnings (stopped before the end, disturbed), notes
+/// and origin.
+Block block_of(const ResultFile& file);
 
 /// Returns a list of texts, empty if the key is absent.
 std::vector<std::string> texts_of(const io::Json& json, const std::string& key);

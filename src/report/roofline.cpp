@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "io/units.hpp"
+#include "model/ceilings.hpp"
 #include "report/cells.hpp"
+#include "report/styles.hpp"
 
 namespace ridgeline::report {
 namespace {
@@ -65,7 +67,8 @@ io::Table layer_table(const StepTimes& step) {
          is_view(layer) ? io::Cell() : seconds_cell(layer.ceiling_seconds),
          is_view(layer) || !(layer.seconds > 0) || !std::isfinite(layer.explained_seconds)
              ? io::Cell()
-             : io::Cell(100 * std::min(1.0, layer.explained_seconds / layer.seconds), "{:.0f} %")});
+             : io::Cell(100 * model::explained_fraction(layer.explained_seconds, layer.seconds),
+                        "{:.0f} %")});
   };
   for (const LayerTime& layer : step.layers) add(layer, sum > 0 ? layer.seconds / sum : 0);
   add(step.total, 1);
@@ -207,7 +210,7 @@ Picture time_picture(const RooflineResult& result, const StepTimes& step) {
   panel.bars.push_back(forward);
   if (training) panel.bars.push_back(backward);
   panel.curves.push_back(allowed);
-  picture.panel_height = 70 + 26 * static_cast<double>(std::max<std::size_t>(2, names.size()));
+  picture.panel_height = height_of_names(names.size(), training ? 2 : 1);
   picture.panels.push_back(std::move(panel));
   return picture;
 }
@@ -243,11 +246,9 @@ void add_memory(const RooflineResult& result, Block& block) {
 }  // namespace
 
 Block roofline_block(const RooflineResult& result) {
-  Block block;
+  Block block = block_of(*result.file);
   block.title = title_of(result) + " (" + machine_of(*result.file) + ")";
   block.sentences = texts_of(result.file->json, "answers");
-  block.notes = warnings_of(*result.file);
-  block.origin = origin_of(*result.file);
   for (auto step = result.steps.rbegin(); step != result.steps.rend(); ++step) {
     Picture roofline = roofline_picture(result, *step);
     Picture time = time_picture(result, *step);

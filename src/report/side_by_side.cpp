@@ -9,6 +9,7 @@
 
 #include "report/cells.hpp"
 #include "report/roofline.hpp"
+#include "report/styles.hpp"
 
 namespace ridgeline::report {
 
@@ -101,7 +102,8 @@ io::Table overview(const std::vector<RooflineResult>& results) {
            io::Cell::shown_as(total.seconds, time_text(total)),
            known ? io::Cell(step.batch / total.seconds, "{:.0f}") : io::Cell(), total.bound,
            known && std::isfinite(total.explained_seconds)
-               ? io::Cell(100 * std::min(1.0, total.explained_seconds / total.seconds), "{:.0f} %")
+               ? io::Cell(100 * model::explained_fraction(total.explained_seconds, total.seconds),
+                          "{:.0f} %")
                : io::Cell(),
            largest == nullptr ? io::Cell() : io::Cell(largest->layer + " " + largest->phase),
            largest == nullptr || sum <= 0 ? io::Cell()
@@ -142,7 +144,7 @@ std::map<std::string, double> seconds_by_layer(const StepTimes& step) {
   return seconds;
 }
 
-// Time per layer, one bar for each place, at a batch that all have measured.
+// Time per layer, one point for each place, at a batch that all have measured.
 Picture layers_side_by_side(const std::vector<const RooflineResult*>& group, double batch,
                             const std::string& title, const std::string& name) {
   Picture picture;
@@ -156,7 +158,8 @@ Picture layers_side_by_side(const std::vector<const RooflineResult*>& group, dou
   panel.x = {"time per step, all phases", Scale::log10, Ticks::seconds};
   panel.y.categories = layers_in(*step_of(*group.front(), batch));
   constexpr Colour kPlaces[] = {Colour::blue, Colour::orange, Colour::green, Colour::purple};
-  // More bars than colours could not be distinguished; the table has all.
+  constexpr Marker kMarkers[] = {Marker::circle, Marker::square, Marker::triangle, Marker::diamond};
+  // More points than colours could not be distinguished; the table has all.
   const std::size_t places = group.size(), drawn = std::min<std::size_t>(places, 4);
   std::vector<std::vector<io::Cell>> rows;
   for (const std::string& layer : panel.y.categories) rows.push_back({layer});
@@ -164,22 +167,21 @@ Picture layers_side_by_side(const std::vector<const RooflineResult*>& group, dou
     const RooflineResult& result = *group[k];
     const std::string place = place_of(result);
     columns.push_back({place, name_of(place) + "_seconds"});
-    const double thickness = 0.8 / static_cast<double>(drawn);
-    Bars bars{place, kPlaces[std::min<std::size_t>(k, 3)], thickness,
-              thickness * (static_cast<double>(k) - (static_cast<double>(drawn) - 1) / 2)};
+    const double offset = 0.8 * ((static_cast<double>(k) + 0.5) / static_cast<double>(drawn) - 0.5);
+    Curve times{place, kPlaces[std::min<std::size_t>(k, 3)], Line::none,
+                kMarkers[std::min<std::size_t>(k, 3)]};
     const std::map<std::string, double> seconds = seconds_by_layer(*step_of(result, batch));
     for (std::size_t i = 0; i < panel.y.categories.size(); ++i) {
       const auto found = seconds.find(panel.y.categories[i]);
       rows[i].push_back(found == seconds.end() ? io::Cell() : seconds_cell(found->second));
       if (found == seconds.end()) continue;
-      bars.points.push_back({static_cast<double>(i), found->second, i});
+      times.points.push_back({found->second, static_cast<double>(i) + offset, i});
     }
-    if (k < drawn) panel.bars.push_back(std::move(bars));
+    if (k < drawn) panel.curves.push_back(std::move(times));
   }
   picture.table = io::Table(columns);
   for (std::vector<io::Cell>& row : rows) picture.table.add_row(std::move(row));
-  picture.panel_height = 70 + (12 + 10 * static_cast<double>(drawn)) *
-                                  static_cast<double>(std::max<std::size_t>(2, rows.size()));
+  picture.panel_height = height_of_names(rows.size(), drawn);
   picture.panels.push_back(std::move(panel));
   return picture;
 }

@@ -5,6 +5,7 @@
 
 #include "io/units.hpp"
 #include "report/sections.hpp"
+#include "report/styles.hpp"
 
 namespace ridgeline::report {
 namespace {
@@ -106,8 +107,7 @@ Picture share_picture(const ResultFile& file, const Json& shares) {
          std::isfinite(time) ? io::Cell::shown_as(time, io::show_seconds(time)) : io::Cell(),
          io::Cell(part, "{:.1f} %")});
   }
-  picture.panel_height =
-      60 + 24 * static_cast<double>(std::max<std::size_t>(2, panel.y.categories.size()));
+  picture.panel_height = height_of_names(panel.y.categories.size());
   panel.bars.push_back(std::move(bars));
   picture.panels.push_back(std::move(panel));
   return picture;
@@ -147,12 +147,10 @@ std::vector<std::string> sentences_of(const ResultFile& file, const Json& histor
 
 Block training_block(const ResultFile& file) {
   const Json& history = file.json.at("history");
-  Block block;
+  Block block = block_of(file);
   block.title = fmt::format("{}, {} on {}", text_of(file.json, "title"),
                             text_of(file.json, "precision"), text_of(file.json, "space"));
   block.sentences = sentences_of(file, history);
-  block.notes = warnings_of(file);
-  block.origin = origin_of(file);
   if (!metric(history, "train_loss").empty())
     block.pictures.push_back(history_picture(file, history));
   const Json& shares = file.json.at("shares");

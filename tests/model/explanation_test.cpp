@@ -115,9 +115,7 @@ TEST(Explanation, SaysWhatIsExplainedBeyondTheCeilings) {
   EXPECT_EQ(
       explain({at}, true)[0],
       "the step's time is 100 % compute bound; what was measured of the machine explains 82 % "
-      "of it, its ceilings alone 72 %: they have each thread find its input in its own cache, "
-      "where "
-      "some of it was written by another");
+      "of it (72 % without the cost of reading what another thread has written)");
 }
 
 TEST(Explanation, ThreadsAreNoReasonIfTheCeilingsExplainMore) {

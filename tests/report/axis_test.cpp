@@ -32,6 +32,13 @@ TEST(Axis, LabelsSecondsWithUnits) {
             (Texts{"1 ns", "10 ns", "100 ns", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms"}));
 }
 
+TEST(Axis, HasSeveralLabelsPerPowerOfTenIfItSpansFew) {
+  const Axis axis{"time", Scale::log10, Ticks::seconds};
+  EXPECT_EQ(texts(AxisRange(axis, {25e-9, 720e-9}), 8),
+            (Texts{"50 ns", "100 ns", "200 ns", "500 ns"}));
+  EXPECT_EQ(texts(AxisRange(axis, {25e-9, 720e-9}), 3), (Texts{"30 ns", "100 ns", "300 ns"}));
+}
+
 TEST(Axis, LabelsRoundValuesOfALinearAxis) {
   Axis axis{"share (%)"};
   axis.from = 0;

@@ -169,9 +169,9 @@ TEST(Report, PutsSpacesAndMachinesSideBySide) {
   ASSERT_EQ(beside->blocks.size(), 1u);
   ASSERT_EQ(beside->blocks[0].pictures.size(), 2u);
   const Panel& layers = beside->blocks[0].pictures[1].panels[0];
-  ASSERT_EQ(layers.bars.size(), 2u);
-  EXPECT_EQ(layers.bars[0].points.size(), layers.y.categories.size());
-  EXPECT_EQ(layers.bars[1].points.size(), layers.y.categories.size());
+  ASSERT_EQ(layers.curves.size(), 2u);
+  EXPECT_EQ(layers.curves[0].points.size(), layers.y.categories.size());
+  EXPECT_EQ(layers.curves[1].points.size(), layers.y.categories.size());
 }
 
 TEST(Report, LeavesOutDamagedFilesOfFolders) {
@@ -205,7 +205,7 @@ TEST(Report, CarriesWarningsOfDisturbedAndStoppedMeasurements) {
   files.front().json["complete"] = false;
   files.front().json["disturbed"] = {{"alarm", true}, {"reasons", {"another program ran"}}};
   const Page page = make_page(files);
-  const std::vector<std::string>& notes = page.sections.front().blocks.front().notes;
+  const std::vector<std::string>& notes = page.sections.front().blocks.front().warnings;
   ASSERT_GE(notes.size(), 2u);
   EXPECT_NE(notes[0].find("stopped before its end"), std::string::npos);
   EXPECT_NE(notes[1].find("another program ran"), std::string::npos);

@@ -107,15 +107,12 @@ void show_levels(const io::Json& levels, const std::string& space, double larges
     // The curve still rises in a level without a value.
     if (!std::isfinite(seconds)) continue;
     panel.curves.push_back(level_segment(begin, end, 1e9 * seconds));
-    const std::string size =
-        std::isfinite(capacity) ? "to " + machine::readable_bytes(capacity) : "beyond";
     // The curve rises towards a level, so that there is room below its begin and above its end.
-    const auto add_label = [&](const std::string& text, double dy) {
-      panel.labels.push_back({below ? begin : end, 1e9 * seconds, text, colour_of_space(space),
-                              below ? 0.0 : 1.0, below ? 3.0 : -3.0, dy});
-    };
-    add_label(io::show_seconds(seconds), below ? -12 : 25);
-    add_label(size, below ? -26 : 11);
+    panel.labels.push_back(
+        {below ? begin : end, 1e9 * seconds,
+         io::show_seconds(seconds) +
+             (std::isfinite(capacity) ? " to " + machine::readable_bytes(capacity) : " beyond"),
+         colour_of_space(space), below ? 0.0 : 1.0, below ? 3.0 : -3.0, below ? -12.0 : 11.0});
   }
 }
 

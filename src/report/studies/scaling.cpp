@@ -174,7 +174,7 @@ void add_efficiencies(const ResultFile& file, Block& block) {
   EfficiencyPanel panel(file.json);
   for (const io::Json* curve : curves_of(file.json)) panel.add(*curve, picture.table);
   if (panel.bars() == 0) return;
-  picture.panel_height = 60 + 22 * static_cast<double>(std::max<std::size_t>(4, panel.bars()));
+  picture.panel_height = height_of_names(panel.bars());
   picture.panels.push_back(panel.finish());
   block.pictures.push_back(std::move(picture));
 }

@@ -51,11 +51,9 @@ Block study_block(const ResultFile& file) {
   const auto study = std::find_if(std::begin(kStudies), std::end(kStudies),
                                   [&](const StudyPage& each) { return name == each.name; });
   if (study == std::end(kStudies)) throw std::logic_error("study_block of an unknown study");
-  Block block;
+  Block block = block_of(file);
   block.title = fmt::format("{}: {}", study->title, file.json.at("claim").get<std::string>());
   block.sentences = texts_of(file.json, "answers");
-  block.notes = warnings_of(file);
-  block.origin = origin_of(file);
   study->add(file, block);
   return block;
 }
