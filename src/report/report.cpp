@@ -108,8 +108,8 @@ std::string roofline_sentence(const RooflineResult& result) {
   }
   const StepTimes& step = result.steps.back();
   if (chosen.empty() && !step.total.bound.empty()) chosen = "it is bound by " + step.total.bound;
-  return fmt::format("{}, {} on {} of {}, batch {:.0f}: {} per step{}.", result.network,
-                     result.phase == "infer" ? "inference" : "training", result.space,
+  return fmt::format("{}, {} on {} of {}, batch {:.0f}: {} per step{}.", network_of(result),
+                     result.phase == "infer" ? "inference" : "training", space_of(result),
                      machine_of(*result.file), step.batch, time_text(step.total),
                      chosen.empty() ? "" : "; " + chosen);
 }
@@ -139,8 +139,8 @@ void shorten(std::vector<std::string>& summary) {
   if (summary.size() <= kMostSentences) return;
   const std::size_t more = summary.size() - kMostSentences;
   summary.resize(kMostSentences);
-  summary.push_back(fmt::format("{} more are in the sections below.",
-                                io::show_count(static_cast<std::int64_t>(more), "finding")));
+  summary.push_back(fmt::format("{} more {} in the sections below.", more,
+                                more == 1 ? "finding is" : "findings are"));
 }
 
 void make_names_unique(Page& page) {

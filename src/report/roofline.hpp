@@ -45,6 +45,10 @@ RooflineResult read_roofline(const ResultFile& file,
 std::string time_text(const LayerTime& layer);
 /// Returns whether a layer computes nothing, such as flatten.
 bool is_view(const LayerTime& layer);
+/// Returns the network with what the command changed in its deck: "NETWORK, train.batch_size=8".
+std::string network_of(const RooflineResult& result);
+/// Returns the space, with the library that multiplied matrices: "openmp, Kokkos Kernels".
+std::string space_of(const RooflineResult& result);
 /// Returns "NETWORK, training, float32 on openmp".
 std::string title_of(const RooflineResult& result);
 /// Returns the layers in order, without views, each once.

@@ -110,11 +110,23 @@ std::string time_text(const LayerTime& layer) {
 
 bool is_view(const LayerTime& layer) { return layer.flops == 0 && layer.bytes == 0; }
 
+std::string network_of(const RooflineResult& result) {
+  std::string network = result.network;
+  for (const std::string& change : texts_of(result.file->json, "overrides")) {
+    if (change.rfind("network.gemm=", 0) != 0) network += ", " + change;  // see space_of()
+  }
+  return network;
+}
+
+std::string space_of(const RooflineResult& result) {
+  const bool library = text_of(result.file->json, "gemm") == "kokkos_kernels";
+  return result.space + (library ? ", Kokkos Kernels" : "");
+}
+
 std::string title_of(const RooflineResult& result) {
-  const std::string gemm = text_of(result.file->json, "gemm");
-  return fmt::format("{}, {}, {} on {}{}", result.network,
+  return fmt::format("{}, {}, {} on {}", network_of(result),
                      result.phase == "infer" ? "inference" : "training", result.precision,
-                     result.space, gemm == "kokkos_kernels" ? ", Kokkos Kernels" : "");
+                     space_of(result));
 }
 
 // Returns the layers in order, without views, each once.

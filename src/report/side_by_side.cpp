@@ -98,7 +98,7 @@ io::Table overview(const std::vector<RooflineResult>& results) {
       const LayerTime& total = step.total;
       const bool known = total.seconds > 0;
       table.add_row(
-          {result.network, result.phase, result.space, io::Cell(step.batch, "{:.0f}"),
+          {network_of(result), result.phase, space_of(result), io::Cell(step.batch, "{:.0f}"),
            io::Cell::shown_as(total.seconds, time_text(total)),
            known ? io::Cell(step.batch / total.seconds, "{:.0f}") : io::Cell(), total.bound,
            known && std::isfinite(total.explained_seconds)
@@ -193,12 +193,7 @@ std::vector<Block> side_by_side(const std::vector<RooflineResult>& results) {
       groups;
   for (const RooflineResult& result : results) {
     if (result.steps.empty()) continue;
-    const std::vector<std::string> changes = texts_of(result.file->json, "overrides");
-    std::string network = result.network;
-    for (const std::string& change : changes) {
-      if (change.rfind("network.gemm=", 0) != 0) network += ", " + change;
-    }
-    groups[{network, result.phase, result.precision}].push_back(&result);
+    groups[{network_of(result), result.phase, result.precision}].push_back(&result);
   }
   std::vector<Block> blocks;
   for (const auto& [key, group] : groups) {
