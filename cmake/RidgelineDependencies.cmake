@@ -16,6 +16,9 @@ find_package(tomlplusplus CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(Boost 1.66 REQUIRED)  # Boost.Math, headers alone
 find_package(pugixml CONFIG REQUIRED)
+if(RIDGELINE_ENABLE_MPI)
+  find_package(MPI REQUIRED COMPONENTS C)
+endif()
 if(RIDGELINE_PLPLOT)
   find_package(PLplot)  # optional: the pictures of `ridgeline report`
 endif()

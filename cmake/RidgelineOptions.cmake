@@ -3,6 +3,8 @@
 option(RIDGELINE_ENABLE_OPENMP "Build the OpenMP execution space" ON)
 option(RIDGELINE_ENABLE_CUDA "Build the CUDA execution space" OFF)
 
+option(RIDGELINE_ENABLE_MPI "Train on several processes that MPI's mpirun or Slurm's srun starts" OFF)
+
 set(RIDGELINE_ISA "native" CACHE STRING
   "Instruction set of the host code, passed as -march=; empty for the compiler's default")
 set(RIDGELINE_CUDA_ARCH "" CACHE STRING

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs only the Debian packages that are missing; quick if all are installed.
 #
-#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz] [browser] [docs]
+#   jobs/dependencies.sh [cuda] [data] [lint] [fuzz] [mpi] [browser] [docs]
 # Always installs what a build with tests needs; `cuda` requires the CUDA toolkit, which it does not install;
 # `data` tries to install Fashion-MNIST and the fortunes, which are optional; `lint` is for checking the
-# format, `fuzz` for fuzzing with Clang, `browser` for the test that opens a report in Chromium, `docs` for
+# format, `fuzz` for fuzzing with Clang, `mpi` for training on several processes, `browser` for the test that opens a report in Chromium, `docs` for
 # the documentation as a site and the tests of the notebook and the manual page. If it cannot install (no Debian,
 # no root, no sudo), it names what the build would not find.
 #
@@ -39,9 +39,10 @@ for argument; do
     data) optional+=(dataset-fashion-mnist fortunes) ;;
     lint) commands+=(clang-format:clang-format clang-tidy:clang-tidy shellcheck:shellcheck) ;;
     fuzz) commands+=(clang++:clang) ;;
+    mpi) optional+=(libopenmpi-dev openmpi-bin) ;;
     browser) optional+=(chromium-driver python3-selenium) ;;
     docs) optional+=(mkdocs mkdocs-material python3-nbclient python3-ipykernel groff-base) ;;
-    *) fail "$argument: only cuda, data, lint, fuzz, browser and docs are possible" ;;
+    *) fail "$argument: only cuda, data, lint, fuzz, mpi, browser and docs are possible" ;;
   esac
 done
 

@@ -5,7 +5,9 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <new>
+#include <thread>
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
@@ -52,9 +54,19 @@ std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) 
   return flags;
 }
 
-int fail(Status status, const std::string& message) {
+// Seconds that a rank waits before it reports an error: all may have the same one, and the first
+// rank that reports it ends the others.
+constexpr double kPatience = 0.3;
+
+int fail(Status status, const std::string& message, const parallel::Ranks& ranks) {
   flush_output();
-  report_error(message);
+  if (!ranks.is_first()) {
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(kPatience * std::min(ranks.rank(), 10)));
+  }
+  const std::string who = ranks.size() > 1 ? "rank " + std::to_string(ranks.rank()) + ": " : "";
+  report_error(who + message);
+  if (ranks.size() > 1) ranks.abort(static_cast<int>(status));
   return static_cast<int>(status);
 }
 
@@ -198,8 +210,12 @@ std::string describe(const CLI::ParseError& error, const CLI::App& app) {
   return message + "; " + see_help(app);
 }
 
-int run(std::vector<std::string> arguments) {
+// Verbs that several ranks compute together; the others are run by the first one.
+bool is_for_ranks(const CLI::App& verb) { return verb.get_name() == "train"; }
+
+int run(std::vector<std::string> arguments, std::shared_ptr<const parallel::Ranks> ranks) {
   CommonOptions common;
+  common.ranks = std::move(ranks);
   common.kokkos_flags = take_kokkos_flags(arguments);
   check_kokkos_flags(common.kokkos_flags);
   CLI::App app(
@@ -236,10 +252,14 @@ int run(std::vector<std::string> arguments) {
     if (!flush_output()) throw RunError("standard output: cannot write");
     return static_cast<int>(Status::done);
   } catch (const CLI::ParseError& error) {
-    return fail(Status::request_wrong, describe(error, app));
+    return fail(Status::request_wrong, describe(error, app), *common.ranks);
   }
   if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
-  const Status status = action();
+  if (!common.ranks->is_first()) print_errors_alone();
+  auto status = Status::done;
+  if (common.ranks->is_first() || is_for_ranks(innermost(app))) status = action();
+  // All ranks end after the first one's last write, with its status.
+  common.ranks->broadcast(&status, sizeof(status), 0);
   // Output lost because of a full disk must not end with success.
   if (!flush_output()) throw RunError("standard output: cannot write");
   return static_cast<int>(status);
@@ -249,11 +269,15 @@ int run(std::vector<std::string> arguments) {
 }  // namespace ridgeline::miniapp
 
 int ridgeline::run_command(int argc, char** argv, const std::function<void()>& prepare) {
-  using miniapp::fail;
   miniapp::prepare_process();
+  std::shared_ptr<const parallel::Ranks> ranks = parallel::one_rank();
+  const auto fail = [&](Status status, const std::string& message) {
+    return miniapp::fail(status, message, *ranks);
+  };
   try {
+    ranks = parallel::start_ranks();
     if (prepare) prepare();
-    return miniapp::run(std::vector<std::string>(argv + 1, argv + argc));
+    return miniapp::run(std::vector<std::string>(argv + 1, argv + argc), ranks);
   } catch (const Error& error) {
     return fail(error.status(), error.what());
   } catch (const std::bad_alloc&) {

@@ -172,7 +172,8 @@ void print_test_set(const config::Deck& deck, SpaceKind space, std::size_t batch
         using Space = std::decay_t<decltype(instance)>;
         using T = decltype(scalar);
         auto network = trained_network<Space, T>(instance, session, checkpoint, batch);
-        return network::evaluate<Space, T>(network, session.dataset, test, batch);
+        return network::evaluate<Space, T>(network, session.dataset, test, batch,
+                                           *parallel::one_rank());
       });
   if (!std::isfinite(sums.mean_loss())) warn("the test loss is not finite");
   io::Table table(

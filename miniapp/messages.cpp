@@ -18,6 +18,7 @@ void write_line(const std::string& line) {
 
 // Notes and warnings, wrapped for a terminal; in a log each is one searchable line.
 void write_sentence(const std::string& text) {
+  if (prints_errors_alone()) return;
   const std::size_t columns = terminal_columns(STDERR_FILENO);
   write_line(columns > 0 ? io::wrapped(text, std::max<std::size_t>(columns, 40), 2) : text);
 }
@@ -47,6 +48,7 @@ std::string written_to(const std::vector<std::string>& files) {
 }
 
 void show_progress(const std::string& text) {
+  if (prints_errors_alone()) return;
   std::cerr.clear();
   std::cerr << '\r' << printable(text) << "\033[K" << std::flush;
 }

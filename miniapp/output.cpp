@@ -23,7 +23,8 @@ namespace {
 // Every table fits this many columns, and is never made narrower.
 constexpr std::size_t kLeastWidth = 80;
 
-bool wide = false;  // a property of the process's standard output, like its width
+// Properties of the process's standard output, like its width.
+bool wide = false, errors_alone = false;
 
 std::size_t columns_variable() {
   const char* value = std::getenv("COLUMNS");
@@ -45,13 +46,20 @@ void print_wide() { wide = true; }
 
 bool prints_wide() { return wide; }
 
-void print(const std::string& text) { std::cout << text; }
+void print_errors_alone() { errors_alone = true; }
+
+bool prints_errors_alone() { return errors_alone; }
+
+void print(const std::string& text) {
+  if (!errors_alone) std::cout << text;
+}
 
 void print_wrapped(const std::string& text, std::size_t indent) {
   print(io::wrapped(text, output_width(), indent));
 }
 
 void print(const io::Table& table, io::TableFormat format) {
+  if (errors_alone) return;
   table.print(std::cout, format, output_width());
 }
 

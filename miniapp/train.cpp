@@ -4,13 +4,16 @@
 #include <nlohmann/json.hpp>
 
 #include "config/duration.hpp"
+#include "core/build_info.hpp"
 #include "core/energy.hpp"
+#include "data/fingerprint.hpp"
 #include "io/file.hpp"
 #include "io/json.hpp"
 #include "io/table.hpp"
 #include "machine/description.hpp"
 #include "network/resume.hpp"
 #include "network/trainer.hpp"
+#include "parallel/agreement.hpp"
 #include "session.hpp"
 #include "signals.hpp"
 #include "train_files.hpp"
@@ -173,6 +176,14 @@ void print_shares(const network::TrainingResult& result, std::int64_t batch) {
   print(fmt::format("a step of {} takes {} (median of {}, timed layer by layer)\n",
                     io::show_count(batch, "sample"), show_seconds(result.step_seconds.median),
                     result.step_seconds.repeats));
+  if (result.communication.steps == 0) return;
+  const double exposed = result.communication.exposed_seconds / double(result.communication.steps);
+  print_wrapped(
+      fmt::format("the ranks sum {} of gradients per step; {} of it is not hidden by the "
+                  "computation ({:.1f} % of "
+                  "a step)\n",
+                  show_bytes(result.communication.bytes), show_seconds(exposed),
+                  100 * exposed / result.step_seconds.median));
 }
 
 std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& options) {
@@ -186,7 +197,8 @@ std::optional<double> time_limit(const config::Deck& deck, const TrainOptions& o
 }
 
 io::Json record_of(const config::Deck& deck, const TrainOptions& options, const Session& session,
-                   SpaceKind space, const network::TrainingResult& result) {
+                   SpaceKind space, const parallel::Ranks& ranks,
+                   const network::TrainingResult& result) {
   // While the Runtime exists, which is described.
   io::Json json = machine::new_result("ridgeline-training");
   deck_to_json(json, deck, options.deck.sets);
@@ -202,6 +214,14 @@ io::Json record_of(const config::Deck& deck, const TrainOptions& options, const 
   json["skipped_steps"] = result.state.skipped.total;
   json["step_seconds"] =
       result.step_seconds.repeats > 0 ? io::Json(result.step_seconds) : io::Json();
+  json["ranks"] = ranks.size();
+  const network::CommunicationTimes& communication = result.communication;
+  json["communication"] =
+      communication.steps == 0
+          ? io::Json()
+          : io::Json({{"bytes_per_step", communication.bytes},
+                      {"exposed_seconds_per_step",
+                       communication.exposed_seconds / double(communication.steps)}});
   json["shares"] = io::Json::array();
   for (const network::LayerShare& share : result.shares) {
     if (result.step_seconds.repeats == 0) break;
@@ -262,11 +282,16 @@ Trained train_on(SpaceKind space, const TrainOptions& options, const CommonOptio
                         to_string(space), io::show_count(Runtime::host_threads().count, "thread"),
                         Runtime::host_threads().binding, show_bytes(double(memory.total())),
                         show_bytes(double(session.dataset.memory_bytes()))));
+        if (common.ranks->size() > 1) {
+          console.say(fmt::format("{} ranks divide each batch of {}; the above is one's",
+                                  common.ranks->size(),
+                                  io::show_count(deck.train.batch, "sample")));
+        }
         Guard guard(space);
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
-                                             std::move(training), console);
+                                             std::move(training), console, common.ranks);
         trained.disturbance = guard.report();
-        trained.record = record_of(deck, options, session, space, done);
+        trained.record = record_of(deck, options, session, space, *common.ranks, done);
         trained.record["disturbed"] = machine::to_json(trained.disturbance);
         console.record_energy(trained.record);
         return done;
@@ -302,7 +327,7 @@ void tell_outcome(const Trained& trained, const config::Deck& deck, bool ended,
 
 // Writes the record and says how the run ended. Throws RunError for one that failed.
 Status conclude(Trained trained, const TrainOptions& options, const config::Deck& deck,
-                TrainFiles& files, io::TableFormat format, const Console& console) {
+                TrainFiles& files, bool writes, io::TableFormat format, const Console& console) {
   using network::Outcome;
   const network::TrainingResult& result = trained.result;
   const bool computed = result.outcome != Outcome::already_finished;
@@ -325,7 +350,7 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
     if (ended) json["verified"] = excused ? io::Json() : io::Json(!failure);
     if (result.outcome == Outcome::diverged) json["verified"] = false;
     if (ended && !failure) json["figure_of_merit"] = result.samples_per_second;
-    io::write_json(files.record(), json);
+    if (writes) io::write_json(files.record(), json);
     if (as_table && result.step_seconds.repeats > 0) print_shares(result, deck.train.batch);
     console.say(written_to(files.written(result.outcome != Outcome::diverged)));
   }
@@ -354,6 +379,19 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
   return Status::done;
 }
 
+// Throws RequestError on every rank if one has another build, deck or data.
+void require_agreement_of_ranks(const parallel::Ranks& ranks, const Session& session,
+                                SpaceKind space) {
+  const data::Fingerprint data = data::fingerprint_of(session.dataset);
+  parallel::require_agreement(
+      ranks, {{"build", std::string(build_info().version) + " " + build_info().git_commit},
+              {"deck", session.deck.text()},
+              {"execution space", to_string(space)},
+              {"data set", fmt::format("{} {} {} {} {} {}", data.train_samples, data.test_samples,
+                                       data.sample_shape, data.target_shape, data.first_sample,
+                                       data.last_sample)}});
+}
+
 Status run(const TrainOptions& options, const CommonOptions& common) {
   const io::TableFormat format = io::parse_table_format(common.format);
   const config::Deck deck = config::Deck::load(options.deck.deck, options.deck.sets, options.seed);
@@ -365,7 +403,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   const SpaceKind space =
       options.dry_run ? planned_space(options.deck.space) : resolve_space(options.deck.space);
   Console console(format, options.quiet, stop_after, space);
-  if (!options.dry_run) files.lock();
+  const bool writes = common.ranks->is_first();
+  if (!options.dry_run && writes) files.lock();
   network::TrainingFiles training;
   training.checkpoint = files.checkpoint();
   training.resume = files.open_resumed();
@@ -390,21 +429,22 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
     return Status::done;
   }
   weights.reset();
+  require_agreement_of_ranks(*common.ranks, session, space);
   // Last, so that an invalid request leaves no folder; before anything is computed. From here
   // on a signal ends the run after its first step, with a checkpoint.
   defer_stop_signals();
-  files.create_folders();
+  if (writes) files.create_folders();
   training.kept = kept();
   training.replaced = files.replaced();
   console.on_begin([&] {
-    files.keep_folders();
+    if (writes) files.keep_folders();
     for (const std::string& note : files.notes()) console.say(note);
   });
 
   Trained trained = train_on(space, options, common, deck, session, std::move(training), console);
   trained.resumed_from = resumed_from;
   console.finish();
-  return conclude(std::move(trained), options, deck, files, format, console);
+  return conclude(std::move(trained), options, deck, files, writes, format, console);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "io/table.hpp"
 #include "io/units.hpp"
 #include "options.hpp"
+#include "parallel/ranks.hpp"
 
 namespace ridgeline::miniapp {
 
@@ -25,6 +27,8 @@ struct CommonOptions {
   std::string format = "table";
   std::string device;  ///< the number of --device, which is in `kokkos_flags` too; empty: Kokkos's
   std::vector<std::string> kokkos_flags;  ///< `--kokkos-…`, removed from the command line
+  /// That an MPI launcher started; or one.
+  std::shared_ptr<const parallel::Ranks> ranks = parallel::one_rank();
 };
 
 /// Returns the binding of --bind. Throws RequestError.
@@ -88,6 +92,10 @@ void print(const io::Table& table, io::TableFormat format);
 void print_wide();
 /// Returns whether it is disabled.
 bool prints_wide();
+/// From here on this process prints errors alone, as all ranks but the first do.
+void print_errors_alone();
+/// Returns whether it does.
+bool prints_errors_alone();
 /// Returns whether everything on standard output was written.
 bool flush_output();
 

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "data/shuffle.hpp"
+#include "parallel/ranks.hpp"
 
 namespace ridgeline::data {
 
@@ -15,7 +16,8 @@ template <class T>
 BatchLoader<T>::BatchLoader(const Dataset& dataset, const Split& split,
                             const LoaderOptions& options)
     : dataset_(dataset), split_(split), options_(options) {
-  const std::size_t batch = std::min(options.batch, split.samples);
+  const std::size_t batch =
+      parallel::share_of(std::min(options.batch, split.samples), 0, options.ranks).size();
   const std::size_t inputs = batch * dataset.sample_size();
   // An autoencoder's targets are its inputs and share their buffer.
   const std::size_t targets = dataset.target_is_input ? 0 : batch * dataset.target_size();
@@ -114,12 +116,15 @@ Batch<T> BatchLoader<T>::fill(const Staging<T>& staging) {
   batch.targets = staging.targets;
   batch.epoch = epoch_;
   batch.first = sample_;
-  batch.count = std::min(options_.batch, split_.samples - sample_);
-  batch.ends_epoch = sample_ + batch.count == split_.samples;
+  batch.together = std::min(options_.batch, split_.samples - sample_);
+  const parallel::Share share = parallel::share_of(batch.together, options_.rank, options_.ranks);
+  batch.before = share.begin;
+  batch.count = share.size();
+  batch.ends_epoch = sample_ + batch.together == split_.samples;
   const Augment augment{options_.augment, options_.seed, epoch_};
-  dataset_.gather(split_, order_.data() + sample_, batch.count, staging.inputs, staging.labels,
-                  staging.targets, options_.augment.any() ? &augment : nullptr);
-  sample_ += batch.count;
+  dataset_.gather(split_, order_.data() + sample_ + batch.before, batch.count, staging.inputs,
+                  staging.labels, staging.targets, options_.augment.any() ? &augment : nullptr);
+  sample_ += batch.together;
   if (batch.ends_epoch) {
     sample_ = 0;
     ++epoch_;

@@ -22,7 +22,10 @@ struct Batch {
   const T* inputs = nullptr;             ///< [count, sample_shape]
   const std::int32_t* labels = nullptr;  ///< [count, label_shape]; null without labels
   const T* targets = nullptr;            ///< [count, target_shape]; null unless targets are values
-  std::size_t count = 0;                 ///< the batch size, or less at the end of an epoch
+  std::size_t count = 0;                 ///< samples here: the batch size, or less at the end of an
+                                         ///< epoch; of several ranks this one's share of them
+  std::size_t before = 0;                ///< samples of the batch on earlier ranks
+  std::size_t together = 0;              ///< samples of the batch on all ranks
   std::size_t epoch = 0;                 ///< counted from 0
   std::size_t first = 0;                 ///< samples of the epoch before this batch
   bool ends_epoch = false;
@@ -44,6 +47,7 @@ struct LoaderOptions {
   config::Augmentation augment;  ///< for training only
   std::size_t epoch = 0;         ///< start position: the epoch,
   std::size_t sample = 0;        ///< and the number of its samples already used
+  int rank = 0, ranks = 1;       ///< of each batch's samples the share of this rank is loaded
   /// Processors that the loader's thread may use: those of the process at its start. If empty, the
   /// thread inherits its creator's binding and competes with it for one processor.
   ProcessorMask processors;

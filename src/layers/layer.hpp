@@ -14,6 +14,7 @@
 #include "core/views.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "layers/formula.hpp"
+#include "parallel/batch_part.hpp"
 
 namespace ridgeline::layers {
 
@@ -136,6 +137,7 @@ struct ForwardPass {
   Mode mode;
   std::array<Matrix<Space, const T>, kMostInputs> inputs;  ///< [batch, input] each
   Matrix<Space, T> y;                                      ///< [batch, output], overwritten
+  parallel::BatchPart part = {};
 
   const Matrix<Space, const T>& x() const { return inputs[0]; }
   std::size_t batch() const { return y.extent(0); }
@@ -154,6 +156,7 @@ struct BackwardPass {
   /// Gradients of the inputs [batch, input], overwritten. One without memory is not computed; if
   /// gradients are shared, those with memory have the same memory.
   std::array<Matrix<Space, T>, kMostInputs> input_gradients;
+  parallel::BatchPart part = {};
 
   const Matrix<Space, const T>& x() const { return inputs[0]; }
   const Matrix<Space, T>& dx() const { return input_gradients[0]; }
@@ -205,6 +208,9 @@ class Layer {
   virtual InputGradients input_gradients() const {
     return is_view(true) ? InputGradients::passed : InputGradients::separate;
   }
+  /// Returns whether a step computes with values of the whole batch, as batch_norm's statistics
+  /// are: then every rank runs the layer, even one without samples of the batch.
+  virtual bool uses_whole_batch() const { return false; }
   /// Returns the exclusive upper bound of the tokens that the layer reads; 0 for a layer of values.
   virtual std::size_t token_limit() const { return 0; }
 

@@ -23,18 +23,21 @@ class BatchFeed {
   /// A batch on the space, and its place in the epoch.
   struct Item {
     Batch<Space, T> batch;
-    std::size_t count;
+    std::size_t count;     ///< samples here
+    std::size_t together;  ///< samples on all ranks
     bool ends_epoch;
   };
 
-  /// `dataset` and `split` must outlive the feed. Throws as BatchLoader does.
+  /// `dataset` and `split` must outlive the feed. `ranks`: those among which `options` divides each
+  /// batch. Throws as BatchLoader does.
   BatchFeed(const Space& instance, const data::Dataset& dataset, const data::Split& split,
-            const data::LoaderOptions& options)
-      : instance_(instance), dataset_(dataset) {
+            const data::LoaderOptions& options,
+            std::shared_ptr<const parallel::Ranks> ranks = nullptr)
+      : instance_(instance), dataset_(dataset), ranks_(ranks) {
     if constexpr (kIsHost<Space>) {
       loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options);
     } else {
-      allocate_staging(options.batch);
+      allocate_staging(parallel::share_of(options.batch, 0, options.ranks).size());
       loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options, staging_);
     }
   }
@@ -68,6 +71,10 @@ class BatchFeed {
     item.batch.targets = matrix_at<Space, const T>(targets, targets ? host.count : 0,
                                                    targets ? dataset_.target_size() : 0);
     item.count = host.count;
+    item.together = host.together;
+    if (ranks_ && ranks_->size() > 1) {
+      item.batch.part = {ranks_.get(), host.before, host.together};
+    }
     item.ends_epoch = host.ends_epoch;
     return item;
   }
@@ -111,6 +118,7 @@ class BatchFeed {
 
   const Space instance_;
   const data::Dataset& dataset_;
+  const std::shared_ptr<const parallel::Ranks> ranks_;
   std::array<data::Staging<T>, 2> staging_;
   std::array<PinnedBuffer<Space, T>, 4> pinned_values_;
   std::array<PinnedBuffer<Space, std::int32_t>, 2> pinned_labels_;

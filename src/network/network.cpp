@@ -15,6 +15,7 @@ const std::string kSumsLabel = "loss/sums";
 const std::string kScheduleLabel = "optimizer/schedule";
 const std::string kUpdateLabel = "optimizer/update";
 
+const std::string kHealthLabel = "optimizer/health";
 const std::string kNormLabel = "optimizer/norm";
 const std::string kClipLabel = "optimizer/clip";
 
@@ -32,6 +33,20 @@ struct AdvanceSchedule {
     numbers(kernels::kApply) = kernels::close_step(health, now, stop_when_bad) ? 1 : 0;
     step(0) = now + 1;
   }
+};
+
+// Puts this rank's health beside its gradients, so that the sum of both is known to every rank.
+template <class Memory, class T>
+struct StoreHealth {
+  kernels::HealthView<Memory> health;
+  Vector<Memory, T> sum;  // [1]
+  KOKKOS_FUNCTION void operator()(std::size_t) const { sum(0) = health(kernels::kBadNow) ? 1 : 0; }
+};
+template <class Memory, class T>
+struct LoadHealth {
+  kernels::HealthView<Memory> health;
+  Vector<Memory, T> sum;
+  KOKKOS_FUNCTION void operator()(std::size_t) const { health(kernels::kBadNow) = sum(0) != T(0); }
 };
 
 void begin(StepObserver* observer, std::size_t part) {
@@ -55,7 +70,12 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
   parameters_ = allocate<T>(instance_, "network/parameters", plan_->parameter_buffer_size);
   if (options.training) {
     const std::size_t size = plan_->trained_size;
-    gradients_ = allocate<T>(instance_, "network/gradients", size);
+    const bool alone = !options.ranks || options.ranks->size() == 1;
+    gradients_ = allocate<T>(instance_, "network/gradients", size + (alone ? 0 : 1));
+    if (!alone) {
+      gradient_sum_ = std::make_unique<GradientSum<Space, T>>(
+          instance_, *plan_, vector_at<Space, T>(gradients_.data(), size + 1), options.ranks);
+    }
     for (const std::string& name : kernels::state_names(plan_->update_rule)) {
       state_.push_back(allocate<T>(instance_, "optimizer/" + name, size));
     }
@@ -130,12 +150,14 @@ std::array<Matrix<Space, const T>, layers::kMostInputs> Network<Space, T>::input
 
 template <class Space, class T>
 Matrix<Space, const T> Network<Space, T>::forward(const Matrix<Space, const T>& inputs,
-                                                  StepObserver* observer, layers::Mode mode) {
+                                                  StepObserver* observer, layers::Mode mode,
+                                                  const parallel::BatchPart& part) {
   const std::size_t count = memory_.size();
   for (std::size_t i = 0; i < count; ++i) {
+    if (is_left_out(i, inputs.extent(0))) continue;
     begin(observer, i);
-    plan_->layers[i]->run(layers::ForwardPass<Space, T>{instance_, memory_[i], mode,
-                                                        inputs_of(i, inputs), output(i, inputs)});
+    plan_->layers[i]->run(layers::ForwardPass<Space, T>{
+        instance_, memory_[i], mode, inputs_of(i, inputs), output(i, inputs), part});
     end(observer, i);
   }
   return output(count - 1, inputs);
@@ -148,6 +170,7 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
   const auto y =
       matrix_at<Space, const T>(output(memory_.size() - 1, batch.inputs).data(), rows, columns);
   const Gradient dy = as_matrix(gradient, rows, columns);
+  const std::size_t together = batch.part.together * plan_->loss_rows();
   const auto row_loss = vector_at<Space, T>(arena_.data() + arena_plan_.row_loss, rows);
   const auto row_correct = vector_at<Space, T>(arena_.data() + arena_plan_.row_correct, rows);
   const auto sums = vector_at<Space, double>(loss_sums_.data(), kernels::kLossSums);
@@ -157,15 +180,17 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
   switch (plan_->loss) {
     case config::Loss::cross_entropy:
       kernels::softmax_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.labels,
-                                               plan_->label_smoothing, dy, row_loss, row_correct);
+                                               plan_->label_smoothing, dy, row_loss, row_correct,
+                                               together);
       return kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, row_correct, rows, sums,
                                            noted);
     case config::Loss::mse:
-      kernels::mean_squared_error<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss);
+      kernels::mean_squared_error<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss,
+                                            together);
       break;
     case config::Loss::binary_cross_entropy:
-      kernels::binary_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.targets, dy,
-                                              row_loss);
+      kernels::binary_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss,
+                                              together);
       break;
   }
   kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, {}, rows, sums, noted);
@@ -175,19 +200,25 @@ template <class Space, class T>
 void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* observer) {
   const std::size_t rows = batch.inputs.extent(0);
   std::size_t part = memory_.size();
-  begin(observer, part);
-  loss(batch, gradient(0, rows));
-  end(observer, part);
+  if (rows > 0) {
+    begin(observer, part);
+    loss(batch, gradient(0, rows));
+    end(observer, part);
+  } else {
+    Kokkos::deep_copy(instance_, gradients_, T(0));
+  }
+  if (gradient_sum_) share_health(true);
   for (const BackwardStep& step : plan_->graph.backward) {
     begin(observer, ++part);
-    if (step.dy != kNone) {
+    if (step.dy != kNone && !is_left_out(step.layer, rows)) {
       std::array<Gradient, layers::kMostInputs> dx;
       for (std::size_t k = 0; k < step.dx.size(); ++k) dx[k] = gradient(step.dx[k], rows);
       plan_->layers[step.layer]->run(layers::BackwardPass<Space, T>{
           instance_, memory_[step.layer], inputs_of(step.layer, batch.inputs),
-          output(step.layer, batch.inputs), gradient(step.dy, rows), dx});
+          output(step.layer, batch.inputs), gradient(step.dy, rows), dx, batch.part});
     }
     end(observer, part);
+    if (gradient_sum_) gradient_sum_->layer_done(step.layer);
     for (const BackwardStep::Join& join : step.joins) {
       begin(observer, ++part);
       const Gradient sum = gradient(join.sum, rows);
@@ -198,9 +229,22 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
   }
 }
 
+// Begins or ends the sum over ranks, of which the health of every rank is a part.
+template <class Space, class T>
+void Network<Space, T>::share_health(bool begin) {
+  const auto flag = vector_at<Space, T>(gradients_.data() + plan_->trained_size, 1);
+  if (begin) {
+    gradient_sum_->begin();
+    for_elements(instance_, kHealthLabel, 1, {}, StoreHealth<MemoryOf<Space>, T>{health(), flag});
+  } else {
+    gradient_sum_->finish();
+    for_elements(instance_, kHealthLabel, 1, {}, LoadHealth<MemoryOf<Space>, T>{health(), flag});
+  }
+}
+
 template <class Space, class T>
 void Network<Space, T>::update() {
-  const std::size_t size = gradients_.size();
+  const std::size_t size = plan_->trained_size;
   const auto gradients = vector_at<Space, const T>(gradients_.data(), size);
   if (clip_partials_.size() > 0) {
     // The norm also shows whether all gradients are finite.
@@ -225,8 +269,9 @@ void Network<Space, T>::update() {
 
 template <class Space, class T>
 void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* observer) {
-  forward(batch.inputs, observer, layers::Mode::training);
+  forward(batch.inputs, observer, layers::Mode::training, batch.part);
   backward(batch, observer);
+  if (gradient_sum_) share_health(false);
   const std::size_t part = plan_->part_count(true) - 1;
   begin(observer, part);
   update();
@@ -235,8 +280,9 @@ void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* o
 
 template <class Space, class T>
 void Network<Space, T>::compute_gradients(const Batch<Space, T>& batch) {
-  forward(batch.inputs, nullptr, layers::Mode::training);
+  forward(batch.inputs, nullptr, layers::Mode::training, batch.part);
   backward(batch, nullptr);
+  if (gradient_sum_) share_health(false);
 }
 
 template <class Space, class T>
@@ -288,7 +334,7 @@ void Network<Space, T>::write_parameters(const std::vector<T>& values) {
 
 template <class Space, class T>
 std::vector<T> Network<Space, T>::read_gradients() const {
-  return read(gradients_);
+  return read(vector_at<Space, const T>(gradients_.data(), plan_->trained_size));
 }
 
 template <class Space, class T>
@@ -388,8 +434,9 @@ std::optional<NonFinite> Network<Space, T>::find_nonfinite(const Batch<Space, T>
     forward(batch.inputs, &search);
   } else {
     set_step(*step);
-    forward(batch.inputs, &search, layers::Mode::training);
+    forward(batch.inputs, &search, layers::Mode::training, batch.part);
     backward(batch, &search);
+    if (gradient_sum_) share_health(false);
   }
   return search.found();
 }

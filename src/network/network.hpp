@@ -12,6 +12,7 @@
 #include "kernels/optimizer/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "network/arena.hpp"
+#include "network/gradient_sum.hpp"
 #include "network/plan.hpp"
 #include "network/schedule.hpp"
 
@@ -24,6 +25,7 @@ struct Batch {
   Matrix<Space, const T> inputs;
   Vector<Space, const std::int32_t> labels;
   Matrix<Space, const T> targets;
+  parallel::BatchPart part = {};
 };
 
 /// Sums over batches. Samples are the values that the loss is a mean over: tokens if there is one
@@ -73,6 +75,9 @@ class Network {
     /// in a row, after which nothing is updated. If false, the first loss that is not finite ends
     /// all updates.
     bool skip_nonfinite = false;
+    /// Those that compute each batch together: gradients are summed over all. Null: this process
+    /// alone.
+    std::shared_ptr<const parallel::Ranks> ranks;
   };
 
   Network(const Space& instance, std::shared_ptr<const NetworkPlan> plan, const Options& options);
@@ -86,7 +91,8 @@ class Network {
   /// Runs a forward pass. The output [batch, output] is valid until the next call.
   Matrix<Space, const T> forward(const Matrix<Space, const T>& inputs,
                                  StepObserver* observer = nullptr,
-                                 layers::Mode mode = layers::Mode::inference);
+                                 layers::Mode mode = layers::Mode::inference,
+                                 const parallel::BatchPart& part = {});
   /// Computes forward and loss without gradients; adds the batch's loss to the sums.
   void evaluate(const Batch<Space, T>& batch);
   /// Computes the gradients of one batch without an update, for tests.
@@ -116,6 +122,10 @@ class Network {
   std::optional<NonFinite> find_nonfinite(const Batch<Space, T>& batch,
                                           std::optional<std::int64_t> step);
   void wait() const { instance_.fence(); }
+  /// Returns the times of the sums over ranks; no steps if there is one rank.
+  CommunicationTimes communication() const {
+    return gradient_sum_ ? gradient_sum_->times() : CommunicationTimes();
+  }
 
  private:
   using Gradient = Matrix<Space, T>;
@@ -139,6 +149,11 @@ class Network {
     return kernels::HealthView<Space>(health_.data(), health_.size());
   }
   void backward(const Batch<Space, T>& batch, StepObserver* observer);
+  /// Returns whether a rank without samples of a batch leaves out a layer.
+  bool is_left_out(std::size_t layer, std::size_t rows) const {
+    return rows == 0 && !plan_->layers[layer]->uses_whole_batch();
+  }
+  void share_health(bool begin);
   void update();
 
   const Space instance_;
@@ -150,8 +165,9 @@ class Network {
   std::vector<Buffer<Space, T>> state_;  ///< that of the optimizer
   Buffer<Space, double> step_numbers_, clip_partials_, loss_sums_;
   Buffer<Space, std::int64_t> step_, health_;
-  std::vector<layers::LayerMemory<Space, T>> memory_;  ///< per layer
-  std::vector<std::string> join_labels_;               ///< per layer
+  std::vector<layers::LayerMemory<Space, T>> memory_;    ///< per layer
+  std::vector<std::string> join_labels_;                 ///< per layer
+  std::unique_ptr<GradientSum<Space, T>> gradient_sum_;  ///< null for one rank
 };
 
 /// Returns the parameters at the beginning of a run, which depend only on the deck's initialization

@@ -1,5 +1,7 @@
 #include "network/trainer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -11,13 +13,16 @@
 #include "network/checkpoint_writer.hpp"
 #include "network/part_times.hpp"
 #include "network/resume.hpp"
+#include "parallel/agreement.hpp"
 
 namespace ridgeline::network {
 namespace {
 
-data::LoaderOptions loader_options(std::size_t batch) {
+data::LoaderOptions loader_options(std::size_t batch, const parallel::Ranks& ranks) {
   data::LoaderOptions options;
   options.batch = batch;
+  options.rank = ranks.rank();
+  options.ranks = ranks.size();
   options.processors = ProcessorMask(Runtime::host_threads().cpus);
   return options;
 }
@@ -31,6 +36,13 @@ const std::vector<double>& watched(const config::EarlyStop& early_stop, const Hi
     default:
       return history.train_loss;
   }
+}
+
+// Returns the sums over the samples of all ranks.
+LossSums summed(const LossSums& own, const parallel::Ranks& ranks) {
+  double values[] = {own.loss, own.correct, own.samples};
+  ranks.sum(values, 3);
+  return {values[0], values[1], values[2]};
 }
 
 }  // namespace
@@ -68,25 +80,29 @@ kernels::GemmBackend gemm_backend(const config::Deck& deck) {
 
 template <class Space, class T>
 LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
-                  const data::Split& split, std::size_t batch) {
+                  const data::Split& split, std::size_t batch, const parallel::Ranks& ranks) {
   network.reset_losses();
-  BatchFeed<Space, T> feed(network.instance(), dataset, split, loader_options(batch));
+  BatchFeed<Space, T> feed(network.instance(), dataset, split, loader_options(batch, ranks));
   for (bool more = true; more;) {
     const auto item = feed.next();
-    network.evaluate(item.batch);
+    // The last batch may have fewer samples than there are ranks.
+    if (item.count > 0) network.evaluate(item.batch);
     more = !item.ends_epoch;
   }
-  return network.read_losses();
+  return summed(network.read_losses(), ranks);
 }
 
 namespace {
 
 template <class Space, class T>
 typename Network<Space, T>::Options network_options(const config::Deck& deck,
-                                                    const data::Dataset& dataset) {
+                                                    const data::Dataset& dataset,
+                                                    std::shared_ptr<const parallel::Ranks> ranks) {
   typename Network<Space, T>::Options options;
   options.gemm = gemm_backend(deck);
-  options.batch = static_cast<std::size_t>(deck.train.batch);
+  options.batch =
+      parallel::share_of(static_cast<std::size_t>(deck.train.batch), 0, ranks->size()).size();
+  options.ranks = std::move(ranks);
   options.training = true;
   options.schedule = make_schedule(deck, dataset.train.samples);
   options.seed = deck.train.seed;
@@ -94,8 +110,9 @@ typename Network<Space, T>::Options network_options(const config::Deck& deck,
   return options;
 }
 
-data::LoaderOptions training_order(const config::Deck& deck, const TrainingState& state) {
-  data::LoaderOptions options = loader_options(static_cast<std::size_t>(deck.train.batch));
+data::LoaderOptions training_order(const config::Deck& deck, const TrainingState& state,
+                                   const parallel::Ranks& ranks) {
+  data::LoaderOptions options = loader_options(static_cast<std::size_t>(deck.train.batch), ranks);
   options.shuffle = deck.data.shuffle;
   options.seed = deck.train.shuffle_seed;
   options.augment = deck.data.augment;
@@ -110,17 +127,19 @@ class TrainingRun {
  public:
   TrainingRun(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
               const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
-              const std::string& resumed_from, TrainingEvents& events, Checkpoint<T> begin)
+              const std::string& resumed_from, TrainingEvents& events, Checkpoint<T> begin,
+              std::shared_ptr<const parallel::Ranks> ranks)
       : deck_(deck),
         dataset_(dataset),
         checkpoint_(files.checkpoint),
         resumed_from_(resumed_from),
+        ranks_(std::move(ranks)),
         events_(events),
         batch_(deck.train.batch),
         run_(std::move(begin)),
         first_step_(run_.state.step),
-        network_(instance, plan, network_options<Space, T>(deck, dataset)),
-        feed_(instance, dataset, dataset.train, training_order(deck, run_.state)),
+        network_(instance, plan, network_options<Space, T>(deck, dataset, ranks_)),
+        feed_(instance, dataset, dataset.train, training_order(deck, run_.state, *ranks_), ranks_),
         writer_(plan, checkpoint_, deck.checkpoint.keep, std::move(*files.kept), files.replaced,
                 ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
@@ -128,7 +147,8 @@ class TrainingRun {
     if (!run_.optimizer_state.empty()) network_.write_state(run_.optimizer_state);
     network_.set_step(state().step);
     network_.set_skipped_steps(state().skipped);
-    network_.reset_losses(state().sums);
+    // The sums of the epoch so far are of all ranks together.
+    network_.reset_losses(ranks_->is_first() ? state().sums : LossSums());
     // The saved values are read from the network.
     run_.parameters = {};
     run_.optimizer_state = {};
@@ -139,9 +159,13 @@ class TrainingRun {
     begin_ = host_seconds();
     std::optional<Outcome> outcome;
     while (!outcome) {
+      // What any rank was asked for before this step, all do after it.
+      std::int64_t stops = events_.stop_requested() ? 1 : 0;
+      const auto agreement = ranks_->begin_sum(&stops, 1);
       const bool epoch_ended = step();
       writer_.check();
-      const bool stop = events_.stop_requested();
+      agreement->wait();
+      const bool stop = ranks_->size() > 1 ? stops > 0 : events_.stop_requested();
       const bool enough = deck_.train.stop_after_steps &&
                           state().step - first_step_ >= *deck_.train.stop_after_steps;
       const bool due = stop || enough || every(deck_.checkpoint.every_steps, state().step);
@@ -156,7 +180,7 @@ class TrainingRun {
       if (epoch_ended) {
         outcome = end_epoch(stop || enough);
       } else if (due) {
-        state().sums = network_.read_losses();
+        state().sums = summed(network_.read_losses(), *ranks_);
         take_time();
         outcome = save();
       }
@@ -171,6 +195,7 @@ class TrainingRun {
     result.state.skipped = network_.skipped_steps();
     result.step_seconds = times_.step_seconds();
     result.shares = times_.shares(network_.plan());
+    result.communication = network_.communication();
     result.samples_per_second = trained_seconds_ > 0 ? trained_samples_ / trained_seconds_ : 0;
     return result;
   }
@@ -194,8 +219,8 @@ class TrainingRun {
       network_.train_step(item.batch);
     }
     ++state().step;
-    state().sample += static_cast<std::int64_t>(item.count);
-    trained_samples_ += static_cast<double>(item.count);
+    state().sample += static_cast<std::int64_t>(item.together);
+    trained_samples_ += static_cast<double>(item.together);
     const std::int64_t samples = static_cast<std::int64_t>(dataset_.train.samples);
     events_.progress(state().epoch + 1, (state().sample + batch_ - 1) / batch_,
                      (samples + batch_ - 1) / batch_,
@@ -205,7 +230,8 @@ class TrainingRun {
 
   // Evaluates, reports and writes a checkpoint if one is due; returns how the run ended, if it did.
   std::optional<Outcome> end_epoch(bool stopping) {
-    const LossSums sums = network_.read_losses();  // waits for the epoch's last step
+    // Waits for the epoch's last step.
+    const LossSums sums = summed(network_.read_losses(), *ranks_);
     take_time();
     if (sums.samples == 0) {
       return diverged("no step of epoch " + std::to_string(state().epoch + 1) +
@@ -216,8 +242,8 @@ class TrainingRun {
     report.samples_per_second = report.seconds > 0 ? samples / report.seconds : 0;
     History& history = state().history;
     if (dataset_.test.samples > 0) {
-      const LossSums test =
-          evaluate<Space, T>(network_, dataset_, dataset_.test, static_cast<std::size_t>(batch_));
+      const LossSums test = evaluate<Space, T>(network_, dataset_, dataset_.test,
+                                               static_cast<std::size_t>(batch_), *ranks_);
       report.test_loss = test.mean_loss();
       history.test_loss.push_back(*report.test_loss);
       if (dataset_.has_labels()) {
@@ -269,7 +295,7 @@ class TrainingRun {
                       bad->layer + ", backward or update: " + bad->name +
                       " is not finite (at position " + std::to_string(bad->position) + ")");
     }
-    writer_.write(std::move(snapshot));
+    if (ranks_->is_first()) writer_.write(std::move(snapshot));  // all ranks have the same values
     begin_ = host_seconds();
     return {};
   }
@@ -282,26 +308,37 @@ class TrainingRun {
     at.epoch = (stopped - 1) / in_epoch;
     at.sample = (stopped - 1) % in_epoch * batch_;
     BatchFeed<Space, T> feed(network_.instance(), dataset_, dataset_.train,
-                             training_order(deck_, at));
+                             training_order(deck_, at, *ranks_), ranks_);
     const auto found = network_.find_nonfinite(feed.next().batch, stopped - 1);
     const SkippedSteps skipped = network_.skipped_steps();
     return "training diverged at step " + std::to_string(stopped) +
            (skipped.in_a_row > 1 ? ", the last of " + std::to_string(skipped.in_a_row) + " in a row"
                                  : "") +
-           ": " + (found ? shown(*found) : "loss, forward: it is not finite");
+           ": " + of_any_rank(found, "loss, forward: it is not finite");
   }
 
   std::string describe_bad_evaluation() {
     BatchFeed<Space, T> feed(network_.instance(), dataset_, dataset_.test,
-                             loader_options(static_cast<std::size_t>(batch_)));
+                             loader_options(static_cast<std::size_t>(batch_), *ranks_));
     std::optional<NonFinite> found;
     for (bool more = true; more && !found;) {
       const auto item = feed.next();
-      found = network_.find_nonfinite(item.batch, std::nullopt);
+      if (item.count > 0) {
+        found = network_.find_nonfinite(item.batch, std::nullopt);
+      }
       more = !item.ends_epoch;
     }
     return "after step " + std::to_string(state().step) +
-           " the test loss is not finite: " + (found ? shown(*found) : "loss, forward");
+           " the test loss is not finite: " + of_any_rank(found, "loss, forward");
+  }
+
+  // Returns what the first rank that found something found.
+  std::string of_any_rank(const std::optional<NonFinite>& found,
+                          const std::string& otherwise) const {
+    for (const std::string& text : ranks_->gather(found ? shown(*found) : std::string())) {
+      if (!text.empty()) return text;
+    }
+    return otherwise;
   }
 
   static std::string shown(const NonFinite& found) {
@@ -329,6 +366,7 @@ class TrainingRun {
   const config::Deck& deck_;
   const data::Dataset& dataset_;
   const std::string checkpoint_, resumed_from_;
+  const std::shared_ptr<const parallel::Ranks> ranks_;
   TrainingEvents& events_;
   const std::int64_t batch_;
   Checkpoint<T> run_;
@@ -346,9 +384,13 @@ class TrainingRun {
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
-                     TrainingEvents& events) {
+                     TrainingEvents& events, std::shared_ptr<const parallel::Ranks> ranks) {
+  if (!ranks) ranks = parallel::one_rank();
   Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files.resume.get(), files.init.get());
   const auto& early_stop = deck.train.early_stop;
+  parallel::require_agreement(
+      *ranks,
+      {{"checkpoint to resume from", fmt::format("{} {}", begin.state.step, begin.state.sample)}});
   // An older file without best_epoch may still be at the best epoch.
   if (early_stop && !begin.best && begin.state.sample == 0 && begin.state.epoch > 0 &&
       best_epoch(*early_stop, begin.state.history) == begin.state.epoch) {
@@ -370,16 +412,16 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
     files.kept = kept_checkpoints(deck, dataset, files.checkpoint, !resumed_from.empty());
   }
   return TrainingRun<Space, T>(instance, plan, deck, dataset, std::move(files), resumed_from,
-                               events, std::move(begin))
+                               events, std::move(begin), std::move(ranks))
       .run();
 }
 
-#define RIDGELINE_TRAINER(Space, T)                                                         \
-  template TrainingResult train<Space, T>(const Space&, std::shared_ptr<const NetworkPlan>, \
-                                          const config::Deck&, const data::Dataset&,        \
-                                          TrainingFiles, TrainingEvents&);                  \
-  template LossSums evaluate<Space, T>(Network<Space, T>&, const data::Dataset&,            \
-                                       const data::Split&, std::size_t);
+#define RIDGELINE_TRAINER(Space, T)                                                                \
+  template TrainingResult train<Space, T>(                                                         \
+      const Space&, std::shared_ptr<const NetworkPlan>, const config::Deck&, const data::Dataset&, \
+      TrainingFiles, TrainingEvents&, std::shared_ptr<const parallel::Ranks>);                     \
+  template LossSums evaluate<Space, T>(Network<Space, T>&, const data::Dataset&,                   \
+                                       const data::Split&, std::size_t, const parallel::Ranks&);
 RIDGELINE_FOR_SPACES(RIDGELINE_TRAINER)
 
 }  // namespace ridgeline::network

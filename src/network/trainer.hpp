@@ -64,7 +64,8 @@ struct TrainingResult {
   TrainingState state;
   Timing step_seconds;  ///< end to end, of the steps observed
   std::vector<LayerShare> shares;
-  double samples_per_second = 0;  ///< over all training of this run
+  double samples_per_second = 0;     ///< over all training of this run
+  CommunicationTimes communication;  ///< between ranks
 };
 
 /// The checkpoints that a run begins with and writes.
@@ -81,16 +82,19 @@ struct TrainingFiles {
 /// threads, and for any number of interruptions and resumptions. With train.early_stop checkpoints
 /// hold the parameters of the best epoch as `/model`. Throws RequestError for files that do not
 /// match the deck and RunError if a checkpoint cannot be written. `files` are closed before the
-/// first step.
+/// first step. `ranks` (null: this process alone) divide every batch among themselves; the first
+/// one writes the checkpoints. A result does not depend on their number but for the rounding of
+/// sums.
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,
                      const config::Deck& deck, const data::Dataset& dataset, TrainingFiles files,
-                     TrainingEvents& events);
+                     TrainingEvents& events,
+                     std::shared_ptr<const parallel::Ranks> ranks = nullptr);
 
-/// Computes loss and accuracy of a split, in batches.
+/// Computes loss and accuracy of a split, in batches, which the ranks divide among themselves.
 template <class Space, class T>
 LossSums evaluate(Network<Space, T>& network, const data::Dataset& dataset,
-                  const data::Split& split, std::size_t batch);
+                  const data::Split& split, std::size_t batch, const parallel::Ranks& ranks);
 
 /// Returns the shapes that a network must have to train on this data.
 SampleShape sample_shape_of(const data::Dataset& dataset);

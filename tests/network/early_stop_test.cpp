@@ -78,7 +78,9 @@ template <class T>
 double test_loss_of(const Experiment& experiment, const std::vector<T>& parameters) {
   const auto network = testing::network_of<Space, T>(experiment.deck, experiment.plan, 16, false);
   network->write_parameters(parameters);
-  return evaluate<Space, T>(*network, experiment.dataset, experiment.dataset.test, 16).mean_loss();
+  return evaluate<Space, T>(*network, experiment.dataset, experiment.dataset.test, 16,
+                            *parallel::one_rank())
+      .mean_loss();
 }
 
 TEST_F(TrainingWithEarlyStop, TheCheckpointHoldsTheBestEpoch) {

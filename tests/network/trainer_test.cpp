@@ -104,8 +104,8 @@ TEST_F(Training, TestLossAndAccuracyAreThoseOfTheCheckpointsWeights) {
   const auto network =
       testing::network_of<Space, double>(experiment.deck, experiment.plan, 16, false);
   network->write_parameters(load_parameters<double>(folder / "a.h5", *experiment.plan));
-  const LossSums sums =
-      evaluate<Space, double>(*network, experiment.dataset, experiment.dataset.test, 16);
+  const LossSums sums = evaluate<Space, double>(*network, experiment.dataset,
+                                                experiment.dataset.test, 16, *parallel::one_rank());
   EXPECT_EQ(sums.samples, 14);
   EXPECT_EQ(sums.mean_loss(), result.state.history.test_loss.back());
   EXPECT_EQ(sums.accuracy(), result.state.history.test_accuracy.back());

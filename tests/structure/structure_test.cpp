@@ -21,9 +21,9 @@ namespace fs = std::filesystem;
 const fs::path kRoot = ridgeline::testing::source_folder();
 
 // A folder of src/ includes from those before it.
-const std::vector<std::string> kOrder = {"core",    "io",      "config",  "data",
-                                         "kernels", "layers",  "network", "machine",
-                                         "model",   "studies", "report"};
+const std::vector<std::string> kOrder = {"core",    "io",      "config",  "parallel",
+                                         "data",    "kernels", "layers",  "network",
+                                         "machine", "model",   "studies", "report"};
 
 std::size_t place_of(const std::string& folder) {
   return std::size_t(std::find(kOrder.begin(), kOrder.end(), folder) - kOrder.begin());
@@ -79,6 +79,21 @@ TEST(Structure, FoldersIncludeOnlyFromThemselvesAndThoseBefore) {
     }
   }
   EXPECT_GT(includes, 50);  // the sources were found
+}
+
+TEST(Structure, OneFolderNamesMpi) {
+  const std::regex mpi("mpi\\.h|\\bMPI_");
+  int lines = 0;
+  for (const fs::path& folder : {kRoot / "src", kRoot / "miniapp"}) {
+    for (const fs::path& file : sources_below(folder)) {
+      for (const Line& line : lines_of(file)) {
+        if (!std::regex_search(line.text, mpi)) continue;
+        ++lines;
+        EXPECT_EQ(file.parent_path(), kRoot / "src/parallel") << place(file, line);
+      }
+    }
+  }
+  EXPECT_GT(lines, 20);
 }
 
 // Kernels know no deck and no files: what they need comes as arguments.

@@ -1,6 +1,7 @@
 #include "kernels/normalization/batch_norm.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include "kernels/rows/rows.hpp"
 
@@ -11,17 +12,17 @@ namespace batch_norm_kernels {
 template <class Memory, class T>
 struct Statistics {
   Vector<Memory, T> mean, inverse_deviation, running_mean, running_var;
-  double momentum, epsilon, count;
+  double momentum, epsilon, count;  // of values per channel, on all ranks
 
   template <class Arguments>
-  explicit Statistics(const Arguments& args)
+  Statistics(const Arguments& args, double values)
       : mean(args.mean),
         inverse_deviation(args.inverse_deviation),
         running_mean(args.running_mean),
         running_var(args.running_var),
         momentum(args.momentum),
         epsilon(args.epsilon),
-        count(double(args.shape.outer) * double(args.shape.inner)) {}
+        count(values) {}
 
   KOKKOS_FUNCTION void store(std::size_t c, double center, double squares) const {
     squares = squares < 0 ? 0 : squares;  // NaN propagates
@@ -33,6 +34,29 @@ struct Statistics {
     if (!std::isfinite(static_cast<T>(center)) || !std::isfinite(static_cast<T>(unbiased))) return;
     running_mean(c) = static_cast<T>((1 - momentum) * running_mean(c) + momentum * center);
     running_var(c) = static_cast<T>((1 - momentum) * running_var(c) + momentum * unbiased);
+  }
+};
+
+// Mean and sum of squared deviations of this rank's values of a channel.
+template <class Memory, class T>
+struct Moments {
+  Vector<Memory, T> mean, squares;
+  double count;
+
+  KOKKOS_FUNCTION void store(std::size_t c, double center, double sum) const {
+    mean(c) = static_cast<T>(center);
+    squares(c) = static_cast<T>(sum < 0 ? 0 : sum);
+  }
+};
+
+// Stores the statistics of all ranks' values.
+template <class Memory, class T>
+struct StoreStatistics {
+  Moments<Memory, T> moments;
+  Statistics<Memory, T> statistics;
+
+  KOKKOS_FUNCTION void operator()(std::size_t c) const {
+    statistics.store(c, double(moments.mean(c)), double(moments.squares(c)));
   }
 };
 
@@ -92,10 +116,10 @@ struct PlaneStatistics {
 // Computes the mean of the planes' means; the sum of squared deviations is the sum of theirs and of
 // that of their means (Chan, Golub and LeVeque, "Algorithms for computing the sample variance",
 // 1983).
-template <class Memory, class T>
+template <class Memory, class T, class Store>
 struct CombineStatistics {
   Matrix<Memory, T> means, squares;
-  Statistics<Memory, T> statistics;
+  Store statistics;
   T inner;
 
   template <class Row>
@@ -191,10 +215,10 @@ struct ColumnMeans {
   }
 };
 
-template <class Memory, class T>
+template <class Memory, class T, class Store>
 struct ColumnStatistics {
   Matrix<Memory, const T> x;
-  Statistics<Memory, T> statistics;
+  Store statistics;
 
   KOKKOS_FUNCTION auto terms_of(std::size_t r) const {
     return [=](auto c) {
@@ -280,18 +304,39 @@ void normalize(const Space& instance, const std::string& label,
   }
 }
 
-}  // namespace batch_norm_kernels
-
+// Copies of a few values per channel; both wait for the space.
 template <class Space, class T>
-void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
-                         const BatchNormArguments<Space, T>& args,
-                         const Vector<Space, T>& workspace) {
-  using namespace batch_norm_kernels;
+std::vector<double> on_host(const Space& instance, const Vector<Space, T>& values) {
+  std::vector<T> copy(values.size());
+  Kokkos::deep_copy(instance, host_view(copy.data(), copy.size()), values);
+  instance.fence();
+  return {copy.begin(), copy.end()};
+}
+template <class Space, class T>
+void to_space(const Space& instance, const std::vector<double>& values,
+              const Vector<Space, T>& view) {
+  const std::vector<T> copy(values.begin(), values.end());
+  Kokkos::deep_copy(instance, view, host_view(copy.data(), copy.size()));
+  instance.fence();
+}
+
+// Returns the end of the workspace, of sums over ranks: two values per channel.
+template <class Space, class T>
+Vector<Space, T> at_end(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
+  const std::size_t size = batch_norm_workspace(shape), channels = shape.channels;
+  return vector_at<Space, T>(workspace.data() + size - (2 - std::size_t(half)) * channels,
+                             channels);
+}
+
+// Computes mean and sum of squared deviations of every channel of this rank.
+template <class Space, class T, class Store>
+void statistics_of(const Space& instance, const BatchNormLabels& labels,
+                   const BatchNormArguments<Space, T>& args, const Vector<Space, T>& mean,
+                   const Vector<Space, T>& workspace, const Store& store) {
   const ChannelShape& shape = args.shape;
   const double size = double(shape.size());
   const Cost cost = {6 * size, sizeof(T) * size};
   const auto x = rows_of(shape, args.x);
-  const Statistics<MemoryOf<Space>, T> statistics(args);
   if (shape.inner > 1) {
     const auto means = partials<Space>(shape, workspace, 0),
                squares = partials<Space>(shape, workspace, 1);
@@ -300,14 +345,42 @@ void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
     const double planes = double(shape.outer) * double(shape.channels);
     for_rows(instance, labels.sums.combine, shape.channels, shape.outer,
              {6 * planes, 2 * sizeof(T) * planes},
-             CombineStatistics<MemoryOf<Space>, T>{means, squares, statistics,
-                                                   static_cast<T>(shape.inner)});
+             CombineStatistics<MemoryOf<Space>, T, Store>{means, squares, store,
+                                                          static_cast<T>(shape.inner)});
   } else {
     for_columns<1>(instance, labels.mean, shape.outer, shape.channels, cost, workspace,
-                   ColumnMeans<MemoryOf<Space>, T>{x, args.mean});
+                   ColumnMeans<MemoryOf<Space>, T>{x, mean});
     for_columns<2>(instance, labels.sums, shape.outer, shape.channels, cost, workspace,
-                   ColumnStatistics<MemoryOf<Space>, T>{x, statistics});
+                   ColumnStatistics<MemoryOf<Space>, T, Store>{x, store});
   }
+}
+
+}  // namespace batch_norm_kernels
+
+template <class Space, class T>
+void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
+                         const BatchNormArguments<Space, T>& args,
+                         const Vector<Space, T>& workspace) {
+  using namespace batch_norm_kernels;
+  const ChannelShape& shape = args.shape;
+  const double here = double(shape.outer) * double(shape.inner);
+  if (args.others == nullptr) {
+    statistics_of(instance, labels, args, args.mean, workspace,
+                  Statistics<MemoryOf<Space>, T>(args, here));
+  } else {
+    const Moments<MemoryOf<Space>, T> moments{at_end<Space>(shape, workspace, 0),
+                                              at_end<Space>(shape, workspace, 1), here};
+    if (here > 0) statistics_of(instance, labels, args, moments.mean, workspace, moments);
+    std::vector<double> means = on_host(instance, moments.mean),
+                        squares = on_host(instance, moments.squares);
+    args.others->combine(means, squares, here);
+    to_space(instance, means, moments.mean);
+    to_space(instance, squares, moments.squares);
+    for_elements(instance, labels.ranks, shape.channels, {},
+                 StoreStatistics<MemoryOf<Space>, T>{
+                     moments, Statistics<MemoryOf<Space>, T>(args, args.others->values())});
+  }
+  if (here == 0) return;
   normalize(instance, labels.apply, args,
             Normalize<MemoryOf<Space>, T>{
                 args.weight, args.bias, args.mean, args.inverse_deviation, {}, T(0)});
@@ -336,9 +409,25 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
   const Cost sums = {4 * size, 2 * sizeof(T) * size}, apply = {4 * size, 3 * sizeof(T) * size};
   const auto x = rows_of(shape, args.x), dy = rows_of(shape, args.dy);
   const auto dx = rows_of(shape, args.dx);
-  const InputGradient<MemoryOf<Space>, T> of{
+  InputGradient<MemoryOf<Space>, T> of{
       args.weight,          args.mean,          args.inverse_deviation,
       args.weight_gradient, args.bias_gradient, static_cast<T>(shape.outer * shape.inner)};
+  // dx needs the sums of all ranks, while the gradients of the parameters are summed by the
+  // network.
+  const auto sum_over_ranks = [&] {
+    if (args.others == nullptr) return;
+    of.count = static_cast<T>(args.others->values());
+    for (Vector<Space, T>* sum : {&of.weight_gradient, &of.bias_gradient}) {
+      std::vector<double> values = on_host(instance, *sum);
+      *sum = at_end<Space>(shape, workspace, sum == &of.bias_gradient ? 1 : 0);
+      args.others->sum(values);
+      to_space(instance, values, *sum);
+    }
+  };
+  if (shape.outer == 0) {  // the gradients are 0 already
+    if (args.dx.data() != nullptr) sum_over_ranks();
+    return;
+  }
   if (shape.inner > 1) {
     const auto first = partials<Space>(shape, workspace, 0),
                second = partials<Space>(shape, workspace, 1);
@@ -349,12 +438,14 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
              {2 * planes, 2 * sizeof(T) * planes},
              CombineGradients<MemoryOf<Space>, T>{first, second, of});
     if (dx.size() == 0) return;
+    sum_over_ranks();
     for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
              PlaneInputGradient<MemoryOf<Space>, T>{x, dy, dx, of});
   } else {
     for_columns<2>(instance, labels.sums, shape.outer, shape.channels, sums, workspace,
                    ColumnGradients<MemoryOf<Space>, T>{x, dy, of});
     if (dx.size() == 0) return;
+    sum_over_ranks();
     for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
              FeatureInputGradient<MemoryOf<Space>, T>{x, dy, dx, of});
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "core/views.hpp"
 #include "kernels/rows/columns.hpp"
@@ -19,6 +20,9 @@ namespace ridgeline::kernels {
 //              dbias = Σ dy,  dweight = Σ dy x̂
 //              dx = weight / √(variance + ε) · (dy - dbias / N - x̂ · dweight / N)
 //
+// The batch may be divided among processes: each computes the sums of its samples, and OtherSamples
+// combines them, while the gradients of weight and bias remain those of the samples here.
+//
 // Deviations are computed from the mean, never as the difference of two large sums. Sums have a
 // fixed order that depends on the shape alone.
 
@@ -33,9 +37,21 @@ struct ChannelShape {
 /// Names of the kernels of a phase, built once by their owner.
 struct BatchNormLabels {
   explicit BatchNormLabels(const std::string& label)
-      : apply(label), sums(label + "/sums"), mean(label + "/mean") {}
-  std::string apply;
+      : apply(label), ranks(label + "/ranks"), sums(label + "/sums"), mean(label + "/mean") {}
+  std::string apply, ranks;
   RowAndColumnLabels sums, mean;
+};
+
+/// The samples of a batch that other processes have. Its functions replace what was computed of the
+/// samples here by what all samples give, on every process.
+class OtherSamples {
+ public:
+  virtual ~OtherSamples() = default;
+  virtual double values() const = 0;  ///< per channel, of the whole batch
+  /// Mean and sum of squared deviations of `values` values of each channel.
+  virtual void combine(std::vector<double>& means, std::vector<double>& squares,
+                       double values) const = 0;
+  virtual void sum(std::vector<double>& sums) const = 0;
 };
 
 /// Arguments of a forward pass. x and y have shape.size() values, everything else [channels]; y
@@ -49,6 +65,7 @@ struct BatchNormArguments {
   Vector<Space, T> running_mean, running_var;  ///< updated by training, read by inference
   Vector<Space, T> mean, inverse_deviation;    ///< written by training, for the backward pass
   double momentum, epsilon;
+  const OtherSamples* others = nullptr;  ///< null: the whole batch is here
 };
 
 /// Arguments of a backward pass; dx may be empty, and does not alias x or dy.
@@ -58,13 +75,15 @@ struct BatchNormGradients {
   Vector<Space, const T> x, dy;
   Vector<Space, T> dx;
   Vector<Space, const T> weight, mean, inverse_deviation;
-  Vector<Space, T> weight_gradient, bias_gradient;
+  Vector<Space, T> weight_gradient, bias_gradient;  ///< of this rank's samples
+  const OtherSamples* others = nullptr;             ///< null: the whole batch is here
 };
 
 /// Returns the scalars of workspace for training, forward or backward.
 inline std::size_t batch_norm_workspace(const ChannelShape& shape) {
-  return shape.inner > 1 ? 2 * shape.outer * shape.channels
-                         : column_workspace<2>(shape.outer, shape.channels);
+  const std::size_t of_rank = shape.inner > 1 ? 2 * shape.outer * shape.channels
+                                              : column_workspace<2>(shape.outer, shape.channels);
+  return of_rank + 2 * shape.channels;  // the sums over all ranks
 }
 
 template <class Space, class T>

@@ -14,18 +14,21 @@ struct DeviceDropout {
   Vector<Memory, const std::int64_t> step;
   Vector<Memory, const T> x;
   Vector<Memory, T> y;
+  std::size_t before;  // elements before x
 
-  /// Returns the number of calls for `size` elements.
-  static std::size_t calls(std::size_t size) {
-    return (size + kDropoutBlock - 1) / kDropoutBlock * kDropoutCalls;
+  std::size_t calls() const {
+    const std::size_t blocks = (before + x.size() + kDropoutBlock - 1) / kDropoutBlock;
+    return (blocks - before / kDropoutBlock) * kDropoutCalls;
   }
 
-  KOKKOS_FUNCTION void operator()(std::size_t call) const {
+  KOKKOS_FUNCTION void operator()(std::size_t at) const {
+    const std::size_t call = at + before / kDropoutBlock * kDropoutCalls;
     const Philox random(mask.seed, mask.stream, mask.counter(step(0), call));
     const std::size_t first = call / kDropoutCalls * kDropoutBlock + call % kDropoutCalls;
     for (std::size_t word = 0; word < 4; ++word) {
       const std::size_t i = first + word * kDropoutCalls;
-      if (i < x.size()) y(i) = x(i) * (random.word[word] < mask.threshold ? T(0) : T(mask.scale));
+      if (i < before || i >= before + x.size()) continue;
+      y(i - before) = x(i - before) * (random.word[word] < mask.threshold ? T(0) : T(mask.scale));
     }
   }
 };

@@ -29,28 +29,33 @@ void words(const DropoutMask& mask, std::int64_t step, std::size_t first,
 
 template <class T>
 void dropout(const DropoutMask& mask, std::int64_t step, std::size_t begin, std::size_t end,
-             std::size_t size, const T* x, T* y) {
+             std::size_t before, std::size_t size, const T* x, T* y) {
   const T scale = static_cast<T>(mask.scale);
   for (std::size_t block = begin; block < end; ++block) {
     std::uint32_t word[4][kDropoutCalls];
     words(mask, step, block * kDropoutCalls, word);
     const std::size_t at = block * kDropoutBlock;
     const std::uint32_t* decisions = word[0];
-    if (at + kDropoutBlock <= size) {  // a constant count: vector code without a remainder
-      for (std::size_t i = 0; i < kDropoutBlock; ++i) {
-        y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
+    if (at >= before && at + kDropoutBlock <= before + size) {
+      const T* const from = x + (at - before);
+      T* const to = y + (at - before);
+      for (std::size_t i = 0; i < kDropoutBlock;
+           ++i) {  // constant: vector code without a remainder
+        to[i] = from[i] * (decisions[i] < mask.threshold ? T(0) : scale);
       }
     } else {
-      for (std::size_t i = 0; i < size - at; ++i) {
-        y[at + i] = x[at + i] * (decisions[i] < mask.threshold ? T(0) : scale);
+      const std::size_t first = std::max(at, before);
+      const std::size_t last = std::min(at + kDropoutBlock, before + size);
+      for (std::size_t i = first; i < last; ++i) {
+        y[i - before] = x[i - before] * (decisions[i - at] < mask.threshold ? T(0) : scale);
       }
     }
   }
 }
 
 template void dropout<float>(const DropoutMask&, std::int64_t, std::size_t, std::size_t,
-                             std::size_t, const float*, float*);
+                             std::size_t, std::size_t, const float*, float*);
 template void dropout<double>(const DropoutMask&, std::int64_t, std::size_t, std::size_t,
-                              std::size_t, const double*, double*);
+                              std::size_t, std::size_t, const double*, double*);
 
 }  // namespace ridgeline::kernels::host

@@ -1,0 +1,81 @@
+#include "parallel/ranks.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "parallel/agreement.hpp"
+
+namespace ridgeline::parallel {
+namespace {
+
+TEST(Ranks, ShareABatchInOrderWithoutGaps) {
+  for (const std::size_t count : {0, 1, 2, 3, 10, 127, 128}) {
+    for (int ranks = 1; ranks <= 9; ++ranks) {
+      std::size_t end = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Share share = share_of(count, rank, ranks);
+        EXPECT_EQ(share.begin, end);
+        end = share.end;
+        EXPECT_LE(share.size(), share_of(count, 0, ranks).size());
+        EXPECT_GE(share.size() + 1, share_of(count, 0, ranks).size());
+      }
+      EXPECT_EQ(end, count);
+    }
+  }
+}
+
+TEST(Ranks, OneAloneHasEverything) {
+  const std::shared_ptr<const Ranks> ranks = one_rank();
+  EXPECT_TRUE(ranks->is_first());
+  EXPECT_EQ(ranks->size(), 1);
+  EXPECT_EQ(ranks->gather("text"), std::vector<std::string>{"text"});
+  double values[] = {1, 2};
+  ranks->sum(values, 2);
+  ranks->broadcast(values, sizeof(values), 0);
+  ranks->begin_sum(values, 2)->wait();
+  double all[2] = {};
+  ranks->gather(values, 2, all);
+  EXPECT_EQ(all[0], 1);
+  EXPECT_EQ(all[1], 2);
+}
+
+// Ranks of which this process is the first, and whose others have these texts.
+class Others : public Ranks {
+ public:
+  explicit Others(std::vector<std::string> texts) : texts_(std::move(texts)) {}
+  int rank() const override { return 0; }
+  int size() const override { return 1 + static_cast<int>(texts_.size()); }
+  int local_rank() const override { return 0; }
+  void barrier() const override {}
+  void broadcast(void*, std::size_t, int) const override {}
+  std::vector<std::string> gather(const std::string& text) const override {
+    std::vector<std::string> all = {text};
+    all.insert(all.end(), texts_.begin(), texts_.end());
+    return all;
+  }
+  void gather(const double*, std::size_t, double*) const override {}
+  void sum(double*, std::size_t) const override {}
+  void sum(std::int64_t*, std::size_t) const override {}
+  std::unique_ptr<PendingSum> begin_sum(float*, std::size_t) const override { return nullptr; }
+  std::unique_ptr<PendingSum> begin_sum(double*, std::size_t) const override { return nullptr; }
+  std::unique_ptr<PendingSum> begin_sum(std::int64_t*, std::size_t) const override {
+    return nullptr;
+  }
+  void abort(int status) const override { std::_Exit(status); }
+
+ private:
+  const std::vector<std::string> texts_;
+};
+
+TEST(Ranks, ThatDifferAreAnError) {
+  EXPECT_NO_THROW(require_agreement(Others({"a", "a"}), {{"deck", "a"}}));
+  try {
+    require_agreement(Others({"a", "b"}), {{"deck", "a"}});
+    FAIL();
+  } catch (const RequestError& error) {
+    EXPECT_STREQ(error.what(), "rank 2 has another deck than rank 0");
+  }
+}
+
+}  // namespace
+}  // namespace ridgeline::parallel
