@@ -7,6 +7,7 @@
 
 #include "config/document.hpp"
 #include "config/key_notes.hpp"
+#include "config/other_names.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -79,7 +80,8 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
         std::remove_if(given.begin(), given.end(),
                        [&](const std::string& name) { return state.requested.count(name) > 0; }),
         given.end());
-    std::string near = nearest(key, given);
+    std::string near = named_otherwise(key, given);
+    if (near.empty()) near = nearest(key, given);
     // "out_channels" for "channels".
     for (const std::string& name : given) {
       if (near.empty() && name.find(key) != std::string::npos) near = name;
@@ -93,9 +95,32 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
   return *node;
 }
 
+/// Returns the path of a key that has this name, or that other frameworks call so, in a table
+/// inside this one, as far as it has been read; empty if there is none.
+std::string in_a_table_inside(const OptionTable::State& state, const std::string& key) {
+  if (state.document == nullptr) return {};
+  std::string prefix;
+  for (const std::string& segment : state.path) prefix += segment + ".";
+  for (const std::string& path : state.document->requested) {
+    const std::string leaf = path.substr(path.rfind('.') + 1);
+    const bool is_inside = path.rfind(prefix, 0) == 0 && path.size() > prefix.size() + leaf.size();
+    if (is_inside && !called_elsewhere(key, {leaf}).empty()) return path;
+  }
+  return {};
+}
+
 [[noreturn]] void refuse(const OptionTable& table, const std::string& key,
                          const std::string& description, const toml::node& node) {
-  table.fail(key, table.path(key) + " must be " + description + ", not " + show_value(node));
+  std::string advice;
+  // --set takes a value that is not valid TOML as a text.
+  if (const auto* text = node.as_string();
+      text != nullptr && !text->get().empty() && (text->get()[0] == '{' || text->get()[0] == '[')) {
+    if (const auto value = unquoted_value("value = " + text->get(), 1)) {
+      advice = ", which is not valid TOML: " + needs_quotes(*value);
+    }
+  }
+  table.fail(key,
+             table.path(key) + " must be " + description + ", not " + show_value(node) + advice);
 }
 
 std::int64_t checked_integer(const OptionTable& table, const std::string& key,
@@ -211,7 +236,7 @@ std::string OptionTable::one_of(const Key& key, const std::vector<std::string>& 
   if (value == nullptr) refuse(*this, key.name, description, node);
   const std::string& text = value->get();
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
-  const std::string near = nearest(text, choices);
+  const std::string near = meant_by(text, choices);
   fail(key.name,
        fmt::format("{} must be {}, not {}{}", path(key.name), description, show_value(node),
                    near.empty() ? "" : "; did you mean \"" + near + "\"?"));
@@ -368,7 +393,8 @@ void OptionTable::finish() const {
   const std::vector<std::string> known = known_keys();
   for (const std::string& key : keys()) {
     if (state_->requested.count(key) != 0) continue;
-    const std::string near = nearest(key, known);
+    std::string near = meant_by(key, known);
+    if (near.empty()) near = in_a_table_inside(*state_, key);
     fail(key, fmt::format("unknown key \"{}\" in {}{} (known: {})", key, label(),
                           near.empty() ? "" : ", did you mean \"" + near + "\"?", joined(known)));
   }
