@@ -3,21 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <sstream>
 
+#include "config/toml_text.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/units.hpp"
 
 namespace ridgeline::config {
 namespace {
-
-/// Limits the nesting of keys, lists and tables: toml++ destroys, copies and prints documents
-/// recursively.
-constexpr std::size_t kDeepest = 32;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 /// toml++ describes some errors in several lines; messages of Ridgeline are one line.
 std::string one_line(std::string_view text) {
@@ -26,82 +21,14 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-/// A fault in a TOML text and its position.
-struct Fault {
-  std::size_t at;
-  std::string reason;
-};
-
-/// Returns the position of the last character of the string that begins at `at`, single-line or, in
-/// three quotes, multi-line; the parser reports an unterminated string.
-std::size_t last_of_string(std::string_view text, std::size_t at) {
-  const char quote = text[at];
-  const bool is_long = text.compare(at, 3, std::string(3, quote)) == 0;
-  at += is_long ? 3 : 1;
-  int own = 0;
-  for (; at < text.size(); ++at) {
-    if (text[at] == '\\' && quote == '"') {
-      ++at;
-    } else if (is_long ? text.compare(at, 3, std::string(3, quote)) == 0
-                       : text[at] == quote || text[at] == '\n') {
-      if (!is_long) return at;
-      // A string may end with one or two quotes before the three closing ones.
-      for (at += 2; at + 1 < text.size() && text[at + 1] == quote && own < 2; ++at) ++own;
-      return at;
-    }
-  }
-  return at;
-}
-
-/// Scans TOML text outside strings and comments for input that toml++ must not parse: deep nesting,
-/// and non-ASCII characters, some of which cause undefined behaviour in version 3.3.
-class Outline {
- public:
-  explicit Outline(std::string_view text) : text_(text) {}
-
-  std::optional<Fault> fault() {
-    if (text_.substr(0, kByteOrderMark.size()) == kByteOrderMark) at_ = kByteOrderMark.size();
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (c == '#') {
-        at_ = std::min(text_.find('\n', at_), text_.size());
-        dots_ = 0;
-      } else if (c == '"' || c == '\'') {
-        at_ = last_of_string(text_, at_);
-      } else if (c == '[' || c == '{') {
-        dots_ = 0;
-        ++brackets_;
-      } else if (c == ']' || c == '}') {
-        dots_ = 0;
-        if (brackets_ > 0) --brackets_;
-      } else if (c == ',' || c == '=' || c == '\n') {
-        dots_ = 0;
-      } else if (c == '.') {
-        ++dots_;
-      } else if (static_cast<unsigned char>(c) >= 0x80) {
-        return Fault{at_, "a non-ASCII character outside texts and comments"};
-      }
-      if (dots_ > kDeepest || brackets_ > kDeepest) {
-        return Fault{
-            at_, "nested deeper than " + std::to_string(kDeepest) + " levels, which no deck is"};
-      }
-    }
-    return {};
-  }
-
- private:
-  std::string_view text_;
-  std::size_t at_ = 0, dots_ = 0, brackets_ = 0;
-};
-
 /// Splits `a.b."c.d"` at its dots.
 std::vector<std::string> split_key(const std::string& key, const std::string& spelled) {
   const auto fail = [&](const std::string& reason) {
     throw RequestError(spelled + ": " + reason + "; expected key=value, such as train.epochs=2");
   };
   std::vector<std::string> segments(1);
-  if (static_cast<std::size_t>(std::count(key.begin(), key.end(), '.')) > kDeepest) {
-    fail("the key has more than " + std::to_string(kDeepest) + " parts");
+  if (static_cast<std::size_t>(std::count(key.begin(), key.end(), '.')) > kDeepestToml) {
+    fail("the key has more than " + std::to_string(kDeepestToml) + " parts");
   }
   bool quoted = false;
   for (const char c : key) {
@@ -122,89 +49,13 @@ std::vector<std::string> split_key(const std::string& key, const std::string& sp
   return segments;
 }
 
-/// Returns a table with one key, "value", without a source position; nullopt if the text is not the
-/// TOML of one value.
-std::optional<toml::table> parse_toml_value(const std::string& text) {
-  if (Outline(text).fault()) return {};
-  try {
-    toml::table parsed = toml::parse("value = " + text);
-    // A copy has no line numbers, which would refer to this text and not to the deck.
-    if (parsed.size() == 1 && parsed.contains("value")) return toml::table(parsed);
-  } catch (const toml::parse_error&) {
-  } catch (const TomlAssertion&) {
-  }
-  return {};
-}
-
-/// Returns the same; the text itself is the value if it is not TOML.
+/// Returns parse_toml_value(), or a table with the text itself as the value if it is not TOML.
 toml::table parse_value(const std::string& text) {
   if (std::optional<toml::table> parsed = parse_toml_value(text)) return *std::move(parsed);
   toml::table bare;
   bare.insert("value", text);
   return bare;
 }
-
-std::string trimmed(std::string_view text) {
-  constexpr const char* kBlank = " \t\r";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
-}
-
-/// Scans TOML text for its values without quotes, line by line.
-class PlainValues {
- public:
-  explicit PlainValues(std::string_view text) : text_(text) {}
-
-  /// Returns the next value that is neither a string nor a list nor a table; nullopt at the end.
-  std::optional<std::string> next() {
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (c == ' ' || c == '\t' || c == '\r') continue;
-      if (c == '#') {
-        skip_to("\n");
-      } else if (c == '"' || c == '\'') {
-        at_ = last_of_string(text_, at_);
-        is_value_ = false;
-      } else if (c == '\n') {
-        is_value_ = is_value_ && !brackets_.empty();
-      } else if (c == '=') {
-        is_value_ = true;
-      } else if (c == '[' && !is_value_) {
-        skip_to("\n");  // the header of a table
-      } else if (c == '[' || c == '{') {
-        brackets_ += c;
-        is_value_ = c == '[';
-      } else if (c == ']' || c == '}') {
-        if (!brackets_.empty()) brackets_.pop_back();
-        is_value_ = false;
-      } else if (c == ',') {
-        is_value_ = !brackets_.empty() && brackets_.back() == '[';
-      } else if (is_value_) {
-        value_at_ = at_;
-        is_value_ = false;
-        skip_to(brackets_.empty() ? "#\n" : ",]}#\n");
-        ++at_;
-        return trimmed(text_.substr(value_at_, at_ - value_at_));
-      }
-    }
-    return {};
-  }
-
-  /// Returns the position of the value that next() returned.
-  std::size_t position() const { return value_at_; }
-
- private:
-  /// Moves before the next of these characters.
-  void skip_to(const char* ends) {
-    at_ = std::min(text_.find_first_of(ends, at_), text_.size()) - 1;
-  }
-
-  std::string_view text_;
-  std::string brackets_;
-  std::size_t at_ = 0, value_at_ = 0;
-  bool is_value_ = false;
-};
 
 bool is_index(const std::string& segment) {
   return !segment.empty() && segment.size() <= 9 &&
@@ -260,7 +111,7 @@ Document parse_document(const std::string& text, const std::string& name) {
     throw RequestError(name + ":" + std::to_string(line) + ": " +
                        (value ? "not valid TOML: " + needs_quotes(*value) : reason));
   };
-  if (const auto fault = Outline(text).fault()) {
+  if (const auto fault = fault_in(text)) {
     fail(line_of(text, fault->at), fault->reason,
          static_cast<unsigned char>(text[fault->at]) >= 0x80);
   }
@@ -274,31 +125,6 @@ Document parse_document(const std::string& text, const std::string& name) {
     throw RequestError(name + ": not valid TOML");
   }
   return document;
-}
-
-std::optional<std::string> unquoted_value(std::string_view text, std::size_t line) {
-  PlainValues values(text);
-  while (const std::optional<std::string> value = values.next()) {
-    const std::size_t found = line_of(text, values.position());
-    if (found > line) break;
-    if (found == line && !parse_toml_value(*value)) return value;
-  }
-  return {};
-}
-
-std::string needs_quotes(const std::string& value) {
-  constexpr std::size_t kShown = 60;
-  std::string word = value;
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (word == "true" || word == "false") return value + " is no value; write " + word;
-  const std::string what = value.size() > kShown ? "what follows the = sign" : value;
-  const char* const quote = value.find_first_of("\"\\") == std::string::npos ? "\""
-                            : value.find('\'') == std::string::npos          ? "'"
-                                                                             : nullptr;
-  const bool is_shown = quote != nullptr && value.size() <= kShown;
-  return what + " is neither a number nor true or false; a text needs quotes" +
-         (is_shown ? std::string(": ") + quote + value + quote : "");
 }
 
 std::optional<std::size_t> find_element(const toml::array& array, const std::string& segment) {

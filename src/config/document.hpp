@@ -29,7 +29,6 @@ struct TomlAssertion : std::logic_error {
 #include <memory>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -96,12 +95,9 @@ std::map<std::string, std::string> flatten(const OptionTable& table);
 /// key, or more if the deck has no such table.
 std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::string& path);
 
-/// Returns the first value on this line of a TOML text that has no quotes and is not valid TOML,
-/// such as `cross_entropy`; nullopt if there is none.
-std::optional<std::string> unquoted_value(std::string_view text, std::size_t line);
-
-/// Returns what is wrong with such a value, and what would be right.
-std::string needs_quotes(const std::string& value);
+/// Returns the path of a key that has this name, or that other frameworks call so, in a table
+/// inside this one, as far as it has been read; empty if there is none.
+std::string in_a_table_inside(const OptionTable::State& state, const std::string& key);
 
 /// Returns a value in the format of messages: `-3`, `"abc"`, `a table`.
 std::string show_value(const toml::node& node);

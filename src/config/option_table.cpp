@@ -8,6 +8,7 @@
 #include "config/document.hpp"
 #include "config/key_notes.hpp"
 #include "config/other_names.hpp"
+#include "config/toml_text.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -93,20 +94,6 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
     table.fail(key, table.path(key) + " is missing; it must be " + description);
   }
   return *node;
-}
-
-/// Returns the path of a key that has this name, or that other frameworks call so, in a table
-/// inside this one, as far as it has been read; empty if there is none.
-std::string in_a_table_inside(const OptionTable::State& state, const std::string& key) {
-  if (state.document == nullptr) return {};
-  std::string prefix;
-  for (const std::string& segment : state.path) prefix += segment + ".";
-  for (const std::string& path : state.document->requested) {
-    const std::string leaf = path.substr(path.rfind('.') + 1);
-    const bool is_inside = path.rfind(prefix, 0) == 0 && path.size() > prefix.size() + leaf.size();
-    if (is_inside && !called_elsewhere(key, {leaf}).empty()) return path;
-  }
-  return {};
 }
 
 [[noreturn]] void refuse(const OptionTable& table, const std::string& key,

@@ -179,6 +179,11 @@ TEST(Deck, AValueWithoutQuotesIsNamedWithThem) {
   names("\"sgd\"", "sgd", "deck.toml:23: not valid TOML: sgd is ");  // in an inline table
   names("\"images\"", "[\"a\",\n  0, b]", "deck.toml:6: not valid TOML: b is ");
   names("\"images\"", "\"\"\"\nx = y\"\"\"\nz = y", "deck.toml:7: not valid TOML: y is ");
+  // Not after a look at every value of a long line, nor of numbers alone.
+  std::string list = "[";
+  for (int i = 0; i < 200000; ++i) list += "1e1, ";
+  names("\"images\"", list + "b]", "deck.toml:5: not valid TOML: Error");
+  EXPECT_TRUE(contains(refusal(deck_with("128", "1.2.3")), "deck.toml:21: not valid TOML: Error"));
   // Other faults of a line are what toml++ says.
   names("128", "128\n\"", "deck.toml:22: not valid TOML: Error");
   EXPECT_EQ(refusal(deck_with("128", "= 128")).find("quotes"), std::string::npos);
