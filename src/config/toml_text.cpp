@@ -162,7 +162,7 @@ std::optional<std::string> unquoted_value(std::string_view text, std::size_t lin
   const std::size_t end = std::min(text.find('\n', begin), text.size());
   PlainValues values(text);
   int parsed = 0;
-  while (const std::optional<std::string> value = values.next()) {
+  while (std::optional<std::string> value = values.next()) {
     if (values.position() >= end || parsed == kMostParsed) break;
     if (values.position() < begin || !may_be_text(*value)) continue;
     ++parsed;
