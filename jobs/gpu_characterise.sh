@@ -60,10 +60,12 @@ if [[ -n $pack ]]; then
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   copy=$folder/ridgeline
-  mkdir -p "$copy"/{jobs,inputs,tests/references} "$copy"/build/cuda/{bin,lib,tests}
+  mkdir -p "$copy"/jobs "$copy"/build/cuda/{bin,lib,tests}
   cp "$self" "$root"/jobs/{lib,missing_data}.sh "$copy/jobs/"
-  cp "$root"/inputs/*.{toml,h5} "$copy/inputs/"
-  cp "$root"/tests/references/*.h5 "$copy/tests/references/"
+  # What the studies and the tests read; an installation has no tests.
+  for needed in inputs docs/layers.md tests/{cases,references}; do
+    if [[ -e $root/$needed ]]; then (cd "$root" && cp -r --parents "$needed" "$copy"); fi
+  done
   strip -o "$copy/build/cuda/bin/ridgeline" "$ridgeline"
   for name in "${programs[@]}"; do
     if [[ -x $build/tests/test_$name ]]; then

@@ -148,7 +148,7 @@ void add_common_options(CLI::App& verb, CommonOptions& common) {
   verb.add_option("--bind", common.bind,
                   "Processors of the host threads: none, compact, spread or a list such as 0,2-5 "
                   "(default: OMP_PROC_BIND, or else spread over processors that are free)")
-      ->type_name("BIND")
+      ->type_name("{none,compact,spread,LIST}")
       ->check([](const std::string& value) {
         Binding::parse(value);
         return std::string();
@@ -171,16 +171,24 @@ void add_common_options(CLI::App& verb, CommonOptions& common) {
 
 // Adds the options with which an installation writes its manual page and completion. They are not
 // in the help, and end the parse before a verb is required.
-void add_generated_help(CLI::App& app, std::string& text) {
+void add_generated_help(CLI::App& app, const std::vector<std::string>& arguments,
+                        std::string& text) {
+  // With a verb behind it, the page of that verb alone would be expected.
+  const auto require_alone = [&arguments](const std::string& option, std::size_t most) {
+    if (arguments.size() <= most && arguments.front().rfind(option, 0) == 0) return;
+    throw RequestError(option + " stands alone, without a verb or another option");
+  };
   app.add_flag_callback("--man",
-                        [&] {
+                        [&app, &text, require_alone] {
+                          require_alone("--man", 1);
                           text = man_page(app, build_info().version);
                           throw CLI::Success();
                         })
       ->group("");
   app.add_option_function<std::string>(
          "--completion",
-         [&](const std::string& shell) {
+         [&app, &text, &arguments, require_alone](const std::string& shell) {
+           require_alone("--completion", arguments.front() == "--completion" ? 2 : 1);
            if (shell != "bash") throw RequestError("--completion needs the name of a shell: bash");
            text = bash_completion(app);
            throw CLI::Success();
@@ -242,7 +250,7 @@ int run(std::vector<std::string> arguments, std::shared_ptr<const parallel::Rank
   for (CLI::App* study : app.get_subcommand("study")->get_subcommands({})) verbs.push_back(study);
   for (CLI::App* verb : verbs) add_common_options(*verb, common);
   std::string generated;
-  add_generated_help(app, generated);
+  add_generated_help(app, arguments, generated);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);

@@ -87,11 +87,6 @@ double shown_value(const MatchedRecord& record, double time) {
   return record.is_rate ? 1 / time : time;
 }
 
-std::string verdict_of(const Compared& outcome) {
-  if (!outcome.differs) return "unknown";
-  return !*outcome.differs ? "no" : outcome.ratio > 1 ? "slower" : "faster";
-}
-
 // Sorts differences first, by size; the others are in the order of the files.
 std::vector<std::size_t> reading_order(const std::vector<Compared>& outcomes) {
   std::vector<std::size_t> order(outcomes.size());
@@ -174,7 +169,7 @@ void add_row(io::Table& table, const MatchedRecord& record, const Compared& outc
     row.push_back(outcome.interval ? io::Cell(outcome.interval->low, "{:.3f}") : io::Cell());
     row.push_back(outcome.interval ? io::Cell(outcome.interval->high, "{:.3f}") : io::Cell());
   }
-  row.emplace_back(verdict_of(outcome));
+  row.emplace_back(model::verdict_of(outcome.differs, outcome.ratio));
   table.add_row(std::move(row));
 }
 
@@ -244,7 +239,9 @@ std::vector<std::string> findings(const Comparison& comparison) {
     if (!outcome.interval) continue;
     ++judged;
     limits.push_back(outcome.interval->high / outcome.ratio * comparison.options.smallest_effect);
-    if (*outcome.differs) ++(outcome.ratio > 1 ? slower : faster);
+    const std::string verdict = model::verdict_of(outcome.differs, outcome.ratio);
+    slower += verdict == model::kSlower;
+    faster += verdict == model::kFaster;
   }
   if (judged == 0) {
     return {fmt::format(

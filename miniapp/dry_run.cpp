@@ -10,22 +10,22 @@
 namespace ridgeline::miniapp {
 namespace {
 
-void print_memory(const network::NetworkPlan& plan, const layers::Target& target,
-                  std::size_t batch) {
-  io::Table table({{"layer", "layer", io::Align::left},
-                   {"parameters", "parameters_bytes"},
-                   {"gradients", "gradients_bytes"},
-                   {"optimizer", "optimizer_bytes"},
-                   {"saved", "saved_bytes"},
-                   {"activations", "activations_bytes"},
-                   {"workspace", "workspace_bytes"}});
-  const auto cell = [](std::size_t bytes) {
-    return io::Cell::shown_as(double(bytes), show_bytes(double(bytes)));
-  };
-  for (const network::LayerBytes& bytes : plan.memory_by_layer(target, batch, true)) {
-    table.add_row({bytes.layer, cell(bytes.parameters), cell(bytes.gradients),
-                   cell(bytes.optimizer), cell(bytes.saved), cell(bytes.activations),
-                   cell(bytes.workspace)});
+io::Cell bytes_cell(std::size_t bytes) {
+  return io::Cell::shown_as(double(bytes), show_bytes(double(bytes)));
+}
+
+void print_memory(const std::vector<network::LayerBytes>& layers) {
+  std::vector<io::Column> columns = {{"layer", "layer", io::Align::left}};
+  for (const auto& purpose : network::kMemoryPurposes) {
+    columns.push_back({purpose.name, purpose.key()});
+  }
+  io::Table table(columns);
+  for (const network::LayerBytes& bytes : layers) {
+    std::vector<io::Cell> row = {bytes.layer};
+    for (const auto& purpose : network::kMemoryPurposes) {
+      row.push_back(bytes_cell(bytes.*purpose.of_layer));
+    }
+    table.add_row(std::move(row));
   }
   print(table, io::TableFormat::table);
 }
@@ -39,13 +39,24 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
   const network::NetworkPlan& plan = *session.plan;
   const std::size_t batch = static_cast<std::size_t>(deck.train.batch);
   const std::size_t scalar = config::scalar_bytes(deck.network.precision);
-  io::Table table({{"layer", "layer", io::Align::left},
-                   {"kind", "kind", io::Align::left, 2},
-                   {"phase", "phase", io::Align::left, 0},
-                   {"output", "output_shape", io::Align::left},
-                   {"parameters", "parameters"},
-                   {"FLOPs per step", "flops"},
-                   {"bytes per step", "bytes"}});
+  const bool for_people = format == io::TableFormat::table;
+  std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},
+                                     {"kind", "kind", io::Align::left, 2},
+                                     {"phase", "phase", io::Align::left, 0},
+                                     {"output", "output_shape", io::Align::left},
+                                     {"parameters", "parameters"},
+                                     {"FLOPs per step", "flops"},
+                                     {"bytes per step", "bytes"}};
+  // csv and json have one table; for people the memory is a second one.
+  if (!for_people) {
+    for (const auto& purpose : network::kMemoryPurposes) {
+      columns.push_back({purpose.name, purpose.key()});
+    }
+  }
+  io::Table table(columns);
+  const layers::Target target{space == SpaceKind::cuda, network::gemm_backend(deck), scalar,
+                              space == SpaceKind::openmp ? host_threads : 1};
+  const std::vector<network::LayerBytes> memory_of = plan.memory_by_layer(target, batch, true);
   const std::vector<network::StepPart> parts = plan.parts(true);
   const std::vector<std::size_t> record_of = network::record_numbers(parts);
   std::vector<layers::Counts> counts_of(parts.size());  // by record
@@ -60,25 +71,34 @@ void print_dry_run(const Session& session, SpaceKind space, int host_threads,
     const network::StepPart& part = parts[i];
     if (part.join) continue;
     const layers::Counts& counts = counts_of[record_of[i]];
+    // What a layer has once stands on the row of its forward pass.
+    const bool is_first = part.index < plan.layers.size() && part.phase == layers::Phase::forward;
     io::Cell shape, parameters;
-    if (part.index < plan.layers.size() && part.phase == layers::Phase::forward) {
+    if (is_first) {
       shape = io::Cell(to_string(plan.layers[part.index]->output));
       parameters = io::Cell(trained[part.layer]);
     }
-    table.add_row({io::Cell(part.layer), io::Cell(part.kind),
-                   io::Cell(layers::to_string(part.phase)), shape, parameters,
-                   io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
-                   io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes))});
+    std::vector<io::Cell> row = {io::Cell(part.layer),
+                                 io::Cell(part.kind),
+                                 io::Cell(layers::to_string(part.phase)),
+                                 shape,
+                                 parameters,
+                                 io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+                                 io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes))};
+    if (!for_people && is_first) {
+      for (const auto& purpose : network::kMemoryPurposes) {
+        row.emplace_back(memory_of[part.index].*purpose.of_layer);
+      }
+    }
+    table.add_row(std::move(row));
   }
   print(table, format);
-  if (format != io::TableFormat::table) return;
-  const layers::Target target{space == SpaceKind::cuda, network::gemm_backend(deck), scalar,
-                              space == SpaceKind::openmp ? host_threads : 1};
+  if (!for_people) return;
   const network::Memory memory = plan.memory(target, batch, true);
   const layers::Counts total = plan.step_counts(true, batch, scalar);
   const data::Dataset& data = session.dataset;
   print("\n");
-  print_memory(plan, target, batch);
+  print_memory(memory_of);
   print("\n");
   const auto say = [](const std::string& sentence) { print_wrapped(sentence + "\n", 2); };
   say(fmt::format("{}: {} training and {} of {}, {} on the host", deck.title, data.train.samples,

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <regex>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -55,11 +56,19 @@ std::string value_name(const CLI::Option& option) {
   return type.substr(type.find(':') + 1);  // "INT:INTEGER"
 }
 
-/// Returns the values of an option that has a set of them.
+/// Returns the values of an option that has a set of them, without a name that stands for others
+/// ("LIST").
 std::vector<std::string> choices_of(const CLI::Option& option) {
   const std::string name = value_name(option);
   if (name.size() < 2 || name.front() != '{' || name.back() != '}') return {};
-  return CLI::detail::split(name.substr(1, name.size() - 2), ',');
+  std::vector<std::string> choices = CLI::detail::split(name.substr(1, name.size() - 2), ',');
+  choices.erase(std::remove_if(choices.begin(), choices.end(),
+                               [](const std::string& choice) {
+                                 return std::none_of(choice.begin(), choice.end(),
+                                                     [](char c) { return c >= 'a' && c <= 'z'; });
+                               }),
+                choices.end());
+  return choices;
 }
 
 bool may_be_file(const CLI::Option& option) { return option.get_type_name() == "TEXT"; }
@@ -137,7 +146,10 @@ std::string option_in_roff(const CLI::Option& option) {
   for (const std::string& name : long_names(option)) names.push_back(bold(name));
   if (names.empty()) names.push_back(italic(option.get_name()));
   std::string tag = fmt::format("{}", fmt::join(names, ", "));
-  if (!option.get_positional() && takes_value(option)) tag += " " + italic(value_name(option));
+  if (!option.get_positional() && takes_value(option)) {
+    // A long set of values may be broken behind its commas.
+    tag += " " + std::regex_replace(italic(value_name(option)), std::regex(","), ",\\:");
+  }
   if (takes_several(option)) tag += " ...";
 
   if (option.get_required()) remarks.push_back("required");

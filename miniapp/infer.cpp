@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "data/hdf5_data.hpp"
+#include "data/image_advice.hpp"
 #include "data/load.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
@@ -98,7 +99,9 @@ std::shared_ptr<const network::NetworkPlan> plan_for_input(const config::Deck& d
   try {
     weights.require_shapes(*plan);
   } catch (const RequestError& error) {
-    throw RequestError(what + " would take with other weights: " + error.what());
+    throw RequestError(
+        what + " would take with other weights: " + error.what() +
+        (sample.input.size() == 3 ? data::image_advice(sample.input, sample.tokens) : ""));
   }
   return plan;
 }

@@ -87,23 +87,18 @@ void memory_to_json(const network::NetworkPlan& plan, const layers::Target& targ
                     std::size_t batch, bool training, io::Json& json) {
   io::Json layers = io::Json::array();
   for (const network::LayerBytes& bytes : plan.memory_by_layer(target, batch, training)) {
-    layers.push_back({{"layer", bytes.layer},
-                      {"parameters_bytes", bytes.parameters},
-                      {"gradients_bytes", bytes.gradients},
-                      {"optimizer_bytes", bytes.optimizer},
-                      {"saved_bytes", bytes.saved},
-                      {"activations_bytes", bytes.activations},
-                      {"workspace_bytes", bytes.workspace}});
+    io::Json layer = {{"layer", bytes.layer}};
+    for (const auto& purpose : network::kMemoryPurposes) {
+      layer[purpose.key()] = bytes.*purpose.of_layer;
+    }
+    layers.push_back(std::move(layer));
   }
   const network::Memory memory = plan.memory(target, batch, training);
-  json["memory"] = {{"batch", batch},
-                    {"layers", layers},
-                    {"total",
-                     {{"parameters_bytes", memory.parameters},
-                      {"gradients_bytes", memory.gradients},
-                      {"optimizer_bytes", memory.optimizer},
-                      {"activations_bytes", memory.activations},
-                      {"workspace_bytes", memory.workspace}}}};
+  io::Json total = io::Json::object();
+  for (const auto& purpose : network::kMemoryPurposes) {
+    if (purpose.of_network != nullptr) total[purpose.key()] = memory.*purpose.of_network;
+  }
+  json["memory"] = {{"batch", batch}, {"layers", layers}, {"total", total}};
 }
 
 /// Warns if the exchange between threads takes another time than when the machine file was

@@ -33,6 +33,7 @@ io::Cell rate(double value) { return value > 0 ? io::Cell(value, "{:.1f}") : non
 
 // Returns "~" before a bound that may differ in another run.
 io::Cell bound_cell(const model::Placement& placement) {
+  if (placement.ceiling_seconds == 0) return none();
   const std::string bound = model::to_string(placement.bound);
   return io::Cell::shown_as(bound, placement.is_near_half ? "~" + bound : bound);
 }
@@ -56,15 +57,14 @@ io::Cell explained_cell(const model::Placement& placement, const Timing& time) {
 void add_row(io::Table& table, const std::string& layer, const std::string& phase,
              const layers::Counts& counts, const Timing& seconds,
              const model::Placement& placement) {
-  const bool work = placement.ceiling_seconds > 0;
-  table.add_row({io::Cell(layer), io::Cell(phase),
-                 io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
-                 io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
-                 counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
-                 record_time(seconds, is_view(counts)), rate(placement.gflops),
-                 rate(placement.gbytes_per_second), work ? bound_cell(placement) : none(),
-                 explained_cell(placement, seconds), ceiling_cell(placement),
-                 work ? io::Cell(model::to_string(placement.ceiling)) : none()});
+  table.add_row(
+      {io::Cell(layer), io::Cell(phase), io::Cell::shown_as(counts.flops, show_flops(counts.flops)),
+       io::Cell::shown_as(counts.bytes, show_bytes(counts.bytes)),
+       counts.bytes > 0 ? io::Cell(placement.intensity, "{:.2f}") : none(),
+       record_time(seconds, is_view(counts)), rate(placement.gflops),
+       rate(placement.gbytes_per_second), bound_cell(placement), explained_cell(placement, seconds),
+       ceiling_cell(placement),
+       placement.ceiling_seconds > 0 ? io::Cell(model::to_string(placement.ceiling)) : none()});
 }
 
 // One row per layer and phase, four columns per batch, or three if the table must be narrow.
@@ -82,11 +82,10 @@ void print_some_batches(const std::vector<model::BatchRoofline>& batches, io::Ta
   io::Table table(columns);
   const auto add = [narrow](const layers::Counts& counts, const Timing& seconds,
                             const model::Placement& placement, std::vector<io::Cell>& row) {
-    const bool work = placement.ceiling_seconds > 0;
     row.push_back(record_time(seconds, is_view(counts)));
-    row.push_back(work ? bound_cell(placement) : io::Cell());
-    row.push_back(work ? explained_cell(placement, seconds) : io::Cell());
-    if (!narrow) row.push_back(work ? ceiling_cell(placement) : io::Cell());
+    row.push_back(bound_cell(placement));
+    row.push_back(explained_cell(placement, seconds));
+    if (!narrow) row.push_back(ceiling_cell(placement));
   };
   for (std::size_t i = 0; i < batches.front().roofline.records.size(); ++i) {
     const network::StepPart& part = batches.front().roofline.records[i].part;

@@ -20,6 +20,7 @@
 #include "studies/dispatch.hpp"
 #include "studies/divergence.hpp"
 #include "studies/latency.hpp"
+#include "studies/layer_families.hpp"
 #include "verbs.hpp"
 
 namespace ridgeline::miniapp {
@@ -202,7 +203,12 @@ void add_divergence(const StudyVerb& verb) {
 }
 
 CLI::Option* add_kinds(CLI::App& study, std::vector<std::string>& kinds) {
+  std::string names;
+  for (const studies::LayerFamily& family : studies::layer_families()) {
+    names += (names.empty() ? "" : ",") + family.kind;
+  }
   return study.add_option("--kinds", kinds, "Kinds of layers, such as dense,lstm (default: all)")
+      ->type_name("{" + names + "}")
       ->delimiter(',');
 }
 
@@ -244,6 +250,7 @@ void add_crossover(const StudyVerb& verb) {
   auto machine_file = std::make_shared<std::string>();
   CLI::Option* two = verb.study.add_option(
       "--spaces", *spaces, "The two spaces, such as openmp,cuda (default: the build's last two)");
+  two->type_name("SPACE,SPACE");
   verb.study
       .add_option("--machine", *machine_file,
                   "A machine file that stands for the second space: at best, and as expected")

@@ -370,7 +370,7 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
   if (result.outcome == Outcome::stopped) {
     console.say(
         std::string(stop_requested() ? "stopped by a signal" : "stopped at its time limit") +
-        "; resume with " + files.resume_options());
+        "; resume with: " + files.resume_command());
     return Status::stopped;
   }
   if (result.outcome == Outcome::stopped_after_steps) {

@@ -8,6 +8,7 @@
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
 #include "io/units.hpp"
+#include "machine/system.hpp"
 #include "network/resume.hpp"
 
 namespace ridgeline::miniapp {
@@ -143,16 +144,18 @@ std::string TrainFiles::previous_checkpoint() const {
   return io::previous_name(io::output_target(checkpoint_));
 }
 
-std::string TrainFiles::resume_options() const {
-  std::string text;
-  const auto add = [&](const char* option, const std::string& value) {
-    if (!value.empty()) text += std::string(option) + " " + shell_quoted(value) + " ";
-  };
-  add("--output", options_.output);
-  add("--checkpoint", options_.checkpoint);
-  for (const std::string& set : options_.deck.sets) add("--set", set);
-  if (options_.seed) add("--seed", std::to_string(*options_.seed));
-  return text + "--resume " + shell_quoted(checkpoint_);
+std::string TrainFiles::resume_command() const {
+  const std::vector<std::string> arguments = machine::command_line();
+  std::string command;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string name = arguments[i].substr(0, arguments[i].find('='));
+    if (name == "--resume" || name == "--init") {
+      if (name == arguments[i]) ++i;  // the value is a word of its own
+      continue;
+    }
+    command += shell_quoted(arguments[i]) + " ";
+  }
+  return command + "--resume " + shell_quoted(checkpoint_);
 }
 
 std::vector<std::string> TrainFiles::written(bool with_checkpoint) const {

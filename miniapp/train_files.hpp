@@ -52,8 +52,8 @@ class TrainFiles {
   /// it replaces.
   const std::vector<std::string>& notes() const { return notes_; }
 
-  /// Returns the options with which another run resumes, quoted for a shell.
-  std::string resume_options() const;
+  /// Returns this command with --resume, quoted for a shell.
+  std::string resume_command() const;
 
   /// Returns the files that a run has written: its record and, if it wrote one, the checkpoint with
   /// the one that it replaced.

@@ -4,6 +4,7 @@
 
 #include "config/document.hpp"
 #include "config/key_reference.hpp"
+#include "config/other_names.hpp"
 #include "config/sections.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -105,7 +106,7 @@ void refuse_misplaced(const OptionTable& root) {
     std::string meant = key;
     if (std::find(leaves.begin(), leaves.end(), key) == leaves.end()) {
       if (!nearest(key, sections).empty()) continue;
-      meant = nearest(key, leaves);
+      meant = meant_by(key, leaves);
     }
     std::string paths;
     for (const std::string& path : root.state()->document->requested) {

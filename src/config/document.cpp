@@ -6,17 +6,13 @@
 #include <cmath>
 #include <sstream>
 
+#include "config/toml_text.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/units.hpp"
 
 namespace ridgeline::config {
 namespace {
-
-/// Limits the nesting of keys, lists and tables: toml++ destroys, copies and prints documents
-/// recursively.
-constexpr std::size_t kDeepest = 32;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 /// toml++ describes some errors in several lines; messages of Ridgeline are one line.
 std::string one_line(std::string_view text) {
@@ -25,80 +21,14 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-/// A fault in a TOML text and its position.
-struct Fault {
-  std::size_t at;
-  std::string reason;
-};
-
-/// Scans TOML text outside strings and comments for input that toml++ must not parse: deep nesting,
-/// and non-ASCII characters, some of which cause undefined behaviour in version 3.3.
-class Outline {
- public:
-  explicit Outline(std::string_view text) : text_(text) {}
-
-  std::optional<Fault> fault() {
-    if (text_.substr(0, kByteOrderMark.size()) == kByteOrderMark) at_ = kByteOrderMark.size();
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (c == '#') {
-        at_ = std::min(text_.find('\n', at_), text_.size());
-        dots_ = 0;
-      } else if (c == '"' || c == '\'') {
-        skip_string(c);
-      } else if (c == '[' || c == '{') {
-        dots_ = 0;
-        ++brackets_;
-      } else if (c == ']' || c == '}') {
-        dots_ = 0;
-        if (brackets_ > 0) --brackets_;
-      } else if (c == ',' || c == '=' || c == '\n') {
-        dots_ = 0;
-      } else if (c == '.') {
-        ++dots_;
-      } else if (static_cast<unsigned char>(c) >= 0x80) {
-        return Fault{at_, "a non-ASCII character outside texts and comments"};
-      }
-      if (dots_ > kDeepest || brackets_ > kDeepest) {
-        return Fault{
-            at_, "nested deeper than " + std::to_string(kDeepest) + " levels, which no deck is"};
-      }
-    }
-    return {};
-  }
-
- private:
-  /// Moves to the last character of the string that begins here, single-line or, in three quotes,
-  /// multi-line; the parser reports an unterminated string.
-  void skip_string(char quote) {
-    const bool is_long = text_.compare(at_, 3, std::string(3, quote)) == 0;
-    at_ += is_long ? 3 : 1;
-    int own = 0;
-    for (; at_ < text_.size(); ++at_) {
-      if (text_[at_] == '\\' && quote == '"') {
-        ++at_;
-      } else if (is_long ? text_.compare(at_, 3, std::string(3, quote)) == 0
-                         : text_[at_] == quote || text_[at_] == '\n') {
-        if (!is_long) return;
-        // A string may end with one or two quotes before the three closing ones.
-        for (at_ += 2; at_ + 1 < text_.size() && text_[at_ + 1] == quote && own < 2; ++at_) ++own;
-        return;
-      }
-    }
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0, dots_ = 0, brackets_ = 0;
-};
-
 /// Splits `a.b."c.d"` at its dots.
 std::vector<std::string> split_key(const std::string& key, const std::string& spelled) {
   const auto fail = [&](const std::string& reason) {
     throw RequestError(spelled + ": " + reason + "; expected key=value, such as train.epochs=2");
   };
   std::vector<std::string> segments(1);
-  if (static_cast<std::size_t>(std::count(key.begin(), key.end(), '.')) > kDeepest) {
-    fail("the key has more than " + std::to_string(kDeepest) + " parts");
+  if (static_cast<std::size_t>(std::count(key.begin(), key.end(), '.')) > kDeepestToml) {
+    fail("the key has more than " + std::to_string(kDeepestToml) + " parts");
   }
   bool quoted = false;
   for (const char c : key) {
@@ -119,17 +49,9 @@ std::vector<std::string> split_key(const std::string& key, const std::string& sp
   return segments;
 }
 
-/// Returns a table with one key, "value", without a source position.
+/// Returns parse_toml_value(), or a table with the text itself as the value if it is not TOML.
 toml::table parse_value(const std::string& text) {
-  if (!Outline(text).fault()) {
-    try {
-      toml::table parsed = toml::parse("value = " + text);
-      // A copy has no line numbers, which would refer to this text and not to the deck.
-      if (parsed.size() == 1 && parsed.contains("value")) return toml::table(parsed);
-    } catch (const toml::parse_error&) {
-    } catch (const TomlAssertion&) {
-    }
-  }
+  if (std::optional<toml::table> parsed = parse_toml_value(text)) return *std::move(parsed);
   toml::table bare;
   bare.insert("value", text);
   return bare;
@@ -183,17 +105,22 @@ Document parse_document(const std::string& text, const std::string& name) {
                        io::show_bytes(static_cast<double>(kMostDeckBytes)) +
                        ", which no deck needs");
   }
-  if (const auto fault = Outline(text).fault()) {
-    throw RequestError(name + ":" + std::to_string(line_of(text, fault->at)) + ": " +
-                       fault->reason);
+  const auto fail = [&](std::size_t line, const std::string& reason, bool is_value) {
+    const std::optional<std::string> value =
+        is_value ? unquoted_value(text, line) : std::optional<std::string>();
+    throw RequestError(name + ":" + std::to_string(line) + ": " +
+                       (value ? "not valid TOML: " + needs_quotes(*value) : reason));
+  };
+  if (const auto fault = fault_in(text)) {
+    fail(line_of(text, fault->at), fault->reason,
+         static_cast<unsigned char>(text[fault->at]) >= 0x80);
   }
   Document document;
   document.name = name;
   try {
     document.root = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    throw RequestError(name + ":" + std::to_string(error.source().begin.line) +
-                       ": not valid TOML: " + one_line(error.description()));
+    fail(error.source().begin.line, "not valid TOML: " + one_line(error.description()), true);
   } catch (const TomlAssertion&) {
     throw RequestError(name + ": not valid TOML");
   }

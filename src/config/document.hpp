@@ -95,6 +95,10 @@ std::map<std::string, std::string> flatten(const OptionTable& table);
 /// key, or more if the deck has no such table.
 std::pair<OptionTable, std::string> locate(const OptionTable& table, const std::string& path);
 
+/// Returns the path of a key that has this name, or that other frameworks call so, in a table
+/// inside this one, as far as it has been read; empty if there is none.
+std::string in_a_table_inside(const OptionTable::State& state, const std::string& key);
+
 /// Returns a value in the format of messages: `-3`, `"abc"`, `a table`.
 std::string show_value(const toml::node& node);
 

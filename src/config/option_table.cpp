@@ -7,6 +7,8 @@
 
 #include "config/document.hpp"
 #include "config/key_notes.hpp"
+#include "config/other_names.hpp"
+#include "config/toml_text.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -79,7 +81,8 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
         std::remove_if(given.begin(), given.end(),
                        [&](const std::string& name) { return state.requested.count(name) > 0; }),
         given.end());
-    std::string near = nearest(key, given);
+    std::string near = named_otherwise(key, given);
+    if (near.empty()) near = nearest(key, given);
     // "out_channels" for "channels".
     for (const std::string& name : given) {
       if (near.empty() && name.find(key) != std::string::npos) near = name;
@@ -95,7 +98,16 @@ const toml::node& require(const OptionTable& table, OptionTable::State& state,
 
 [[noreturn]] void refuse(const OptionTable& table, const std::string& key,
                          const std::string& description, const toml::node& node) {
-  table.fail(key, table.path(key) + " must be " + description + ", not " + show_value(node));
+  std::string advice;
+  // --set takes a value that is not valid TOML as a text.
+  if (const auto* text = node.as_string();
+      text != nullptr && !text->get().empty() && (text->get()[0] == '{' || text->get()[0] == '[')) {
+    if (const auto value = unquoted_value("value = " + text->get(), 1)) {
+      advice = ", which is not valid TOML: " + needs_quotes(*value);
+    }
+  }
+  table.fail(key,
+             table.path(key) + " must be " + description + ", not " + show_value(node) + advice);
 }
 
 std::int64_t checked_integer(const OptionTable& table, const std::string& key,
@@ -211,7 +223,7 @@ std::string OptionTable::one_of(const Key& key, const std::vector<std::string>& 
   if (value == nullptr) refuse(*this, key.name, description, node);
   const std::string& text = value->get();
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
-  const std::string near = nearest(text, choices);
+  const std::string near = meant_by(text, choices);
   fail(key.name,
        fmt::format("{} must be {}, not {}{}", path(key.name), description, show_value(node),
                    near.empty() ? "" : "; did you mean \"" + near + "\"?"));
@@ -368,7 +380,8 @@ void OptionTable::finish() const {
   const std::vector<std::string> known = known_keys();
   for (const std::string& key : keys()) {
     if (state_->requested.count(key) != 0) continue;
-    const std::string near = nearest(key, known);
+    std::string near = meant_by(key, known);
+    if (near.empty()) near = in_a_table_inside(*state_, key);
     fail(key, fmt::format("unknown key \"{}\" in {}{} (known: {})", key, label(),
                           near.empty() ? "" : ", did you mean \"" + near + "\"?", joined(known)));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/document.hpp"
+#include "config/other_names.hpp"
 #include "core/text.hpp"
 
 // Where a table is in its deck, and how messages name it.
@@ -156,6 +157,18 @@ std::vector<std::string> layer_names(const std::vector<OptionTable>& siblings) {
     names.push_back(name);
   }
   return names;
+}
+
+std::string in_a_table_inside(const OptionTable::State& state, const std::string& key) {
+  if (state.document == nullptr) return {};
+  std::string prefix;
+  for (const std::string& segment : state.path) prefix += segment + ".";
+  for (const std::string& path : state.document->requested) {
+    const std::string leaf = path.substr(path.rfind('.') + 1);
+    const bool is_inside = path.rfind(prefix, 0) == 0 && path.size() > prefix.size() + leaf.size();
+    if (is_inside && !called_elsewhere(key, {leaf}).empty()) return path;
+  }
+  return {};
 }
 
 }  // namespace ridgeline::config

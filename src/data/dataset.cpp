@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <type_traits>
 
 #include "core/error.hpp"
@@ -179,6 +180,15 @@ void Dataset::require_representable(config::Precision precision) const {
     throw RequestError(split->inputs_source + ": a byte, normalised by data.normalize, is " +
                        "beyond what the network's precision can hold");
   }
+}
+
+std::size_t smallest_label(const std::vector<std::int32_t>& train,
+                           const std::vector<std::int32_t>& test) {
+  std::optional<std::int32_t> least;
+  for (const auto* labels : {&train, &test}) {
+    for (const std::int32_t label : *labels) least = std::min(least.value_or(label), label);
+  }
+  return static_cast<std::size_t>(least.value_or(0));
 }
 
 std::size_t count_classes(const std::vector<std::int32_t>& train,

@@ -100,6 +100,10 @@ class Dataset {
 /// sample 7" if a sample has one.
 std::string place_in(std::size_t at, std::size_t size, const std::string& what);
 
+/// Returns the smallest label of both; 0 if there are none.
+std::size_t smallest_label(const std::vector<std::int32_t>& train,
+                           const std::vector<std::int32_t>& test);
+
 /// Returns one more than the largest label of both.
 std::size_t count_classes(const std::vector<std::int32_t>& train,
                           const std::vector<std::int32_t>& test);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "data/image_advice.hpp"
 #include "data/tokens.hpp"
 #include "io/file.hpp"
 #include "io/hdf5.hpp"
@@ -173,8 +174,12 @@ void read_group(const io::Hdf5Reader& reader, const std::string& group, Dataset&
   if (!is_first) {
     const InputKind trained = input_kind(reader, "/train/inputs");
     if (input.kind != trained) {
-      reader.fail(inputs, "holds " + description(input.kind) + ", but /train/inputs " +
-                              description(trained));
+      const bool tokens = input.kind == InputKind::tokens;
+      const Shape& integers = tokens ? input.shape : dataset.sample_shape;
+      reader.fail(inputs,
+                  "holds " + description(input.kind) + ", but /train/inputs " +
+                      description(trained) +
+                      (tokens || trained == InputKind::tokens ? image_advice(integers, true) : ""));
     }
   }
   if (!is_first && input.shape != dataset.sample_shape) {
@@ -201,7 +206,8 @@ void require_normalizable(const Dataset& dataset, const Split& split,
                           const config::DataOptions& options) {
   if (dataset.tokens == 0 || !options.normalize) return;
   options.table.fail("normalize", "data.normalize does not apply to tokens, which " +
-                                      split.inputs_source + " holds");
+                                      split.inputs_source + " holds" +
+                                      image_advice(dataset.sample_shape, true));
 }
 
 }  // namespace
@@ -230,7 +236,8 @@ Dataset load_hdf5(const config::DataOptions& options) {
   require_normalizable(dataset, dataset.train, options);
   if (dataset.tokens > 0 && options.target_is_input) {
     options.table.fail("target", "data.target = \"input\" needs values, and " +
-                                     dataset.train.inputs_source + " holds tokens");
+                                     dataset.train.inputs_source + " holds tokens" +
+                                     image_advice(dataset.sample_shape, true));
   }
   return dataset;
 }
@@ -243,7 +250,10 @@ Dataset load_inputs(const io::Hdf5Reader& reader, const config::DataOptions& opt
   dataset.tokens = inputs.tokens;
   if (dataset.sample_shape != sample_shape) {
     reader.fail("/inputs", "samples are " + to_string(dataset.sample_shape) +
-                               "; the network takes " + to_string(sample_shape));
+                               "; the network takes " + to_string(sample_shape) +
+                               (sample_shape.size() == 3
+                                    ? image_advice(dataset.sample_shape, dataset.tokens > 0)
+                                    : ""));
   }
   require_normalizable(dataset, dataset.test, options);
   dataset.normalize(options.normalize);

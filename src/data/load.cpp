@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 #include "data/hdf5_data.hpp"
 #include "data/idx.hpp"
+#include "data/image_advice.hpp"
 #include "data/synthetic.hpp"
 #include "data/text.hpp"
 #include "data/tokens.hpp"
@@ -92,7 +93,8 @@ void require_images(const Dataset& dataset, const config::DataOptions& options) 
   const std::string found = dataset.tokens > 0 ? "tokens" : "samples of shape " + to_string(shape);
   if (shape.size() != 3 || dataset.tokens > 0) {
     options.table.fail("augment", "data.augment needs images, [channels, height, width], and " +
-                                      dataset.train.inputs_source + " has " + found);
+                                      dataset.train.inputs_source + " has " + found +
+                                      image_advice(shape, dataset.tokens > 0));
   }
   const auto crop = static_cast<std::size_t>(options.augment.crop);
   if (crop >= shape[1] || crop >= shape[2]) {

@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "io/file.hpp"
 #include "io/gzip.hpp"
+#include "io/units.hpp"
 
 namespace ridgeline::io {
 namespace {
@@ -123,6 +124,56 @@ std::string joined_by_or(const std::vector<std::string>& names) {
   return text;
 }
 
+/// What is left out of a folder: how many, and why the first.
+struct LeftOut {
+  std::size_t count = 0;
+  std::string reason;
+
+  void add(const std::string& why) {
+    if (count++ == 0) reason = why;
+  }
+};
+
+/// The `*.json` and `*.json.gz` in a folder and the folders in it, sorted by path.
+struct JsonFiles {
+  std::vector<std::string> files;
+  LeftOut unreadable;  ///< folders in it
+
+  /// Throws RequestError if the folder itself cannot be read.
+  explicit JsonFiles(const std::string& folder) {
+    std::vector<std::string> folders = {folder};
+    while (!folders.empty()) {
+      const std::string next = std::move(folders.back());
+      folders.pop_back();
+      if (const std::error_code error = add_entries_of(next, folders)) {
+        const std::string reason = next + ": cannot read: " + error.message();
+        if (next == folder) throw RequestError(reason);
+        unreadable.add(reason);
+      }
+    }
+    std::sort(files.begin(), files.end());
+  }
+
+ private:
+  /// Appends the files of a folder to `files` and the folders in it to `folders`, without those
+  /// behind symbolic links, which may lead back.
+  std::error_code add_entries_of(const std::string& folder, std::vector<std::string>& folders) {
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder, error), end;
+    for (; !error && entry != end; entry.increment(error)) {
+      std::error_code unknown;  // a loop of links is found when it is opened
+      if (entry->is_directory(unknown)) {
+        if (!entry->is_symlink(unknown)) folders.push_back(entry->path().string());
+        continue;
+      }
+      std::filesystem::path name = entry->path().filename();
+      if (name.extension() == ".gz") name = name.stem();
+      if (name.extension() == ".json") files.push_back(entry->path().string());
+    }
+    return error;
+  }
+};
+
 std::string text_of(const std::string& path) {
   std::string text = read_text(path, kMostBytes);
   return is_gzip(text) ? unpacked(text, kMostBytes, path) : text;
@@ -172,21 +223,36 @@ Json read_json(const std::string& path, const std::vector<std::string>& expected
   return json;
 }
 
-std::vector<std::string> json_files_in(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code error;
-  std::filesystem::recursive_directory_iterator entry(folder, error), end;
-  for (; !error && entry != end; entry.increment(error)) {
-    std::filesystem::path name = entry->path().filename();
-    if (name.extension() == ".gz") name = name.stem();
-    std::error_code unknown;  // a loop of links is found when it is opened
-    if (name.extension() == ".json" && !entry->is_directory(unknown)) {
-      paths.push_back(entry->path().string());
+void for_json_files(const std::string& path, std::vector<std::string>& notes,
+                    const std::function<void(const std::string& file, bool from_folder)>& read) {
+  check_path(path);
+  if (!is_folder(path)) return read(path, false);
+  JsonFiles found(path);
+  std::size_t count = 0;
+  LeftOut damaged;
+  for (const std::string& file : found.files) {
+    try {
+      read(file, true);
+      ++count;
+    } catch (const RequestError& error) {
+      damaged.add(error.what());
     }
   }
-  if (error) throw RequestError(folder + ": cannot read: " + error.message());
-  std::sort(paths.begin(), paths.end());
-  return paths;
+  const LeftOut& unreadable = found.unreadable;
+  if (count == 0) {
+    const std::string& reason = damaged.count > 0 ? damaged.reason : unreadable.reason;
+    throw RequestError(path + ": holds no result file" + (reason.empty() ? "" : "; " + reason));
+  }
+  if (damaged.count > 0) {
+    notes.push_back(path + ": " + std::to_string(damaged.count) + " of " +
+                    std::to_string(found.files.size()) + " JSON files are left out; " +
+                    damaged.reason);
+  }
+  if (unreadable.count > 0) {
+    notes.push_back(path + ": " +
+                    show_count(static_cast<std::int64_t>(unreadable.count), "folder") +
+                    (unreadable.count == 1 ? " is" : " are") + " left out; " + unreadable.reason);
+  }
 }
 
 std::string reason_of(const std::exception& error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -30,9 +31,13 @@ Json read_json(const std::string& path, const std::string& expected_format);
 /// Reads a file of any of these formats; otherwise as above.
 Json read_json(const std::string& path, const std::vector<std::string>& expected_formats);
 
-/// Returns every `*.json` and `*.json.gz` in a folder and the folders in it, sorted by path. Throws
-/// RequestError if the folder cannot be read.
-std::vector<std::string> json_files_in(const std::string& folder);
+/// Calls `read` for a file, or for every `*.json` and `*.json.gz` in a folder and the folders in
+/// it, in the order of their paths. Files of a folder for which `read` throws RequestError, and
+/// folders in it that cannot be read, are left out, and a line with their number and the first
+/// reason is appended to `notes`. Throws RequestError if the folder itself cannot be read or
+/// nothing in it was.
+void for_json_files(const std::string& path, std::vector<std::string>& notes,
+                    const std::function<void(const std::string& file, bool from_folder)>& read);
 
 /// Returns what an exception of the library says, without its number: "key 'total' not found".
 std::string reason_of(const std::exception& error);

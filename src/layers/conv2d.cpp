@@ -1,5 +1,6 @@
 #include "core/scalar.hpp"
 #include "kernels/convolution/convolution.hpp"
+#include "layers/image.hpp"
 #include "layers/layer_of.hpp"
 
 // clang-format off
@@ -23,7 +24,7 @@ using kernels::ConvolutionShape;
 ConvolutionShape read_convolution(const Description& from) {
   constexpr std::int64_t kMost = 1 << 16;
   const config::OptionTable& options = from.options;
-  require_dimensions(from, 3, "images [channels, height, width]");
+  require_image(from);
   ConvolutionShape shape;
   shape.channels = static_cast<int>(from.input[0]);
   shape.filters =
@@ -50,16 +51,17 @@ ConvolutionShape read_convolution(const Description& from) {
     const std::int64_t reach = std::int64_t(side->kernel - 1) * side->dilation + 1;
     const std::int64_t padded = side->in + std::int64_t(2) * side->padding;
     if (reach > padded) {
-      options.fail("kernel", options.path("kernel") + " reaches over " + std::to_string(reach) +
-                                 " pixels with its dilation, and the padded " +
-                                 (side == &shape.height ? "height" : "width") + " has " +
-                                 std::to_string(padded));
+      refuse_image(from, "kernel",
+                   options.path("kernel") + " reaches over " + std::to_string(reach) +
+                       " pixels with its dilation, and the padded " +
+                       (side == &shape.height ? "height" : "width") + " has " +
+                       std::to_string(padded));
     }
   }
   if (shape.channels % shape.groups != 0) {
-    options.fail("groups", options.path("groups") + " = " + std::to_string(shape.groups) +
-                               " must divide the input's channels, " +
-                               std::to_string(shape.channels));
+    refuse_image(from, "groups",
+                 options.path("groups") + " = " + std::to_string(shape.groups) +
+                     " must divide the input's channels, " + std::to_string(shape.channels));
   }
   if (shape.filters % shape.groups != 0) {
     options.fail("groups", options.path("groups") + " = " + std::to_string(shape.groups) +

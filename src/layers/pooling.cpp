@@ -1,5 +1,6 @@
 #include "kernels/pooling/pooling.hpp"
 
+#include "layers/image.hpp"
 #include "layers/layer_of.hpp"
 
 // clang-format off
@@ -16,8 +17,6 @@ namespace {
 using kernels::PoolShape;
 using Pair = std::array<std::int64_t, 2>;
 
-constexpr const char* kImages = "images [channels, height, width]";
-
 std::string text_of(const Pair& pair) {
   return ridgeline::to_string(Shape{std::size_t(pair[0]), std::size_t(pair[1])});
 }
@@ -26,7 +25,7 @@ std::string text_of(const Pair& pair) {
 PoolShape read_windows(const Description& from) {
   constexpr std::int64_t kMost = 1 << 20;
   const config::OptionTable& options = from.options;
-  require_dimensions(from, 3, kImages);
+  require_image(from);
   const Pair kernel = options.pair({"kernel", "Height and width of a window."}, 1, kMost);
   const Pair stride = options.pair(
       {"stride", "Distance between neighbouring windows, in pixels.", "kernel"}, 1, kMost, kernel);
@@ -41,9 +40,9 @@ PoolShape read_windows(const Description& from) {
     }
     const std::int64_t room = std::int64_t(from.input[i + 1]) + 2 * padding[i] - kernel[i];
     if (room < 0) {
-      options.fail("kernel", options.path("kernel") + " " + text_of(kernel) +
-                                 " must fit into the image " + ridgeline::to_string(from.input) +
-                                 " with padding " + text_of(padding));
+      refuse_image(from, "kernel",
+                   options.path("kernel") + " " + text_of(kernel) + " must fit into the image " +
+                       ridgeline::to_string(from.input) + " with padding " + text_of(padding));
     }
     out[i] = room / stride[i] + 1;
   }
@@ -119,7 +118,7 @@ struct Pool2d : LayerOf<Pool2d<Largest>> {
 };
 
 Shape channels_alone(const Description& from) {
-  require_dimensions(from, 3, kImages);
+  require_image(from);
   return {from.input[0]};
 }
 

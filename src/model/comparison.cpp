@@ -183,6 +183,11 @@ VarianceEstimate moderated(const VarianceEstimate& own, const VarianceEstimate& 
 
 }  // namespace
 
+const char* verdict_of(std::optional<bool> differs, double ratio) {
+  if (!differs) return kUnknown;
+  return !*differs ? kSame : ratio > 1 ? kSlower : kFaster;
+}
+
 double median_log_variance(std::vector<double> samples) {
   const std::size_t n = samples.size();
   if (n < 2) return 0;

@@ -49,6 +49,13 @@ struct Compared {
   std::size_t left_out = 0;  ///< runs in a state in which the other side has none
 };
 
+/// The words for Compared::differs and the direction.
+inline constexpr const char *kSlower = "slower", *kFaster = "faster", *kSame = "no",
+                            *kUnknown = "unknown";
+
+/// Returns which of these words applies to a ratio.
+const char* verdict_of(std::optional<bool> differs, double ratio);
+
 /// Compares quantities of the same runs. Each has `before` and `after` with at least one run, all
 /// times above 0.
 ///

@@ -328,27 +328,11 @@ std::vector<ResultRun> read_result(const std::string& path) {
 }
 
 std::vector<ResultRun> read_results(const std::string& path, std::vector<std::string>& notes) {
-  io::check_path(path);
-  if (!io::is_folder(path)) return read_result(path);
   std::vector<ResultRun> runs;
-  std::size_t left_out = 0;
-  std::string reason;
-  const std::vector<std::string> paths = io::json_files_in(path);
-  for (const std::string& file : paths) {
-    try {
-      std::vector<ResultRun> more = read_result(file);
-      std::move(more.begin(), more.end(), std::back_inserter(runs));
-    } catch (const RequestError& error) {
-      if (left_out++ == 0) reason = error.what();
-    }
-  }
-  if (runs.empty()) {
-    throw RequestError(path + ": holds no result file" + (left_out > 0 ? "; " + reason : ""));
-  }
-  if (left_out > 0) {
-    notes.push_back(path + ": " + std::to_string(left_out) + " of " + std::to_string(paths.size()) +
-                    " JSON files are left out; " + reason);
-  }
+  io::for_json_files(path, notes, [&](const std::string& file, bool) {
+    std::vector<ResultRun> more = read_result(file);
+    std::move(more.begin(), more.end(), std::back_inserter(runs));
+  });
   return runs;
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "data/image_advice.hpp"
+#include "layers/image.hpp"
+
 namespace ridgeline::network {
 
 using config::OptionTable;
@@ -10,12 +13,15 @@ using layers::Layer;
 
 Graph::Graph(const std::vector<OptionTable>& tables, const GraphInput& input)
     : vocabulary_(input.vocabulary) {
+  // A text's characters are no images.
+  if (vocabulary_ == 0) advice_ = data::image_advice(input.shape, input.tokens);
   if (size_of(input.shape) == 0) {
     tables.front().fail("kind", "samples of shape " + to_string(input.shape) + " hold nothing");
   }
   const Position end = sequence(tables, "", {kNetworkInput, input.shape, input.tokens});
   if (end.tokens) {
-    tables.front().fail("kind", "the data are tokens, which an embedding must come first to read");
+    tables.front().fail(
+        "kind", "the data are tokens, which an embedding must come first to read" + advice_);
   }
   plan_backward();
 }
@@ -60,13 +66,14 @@ Graph::Position Graph::sequence(const std::vector<OptionTable>& tables, const st
     if (from.tokens && !known.accepts_tokens) {
       table.fail("kind", name +
                              " computes with values, and the data are tokens; an embedding must "
-                             "come first");
+                             "come first" +
+                             advice_);
     }
     if (known.input_count > 1) {
       from = branches(table, name, from);
       continue;
     }
-    std::unique_ptr<Layer> layer = layers::read_layer({table, name, from.shape, vocabulary_});
+    std::unique_ptr<Layer> layer = read(table, name, from.shape);
     const bool takes_tokens = layer->token_limit() > 0;
     if (!from.tokens && takes_tokens) {
       table.fail("kind", name +
@@ -86,7 +93,7 @@ Graph::Position Graph::branches(const OptionTable& table, const std::string& nam
       {"shortcut", "The layers of the other branch; without them it passes the input on unchanged.",
        "none"});
   if (body.empty()) {
-    layers::read_layer({table, name, from.shape, vocabulary_});  // names a misspelled key
+    read(table, name, from.shape);  // names a misspelled key
     table.fail("layer", name + " needs a list of layers, layer = [ … ]");
   }
   const Position main = sequence(body, name + "/", from);
@@ -96,8 +103,16 @@ Graph::Position Graph::branches(const OptionTable& table, const std::string& nam
                name + " has " + to_string(main.shape) + " from its layers and " +
                    to_string(shortcut.shape) + " from its shortcut; the shapes must be the same");
   }
-  return append(layers::read_layer({table, name, main.shape, vocabulary_}), {main.at, shortcut.at},
-                from.at);
+  return append(read(table, name, main.shape), {main.at, shortcut.at}, from.at);
+}
+
+std::unique_ptr<Layer> Graph::read(const OptionTable& table, const std::string& name,
+                                   const Shape& input) const {
+  try {
+    return layers::read_layer({table, name, input, vocabulary_});
+  } catch (const layers::ImageError& error) {
+    throw RequestError(error.what() + advice_);
+  }
 }
 
 void Graph::plan_backward() {

@@ -80,9 +80,12 @@ class Graph {
   Position sequence(const std::vector<config::OptionTable>& tables, const std::string& prefix,
                     Position from);
   Position branches(const config::OptionTable& table, const std::string& name, Position from);
+  std::unique_ptr<layers::Layer> read(const config::OptionTable& table, const std::string& name,
+                                      const Shape& input) const;
   void plan_backward();
 
   std::size_t vocabulary_;
+  std::string advice_;  ///< on samples that may be images in another layout
   std::vector<bool> wants_gradient_;
   std::vector<std::size_t> forks_;  ///< per layer: where its branches fork; kNone if it has none
   std::vector<std::size_t> join_sizes_;  ///< per layer; 0 unless its branches fork

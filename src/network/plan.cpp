@@ -98,16 +98,21 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
       wanted.push_back(sample.classes);
       const bool one_column = sample.target == Shape{1} && end.size() == 1;
       const bool one_hot = sample.target == end && sample.classes == 2;
-      last.fail("units",
-                "the network ends in " + to_string(end) + ", and the data has " +
-                    io::show_count(static_cast<std::int64_t>(sample.classes), "class") +
-                    (sample.target.empty() ? "" : " for each token") +
-                    "; the last layer must give " + to_string(wanted) + " or more logits" +
-                    (one_column ? "; labels of shape [samples, 1] are one per token: store them "
-                                  "as [samples], one per sample"
-                     : one_hot  ? "; if the labels are one-hot, store the classes' numbers "
-                                  "instead, integers of shape [samples]"
-                                : ""));
+      const bool from_one = sample.first_label > 0 && end.back() + 1 == sample.classes;
+      last.fail(
+          "units",
+          "the network ends in " + to_string(end) + ", and the data has " +
+              io::show_count(static_cast<std::int64_t>(sample.classes), "class") +
+              (sample.target.empty() ? "" : " for each token") + "; the last layer must give " +
+              to_string(wanted) + " or more logits" +
+              (one_column
+                   ? std::string("; labels of shape [samples, 1] are one per token: store them "
+                                 "as [samples], one per sample")
+               : one_hot  ? "; if the labels are one-hot, store the classes' numbers "
+                            "instead, integers of shape [samples]"
+               : from_one ? "; labels begin at 0, and these at " +
+                                std::to_string(sample.first_label) + ": subtract 1 from each"
+                          : flatten_advice(sample.target.size() + 1)));
     }
     return;
   }
@@ -118,8 +123,24 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
   }
   if (size_of(end) != size_of(sample.target)) {
     last.fail("units", "the network ends in " + to_string(end) + ", and a target is " +
-                           to_string(sample.target) + "; their sizes must be the same");
+                           to_string(sample.target) + "; their sizes must be the same" +
+                           flatten_advice(sample.target.size()));
   }
+}
+
+std::string NetworkPlan::flatten_advice(std::size_t dimensions) const {
+  if (layers.back()->output.size() <= dimensions) return {};
+  // The first of the dense layers at the end: without a flatten before it they work on the last
+  // dimension alone.
+  const layers::Layer* first = nullptr;
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    const std::string& kind = (*layer)->kind;
+    if (kind == "dense") first = layer->get();
+    if (kind != "dense" && kind != "activation" && kind != "dropout" && kind != "softmax") break;
+  }
+  if (first == nullptr) return {};
+  return "; " + first->name + " works on the last dimension of " + to_string(first->input) +
+         ": a layer of kind \"flatten\" before it makes one dimension of all";
 }
 
 namespace {

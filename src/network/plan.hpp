@@ -9,6 +9,7 @@
 #include "kernels/optimizer/optimizer.hpp"
 #include "layers/layer.hpp"
 #include "network/graph.hpp"
+#include "network/memory.hpp"
 
 namespace ridgeline::network {
 
@@ -25,25 +26,10 @@ struct SampleShape {
   Shape input;
   std::size_t classes = 0;  ///< number of labels; 0 if targets are values
   Shape target;  ///< of value targets; of labels: {} for one per sample, {length} for one per token
-  bool has_targets = true;     ///< false: inputs only, so any output is valid
-  bool tokens = false;         ///< inputs are integers for an embedding
-  std::size_t vocabulary = 0;  ///< number of a text's characters; 0 if the data is not text
-};
-
-/// Bytes that a network needs on its space, by purpose.
-struct Memory {
-  std::size_t parameters = 0, gradients = 0, optimizer = 0, activations = 0, workspace = 0;
-  std::size_t total() const { return parameters + gradients + optimizer + activations + workspace; }
-};
-
-/// Bytes that one layer needs. Saved values, activations and workspaces of layers share memory if
-/// their lifetimes do not overlap; a step's memory also contains the gradients of activations.
-struct LayerBytes {
-  std::string layer;
-  std::size_t parameters = 0, gradients = 0, optimizer = 0;
-  std::size_t saved = 0;        ///< from its forward to its backward pass
-  std::size_t activations = 0;  ///< its output; 0 for a view
-  std::size_t workspace = 0;
+  bool has_targets = true;      ///< false: inputs only, so any output is valid
+  bool tokens = false;          ///< inputs are integers for an embedding
+  std::size_t vocabulary = 0;   ///< number of a text's characters; 0 if the data is not text
+  std::size_t first_label = 0;  ///< the smallest label
 };
 
 /// A part of a step: a layer in a phase, the loss or the optimizer.
@@ -115,6 +101,8 @@ class NetworkPlan {
 
  private:
   void check_targets(const config::Deck& deck) const;
+  /// Returns advice for the end of an error about an output of more than this many dimensions.
+  std::string flatten_advice(std::size_t dimensions) const;
   layers::Counts loss_counts(std::size_t batch, std::size_t scalar_bytes) const;
   layers::Counts update_counts(std::size_t scalar_bytes) const;
 };

@@ -54,6 +54,9 @@ SampleShape sample_shape_of(const data::Dataset& dataset) {
   sample.target = dataset.has_labels() ? dataset.label_shape : dataset.target_shape;
   sample.tokens = dataset.tokens > 0;
   sample.vocabulary = dataset.vocabulary.size();
+  if (dataset.has_labels()) {
+    sample.first_label = data::smallest_label(dataset.train.labels, dataset.test.labels);
+  }
   return sample;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
+#include "model/comparison.hpp"
 #include "report/sections.hpp"
 #include "report/styles.hpp"
 
@@ -32,15 +34,13 @@ std::vector<Ratio> ratios_of(const Json& records) {
     ratio.low = interval.is_array() ? interval.at(0).get<double>() : std::nan("");
     ratio.high = interval.is_array() ? interval.at(1).get<double>() : std::nan("");
     const Json& differs = record.at("differs");
-    ratio.differs = !differs.is_boolean()  ? "unknown"
-                    : !differs.get<bool>() ? "no"
-                    : ratio.ratio > 1      ? "slower"
-                                           : "faster";
+    ratio.differs = model::verdict_of(
+        differs.is_boolean() ? std::optional(differs.get<bool>()) : std::nullopt, ratio.ratio);
     ratios.push_back(std::move(ratio));
   }
   // Differences first, by size.
   const auto size = [](const Ratio& ratio) {
-    const bool differs = ratio.differs == "slower" || ratio.differs == "faster";
+    const bool differs = ratio.differs == model::kSlower || ratio.differs == model::kFaster;
     return differs ? std::abs(std::log(ratio.ratio)) : 0;
   };
   std::stable_sort(ratios.begin(), ratios.end(),
@@ -68,14 +68,14 @@ Picture compared_picture(const ResultFile& file, const std::vector<Ratio>& ratio
   panel.x = {"after / before (ratio)"};
   Curve one{"no change", Colour::ink};
   for (const auto& [differs, colour] :
-       {std::pair("slower", Colour::red), std::pair("faster", Colour::green),
-        std::pair("no", Colour::grey), std::pair("unknown", Colour::orange)}) {
+       {std::pair(model::kSlower, Colour::red), std::pair(model::kFaster, Colour::green),
+        std::pair(model::kSame, Colour::grey), std::pair(model::kUnknown, Colour::orange)}) {
     const std::string kind = differs;
-    Curve curve{kind == "no"        ? "not known to differ"
-                : kind == "unknown" ? "cannot be judged"
-                                    : kind,
-                colour, Line::none, kind == "slower" ? Marker::square : Marker::circle,
-                kind == "no"};
+    Curve curve{kind == model::kSame      ? "not known to differ"
+                : kind == model::kUnknown ? "cannot be judged"
+                                          : kind,
+                colour, Line::none, kind == model::kSlower ? Marker::square : Marker::circle,
+                kind == model::kSame};
     for (std::size_t i = 0; i < std::min(kMostRows, ratios.size()); ++i) {
       if (ratios[i].differs != kind) continue;
       const auto place = static_cast<double>(i);

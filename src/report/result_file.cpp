@@ -64,31 +64,7 @@ std::vector<ResultFile> read_result_files(const std::vector<std::string>& paths,
     const std::string whole = std::filesystem::weakly_canonical(path, error).string();
     if (known.insert(error ? path : whole).second) files.push_back(read(path, from_folder));
   };
-  for (const std::string& path : paths) {
-    io::check_path(path);
-    if (!io::is_folder(path)) {
-      add(path, false);
-      continue;
-    }
-    std::size_t left_out = 0, found = 0;
-    std::string reason;
-    const std::vector<std::string> inside = io::json_files_in(path);
-    for (const std::string& file : inside) {
-      try {
-        add(file, true);
-        ++found;
-      } catch (const RequestError& error) {
-        if (left_out++ == 0) reason = error.what();
-      }
-    }
-    if (found == 0) {
-      throw RequestError(path + ": holds no result file" + (left_out > 0 ? "; " + reason : ""));
-    }
-    if (left_out > 0) {
-      notes.push_back(fmt::format("{}: {} of {} JSON files are left out; {}", path, left_out,
-                                  inside.size(), reason));
-    }
-  }
+  for (const std::string& path : paths) io::for_json_files(path, notes, add);
   return files;
 }
 

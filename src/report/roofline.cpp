@@ -7,6 +7,7 @@
 
 #include "io/units.hpp"
 #include "model/ceilings.hpp"
+#include "network/memory.hpp"
 #include "report/cells.hpp"
 #include "report/styles.hpp"
 
@@ -219,18 +220,15 @@ Picture time_picture(const RooflineResult& result, const StepTimes& step) {
 void add_memory(const RooflineResult& result, Block& block) {
   const auto memory = result.file->json.find("memory");
   if (memory == result.file->json.end() || !memory->is_object()) return;
-  io::Table table({{"layer", "layer", io::Align::left},
-                   {"parameters", "parameters"},
-                   {"gradients", "gradients"},
-                   {"optimizer", "optimizer"},
-                   {"saved", "saved"},
-                   {"activations", "activations"},
-                   {"workspace", "workspace"}});
+  std::vector<io::Column> columns = {{"layer", "layer", io::Align::left}};
+  for (const auto& purpose : network::kMemoryPurposes) {
+    columns.push_back({purpose.name, purpose.name});
+  }
+  io::Table table(columns);
   const auto add = [&](const std::string& name, const Json& of) {
     std::vector<io::Cell> row = {name};
-    for (const char* key :
-         {"parameters", "gradients", "optimizer", "saved", "activations", "workspace"}) {
-      const double bytes = number_of(of, std::string(key) + "_bytes");
+    for (const auto& purpose : network::kMemoryPurposes) {
+      const double bytes = number_of(of, purpose.key());
       row.push_back(std::isfinite(bytes) ? io::Cell::shown_as(bytes, io::show_bytes(bytes))
                                          : io::Cell());
     }

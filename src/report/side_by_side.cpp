@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "model/ceilings.hpp"
 #include "report/cells.hpp"
 #include "report/roofline.hpp"
 #include "report/styles.hpp"

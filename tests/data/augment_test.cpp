@@ -270,7 +270,9 @@ TEST(AugmentedData, MustBeImagesThatAreLargerThanTheCrop) {
                   "cross_entropy"));
             }),
             "deck.toml:4: data.augment needs images, [channels, height, width], and " +
-                (folder / "data.h5") + ": /train/inputs has samples of shape [2, 3]");
+                (folder / "data.h5") +
+                ": /train/inputs has samples of shape [2, 3]; if these are images, add a "
+                "channel dimension: (N, 1, H, W), in NumPy images[:, None]");
 }
 
 }  // namespace

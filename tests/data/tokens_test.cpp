@@ -13,6 +13,11 @@ using testing::data_options;
 using testing::error_of;
 using testing::ScratchFolder;
 
+/// What every refusal of integers as other than tokens adds.
+const std::string kAdvice =
+    "; integers are tokens: if these are values, store them as float32, or images as uint8 (N, C, "
+    "H, W)";
+
 data::Dataset load(const std::string& path, const std::string& lines = "") {
   return data::load_dataset(data_options("kind = 'hdf5'\npath = '" + path + "'\n" + lines));
 }
@@ -142,13 +147,13 @@ TEST(Tokens, AreNeitherNormalizedNorTargetsNorImages) {
   const std::string path = write_tokens<std::int32_t>(folder, 3, {0, 1, 2});
   EXPECT_EQ(error_of([&] { load(path, "normalize = { mean = 1, std = 2 }"); }),
             "deck.toml:4: data.normalize does not apply to tokens, which " + path +
-                ": /train/inputs holds");
+                ": /train/inputs holds" + kAdvice);
   EXPECT_EQ(error_of([&] { load(path, "target = 'input'"); }),
             "deck.toml:4: data.target = \"input\" needs values, and " + path +
-                ": /train/inputs holds tokens");
+                ": /train/inputs holds tokens" + kAdvice);
   EXPECT_EQ(error_of([&] { load(path, "augment = { flip = true }"); }),
             "deck.toml:4: data.augment needs images, [channels, height, width], and " + path +
-                ": /train/inputs has tokens");
+                ": /train/inputs has tokens" + kAdvice);
 }
 
 TEST(Tokens, AndValuesDoNotMix) {
@@ -159,8 +164,9 @@ TEST(Tokens, AndValuesDoNotMix) {
   writer.write("/test/inputs", std::vector<float>{1, 2});
   writer.write("/test/targets", std::vector<std::int32_t>{0, 1});
   writer.save(folder / "mixed.h5");
-  EXPECT_EQ(error_of([&] { load(folder / "mixed.h5"); }),
-            folder / "mixed.h5" + ": /test/inputs: holds values, but /train/inputs tokens");
+  EXPECT_EQ(
+      error_of([&] { load(folder / "mixed.h5"); }),
+      folder / "mixed.h5" + ": /test/inputs: holds values, but /train/inputs tokens" + kAdvice);
 }
 
 TEST(LabelsOfTokens, AreOnePerToken) {
@@ -256,7 +262,7 @@ TEST(LoadInputs, TakesTokens) {
               data::load_inputs(io::Hdf5Reader(folder / "x.h5", {"/inputs"}), normalized, {2});
             }),
             "deck.toml:4: data.normalize does not apply to tokens, which " + (folder / "x.h5") +
-                ": /inputs holds");
+                ": /inputs holds" + kAdvice);
 }
 
 /// One target in three samples; the deck's loss is binary_cross_entropy.

@@ -1,5 +1,9 @@
 #include "io/json.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -29,6 +33,72 @@ TEST(Json, IsWrittenInOrderAndReadBack) {
             "  \"µ\": [1, 2]\n}\n");
   EXPECT_EQ(io::read_json(folder / "m.json", "ridgeline-machine"), json);
   EXPECT_EQ(folder.listing(), "m.json");
+}
+
+/// Files of a folder that for_json_files() reads; those with "bad" in their names are damaged.
+struct ReadFolder {
+  std::vector<std::string> files, notes;
+  std::string error;
+
+  explicit ReadFolder(const std::string& path) {
+    error = error_of([&] {
+      io::for_json_files(path, notes, [&](const std::string& file, bool) {
+        if (contains(file, "bad")) throw RequestError(file + ": is damaged");
+        files.push_back(file);
+      });
+    });
+  }
+};
+
+TEST(JsonFiles, OfAFolderAreReadInOrderAndDamagedOnesAreLeftOut) {
+  const ScratchFolder folder;
+  std::filesystem::create_directories(folder / "b/deep.json");
+  for (const char* name : {"c.json", "b/deep.json/a.json.gz", "b/x.txt", "a.json", "b/bad.json"}) {
+    folder.write(name, "");
+  }
+  std::filesystem::create_directory_symlink(folder.path(), folder / "b/back");
+  const ReadFolder all(folder.path());
+  EXPECT_EQ(all.error, "none");
+  EXPECT_EQ(all.files,
+            (std::vector<std::string>{folder / "a.json", folder / "b/deep.json/a.json.gz",
+                                      folder / "c.json"}));
+  EXPECT_EQ(all.notes,
+            std::vector<std::string>{folder.path() + ": 1 of 4 JSON files are left out; " +
+                                     (folder / "b/bad.json") + ": is damaged"});
+  const ReadFolder one(folder / "a.json");
+  EXPECT_EQ(one.files, std::vector<std::string>{folder / "a.json"});
+  EXPECT_EQ(ReadFolder(folder / "b/bad.json").error, (folder / "b/bad.json") + ": is damaged");
+}
+
+TEST(JsonFiles, AFolderInsideThatCannotBeReadIsLeftOutAndANamedOneIsAnError) {
+  const ScratchFolder folder;
+  std::filesystem::create_directories(folder / "locked/deep");
+  folder.write("a.json", "");
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod((folder / "locked").c_str(), 0), 0);
+  const bool superuser = geteuid() == 0;  // who may read any
+  if (superuser) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  const ReadFolder all(folder.path()), named(folder / "locked");
+  if (superuser) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  ASSERT_EQ(chmod((folder / "locked").c_str(), 0755), 0);
+  const std::string reason = (folder / "locked") + ": cannot read: Permission denied";
+  EXPECT_EQ(all.error, "none");
+  EXPECT_EQ(all.files, std::vector<std::string>{folder / "a.json"});
+  EXPECT_EQ(all.notes,
+            std::vector<std::string>{folder.path() + ": 1 folder is left out; " + reason});
+  EXPECT_EQ(named.error, reason);
+}
+
+TEST(JsonFiles, AFolderWithoutAnyIsAnErrorWithTheReason) {
+  const ScratchFolder folder;
+  EXPECT_EQ(ReadFolder(folder.path()).error, folder.path() + ": holds no result file");
+  folder.write("bad.json", "");
+  EXPECT_EQ(ReadFolder(folder.path()).error,
+            folder.path() + ": holds no result file; " + (folder / "bad.json") + ": is damaged");
 }
 
 TEST(Json, ListsOfNumbersAndTextsAreOneLineAndOthersAreIndented) {

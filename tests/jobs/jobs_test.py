@@ -9,8 +9,10 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import unittest
 
@@ -320,6 +322,34 @@ class Characterise(Jobs):
         self.assertIn("note: faulty is left out: decks/faulty.toml: no", (results / "notes.txt").read_text())
         self.assertFalse((results / "decks/faulty.toml").exists())
         self.assertTrue((results / "decks/made.toml").exists())
+
+
+    def test_an_archive_has_what_the_job_and_its_tests_read(self):
+        (self.folder / "build/cuda/tests").mkdir(parents=True)
+        shutil.copytree(self.folder / "build/openmp/bin", self.folder / "build/cuda/bin")
+        self.program("bin/strip", '#!/bin/bash\ncp "$3" "$2"\n')
+        (self.folder / "libused.so").touch()
+        self.program("bin/ldd", f'#!/bin/bash\necho "libused.so => {self.folder}/libused.so (0x1)"\n')
+        programs = ("core", "kernels", "layers", "network", "machine", "studies")
+        for name in programs:
+            self.program(f"build/cuda/tests/test_{name}", STAND_IN)
+        for folder in ("inputs", "tests/cases", "tests/references"):
+            shutil.copytree(ROOT / folder, self.folder / folder, dirs_exist_ok=True)
+        (self.folder / "docs").mkdir()
+        shutil.copy(ROOT / "docs/layers.md", self.folder / "docs")
+        result = self.run_job("gpu_characterise.sh", "--pack", str(self.folder / "packed.tar.gz"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with tarfile.open(self.folder / "packed.tar.gz") as archive:
+            packed = archive.getnames()
+        for file in ROOT.glob("inputs/machines/*.json"):
+            self.assertIn(f"ridgeline/inputs/machines/{file.name}", packed)
+        self.assertIn("ridgeline/build/cuda/lib/libused.so", packed)
+        for name in programs:
+            self.assertIn(f"ridgeline/build/cuda/tests/test_{name}", packed)
+            for source in (ROOT / "tests" / name).glob("*.cpp"):
+                for path in re.findall(r'source_folder\(\) \+ "/([^"]+?)/?"', source.read_text()):
+                    self.assertTrue(any(each.startswith(f"ridgeline/{path}") for each in packed),
+                                    f"{source}: {path} is not in the archive")
 
 
 class Gather(Jobs):

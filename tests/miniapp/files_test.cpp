@@ -362,8 +362,9 @@ TEST_F(RunFilesOfTheCommand, ACheckpointIsWrittenWhenTheTimeIsOver) {
   for (const auto& [out, limit] : runs) {
     const CommandResult stopped = train(out, endless + limit);
     EXPECT_EQ(stopped.status, 75) << stopped.err;
-    EXPECT_TRUE(contains(stopped.err, "stopped at its time limit; resume with --output " +
-                                          (folder / out) + " --set train.epochs=1000000 "));
+    EXPECT_TRUE(contains(stopped.err,
+                         "stopped at its time limit; resume with: " + std::string(kExecutable) +
+                             " train " + deck + " --output " + (folder / out)));
     EXPECT_TRUE(contains(stopped.err, " --resume " + checkpoint(out) + "\n"));
     const std::int64_t epochs =
         io::Hdf5Reader(checkpoint(out)).integer_attribute("/state", "epoch") + 1;

@@ -93,6 +93,8 @@ TEST(GeneratedHelp, CompletesValuesOfOptionsThatHaveASet) {
   EXPECT_EQ(joined(completed({"info", "--format", "="})), "table csv json");
   EXPECT_EQ(joined(completed({"train", "--space", ""})), "auto serial openmp cuda");
   EXPECT_EQ(completed({"roofline", "deck.toml", "--phase", "i"}), Lines{"infer"});
+  EXPECT_EQ(joined(completed({"train", "--bind", ""})), "none compact spread");
+  EXPECT_EQ(completed({"study", "scaling", "--kinds", "lay"}), Lines{"layer_norm"});
   EXPECT_EQ(completed({"train", "--output", ""}), Lines{}) << "bash completes the file";
   EXPECT_EQ(completed({"train", ""}), Lines{}) << "bash completes the deck";
 }
@@ -136,6 +138,37 @@ TEST(GeneratedHelp, TheManualPageIsFormattedWithoutWarnings) {
                            "  ridgeline machine --output machine.json"}) {
     EXPECT_TRUE(contains(page.out, part));
   }
+}
+
+TEST(GeneratedHelp, CompletesEachSetOfValuesThatTheHelpLists) {
+  const std::regex sets("(--[a-z-]+) \\S*\\{([^}]+)\\}"), place_holder("[A-Z]+");
+  std::size_t found = 0;
+  for (const auto& [verb, help] : helps()) {
+    std::smatch match;
+    for (std::string rest = help; std::regex_search(rest, match, sets); rest = match.suffix()) {
+      Lines values;
+      std::istringstream in(match[2]);
+      for (std::string value; std::getline(in, value, ',');) {
+        if (!std::regex_match(value, place_holder)) values.push_back(value);
+      }
+      EXPECT_EQ(completed(verb + Lines{match[1], ""}), values) << joined(verb) << match[1];
+      ++found;
+    }
+  }
+  EXPECT_GT(found, 30u);
+}
+
+TEST(GeneratedHelp, StandsAlone) {
+  const std::string alone = " stands alone, without a verb or another option";
+  for (const Lines& line : {Lines{"--man", "report", "extra"}, Lines{"--man", "report"},
+                            Lines{"--man", "--wide"}, Lines{"extra", "--man"}}) {
+    expect_refused(ridgeline(line), "--man" + alone);
+  }
+  for (const Lines& line : {Lines{"--completion", "bash", "report"},
+                            Lines{"--completion=bash", "report"}, Lines{"x", "--completion"}}) {
+    expect_refused(ridgeline(line), "--completion" + alone);
+  }
+  EXPECT_EQ(ridgeline({"--completion=bash"}).out, ridgeline({"--completion", "bash"}).out);
 }
 
 TEST(GeneratedHelp, IsForBashAndNotInTheHelp) {

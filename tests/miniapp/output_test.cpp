@@ -126,6 +126,33 @@ TEST_F(Output, IsCompleteForPrograms) {
   }
 }
 
+TEST_F(Output, OfTheDryRunHasTheMemoryOfEachLayerForPrograms) {
+  const std::vector<std::string> keys = {"parameters_bytes",  "gradients_bytes",
+                                         "optimizer_bytes",   "saved_bytes",
+                                         "activations_bytes", "workspace_bytes"};
+  const io::Json rows = io::Json::parse(dry_run({"--format", "json"}).out);
+  const CommandResult csv = dry_run({"--format", "csv"});
+  const std::string header = csv.out.substr(0, csv.out.find('\r'));
+  EXPECT_EQ(header.substr(header.find("bytes")),
+            "bytes,parameters_bytes,gradients_bytes,optimizer_bytes,saved_bytes,activations_bytes,"
+            "workspace_bytes");
+  EXPECT_EQ(rows.at(0).size(), std::size_t(std::count(header.begin(), header.end(), ',')) + 1);
+  std::size_t forward = 0;
+  for (const io::Json& row : rows) {
+    const bool is_layer = row.at("kind") == "dense" && row.at("phase") == "forward";
+    forward += is_layer;
+    for (const std::string& key : keys) EXPECT_EQ(row.at(key).is_number(), is_layer) << row;
+  }
+  EXPECT_EQ(forward, 2u);
+  const io::Json& first = rows.at(0);
+  const std::size_t parameters = 4 * (20 * 96 + 96);
+  for (const char* key : {"parameters_bytes", "gradients_bytes", "optimizer_bytes"}) {
+    EXPECT_EQ(first.at(key), parameters) << key << ", one value each with momentum";
+  }
+  EXPECT_EQ(first.at("activations_bytes"), 4 * 64 * 96);
+  EXPECT_TRUE(contains(csv.out, std::to_string(parameters) + "," + std::to_string(parameters)));
+}
+
 TEST_F(Output, OfInfoFitsEightyColumns) {
   // Words without a space to break at are the only exception.
   std::istringstream lines(ridgeline({"info"}).out);

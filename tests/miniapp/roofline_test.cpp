@@ -45,6 +45,25 @@ TEST_F(RooflineFiles, OfManyBatchesFit80ColumnsAsTables) {
   EXPECT_TRUE(contains(csv.out, "batch_5_fraction_of_ceiling")) << csv.out;
 }
 
+TEST_F(RooflineFiles, AViewHasDashesWithOneBatchAndWithSeveral) {
+  folder.write("deck.toml", deck_with("[[network.layer]]",
+                                      "[[network.layer]]\nkind = \"flatten\"\n"
+                                      "[[network.layer]]"));
+  const std::string machine = source_folder() + "/docs/results/h200-16-cores/machine.json";
+  const std::pair<const char*, int> least[] = {{"1", 2}, {"1,2", 4}};  // bound and explained part
+  for (const auto& [batches, dashes] : least) {
+    const CommandResult result = ridgeline({"roofline", deck, "--machine", machine, "--repeats",
+                                            "2", "--space", host_space(), "--batch", batches});
+    ASSERT_EQ(result.status, 0) << result.err;
+    const std::size_t at = result.out.find("\nflatten1 ");
+    ASSERT_NE(at, std::string::npos) << result.out;
+    std::istringstream row(result.out.substr(at, result.out.find('\n', at + 1) - at));
+    int found = 0;
+    for (std::string word; row >> word;) found += word == "-";
+    EXPECT_GE(found, dashes) << result.out;
+  }
+}
+
 TEST_F(RooflineFiles, AreShownEvenIfTheyCannotBeWritten) {
   CommandOptions options;
   const CommandResult result = shell(

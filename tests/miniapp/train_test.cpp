@@ -185,18 +185,35 @@ TEST_F(Train, TheHintToResumeIsQuotedForAShell) {
                  "--set", "train.epochs=1000000", "--seed", "3"},
                 here);
   ASSERT_EQ(stopped.status, 75) << stopped.err;
-  const std::string begin = "; resume with ";
+  const std::string begin = "; resume with: ";
   const std::size_t at = stopped.err.find(begin);
   ASSERT_NE(at, std::string::npos) << stopped.err;
-  const std::string options =
+  const std::string command =
       stopped.err.substr(at + begin.size(), stopped.err.find('\n', at) - at - begin.size());
-  EXPECT_EQ(options,
-            "--output 'my results' --set 'title=\"what'\\''s $new\"' --set "
-            "train.epochs=1000000 --seed 3 --resume 'my results/deck.h5'");
-  const CommandResult resumed =
-      shell("$R train deck.toml --set train.stop_after_steps=1 " + options, here);
+  EXPECT_EQ(command, std::string(kExecutable) +
+                         " train deck.toml --output 'my results' --stop-after 1s --set "
+                         "'title=\"what'\\''s $new\"' --set train.epochs=1000000 --seed 3 "
+                         "--resume 'my results/deck.h5'");
+  const CommandResult resumed = shell(command + " --set train.stop_after_steps=1", here);
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_TRUE(contains(resumed.err, "resuming from my results/deck.h5"));
+}
+
+TEST_F(Train, TheHintToResumeReplacesWhatTheRunItselfBeganWith) {
+  ASSERT_EQ(train("first").status, 0);
+  const Lines endless = {"--set", "train.epochs=1000000", "--stop-after", "1s"};
+  const auto hint = [&](const Lines& begin) {
+    const CommandResult stopped = train("out", begin + endless);
+    EXPECT_EQ(stopped.status, 75) << stopped.err;
+    const std::string resume = "resume with: ";
+    const std::string rest = stopped.err.substr(stopped.err.find(resume) + resume.size());
+    return rest.substr(0, rest.find('\n'));
+  };
+  const std::string expected =
+      std::string(kExecutable) + " train " + deck + " --output " + (folder / "out") + " --space " +
+      host_space() + " --set train.epochs=1000000 --stop-after 1s --resume " + checkpoint("out");
+  EXPECT_EQ(hint({"--init", checkpoint("first")}), expected);
+  EXPECT_EQ(hint({"--resume=" + checkpoint("first")}), expected);
 }
 
 TEST_F(Train, SetSeedAndThreadsReachTheRun) {

@@ -112,6 +112,13 @@ Trials repeat(int trials, int quantities, int before, int after, double slower,
 
 // The requirement: of 20 comparisons of five runs with five of the same build at most one reports
 // any difference, and a kernel that is a tenth slower is found in 19.
+TEST(Comparison, ItsVerdictIsOneOfFourWords) {
+  EXPECT_STREQ(verdict_of({}, 2), kUnknown);
+  EXPECT_STREQ(verdict_of(false, 2), kSame);
+  EXPECT_STREQ(verdict_of(true, 2), kSlower);
+  EXPECT_STREQ(verdict_of(true, 0.5), kFaster);
+}
+
 TEST(Comparison, TheSameBuildRarelyDiffersAndATenthIsFound) {
   for (const int quantities : {1, 12, 30, 200}) {
     const Trials same = repeat(200, quantities, 5, 5, 1);

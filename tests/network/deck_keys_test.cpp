@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "config/deck.hpp"
+#include "config/other_names.hpp"
 #include "io/scratch.hpp"
 #include "layers/layer.hpp"
 #include "network/gated_residual.hpp"
@@ -48,6 +50,33 @@ TEST(DeckKeys, AreReadToTheEndOfEveryLayer) {
     if (table.is_list) {
       EXPECT_TRUE(table.complete) << table.header() << " " << table.kinds.front();
     }
+  }
+}
+
+TEST(DeckKeys, HaveNamesElsewhereThatAreNoKeysOfTheSameTable) {
+  std::set<std::string> words;  // keys, values and sections
+  for (const DescribedTable& table : deck_keys()) {
+    words.insert(table.header());
+    for (const DescribedKey& key : table.keys) {
+      words.insert(key.name);
+      words.insert("\"" + key.name + "\"");
+      words.insert(key.range);
+      for (const auto& [name, others] : config::other_names()) {
+        if (name != key.name) continue;
+        for (const std::string& other : others) {
+          EXPECT_TRUE(std::none_of(table.keys.begin(), table.keys.end(),
+                                   [&](const auto& each) { return each.name == other; }))
+              << table.header() << " has both " << name << " and " << other;
+        }
+      }
+    }
+  }
+  for (const auto& [name, others] : config::other_names()) {
+    EXPECT_TRUE(std::any_of(words.begin(), words.end(),
+                            [&, &word = name](const std::string& each) {
+                              return each == word || testing::contains(each, "\"" + word + "\"");
+                            }))
+        << name << " is neither a key nor a value of decks";
   }
 }
 
