@@ -138,8 +138,8 @@ class ThreadsArray(Jobs):
 
 class Train(Jobs):
     def test_only_a_run_that_a_signal_stopped_is_requeued(self):
-        for job in ("train_openmp.slurm", "train_cuda.slurm"):
-            space = job[len("train_"):-len(".slurm")]
+        for job, space in (("train_openmp.slurm", "openmp"), ("train_cuda.slurm", "cuda"),
+                           ("train_mpi.slurm", "openmp-mpi")):
             (self.folder / f"build/{space}/bin").mkdir(parents=True, exist_ok=True)
             self.program(f"build/{space}/bin/ridgeline", STAND_IN)
             for status in (0, 1, 2, 75):
@@ -161,6 +161,7 @@ class Train(Jobs):
     def test_another_ridgeline_may_be_named(self):
         self.install()
         for job, first in (("train_openmp.slurm", "deck.toml"), ("train_cuda.slurm", "deck.toml"),
+                           ("train_mpi.slurm", "deck.toml"),
                            ("threads_array.slurm", "deck.toml"), ("characterise.slurm", "openmp")):
             (self.folder / "calls").unlink(missing_ok=True)
             result = self.run_job(job, first, "more.toml", RIDGELINE=str(self.folder / "prefix/bin/ridgeline"))
