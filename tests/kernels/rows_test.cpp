@@ -259,7 +259,8 @@ void check_batch_norm(const Teams& teams, std::size_t outer, std::size_t channel
     args.epsilon = 1e-5;
     run(planes, inner, PlaneStatistics<Space, T>{matrix(x, planes), first, second});
     run(channels, outer,
-        CombineStatistics<Space, T>{first, second, Statistics<Space, T>(args), T(inner)});
+        CombineStatistics<Space, T, Statistics<Space, T>>{
+            first, second, Statistics<Space, T>(args, double(outer * inner)), T(inner)});
     run(planes, inner,
         NormalizePlane<Space, T>{
             matrix(x, planes),

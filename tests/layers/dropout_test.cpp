@@ -6,6 +6,7 @@
 #include "core/random.hpp"
 #include "io/scratch.hpp"
 #include "kernels/dropout/device/dropout.hpp"
+#include "kernels/dropout/dropout.hpp"
 #include "layers/harness.hpp"
 #include "support/tally.hpp"
 
@@ -201,12 +202,50 @@ void check_device() {
     const auto y = testing::poisoned<T>(instance, size);
     const auto step = testing::on_space(instance, std::vector<std::int64_t>{12});
     using Kernel = kernels::DeviceDropout<MemoryOf<Kokkos::OpenMP>, T>;
-    launch_elements(instance, "test/dropout", Kernel::calls(size),
-                    Kernel{kernels::DropoutMask(7, 5, rate), step, x, y});
+    const Kernel kernel{kernels::DropoutMask(7, 5, rate), step, x, y, 0};
+    launch_elements(instance, "test/dropout", kernel.calls(), kernel);
     instance.fence();
     const std::vector<T> found = testing::on_host(instance, y);
     EXPECT_EQ(Values(found.begin(), found.end()), layer.forward(values));
   }
+}
+
+// A rank's part of a batch has the bits of the whole batch's, on a host and by a device's kernel.
+template <class T>
+void check_parts() {
+  const Kokkos::OpenMP instance;
+  const kernels::DropoutMask mask(7, 5, 0.4);
+  constexpr std::size_t kSize = 1000;
+  const Values values = testing::inputs_for(kSize, 1);
+  const std::vector<T> x(values.begin(), values.end());
+  const auto step = testing::on_space(instance, std::vector<std::int64_t>{12});
+  const auto run = [&](std::size_t begin, std::size_t end, bool device) {
+    const auto from =
+        testing::on_space(instance, std::vector<T>(x.begin() + begin, x.begin() + end));
+    const auto to = testing::poisoned<T>(instance, end - begin);
+    if (device) {
+      const kernels::DeviceDropout<MemoryOf<Kokkos::OpenMP>, T> kernel{mask, step, from, to, begin};
+      launch_elements(instance, "test/dropout", kernel.calls(), kernel);
+    } else {
+      kernels::dropout<Kokkos::OpenMP, T>(instance, "test/dropout", mask, step, from, to, begin);
+    }
+    instance.fence();
+    return testing::on_host(instance, to);
+  };
+  const std::vector<T> whole = run(0, kSize, false);
+  for (const bool device : {false, true}) {
+    for (const std::size_t cut : {1, 63, 64, 65, 500, 999}) {
+      std::vector<T> parts = run(0, cut, device);
+      const std::vector<T> rest = run(cut, kSize, device);
+      parts.insert(parts.end(), rest.begin(), rest.end());
+      EXPECT_EQ(parts, whole) << cut;
+    }
+  }
+}
+
+TEST_F(DropoutLayer, OfAPartOfABatchIsThatOfTheWhole) {
+  check_parts<float>();
+  check_parts<double>();
 }
 
 TEST_F(DropoutLayer, OfADeviceGivesTheSameBitsAsAHosts) {
