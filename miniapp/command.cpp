@@ -66,7 +66,7 @@ int fail(Status status, const std::string& message, const parallel::Ranks& ranks
   }
   const std::string who = ranks.size() > 1 ? "rank " + std::to_string(ranks.rank()) + ": " : "";
   report_error(who + message);
-  if (ranks.size() > 1) ranks.abort(static_cast<int>(status));
+  if (ranks.size() > 1) ranks.end_others(static_cast<int>(status));
   return static_cast<int>(status);
 }
 

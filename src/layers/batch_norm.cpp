@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <vector>
-
 #include "kernels/normalization/batch_norm.hpp"
 #include "layers/layer_of.hpp"
 
@@ -18,55 +15,6 @@ kernels::ChannelShape channels_of(const Shape& input) {
   if (input.size() == 3) return {1, input[0], input[1] * input[2]};
   return {size_of(input) / input.back(), input.back(), 1};
 }
-
-// The samples of a batch on other ranks. Values are combined in the order of the ranks, so that
-// every rank has the same bits.
-class OtherRanks : public kernels::OtherSamples {
- public:
-  OtherRanks(const parallel::BatchPart& part, const kernels::ChannelShape& sample)
-      : part_(part), per_sample_(double(sample.outer) * double(sample.inner)) {}
-
-  double values() const override { return per_sample_ * double(part_.together); }
-
-  // Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
-  void combine(std::vector<double>& means, std::vector<double>& squares,
-               double values) const override {
-    const std::size_t channels = means.size(), size = 2 * channels + 1;
-    std::vector<double> own = means;
-    own.insert(own.end(), squares.begin(), squares.end());
-    own.push_back(values);
-    const std::vector<double> all = gathered(own);
-    std::fill(means.begin(), means.end(), 0);
-    std::fill(squares.begin(), squares.end(), 0);
-    double count = 0;
-    for (std::size_t begin = 0; begin < all.size(); begin += size) {
-      const double more = all[begin + 2 * channels], before = count;
-      if (more == 0) continue;  // a rank without samples
-      count += more;
-      for (std::size_t c = 0; c < channels; ++c) {
-        const double deviation = all[begin + c] - means[c];
-        means[c] += deviation * more / count;
-        squares[c] += all[begin + channels + c] + deviation * deviation * before * more / count;
-      }
-    }
-  }
-
-  void sum(std::vector<double>& sums) const override {
-    const std::vector<double> all = gathered(sums);
-    std::fill(sums.begin(), sums.end(), 0);
-    for (std::size_t i = 0; i < all.size(); ++i) sums[i % sums.size()] += all[i];
-  }
-
- private:
-  std::vector<double> gathered(const std::vector<double>& own) const {
-    std::vector<double> all(own.size() * static_cast<std::size_t>(part_.ranks->size()));
-    part_.ranks->gather(own.data(), own.size(), all.data());
-    return all;
-  }
-
-  const parallel::BatchPart& part_;
-  const double per_sample_;
-};
 
 struct BatchNorm : LayerOf<BatchNorm> {
   explicit BatchNorm(const Description& from)
@@ -129,8 +77,8 @@ struct BatchNorm : LayerOf<BatchNorm> {
     arguments.running_var = memory.parameters[3];
     arguments.momentum = momentum;
     arguments.epsilon = epsilon;
-    const OtherRanks others(pass.part, sample);
-    if (!pass.part.is_whole()) arguments.others = &others;
+    arguments.others = pass.part.others;
+    arguments.values = double(pass.part.together) * double(sample.outer) * double(sample.inner);
     if (pass.mode == Mode::training) {
       arguments.mean = part_of(memory.saved, 0, sample.channels);
       arguments.inverse_deviation = part_of(memory.saved, sample.channels, sample.channels);
@@ -153,8 +101,8 @@ struct BatchNorm : LayerOf<BatchNorm> {
     arguments.inverse_deviation = part_of(memory.saved, sample.channels, sample.channels);
     arguments.weight_gradient = memory.gradients[0];
     arguments.bias_gradient = memory.gradients[1];
-    const OtherRanks others(pass.part, sample);
-    if (!pass.part.is_whole()) arguments.others = &others;
+    arguments.others = pass.part.others;
+    arguments.values = double(pass.part.together) * double(sample.outer) * double(sample.inner);
     kernels::batch_norm_backward(pass.instance, backward_labels, arguments, memory.workspace);
   }
 };

@@ -13,8 +13,8 @@
 #include "core/shape.hpp"
 #include "core/views.hpp"
 #include "kernels/gemm/gemm.hpp"
+#include "kernels/normalization/batch_norm.hpp"
 #include "layers/formula.hpp"
-#include "parallel/batch_part.hpp"
 
 namespace ridgeline::layers {
 
@@ -129,6 +129,14 @@ struct LayerMemory {
   kernels::GemmBackend gemm = kernels::GemmBackend::native;
 };
 
+/// The place of a pass's samples in their batch, of which other processes may have a part.
+template <class Space, class T>
+struct BatchPart {
+  const kernels::OtherSamples<Space, T>* others = nullptr;  ///< null: the whole batch is here
+  std::size_t before = 0;    ///< samples of the batch before the pass's, on other processes
+  std::size_t together = 0;  ///< samples of the batch, with others
+};
+
 /// Arguments of a forward pass.
 template <class Space, class T>
 struct ForwardPass {
@@ -137,7 +145,7 @@ struct ForwardPass {
   Mode mode;
   std::array<Matrix<Space, const T>, kMostInputs> inputs;  ///< [batch, input] each
   Matrix<Space, T> y;                                      ///< [batch, output], overwritten
-  parallel::BatchPart part = {};
+  BatchPart<Space, T> part = {};
 
   const Matrix<Space, const T>& x() const { return inputs[0]; }
   std::size_t batch() const { return y.extent(0); }
@@ -156,7 +164,7 @@ struct BackwardPass {
   /// Gradients of the inputs [batch, input], overwritten. One without memory is not computed; if
   /// gradients are shared, those with memory have the same memory.
   std::array<Matrix<Space, T>, kMostInputs> input_gradients;
-  parallel::BatchPart part = {};
+  BatchPart<Space, T> part = {};
 
   const Matrix<Space, const T>& x() const { return inputs[0]; }
   const Matrix<Space, T>& dx() const { return input_gradients[0]; }

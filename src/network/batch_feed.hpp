@@ -28,12 +28,10 @@ class BatchFeed {
     bool ends_epoch;
   };
 
-  /// `dataset` and `split` must outlive the feed. `ranks`: those among which `options` divides each
-  /// batch. Throws as BatchLoader does.
+  /// `dataset` and `split` must outlive the feed. Throws as BatchLoader does.
   BatchFeed(const Space& instance, const data::Dataset& dataset, const data::Split& split,
-            const data::LoaderOptions& options,
-            std::shared_ptr<const parallel::Ranks> ranks = nullptr)
-      : instance_(instance), dataset_(dataset), ranks_(ranks) {
+            const data::LoaderOptions& options)
+      : instance_(instance), dataset_(dataset) {
     if constexpr (kIsHost<Space>) {
       loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options);
     } else {
@@ -72,9 +70,8 @@ class BatchFeed {
                                                    targets ? dataset_.target_size() : 0);
     item.count = host.count;
     item.together = host.together;
-    if (ranks_ && ranks_->size() > 1) {
-      item.batch.part = {ranks_.get(), host.before, host.together};
-    }
+    item.batch.before = host.before;
+    item.batch.together = host.together;
     item.ends_epoch = host.ends_epoch;
     return item;
   }
@@ -118,7 +115,6 @@ class BatchFeed {
 
   const Space instance_;
   const data::Dataset& dataset_;
-  const std::shared_ptr<const parallel::Ranks> ranks_;
   std::array<data::Staging<T>, 2> staging_;
   std::array<PinnedBuffer<Space, T>, 4> pinned_values_;
   std::array<PinnedBuffer<Space, std::int32_t>, 2> pinned_labels_;

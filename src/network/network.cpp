@@ -75,6 +75,7 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
     if (!alone) {
       gradient_sum_ = std::make_unique<GradientSum<Space, T>>(
           instance_, *plan_, vector_at<Space, T>(gradients_.data(), size + 1), options.ranks);
+      other_ranks_ = std::make_unique<OtherRanks<Space, T>>(instance_, options.ranks);
     }
     for (const std::string& name : kernels::state_names(plan_->update_rule)) {
       state_.push_back(allocate<T>(instance_, "optimizer/" + name, size));
@@ -151,7 +152,7 @@ std::array<Matrix<Space, const T>, layers::kMostInputs> Network<Space, T>::input
 template <class Space, class T>
 Matrix<Space, const T> Network<Space, T>::forward(const Matrix<Space, const T>& inputs,
                                                   StepObserver* observer, layers::Mode mode,
-                                                  const parallel::BatchPart& part) {
+                                                  const layers::BatchPart<Space, T>& part) {
   const std::size_t count = memory_.size();
   for (std::size_t i = 0; i < count; ++i) {
     if (is_left_out(i, inputs.extent(0))) continue;
@@ -170,7 +171,7 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
   const auto y =
       matrix_at<Space, const T>(output(memory_.size() - 1, batch.inputs).data(), rows, columns);
   const Gradient dy = as_matrix(gradient, rows, columns);
-  const std::size_t together = batch.part.together * plan_->loss_rows();
+  const std::size_t together = batch.together * plan_->loss_rows();
   const auto row_loss = vector_at<Space, T>(arena_.data() + arena_plan_.row_loss, rows);
   const auto row_correct = vector_at<Space, T>(arena_.data() + arena_plan_.row_correct, rows);
   const auto sums = vector_at<Space, double>(loss_sums_.data(), kernels::kLossSums);
@@ -215,7 +216,7 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
       for (std::size_t k = 0; k < step.dx.size(); ++k) dx[k] = gradient(step.dx[k], rows);
       plan_->layers[step.layer]->run(layers::BackwardPass<Space, T>{
           instance_, memory_[step.layer], inputs_of(step.layer, batch.inputs),
-          output(step.layer, batch.inputs), gradient(step.dy, rows), dx, batch.part});
+          output(step.layer, batch.inputs), gradient(step.dy, rows), dx, part_of(batch)});
     }
     end(observer, part);
     if (gradient_sum_) gradient_sum_->layer_done(step.layer);
@@ -269,7 +270,7 @@ void Network<Space, T>::update() {
 
 template <class Space, class T>
 void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* observer) {
-  forward(batch.inputs, observer, layers::Mode::training, batch.part);
+  forward(batch.inputs, observer, layers::Mode::training, part_of(batch));
   backward(batch, observer);
   if (gradient_sum_) share_health(false);
   const std::size_t part = plan_->part_count(true) - 1;
@@ -280,7 +281,7 @@ void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* o
 
 template <class Space, class T>
 void Network<Space, T>::compute_gradients(const Batch<Space, T>& batch) {
-  forward(batch.inputs, nullptr, layers::Mode::training, batch.part);
+  forward(batch.inputs, nullptr, layers::Mode::training, part_of(batch));
   backward(batch, nullptr);
   if (gradient_sum_) share_health(false);
 }
@@ -434,7 +435,7 @@ std::optional<NonFinite> Network<Space, T>::find_nonfinite(const Batch<Space, T>
     forward(batch.inputs, &search);
   } else {
     set_step(*step);
-    forward(batch.inputs, &search, layers::Mode::training, batch.part);
+    forward(batch.inputs, &search, layers::Mode::training, part_of(batch));
     backward(batch, &search);
     if (gradient_sum_) share_health(false);
   }

@@ -13,6 +13,7 @@
 #include "layers/layer.hpp"
 #include "network/arena.hpp"
 #include "network/gradient_sum.hpp"
+#include "network/other_ranks.hpp"
 #include "network/plan.hpp"
 #include "network/schedule.hpp"
 
@@ -25,7 +26,8 @@ struct Batch {
   Matrix<Space, const T> inputs;
   Vector<Space, const std::int32_t> labels;
   Matrix<Space, const T> targets;
-  parallel::BatchPart part = {};
+  /// Of a batch that is divided among ranks: the samples on earlier ones, and on all.
+  std::size_t before = 0, together = 0;
 };
 
 /// Sums over batches. Samples are the values that the loss is a mean over: tokens if there is one
@@ -92,7 +94,7 @@ class Network {
   Matrix<Space, const T> forward(const Matrix<Space, const T>& inputs,
                                  StepObserver* observer = nullptr,
                                  layers::Mode mode = layers::Mode::inference,
-                                 const parallel::BatchPart& part = {});
+                                 const layers::BatchPart<Space, T>& part = {});
   /// Computes forward and loss without gradients; adds the batch's loss to the sums.
   void evaluate(const Batch<Space, T>& batch);
   /// Computes the gradients of one batch without an update, for tests.
@@ -153,6 +155,11 @@ class Network {
   bool is_left_out(std::size_t layer, std::size_t rows) const {
     return rows == 0 && !plan_->layers[layer]->uses_whole_batch();
   }
+  /// Returns the part of a batch that this rank has; the whole batch without others.
+  layers::BatchPart<Space, T> part_of(const Batch<Space, T>& batch) const {
+    if (!other_ranks_) return {};
+    return {other_ranks_.get(), batch.before, batch.together};
+  }
   void share_health(bool begin);
   void update();
 
@@ -165,9 +172,11 @@ class Network {
   std::vector<Buffer<Space, T>> state_;  ///< that of the optimizer
   Buffer<Space, double> step_numbers_, clip_partials_, loss_sums_;
   Buffer<Space, std::int64_t> step_, health_;
-  std::vector<layers::LayerMemory<Space, T>> memory_;    ///< per layer
-  std::vector<std::string> join_labels_;                 ///< per layer
-  std::unique_ptr<GradientSum<Space, T>> gradient_sum_;  ///< null for one rank
+  std::vector<layers::LayerMemory<Space, T>> memory_;  ///< per layer
+  std::vector<std::string> join_labels_;               ///< per layer
+  // Null for one rank.
+  std::unique_ptr<GradientSum<Space, T>> gradient_sum_;
+  std::unique_ptr<OtherRanks<Space, T>> other_ranks_;
 };
 
 /// Returns the parameters at the beginning of a run, which depend only on the deck's initialization

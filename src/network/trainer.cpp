@@ -142,7 +142,7 @@ class TrainingRun {
         run_(std::move(begin)),
         first_step_(run_.state.step),
         network_(instance, plan, network_options<Space, T>(deck, dataset, ranks_)),
-        feed_(instance, dataset, dataset.train, training_order(deck, run_.state, *ranks_), ranks_),
+        feed_(instance, dataset, dataset.train, training_order(deck, run_.state, *ranks_)),
         writer_(plan, checkpoint_, deck.checkpoint.keep, std::move(*files.kept), files.replaced,
                 ProcessorMask(Runtime::host_threads().cpus)),
         times_(instance, plan->parts(true).size()) {
@@ -311,7 +311,7 @@ class TrainingRun {
     at.epoch = (stopped - 1) / in_epoch;
     at.sample = (stopped - 1) % in_epoch * batch_;
     BatchFeed<Space, T> feed(network_.instance(), dataset_, dataset_.train,
-                             training_order(deck_, at, *ranks_), ranks_);
+                             training_order(deck_, at, *ranks_));
     const auto found = network_.find_nonfinite(feed.next().batch, stopped - 1);
     const SkippedSteps skipped = network_.skipped_steps();
     return "training diverged at step " + std::to_string(stopped) +

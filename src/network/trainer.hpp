@@ -83,7 +83,7 @@ struct TrainingFiles {
 /// hold the parameters of the best epoch as `/model`. Throws RequestError for files that do not
 /// match the deck and RunError if a checkpoint cannot be written. `files` are closed before the
 /// first step. `ranks` (null: this process alone) divide every batch among themselves; the first
-/// one writes the checkpoints. A result does not depend on their number but for the rounding of
+/// one writes the checkpoints. A result does not depend on their number except for the rounding of
 /// sums.
 template <class Space, class T>
 TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> plan,

@@ -151,10 +151,7 @@ class MpiRanks : public Ranks {
   std::unique_ptr<PendingSum> begin_sum(std::int64_t* values, std::size_t count) const override {
     return std::make_unique<MpiSum>(communicator_, values, count);
   }
-  void abort(int status) const override {
-    MPI_Abort(communicator_, status);
-    std::_Exit(status);
-  }
+  void end_others(int status) const override { MPI_Abort(communicator_, status); }
 
  private:
   template <class T>

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 
 #include "parallel/ranks.hpp"
 
@@ -34,7 +33,7 @@ class OneRank : public Ranks {
   std::unique_ptr<PendingSum> begin_sum(std::int64_t*, std::size_t) const override {
     return std::make_unique<Complete>();
   }
-  void abort(int status) const override { std::_Exit(status); }
+  void end_others(int) const override {}
 };
 
 }  // namespace

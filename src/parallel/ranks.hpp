@@ -50,8 +50,8 @@ class Ranks {
   virtual std::unique_ptr<PendingSum> begin_sum(double* values, std::size_t count) const = 0;
   virtual std::unique_ptr<PendingSum> begin_sum(std::int64_t* values, std::size_t count) const = 0;
 
-  /// Ends the processes of all ranks, with this status.
-  [[noreturn]] virtual void abort(int status) const = 0;
+  /// Has the launcher end the processes of all other ranks, and exit with this status.
+  virtual void end_others(int status) const = 0;
 };
 
 /// What the ranks communicate through.

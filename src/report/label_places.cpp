@@ -10,7 +10,7 @@ constexpr double kCell = 4;  // pixels
 // What a covered cell costs, in the unit of a pixel's distance.
 constexpr double kLine = 6, kBox = 12, kLabel = 60;
 // How far a label may move from where it is wanted, in its own heights and widths.
-constexpr int kMostRows = 12, kMostColumns = 4;
+constexpr int kRowsAway = 12, kColumnsAway = 4;
 
 }  // namespace
 
@@ -67,8 +67,8 @@ Place LabelPlaces::place(Place wanted, double width, double height) {
   };
   Place best = inside(wanted);
   double least = INFINITY;
-  for (int row = -kMostRows; row <= kMostRows; ++row) {
-    for (int column = -kMostColumns; column <= kMostColumns; ++column) {
+  for (int row = -kRowsAway; row <= kRowsAway; ++row) {
+    for (int column = -kColumnsAway; column <= kColumnsAway; ++column) {
       const Place at = inside({wanted.x + column * width / 2, wanted.y + row * height});
       const double cost = covered(at, {at.x + width, at.y + height}) +
                           std::hypot(at.x - wanted.x, at.y - wanted.y) / 2;

@@ -1,7 +1,6 @@
 #include "kernels/normalization/batch_norm.hpp"
 
 #include <cmath>
-#include <vector>
 
 #include "kernels/rows/rows.hpp"
 
@@ -304,21 +303,12 @@ void normalize(const Space& instance, const std::string& label,
   }
 }
 
-// Copies of a few values per channel; both wait for the space.
-template <class Space, class T>
-std::vector<double> on_host(const Space& instance, const Vector<Space, T>& values) {
-  std::vector<T> copy(values.size());
-  Kokkos::deep_copy(instance, host_view(copy.data(), copy.size()), values);
-  instance.fence();
-  return {copy.begin(), copy.end()};
-}
-template <class Space, class T>
-void to_space(const Space& instance, const std::vector<double>& values,
-              const Vector<Space, T>& view) {
-  const std::vector<T> copy(values.begin(), values.end());
-  Kokkos::deep_copy(instance, view, host_view(copy.data(), copy.size()));
-  instance.fence();
-}
+template <class Memory, class T>
+struct CopyValues {
+  Vector<Memory, const T> from;
+  Vector<Memory, T> to;
+  KOKKOS_FUNCTION void operator()(std::size_t i) const { to(i) = from(i); }
+};
 
 // Returns the end of the workspace, of sums over ranks: two values per channel.
 template <class Space, class T>
@@ -371,14 +361,10 @@ void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
     const Moments<MemoryOf<Space>, T> moments{at_end<Space>(shape, workspace, 0),
                                               at_end<Space>(shape, workspace, 1), here};
     if (here > 0) statistics_of(instance, labels, args, moments.mean, workspace, moments);
-    std::vector<double> means = on_host(instance, moments.mean),
-                        squares = on_host(instance, moments.squares);
-    args.others->combine(means, squares, here);
-    to_space(instance, means, moments.mean);
-    to_space(instance, squares, moments.squares);
+    args.others->combine(moments.mean, moments.squares, here);
     for_elements(instance, labels.ranks, shape.channels, {},
                  StoreStatistics<MemoryOf<Space>, T>{
-                     moments, Statistics<MemoryOf<Space>, T>(args, args.others->values())});
+                     moments, Statistics<MemoryOf<Space>, T>(args, args.values)});
   }
   if (here == 0) return;
   normalize(instance, labels.apply, args,
@@ -416,13 +402,16 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
   // network.
   const auto sum_over_ranks = [&] {
     if (args.others == nullptr) return;
-    of.count = static_cast<T>(args.others->values());
-    for (Vector<Space, T>* sum : {&of.weight_gradient, &of.bias_gradient}) {
-      std::vector<double> values = on_host(instance, *sum);
-      *sum = at_end<Space>(shape, workspace, sum == &of.bias_gradient ? 1 : 0);
-      args.others->sum(values);
-      to_space(instance, values, *sum);
-    }
+    of.count = static_cast<T>(args.values);
+    const auto copy = [&](Vector<Space, T>& sums, int half) {
+      const auto summed = at_end<Space>(shape, workspace, half);
+      for_elements(instance, labels.ranks, shape.channels, {},
+                   CopyValues<MemoryOf<Space>, T>{sums, summed});
+      args.others->sum(summed);
+      sums = summed;
+    };
+    copy(of.weight_gradient, 0);
+    copy(of.bias_gradient, 1);
   };
   if (shape.outer == 0) {  // the gradients are 0 already
     if (args.dx.data() != nullptr) sum_over_ranks();

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "core/views.hpp"
 #include "kernels/rows/columns.hpp"
@@ -44,14 +43,14 @@ struct BatchNormLabels {
 
 /// The samples of a batch that other processes have. Its functions replace what was computed of the
 /// samples here by what all samples give, on every process.
+template <class Space, class T>
 class OtherSamples {
  public:
   virtual ~OtherSamples() = default;
-  virtual double values() const = 0;  ///< per channel, of the whole batch
-  /// Mean and sum of squared deviations of `values` values of each channel.
-  virtual void combine(std::vector<double>& means, std::vector<double>& squares,
+  /// Combines the mean and the sum of squared deviations of `values` values of each channel.
+  virtual void combine(const Vector<Space, T>& means, const Vector<Space, T>& squares,
                        double values) const = 0;
-  virtual void sum(std::vector<double>& sums) const = 0;
+  virtual void sum(const Vector<Space, T>& sums) const = 0;
 };
 
 /// Arguments of a forward pass. x and y have shape.size() values, everything else [channels]; y
@@ -65,7 +64,8 @@ struct BatchNormArguments {
   Vector<Space, T> running_mean, running_var;  ///< updated by training, read by inference
   Vector<Space, T> mean, inverse_deviation;    ///< written by training, for the backward pass
   double momentum, epsilon;
-  const OtherSamples* others = nullptr;  ///< null: the whole batch is here
+  const OtherSamples<Space, T>* others = nullptr;  ///< null: the whole batch is here
+  double values = 0;                               ///< per channel of the whole batch, with others
 };
 
 /// Arguments of a backward pass; dx may be empty, and does not alias x or dy.
@@ -76,7 +76,8 @@ struct BatchNormGradients {
   Vector<Space, T> dx;
   Vector<Space, const T> weight, mean, inverse_deviation;
   Vector<Space, T> weight_gradient, bias_gradient;  ///< of this rank's samples
-  const OtherSamples* others = nullptr;             ///< null: the whole batch is here
+  const OtherSamples<Space, T>* others = nullptr;   ///< null: the whole batch is here
+  double values = 0;  ///< per channel of the whole batch, with those of others
 };
 
 /// Returns the scalars of workspace for training, forward or backward.
