@@ -54,18 +54,16 @@ std::vector<std::string> take_kokkos_flags(std::vector<std::string>& arguments) 
   return flags;
 }
 
-// Seconds that a rank waits before it reports an error: all may have the same one, and the first
-// rank that reports it ends the others.
-constexpr double kPatience = 0.3;
+// Seconds that a rank other than the first waits before it reports an error: all may have the same
+// one, and the rank that reports it ends the others.
+double report_delay(int rank) { return rank == 0 ? 0 : 1 + 0.2 * std::min(rank, 10); }
 
 int fail(Status status, const std::string& message, const parallel::Ranks& ranks) {
   flush_output();
-  if (!ranks.is_first()) {
-    std::this_thread::sleep_for(
-        std::chrono::duration<double>(kPatience * std::min(ranks.rank(), 10)));
-  }
-  const std::string who = ranks.size() > 1 ? "rank " + std::to_string(ranks.rank()) + ": " : "";
-  report_error(who + message);
+  std::this_thread::sleep_for(std::chrono::duration<double>(report_delay(ranks.rank())));
+  const std::string who =
+      ranks.size() > 1 ? " (rank " + std::to_string(ranks.rank()) + ")" : std::string();
+  report_error(message + who);
   if (ranks.size() > 1) ranks.end_others(static_cast<int>(status));
   return static_cast<int>(status);
 }
@@ -218,12 +216,31 @@ std::string describe(const CLI::ParseError& error, const CLI::App& app) {
   return message + "; " + see_help(app);
 }
 
-// Verbs that several ranks compute together; the others are run by the first one.
-bool is_for_ranks(const CLI::App& verb) { return verb.get_name() == "train"; }
+// Returns whether several ranks run a verb together. Those that measure nothing are run by the
+// first one alone. Throws RequestError for the others, which ranks that wait would disturb.
+bool is_for_ranks(const CLI::App& verb, const parallel::Ranks& ranks) {
+  const std::string name = verb.get_name();
+  if (name == "train") return true;
+  if (ranks.size() == 1 || name == "info" || name == "report" || name == "compare" ||
+      name == "deck") {
+    return false;
+  }
+  throw RequestError(name + " runs on one process; start it without mpirun or srun");
+}
+
+// Each rank of a node has a device of its own, unless the command line names one.
+void choose_device_of_rank(CommonOptions& common) {
+  if (common.ranks->size() == 1 || !common.device.empty() || device_count() == 0) return;
+  for (const std::string& flag : common.kokkos_flags) {
+    if (flag.rfind("--kokkos-", 0) == 0 && flag.find("device") != std::string::npos) return;
+  }
+  common.device = std::to_string(common.ranks->local_rank() % device_count());
+}
 
 int run(std::vector<std::string> arguments, std::shared_ptr<const parallel::Ranks> ranks) {
   CommonOptions common;
   common.ranks = std::move(ranks);
+  if (!common.ranks->is_first()) print_errors_alone();
   common.kokkos_flags = take_kokkos_flags(arguments);
   check_kokkos_flags(common.kokkos_flags);
   CLI::App app(
@@ -255,17 +272,18 @@ int run(std::vector<std::string> arguments, std::shared_ptr<const parallel::Rank
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::Success& success) {  // --help, --version, --man, --completion
-    if (generated.empty()) app.exit(success);
+    if (generated.empty() && common.ranks->is_first()) app.exit(success);
     print(generated);
     if (!flush_output()) throw RunError("standard output: cannot write");
     return static_cast<int>(Status::done);
   } catch (const CLI::ParseError& error) {
     return fail(Status::request_wrong, describe(error, app), *common.ranks);
   }
+  choose_device_of_rank(common);
   if (!common.device.empty()) common.kokkos_flags.push_back(device_flag(common));
-  if (!common.ranks->is_first()) print_errors_alone();
   auto status = Status::done;
-  if (common.ranks->is_first() || is_for_ranks(innermost(app))) status = action();
+  const bool together = is_for_ranks(innermost(app), *common.ranks);
+  if (together || common.ranks->is_first()) status = action();
   // All ranks end after the first one's last write, with its status.
   common.ranks->broadcast(&status, sizeof(status), 0);
   // Output lost because of a full disk must not end with success.

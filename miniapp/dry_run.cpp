@@ -32,12 +32,12 @@ void print_memory(const std::vector<network::LayerBytes>& layers) {
 
 }  // namespace
 
-// The output of `train --dry-run`: layers, shapes, parameters, memory, FLOPs and bytes per step.
-void print_dry_run(const Session& session, SpaceKind space, int host_threads,
+// The output of `train --dry-run`: layers, shapes, parameters, memory, FLOPs and bytes per step of
+// `batch` samples.
+void print_dry_run(const Session& session, SpaceKind space, int host_threads, std::size_t batch,
                    io::TableFormat format) {
   const config::Deck& deck = session.deck;
   const network::NetworkPlan& plan = *session.plan;
-  const std::size_t batch = static_cast<std::size_t>(deck.train.batch);
   const std::size_t scalar = config::scalar_bytes(deck.network.precision);
   const bool for_people = format == io::TableFormat::table;
   std::vector<io::Column> columns = {{"layer", "layer", io::Align::left},

@@ -32,6 +32,15 @@ std::string shown(const io::Json& value) {
   return text.empty() ? "none" : text;
 }
 
+// Returns "Open MPI 4.1.4 (not running: no launcher started this process)".
+std::string shown_mpi(const parallel::Transport& transport) {
+  if (transport.threads.empty()) {
+    return transport.library + " (not running: no launcher started this process)";
+  }
+  return fmt::format("{} (threads: {}; pointers to a device's memory: {})", transport.library,
+                     transport.threads, transport.takes_device_pointers ? "taken" : "not taken");
+}
+
 // Returns the threads that a run would have, if this build can compute here.
 std::optional<ComputeRuntime> placed_threads(const CommonOptions& common) {
   if (built_spaces().back() == SpaceKind::cuda && device_count() == 0) return {};
@@ -44,6 +53,10 @@ Status run(const std::string& format, const CommonOptions& common) {
   info["spaces"] = io::Json::array();
   for (const SpaceKind kind : built_spaces()) info["spaces"].push_back(to_string(kind));
   std::string reason;
+  const parallel::Transport transport = parallel::transport();
+  info["mpi"] = transport.library.empty() ? io::Json() : io::Json(transport.library);
+  info["mpi_threads"] = transport.threads.empty() ? io::Json() : io::Json(transport.threads);
+  info["mpi_takes_device_pointers"] = transport.takes_device_pointers;
   const int devices = device_count(&reason);
   info["cuda_devices"] = devices;
   if (!reason.empty()) info["cuda_devices_note"] = reason;
@@ -55,7 +68,7 @@ Status run(const std::string& format, const CommonOptions& common) {
     io::Table table({{"key", "key"}, {"value", "value"}});
     table.add_row({io::Cell("version"), io::Cell(build_info().version)});
     table.add_row({io::Cell("git_commit"), io::Cell(build_info().git_commit)});
-    for (const char* key : {"spaces", "cuda_devices"}) {
+    for (const char* key : {"spaces", "mpi", "cuda_devices"}) {
       table.add_row({io::Cell(key), io::Cell(shown(info[key]))});
     }
     for (const auto& [key, value] : info["machine"].items()) {
@@ -66,6 +79,7 @@ Status run(const std::string& format, const CommonOptions& common) {
   }
   print(fmt::format("ridgeline {} ({})\n", build_info().version, build_info().git_commit));
   print(fmt::format("{:<26}{}\n", "spaces", shown(info["spaces"])));
+  if (!transport.library.empty()) print(fmt::format("{:<26}{}\n", "mpi", shown_mpi(transport)));
   print_wrapped(fmt::format("{:<26}{}{}\n", "cuda_devices", devices,
                             reason.empty() ? "" : " (" + reason + ")"),
                 26);

@@ -20,7 +20,7 @@
 
 namespace ridgeline::miniapp {
 
-void print_dry_run(const Session& session, SpaceKind space, int host_threads,
+void print_dry_run(const Session& session, SpaceKind space, int host_threads, std::size_t batch,
                    io::TableFormat format);
 
 namespace {
@@ -261,6 +261,11 @@ struct Trained {
   std::string resumed_from;
 };
 
+// Returns the samples of a batch that a rank has at most.
+std::size_t share_of_batch(const config::Deck& deck, const parallel::Ranks& ranks) {
+  return parallel::share_of(static_cast<std::size_t>(deck.train.batch), 0, ranks.size()).size();
+}
+
 Trained train_on(SpaceKind space, const TrainOptions& options, const CommonOptions& common,
                  const config::Deck& deck, const Session& session, network::TrainingFiles training,
                  Console& console) {
@@ -272,10 +277,11 @@ Trained train_on(SpaceKind space, const TrainOptions& options, const CommonOptio
         const layers::Target target =
             layers::target_of<Space, T>(instance, network::gemm_backend(deck));
         const network::Memory memory =
-            session.plan->memory(target, static_cast<std::size_t>(deck.train.batch), true);
+            session.plan->memory(target, share_of_batch(deck, *common.ranks), true);
         network::Memory held = memory;
         if (deck.train.early_stop) held.parameters *= 2;  // those of the best epoch
-        require_host_memory(space, deck, deck.train.batch, held);
+        require_host_memory(space, deck,
+                            static_cast<std::int64_t>(share_of_batch(deck, *common.ranks)), held);
         console.say(
             fmt::format("{}: {}, {}, {} ({}), {} of memory on the space, {} of data on the host",
                         deck.title, io::show_count(session.plan->trained_count(), "parameter"),
@@ -287,13 +293,14 @@ Trained train_on(SpaceKind space, const TrainOptions& options, const CommonOptio
                                   common.ranks->size(),
                                   io::show_count(deck.train.batch, "sample")));
         }
-        Guard guard(space);
+        Guard guard(space, common.ranks->size() == 1);
         auto done = network::train<Space, T>(instance, session.plan, deck, session.dataset,
                                              std::move(training), console, common.ranks);
         trained.disturbance = guard.report();
         trained.record = record_of(deck, options, session, space, *common.ranks, done);
         trained.record["disturbed"] = machine::to_json(trained.disturbance);
-        console.record_energy(trained.record);
+        // Of several ranks a counter shows only what this one's node or device used.
+        if (common.ranks->size() == 1) console.record_energy(trained.record);
         return done;
       });
   return trained;
@@ -344,13 +351,15 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
                                                  ? std::optional<std::string>(result.failure)
                                              : excused ? std::nullopt
                                                        : miss;
+  // The first rank concludes; it may still write its checkpoint.
+  if (!writes) return Status::done;
   const bool as_table = format == io::TableFormat::table;
   if (computed) {
     io::Json& json = trained.record;
     if (ended) json["verified"] = excused ? io::Json() : io::Json(!failure);
     if (result.outcome == Outcome::diverged) json["verified"] = false;
     if (ended && !failure) json["figure_of_merit"] = result.samples_per_second;
-    if (writes) io::write_json(files.record(), json);
+    io::write_json(files.record(), json);
     if (as_table && result.step_seconds.repeats > 0) print_shares(result, deck.train.batch);
     console.say(written_to(files.written(result.outcome != Outcome::diverged)));
   }
@@ -368,9 +377,12 @@ Status conclude(Trained trained, const TrainOptions& options, const config::Deck
         trained.disturbance.alarm() ? "; measured while disturbed" : ""));
   }
   if (result.outcome == Outcome::stopped) {
-    console.say(
-        std::string(stop_requested() ? "stopped by a signal" : "stopped at its time limit") +
-        "; resume with: " + files.resume_command());
+    const bool several = trained.record["ranks"] > 1;
+    console.say(std::string(stop_requested() ? "stopped by a signal"
+                            : several        ? "stopped by a signal to a rank or at a time limit"
+                                             : "stopped at its time limit") +
+                "; resume" + (several ? " on any number of ranks" : "") +
+                " with: " + files.resume_command());
     return Status::stopped;
   }
   if (result.outcome == Outcome::stopped_after_steps) {
@@ -425,7 +437,8 @@ Status run(const TrainOptions& options, const CommonOptions& common) {
   if (options.dry_run) {
     kept();  // throws for other runs' checkpoints
     print_dry_run(session, space,
-                  planned_threads(common.threads, common.kokkos_flags, binding_of(common)), format);
+                  planned_threads(common.threads, common.kokkos_flags, binding_of(common)),
+                  share_of_batch(deck, *common.ranks), format);
     return Status::done;
   }
   weights.reset();

@@ -27,7 +27,7 @@ struct CommonOptions {
   std::string format = "table";
   std::string device;  ///< the number of --device, which is in `kokkos_flags` too; empty: Kokkos's
   std::vector<std::string> kokkos_flags;  ///< `--kokkos-…`, removed from the command line
-  /// That an MPI launcher started; or one.
+  /// The ranks that an MPI launcher started, or a single rank.
   std::shared_ptr<const parallel::Ranks> ranks = parallel::one_rank();
 };
 

@@ -77,7 +77,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>>& other_names
       {"validation", {"validation_split", "val_split"}},
       {"vocabulary", {"num_embeddings", "input_dim", "vocab_size", "vocab"}},
       {"warmup_steps", {"warmup", "num_warmup_steps"}},
-      {"weight_decay", {"wd", "decay", "l2"}},
+      {"weight_decay", {"wd", "l2"}},
       // Values.
       {"attention", {"multihead_attention", "self_attention"}},
       {"avg_pool2d", {"average_pooling2d"}},
@@ -85,7 +85,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>>& other_names
       {"binary_cross_entropy", {"bce", "bce_loss", "bce_with_logits_loss", "binary_crossentropy"}},
       {"conv2d", {"conv", "convolution", "convolution2d"}},
       {"cosine", {"cosine_annealing", "cosine_annealing_lr"}},
-      {"cross_entropy", {"cross_entropy_loss", "nll_loss", "categorical_crossentropy", "sparse_categorical_crossentropy"}},
+      {"cross_entropy", {"cross_entropy_loss", "categorical_crossentropy", "sparse_categorical_crossentropy"}},
       {"dense", {"linear", "fc", "fully_connected"}},
       {"float32", {"float", "fp32", "single"}},
       {"float64", {"double", "fp64"}},

@@ -166,6 +166,8 @@ std::optional<std::string> unquoted_value(std::string_view text, std::size_t lin
     if (values.position() >= end || parsed == kMostParsed) break;
     if (values.position() < begin || !may_be_text(*value)) continue;
     ++parsed;
+    // A missing bracket or line break is another fault.
+    if (value->find('=') != std::string::npos) break;
     if (!parse_toml_value(*value)) return value;
   }
   return {};
@@ -177,6 +179,9 @@ std::string needs_quotes(const std::string& value) {
   std::transform(word.begin(), word.end(), word.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (word == "true" || word == "false") return value + " is no value; write " + word;
+  if (value.find_first_not_of("0123456789+-.,_ \t") == std::string::npos) {
+    return value + " is not one number; write [" + value + "]";
+  }
   const std::string what = value.size() > kShown ? "what follows the = sign" : value;
   const char* const quote = value.find_first_of("\"\\") == std::string::npos ? "\""
                             : value.find('\'') == std::string::npos          ? "'"

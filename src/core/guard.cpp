@@ -212,8 +212,10 @@ Disturbance judge(const std::vector<WatchedWindow>& windows, const Watched& watc
 
 Guard* Guard::current() { return watching; }
 
-Guard::Guard(SpaceKind space)
-    : Guard(space == SpaceKind::openmp ? Runtime::host_threads().count : 1) {}
+Guard::Guard(SpaceKind space, bool alone)
+    : Guard(space == SpaceKind::openmp ? Runtime::host_threads().count : 1) {
+  alone_ = alone;
+}
 
 Guard::Guard(int threads)
     : threads_(pool_threads(std::max(1, threads))),
@@ -253,7 +255,7 @@ WatchedWindow Guard::window_from(const SystemLoad& before, const SystemLoad& aft
     const double own_others = own - (after.thread_cpu - before.thread_cpu);
     window.waiting = std::max(0.0, *window.waiting - std::max(0.0, own_others));
   }
-  window.others = difference(after.busy, before.busy);
+  if (alone_) window.others = difference(after.busy, before.busy);
   if (window.others) window.others = std::max(0.0, *window.others - own - children);
   window.stolen = difference(after.stolen, before.stolen);
   window.pressure = difference(after.pressure, before.pressure);

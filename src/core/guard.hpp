@@ -67,8 +67,9 @@ class Guard {
  public:
   /// Observes the first `threads` threads of OpenMP's pool, which compute or launch on a device.
   explicit Guard(int threads);
-  /// Observes the threads that compute on a space.
-  explicit Guard(SpaceKind space);
+  /// Observes the threads that compute on a space. `alone`: other processes that use processors are
+  /// a disturbance; otherwise they may be ranks of the same run.
+  explicit Guard(SpaceKind space, bool alone = true);
   ~Guard();
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
@@ -107,6 +108,7 @@ class Guard {
   WatchedWindow window_from(const SystemLoad& before, const SystemLoad& after) const;
 
   std::vector<int> threads_, processors_;
+  bool alone_ = true;
   Pulse pulse_;
   SystemLoad begin_, window_begin_;
   std::optional<double> pressure_before_;

@@ -116,15 +116,17 @@ Batch<T> BatchLoader<T>::fill(const Staging<T>& staging) {
   batch.targets = staging.targets;
   batch.epoch = epoch_;
   batch.first = sample_;
-  batch.together = std::min(options_.batch, split_.samples - sample_);
-  const parallel::Share share = parallel::share_of(batch.together, options_.rank, options_.ranks);
-  batch.before = share.begin;
+  batch.global_count = std::min(options_.batch, split_.samples - sample_);
+  const parallel::Share share =
+      parallel::share_of(batch.global_count, options_.rank, options_.ranks);
+  batch.global_offset = share.begin;
   batch.count = share.size();
-  batch.ends_epoch = sample_ + batch.together == split_.samples;
+  batch.ends_epoch = sample_ + batch.global_count == split_.samples;
   const Augment augment{options_.augment, options_.seed, epoch_};
-  dataset_.gather(split_, order_.data() + sample_ + batch.before, batch.count, staging.inputs,
-                  staging.labels, staging.targets, options_.augment.any() ? &augment : nullptr);
-  sample_ += batch.together;
+  dataset_.gather(split_, order_.data() + sample_ + batch.global_offset, batch.count,
+                  staging.inputs, staging.labels, staging.targets,
+                  options_.augment.any() ? &augment : nullptr);
+  sample_ += batch.global_count;
   if (batch.ends_epoch) {
     sample_ = 0;
     ++epoch_;

@@ -24,8 +24,8 @@ struct Batch {
   const T* targets = nullptr;            ///< [count, target_shape]; null unless targets are values
   std::size_t count = 0;                 ///< samples here: the batch size, or less at the end of an
                                          ///< epoch; of several ranks this one's share of them
-  std::size_t before = 0;                ///< samples of the batch on earlier ranks
-  std::size_t together = 0;              ///< samples of the batch on all ranks
+  std::size_t global_offset = 0;         ///< samples of the batch on earlier ranks
+  std::size_t global_count = 0;          ///< samples of the batch on all ranks
   std::size_t epoch = 0;                 ///< counted from 0
   std::size_t first = 0;                 ///< samples of the epoch before this batch
   bool ends_epoch = false;

@@ -94,7 +94,9 @@ void require_images(const Dataset& dataset, const config::DataOptions& options) 
   if (shape.size() != 3 || dataset.tokens > 0) {
     options.table.fail("augment", "data.augment needs images, [channels, height, width], and " +
                                       dataset.train.inputs_source + " has " + found +
-                                      image_advice(shape, dataset.tokens > 0));
+                                      (options.kind == config::DataKind::text
+                                           ? std::string()
+                                           : image_advice(shape, dataset.tokens > 0)));
   }
   const auto crop = static_cast<std::size_t>(options.augment.crop);
   if (crop >= shape[1] || crop >= shape[2]) {

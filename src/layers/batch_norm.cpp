@@ -78,7 +78,7 @@ struct BatchNorm : LayerOf<BatchNorm> {
     arguments.momentum = momentum;
     arguments.epsilon = epsilon;
     arguments.others = pass.part.others;
-    arguments.values = double(pass.part.together) * double(sample.outer) * double(sample.inner);
+    arguments.values = double(pass.part.global_count) * double(sample.outer) * double(sample.inner);
     if (pass.mode == Mode::training) {
       arguments.mean = part_of(memory.saved, 0, sample.channels);
       arguments.inverse_deviation = part_of(memory.saved, sample.channels, sample.channels);
@@ -102,7 +102,7 @@ struct BatchNorm : LayerOf<BatchNorm> {
     arguments.weight_gradient = memory.gradients[0];
     arguments.bias_gradient = memory.gradients[1];
     arguments.others = pass.part.others;
-    arguments.values = double(pass.part.together) * double(sample.outer) * double(sample.inner);
+    arguments.values = double(pass.part.global_count) * double(sample.outer) * double(sample.inner);
     kernels::batch_norm_backward(pass.instance, backward_labels, arguments, memory.workspace);
   }
 };

@@ -50,7 +50,7 @@ struct Dropout : LayerOf<Dropout> {
              const Matrix<Space, const T>& from, const Matrix<Space, T>& to) const {
     const kernels::DropoutMask mask(pass.memory.seed, pass.memory.stream, rate);
     kernels::dropout<Space, T>(pass.instance, label, mask, pass.memory.step, as_vector(from),
-                               as_vector(to), pass.part.before * size_of(input));
+                               as_vector(to), pass.part.global_offset * size_of(input));
   }
 };
 

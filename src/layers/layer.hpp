@@ -133,8 +133,8 @@ struct LayerMemory {
 template <class Space, class T>
 struct BatchPart {
   const kernels::OtherSamples<Space, T>* others = nullptr;  ///< null: the whole batch is here
-  std::size_t before = 0;    ///< samples of the batch before the pass's, on other processes
-  std::size_t together = 0;  ///< samples of the batch, with others
+  std::size_t global_offset = 0;  ///< samples of the batch before the pass's, on other processes
+  std::size_t global_count = 0;   ///< samples of the batch, with others
 };
 
 /// Arguments of a forward pass.

@@ -23,8 +23,8 @@ class BatchFeed {
   /// A batch on the space, and its place in the epoch.
   struct Item {
     Batch<Space, T> batch;
-    std::size_t count;     ///< samples here
-    std::size_t together;  ///< samples on all ranks
+    std::size_t count;         ///< samples here
+    std::size_t global_count;  ///< samples on all ranks
     bool ends_epoch;
   };
 
@@ -69,9 +69,9 @@ class BatchFeed {
     item.batch.targets = matrix_at<Space, const T>(targets, targets ? host.count : 0,
                                                    targets ? dataset_.target_size() : 0);
     item.count = host.count;
-    item.together = host.together;
-    item.batch.before = host.before;
-    item.batch.together = host.together;
+    item.global_count = host.global_count;
+    item.batch.global_offset = host.global_offset;
+    item.batch.global_count = host.global_count;
     item.ends_epoch = host.ends_epoch;
     return item;
   }

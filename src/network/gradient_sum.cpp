@@ -5,18 +5,11 @@
 #include "network/graph.hpp"
 
 namespace ridgeline::network {
-namespace {
-
-// Large enough that the latency of a sum is a small part of its time, small enough that the last
-// one, which nothing hides, is short.
-constexpr std::size_t kBucketBytes = std::size_t{1} << 20;
-
-}  // namespace
-
 template <class Space, class T>
 GradientSum<Space, T>::GradientSum(const Space& instance, const NetworkPlan& plan,
                                    const Vector<Space, T>& gradients,
-                                   std::shared_ptr<const parallel::Ranks> ranks)
+                                   std::shared_ptr<const parallel::Ranks> ranks,
+                                   std::size_t bucket_bytes)
     : instance_(instance),
       gradients_(gradients),
       ranks_(std::move(ranks)),
@@ -37,7 +30,7 @@ GradientSum<Space, T>::GradientSum(const Space& instance, const NetworkPlan& pla
     bucket_of_[layer] = buckets_.size();
     bucket.begin = begin;
     ++bucket.layers;
-    if ((bucket.end - bucket.begin) * sizeof(T) >= kBucketBytes || begin == 0) {
+    if ((bucket.end - bucket.begin) * sizeof(T) >= bucket_bytes || begin == 0) {
       buckets_.push_back(std::move(bucket));
       bucket = {};
       bucket.begin = bucket.end = begin;
@@ -64,25 +57,28 @@ void GradientSum<Space, T>::layer_done(std::size_t layer) {
     for (Bucket& bucket : buckets_) {
       if (bucket.sum) bucket.sum->progress();
     }
-    const std::size_t of = bucket_of_[layer];
-    if (of == kNone || --buckets_[of].waiting_for > 0) return;
-    start(buckets_[of]);
   });
+  const std::size_t of = bucket_of_[layer];
+  if (of == kNone || --buckets_[of].waiting_for > 0) return;
+  Bucket& bucket = buckets_[of];
+  T* const values = complete(bucket);
+  timed([&] { bucket.sum = ranks_->begin_sum(values, bucket.end - bucket.begin); });
 }
 
+// Waits for the gradients of a bucket, which is computation, and returns where MPI may read them.
 template <class Space, class T>
-void GradientSum<Space, T>::start(Bucket& bucket) {
-  const std::size_t size = bucket.end - bucket.begin;
+T* GradientSum<Space, T>::complete(const Bucket& bucket) {
   T* values = gradients_.data() + bucket.begin;
   if constexpr (!kIsHost<Space>) {
     if (host_.size() > 0) {
+      const std::size_t size = bucket.end - bucket.begin;
+      const auto on_space = vector_at<Space, const T>(values, size);
       values = host_.data() + bucket.begin;
-      Kokkos::deep_copy(instance_, host_view(values, size),
-                        vector_at<Space, const T>(gradients_.data() + bucket.begin, size));
+      Kokkos::deep_copy(instance_, host_view(values, size), on_space);
     }
     instance_.fence();
   }
-  bucket.sum = ranks_->begin_sum(values, size);
+  return values;
 }
 
 template <class Space, class T>

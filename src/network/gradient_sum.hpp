@@ -19,14 +19,20 @@ struct CommunicationTimes {
   double bytes = 0;            ///< summed per step
 };
 
+/// Large enough that the latency of a sum is a small part of its time, small enough that the last
+/// one, which nothing hides, is short.
+inline constexpr std::size_t kBucketBytes = std::size_t{1} << 20;
+
 /// Sums the gradients over all ranks in a few buckets: each begins as soon as the backward passes
 /// of its layers are complete, so that it proceeds while earlier layers are computed.
 template <class Space, class T>
 class GradientSum {
  public:
   /// `gradients` [plan.trained_size + 1]: the last value is summed too, with the first bucket.
+  /// A bucket has at least `bucket_bytes`, except the last.
   GradientSum(const Space& instance, const NetworkPlan& plan, const Vector<Space, T>& gradients,
-              std::shared_ptr<const parallel::Ranks> ranks);
+              std::shared_ptr<const parallel::Ranks> ranks,
+              std::size_t bucket_bytes = kBucketBytes);
 
   /// Begins a step.
   void begin();
@@ -45,7 +51,7 @@ class GradientSum {
     std::unique_ptr<parallel::PendingSum> sum;
   };
 
-  void start(Bucket& bucket);
+  T* complete(const Bucket& bucket);
   template <class Work>
   void timed(const Work& work) {
     const double begin = host_seconds();

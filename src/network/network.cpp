@@ -42,11 +42,20 @@ struct StoreHealth {
   Vector<Memory, T> sum;  // [1]
   KOKKOS_FUNCTION void operator()(std::size_t) const { sum(0) = health(kernels::kBadNow) ? 1 : 0; }
 };
+// Adds the step's losses to the epoch's, unless any rank skips the step.
 template <class Memory, class T>
 struct LoadHealth {
   kernels::HealthView<Memory> health;
   Vector<Memory, T> sum;
-  KOKKOS_FUNCTION void operator()(std::size_t) const { health(kernels::kBadNow) = sum(0) != T(0); }
+  Vector<Memory, double> losses;  // [2 kLossSums]: of the epoch, of the step
+  KOKKOS_FUNCTION void operator()(std::size_t) const {
+    const bool bad = sum(0) != T(0);
+    health(kernels::kBadNow) = bad;
+    for (int i = 0; i < kernels::kLossSums; ++i) {
+      if (!bad) losses(i) += losses(kernels::kLossSums + i);
+      losses(kernels::kLossSums + i) = 0;
+    }
+  }
 };
 
 void begin(StepObserver* observer, std::size_t part) {
@@ -88,7 +97,9 @@ Network<Space, T>::Network(const Space& instance, std::shared_ptr<const NetworkP
   step_numbers_ = allocate<double>(instance_, "optimizer/numbers", kernels::kStepNumbers);
   step_ = allocate<std::int64_t>(instance_, "optimizer/step", 1);
   health_ = allocate<std::int64_t>(instance_, "optimizer/health", kernels::kHealthNumbers);
-  loss_sums_ = allocate<double>(instance_, "loss/sums", kernels::kLossSums);
+  // Of several ranks those of the epoch, then those of a step.
+  loss_sums_ =
+      allocate<double>(instance_, "loss/sums", (gradient_sum_ ? 2 : 1) * kernels::kLossSums);
   assign_memory(options);
 }
 
@@ -171,10 +182,12 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
   const auto y =
       matrix_at<Space, const T>(output(memory_.size() - 1, batch.inputs).data(), rows, columns);
   const Gradient dy = as_matrix(gradient, rows, columns);
-  const std::size_t together = batch.together * plan_->loss_rows();
+  const std::size_t global_count = batch.global_count * plan_->loss_rows();
   const auto row_loss = vector_at<Space, T>(arena_.data() + arena_plan_.row_loss, rows);
   const auto row_correct = vector_at<Space, T>(arena_.data() + arena_plan_.row_correct, rows);
-  const auto sums = vector_at<Space, double>(loss_sums_.data(), kernels::kLossSums);
+  const bool of_step = gradient_sum_ && gradient.data();
+  const auto sums = vector_at<Space, double>(loss_sums_.data() + (of_step ? kernels::kLossSums : 0),
+                                             kernels::kLossSums);
   // An evaluation adds losses that are not finite too, which shows in its sum.
   const kernels::HealthView<Space> noted =
       gradient.data() ? health() : kernels::HealthView<Space>();
@@ -182,16 +195,16 @@ void Network<Space, T>::loss(const Batch<Space, T>& batch, const Gradient& gradi
     case config::Loss::cross_entropy:
       kernels::softmax_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.labels,
                                                plan_->label_smoothing, dy, row_loss, row_correct,
-                                               together);
+                                               global_count);
       return kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, row_correct, rows, sums,
                                            noted);
     case config::Loss::mse:
       kernels::mean_squared_error<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss,
-                                            together);
+                                            global_count);
       break;
     case config::Loss::binary_cross_entropy:
       kernels::binary_cross_entropy<Space, T>(instance_, kLossLabel, y, batch.targets, dy, row_loss,
-                                              together);
+                                              global_count);
       break;
   }
   kernels::add_losses<Space, T>(instance_, kSumsLabel, row_loss, {}, rows, sums, noted);
@@ -208,7 +221,7 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
   } else {
     Kokkos::deep_copy(instance_, gradients_, T(0));
   }
-  if (gradient_sum_) share_health(true);
+  if (gradient_sum_) begin_gradient_sum();
   for (const BackwardStep& step : plan_->graph.backward) {
     begin(observer, ++part);
     if (step.dy != kNone && !is_left_out(step.layer, rows)) {
@@ -228,19 +241,21 @@ void Network<Space, T>::backward(const Batch<Space, T>& batch, StepObserver* obs
       end(observer, part);
     }
   }
+  if (gradient_sum_) finish_gradient_sum();
 }
 
-// Begins or ends the sum over ranks, of which the health of every rank is a part.
+// The health of every rank is a part of the sum.
 template <class Space, class T>
-void Network<Space, T>::share_health(bool begin) {
-  const auto flag = vector_at<Space, T>(gradients_.data() + plan_->trained_size, 1);
-  if (begin) {
-    gradient_sum_->begin();
-    for_elements(instance_, kHealthLabel, 1, {}, StoreHealth<MemoryOf<Space>, T>{health(), flag});
-  } else {
-    gradient_sum_->finish();
-    for_elements(instance_, kHealthLabel, 1, {}, LoadHealth<MemoryOf<Space>, T>{health(), flag});
-  }
+void Network<Space, T>::begin_gradient_sum() {
+  gradient_sum_->begin();
+  for_elements(instance_, kHealthLabel, 1, {}, StoreHealth<MemoryOf<Space>, T>{health(), flag()});
+}
+
+template <class Space, class T>
+void Network<Space, T>::finish_gradient_sum() {
+  gradient_sum_->finish();
+  for_elements(instance_, kHealthLabel, 1, {},
+               LoadHealth<MemoryOf<Space>, T>{health(), flag(), loss_sums_});
 }
 
 template <class Space, class T>
@@ -272,7 +287,6 @@ template <class Space, class T>
 void Network<Space, T>::train_step(const Batch<Space, T>& batch, StepObserver* observer) {
   forward(batch.inputs, observer, layers::Mode::training, part_of(batch));
   backward(batch, observer);
-  if (gradient_sum_) share_health(false);
   const std::size_t part = plan_->part_count(true) - 1;
   begin(observer, part);
   update();
@@ -283,7 +297,6 @@ template <class Space, class T>
 void Network<Space, T>::compute_gradients(const Batch<Space, T>& batch) {
   forward(batch.inputs, nullptr, layers::Mode::training, part_of(batch));
   backward(batch, nullptr);
-  if (gradient_sum_) share_health(false);
 }
 
 template <class Space, class T>
@@ -294,13 +307,14 @@ void Network<Space, T>::evaluate(const Batch<Space, T>& batch) {
 
 template <class Space, class T>
 LossSums Network<Space, T>::read_losses() const {
-  const std::vector<double> values = read(loss_sums_);
+  const std::vector<double> values =
+      read(vector_at<Space, const double>(loss_sums_.data(), kernels::kLossSums));
   return {values[kernels::kLossTotal], values[kernels::kCorrect], values[kernels::kSamples]};
 }
 
 template <class Space, class T>
 void Network<Space, T>::reset_losses(const LossSums& begin_with) {
-  std::vector<double> values(kernels::kLossSums);
+  std::vector<double> values(loss_sums_.size());
   values[kernels::kLossTotal] = begin_with.loss;
   values[kernels::kCorrect] = begin_with.correct;
   values[kernels::kSamples] = begin_with.samples;
@@ -437,7 +451,6 @@ std::optional<NonFinite> Network<Space, T>::find_nonfinite(const Batch<Space, T>
     set_step(*step);
     forward(batch.inputs, &search, layers::Mode::training, part_of(batch));
     backward(batch, &search);
-    if (gradient_sum_) share_health(false);
   }
   return search.found();
 }

@@ -27,7 +27,7 @@ struct Batch {
   Vector<Space, const std::int32_t> labels;
   Matrix<Space, const T> targets;
   /// Of a batch that is divided among ranks: the samples on earlier ones, and on all.
-  std::size_t before = 0, together = 0;
+  std::size_t global_offset = 0, global_count = 0;
 };
 
 /// Sums over batches. Samples are the values that the loss is a mean over: tokens if there is one
@@ -158,9 +158,14 @@ class Network {
   /// Returns the part of a batch that this rank has; the whole batch without others.
   layers::BatchPart<Space, T> part_of(const Batch<Space, T>& batch) const {
     if (!other_ranks_) return {};
-    return {other_ranks_.get(), batch.before, batch.together};
+    return {other_ranks_.get(), batch.global_offset, batch.global_count};
   }
-  void share_health(bool begin);
+  /// Returns where the health of all ranks is summed, behind the gradients.
+  Vector<Space, T> flag() const {
+    return vector_at<Space, T>(gradients_.data() + plan_->trained_size, 1);
+  }
+  void begin_gradient_sum();
+  void finish_gradient_sum();
   void update();
 
   const Space instance_;

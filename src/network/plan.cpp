@@ -98,7 +98,7 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
       wanted.push_back(sample.classes);
       const bool one_column = sample.target == Shape{1} && end.size() == 1;
       const bool one_hot = sample.target == end && sample.classes == 2;
-      const bool from_one = sample.first_label > 0 && end.back() + 1 == sample.classes;
+      const bool from_one = sample.first_label == 1 && end.back() + 1 == sample.classes;
       last.fail(
           "units",
           "the network ends in " + to_string(end) + ", and the data has " +
@@ -110,8 +110,7 @@ void NetworkPlan::check_targets(const config::Deck& deck) const {
                                  "as [samples], one per sample")
                : one_hot  ? "; if the labels are one-hot, store the classes' numbers "
                             "instead, integers of shape [samples]"
-               : from_one ? "; labels begin at 0, and these at " +
-                                std::to_string(sample.first_label) + ": subtract 1 from each"
+               : from_one ? "; labels begin at 0, and these at 1: subtract 1 from each"
                           : flatten_advice(sample.target.size() + 1)));
     }
     return;

@@ -9,6 +9,7 @@
 
 #include "core/guard.hpp"
 #include "core/processors.hpp"
+#include "io/digest.hpp"
 #include "network/batch_feed.hpp"
 #include "network/checkpoint_writer.hpp"
 #include "network/part_times.hpp"
@@ -124,6 +125,22 @@ data::LoaderOptions training_order(const config::Deck& deck, const TrainingState
   return options;
 }
 
+// Throws RequestError if ranks begin with other values, such as those of another checkpoint.
+template <class T>
+void require_same_begin(const parallel::Ranks& ranks, const Checkpoint<T>& begin) {
+  if (ranks.size() == 1) return;
+  io::Digest digest;
+  digest.add(begin.parameters.data(), begin.parameters.size() * sizeof(T));
+  for (const std::vector<T>& state : begin.optimizer_state) {
+    digest.add(state.data(), state.size() * sizeof(T));
+  }
+  parallel::require_agreement(
+      ranks,
+      {{"checkpoint to begin with",
+        fmt::format("{} {} {} {} {}", begin.state.epoch, begin.state.step, begin.state.sample,
+                    begin.state.best_epoch.value_or(0), digest.text())}});
+}
+
 // One run from its beginning to its end.
 template <class Space, class T>
 class TrainingRun {
@@ -162,13 +179,13 @@ class TrainingRun {
     begin_ = host_seconds();
     std::optional<Outcome> outcome;
     while (!outcome) {
-      // What any rank was asked for before this step, all do after it.
-      std::int64_t stops = events_.stop_requested() ? 1 : 0;
-      const auto agreement = ranks_->begin_sum(&stops, 1);
+      // A stop that any rank requested before this step ends all ranks after it.
+      std::int64_t stops = ranks_->size() > 1 && events_.stop_requested() ? 1 : 0;
+      const auto agreement = ranks_->size() > 1 ? ranks_->begin_sum(&stops, 1) : nullptr;
       const bool epoch_ended = step();
       writer_.check();
-      agreement->wait();
-      const bool stop = ranks_->size() > 1 ? stops > 0 : events_.stop_requested();
+      if (agreement) agreement->wait();
+      const bool stop = agreement ? stops > 0 : events_.stop_requested();
       const bool enough = deck_.train.stop_after_steps &&
                           state().step - first_step_ >= *deck_.train.stop_after_steps;
       const bool due = stop || enough || every(deck_.checkpoint.every_steps, state().step);
@@ -222,8 +239,8 @@ class TrainingRun {
       network_.train_step(item.batch);
     }
     ++state().step;
-    state().sample += static_cast<std::int64_t>(item.together);
-    trained_samples_ += static_cast<double>(item.together);
+    state().sample += static_cast<std::int64_t>(item.global_count);
+    trained_samples_ += static_cast<double>(item.global_count);
     const std::int64_t samples = static_cast<std::int64_t>(dataset_.train.samples);
     events_.progress(state().epoch + 1, (state().sample + batch_ - 1) / batch_,
                      (samples + batch_ - 1) / batch_,
@@ -391,9 +408,7 @@ TrainingResult train(const Space& instance, std::shared_ptr<const NetworkPlan> p
   if (!ranks) ranks = parallel::one_rank();
   Checkpoint<T> begin = begin_run<T>(*plan, deck, dataset, files.resume.get(), files.init.get());
   const auto& early_stop = deck.train.early_stop;
-  parallel::require_agreement(
-      *ranks,
-      {{"checkpoint to resume from", fmt::format("{} {}", begin.state.step, begin.state.sample)}});
+  require_same_begin(*ranks, begin);
   // An older file without best_epoch may still be at the best epoch.
   if (early_stop && !begin.best && begin.state.sample == 0 && begin.state.epoch > 0 &&
       best_epoch(*early_stop, begin.state.history) == begin.state.epoch) {

@@ -57,11 +57,10 @@ class MpiSum : public PendingSum {
   template <class T>
   MpiSum(MPI_Comm communicator, T* values, std::size_t count) {
     in_parts(count, [&](std::size_t begin, int part) {
-      MPI_Request request = MPI_REQUEST_NULL;
+      requests_.push_back(MPI_REQUEST_NULL);
       check(MPI_Iallreduce(MPI_IN_PLACE, values + begin, part, type_of<T>(), MPI_SUM, communicator,
-                           &request),
+                           &requests_.back()),
             "begin a sum");
-      requests_.push_back(request);
     });
   }
   ~MpiSum() override {
@@ -105,7 +104,6 @@ class MpiRanks : public Ranks {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int local_rank() const override { return local_rank_; }
-  void barrier() const override { check(MPI_Barrier(communicator_), "wait for all ranks"); }
   void broadcast(void* bytes, std::size_t size, int from) const override {
     in_parts(size, [&](std::size_t begin, int part) {
       check(MPI_Bcast(static_cast<char*>(bytes) + begin, part, MPI_BYTE, from, communicator_),
@@ -141,7 +139,6 @@ class MpiRanks : public Ranks {
     check(MPI_Allgather(own, part, MPI_DOUBLE, all, part, MPI_DOUBLE, communicator_), "gather");
   }
   void sum(double* values, std::size_t count) const override { sum_now(values, count); }
-  void sum(std::int64_t* values, std::size_t count) const override { sum_now(values, count); }
   std::unique_ptr<PendingSum> begin_sum(float* values, std::size_t count) const override {
     return std::make_unique<MpiSum>(communicator_, values, count);
   }

@@ -16,14 +16,12 @@ class OneRank : public Ranks {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   int local_rank() const override { return 0; }
-  void barrier() const override {}
   void broadcast(void*, std::size_t, int) const override {}
   std::vector<std::string> gather(const std::string& text) const override { return {text}; }
   void gather(const double* own, std::size_t count, double* all) const override {
     std::copy(own, own + count, all);
   }
   void sum(double*, std::size_t) const override {}
-  void sum(std::int64_t*, std::size_t) const override {}
   std::unique_ptr<PendingSum> begin_sum(float*, std::size_t) const override {
     return std::make_unique<Complete>();
   }

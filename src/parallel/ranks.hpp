@@ -33,7 +33,6 @@ class Ranks {
   virtual int local_rank() const = 0;
   bool is_first() const { return rank() == 0; }
 
-  virtual void barrier() const = 0;
   /// Replaces the bytes by those of rank `from`.
   virtual void broadcast(void* bytes, std::size_t size, int from) const = 0;
   /// Returns every rank's text, on every rank.
@@ -44,7 +43,6 @@ class Ranks {
 
   // In place, element by element.
   virtual void sum(double* values, std::size_t count) const = 0;
-  virtual void sum(std::int64_t* values, std::size_t count) const = 0;
   /// Begins a sum; several may be in progress.
   virtual std::unique_ptr<PendingSum> begin_sum(float* values, std::size_t count) const = 0;
   virtual std::unique_ptr<PendingSum> begin_sum(double* values, std::size_t count) const = 0;
@@ -63,8 +61,7 @@ struct Transport {
 Transport transport();
 
 /// Returns the ranks of this process: those that an MPI launcher (mpirun, srun) started, or one.
-/// Must be called once, before any thread is started. `waits_at_end`: the destructor waits for all
-/// ranks. Throws RunError.
+/// Must be called once, before any thread is started. Throws RunError.
 std::shared_ptr<const Ranks> start_ranks();
 
 /// Returns a single rank, which communicates with nobody.

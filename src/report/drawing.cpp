@@ -1,10 +1,7 @@
 #include "report/drawing.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "report/canvas.hpp"
 #include "report/marker.hpp"

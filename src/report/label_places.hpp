@@ -23,7 +23,7 @@ class LabelPlaces {
   void avoid_box(Place low, Place high);
 
   /// Returns the lower left corner of a label of this size, near `wanted`, where it covers least,
-  /// and reserves it. The first of several equal places is the nearest.
+  /// and reserves it.
   Place place(Place wanted, double width, double height);
 
  private:

@@ -46,7 +46,6 @@ class Others : public Ranks {
   int rank() const override { return 0; }
   int size() const override { return 1 + static_cast<int>(texts_.size()); }
   int local_rank() const override { return 0; }
-  void barrier() const override {}
   void broadcast(void*, std::size_t, int) const override {}
   std::vector<std::string> gather(const std::string& text) const override {
     std::vector<std::string> all = {text};
@@ -55,7 +54,6 @@ class Others : public Ranks {
   }
   void gather(const double*, std::size_t, double*) const override {}
   void sum(double*, std::size_t) const override {}
-  void sum(std::int64_t*, std::size_t) const override {}
   std::unique_ptr<PendingSum> begin_sum(float*, std::size_t) const override { return nullptr; }
   std::unique_ptr<PendingSum> begin_sum(double*, std::size_t) const override { return nullptr; }
   std::unique_ptr<PendingSum> begin_sum(std::int64_t*, std::size_t) const override {

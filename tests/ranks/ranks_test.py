@@ -145,7 +145,7 @@ class Ranks(unittest.TestCase):
             ["mpirun", "-n", "2", RIDGELINE, "train", deck, ":", "-n", "1", RIDGELINE, "train", other],
             env=ENVIRONMENT, capture_output=True, text=True, timeout=60, cwd=self.path,
         )
-        self.assertEqual(own_lines(done.stderr), ["ridgeline: rank 0: rank 2 has another deck than rank 0"])
+        self.assertEqual(own_lines(done.stderr), ["ridgeline: rank 2 has another deck than rank 0 (rank 0)"])
         self.assertEqual(done.returncode, 2)
         self.assertEqual(list(self.path.glob("*.h5*")), [])
 
@@ -153,7 +153,7 @@ class Ranks(unittest.TestCase):
         deck = self.deck(text=IMAGES.replace("units = 3", "units = 2"))
         done = run(3, "train", deck, cwd=self.path)
         self.assertEqual(len(own_lines(done.stderr)), 1, done.stderr)
-        self.assertTrue(own_lines(done.stderr)[0].startswith("ridgeline: rank 0: "), done.stderr)
+        self.assertTrue(own_lines(done.stderr)[0].endswith(" (rank 0)"), done.stderr)
         self.assertEqual(done.returncode, 2)
 
     def test_a_file_that_one_rank_lacks_ends_all(self):
@@ -166,7 +166,7 @@ class Ranks(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 10)
         lines = own_lines(done.stderr)
         self.assertEqual(len(lines), 1, done.stderr)
-        self.assertTrue(lines[0].startswith("ridgeline: rank 2: absent.toml"), lines)
+        self.assertTrue(lines[0].startswith("ridgeline: absent.toml") and lines[0].endswith(" (rank 2)"), lines)
         self.assertEqual(done.returncode, 2)
 
     def long_run(self):
@@ -183,7 +183,7 @@ class Ranks(unittest.TestCase):
         os.kill(ranks[1], signal.SIGTERM)
         _, errors = launcher.communicate(timeout=20)
         self.assertEqual(launcher.returncode, 75, errors)
-        self.assertIn("resume with", errors)
+        self.assertIn("resume on any number of ranks with: ", errors)
         done = run(2, "train", deck, "--output", output, "--resume", output, "--set", "train.epochs=1")
         self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -217,6 +217,49 @@ class Ranks(unittest.TestCase):
             self.assertIn("signal 9", errors)
             done = run(3, "train", deck, "--output", output, "--resume", output, "--set", "train.stop_after_steps=5")
             self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_missed_verification_has_its_record_and_checkpoint(self):
+        deck = self.deck(text=IMAGES + '[verify]\nmetric = "test_accuracy"\nat_least = 1.0\n')
+        output = self.path / "missed"
+        done = run(3, "train", deck, "--output", output)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(len([line for line in own_lines(done.stderr) if "at least 1" in line]), 1)
+        self.assertIs(json.loads((output / "images.train.json").read_text())["verified"], False)
+        self.assertEqual(sorted(file.name for file in output.iterdir()), ["images.h5", "images.train.json"])
+
+    def test_a_run_that_diverges_is_one_error(self):
+        text = IMAGES.replace('kind = "adam", learning_rate = 0.01', 'kind = "sgd", learning_rate = 1e30')
+        alone = run(0, "train", self.deck("float32", text=text), cwd=self.path)
+        self.assertEqual(alone.returncode, 1, alone.stderr)
+        done = run(3, "train", self.deck("float32", text=text), cwd=self.path)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        errors = [line for line in own_lines(done.stderr) if line.startswith("ridgeline: ")]
+        self.assertEqual(len(errors), 1, done.stderr)
+        self.assertIn("diverged at step", errors[0])
+
+    def test_an_early_stop_is_the_same_for_every_number_of_ranks(self):
+        deck = self.deck(text=IMAGES.replace("epochs = 3", "epochs = 40")
+                         + 'early_stop = { metric = "test_loss", patience = 2 }\n')
+        alone, together = self.train(0, deck), self.train(3, deck)
+        self.assertEqual(alone["steps"], together["steps"])
+        self.assertEqual(alone["best_epoch"], together["best_epoch"])
+
+    def test_other_weights_to_begin_with_are_refused(self):
+        decks = [self.deck(name=f"{seed}.toml", text=IMAGES.replace("seed = 5", f"seed = {seed}")) for seed in (5, 6)]
+        for deck in decks:
+            self.train(0, deck)
+        inits = [self.path / f"{seed}-0/{seed}.h5" for seed in (5, 6)]
+        one, other = ([RIDGELINE, "train", decks[0], "--init", init] for init in inits)
+        done = subprocess.run(["mpirun", "-n", "1", *one, ":", "-n", "1", *other], env=ENVIRONMENT,
+                              capture_output=True, text=True, timeout=60, cwd=self.path)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(own_lines(done.stderr),
+                         ["ridgeline: rank 1 has another checkpoint to begin with than rank 0 (rank 0)"])
+
+    def test_a_verb_that_measures_is_refused(self):
+        done = run(2, "machine", "--quick", cwd=self.path)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(len(own_lines(done.stderr)), 1, done.stderr)
 
     def test_verbs_for_one_process_run_once(self):
         done = run(3, "info")

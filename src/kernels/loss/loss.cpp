@@ -95,9 +95,9 @@ template <class Loss, class Space, class T>
 void value_loss(const Space& instance, const std::string& label, double flops,
                 const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                 const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                std::size_t rows_together) {
+                std::size_t global_rows) {
   const double size = double(y.size());
-  const std::size_t rows = rows_together > 0 ? rows_together : y.extent(0);
+  const std::size_t rows = global_rows > 0 ? global_rows : y.extent(0);
   for_rows(instance, label, y.extent(0), y.extent(1), {flops * size, 3 * sizeof(T) * size},
            ValueLoss<MemoryOf<Space>, T, Loss>{y, targets, gradient, row_loss,
                                                T(1) / static_cast<T>(rows * y.extent(1))});
@@ -110,31 +110,31 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, const T>& logits,
                            const Vector<Space, const std::int32_t>& labels, double label_smoothing,
                            const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                           const Vector<Space, T>& row_correct, std::size_t rows_together) {
+                           const Vector<Space, T>& row_correct, std::size_t global_rows) {
   const double size = double(logits.size());
   const std::size_t rows = logits.extent(0);
   for_rows(instance, label, rows, logits.extent(1), {20 * size, 2 * sizeof(T) * size},
            loss_kernels::CrossEntropy<MemoryOf<Space>, T>{
                logits, labels, gradient, row_loss, row_correct, static_cast<T>(label_smoothing),
-               T(1) / static_cast<T>(rows_together > 0 ? rows_together : rows)});
+               T(1) / static_cast<T>(global_rows > 0 ? global_rows : rows)});
 }
 
 template <class Space, class T>
 void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                        std::size_t rows_together) {
+                        std::size_t global_rows) {
   loss_kernels::value_loss<loss_kernels::SquaredError<T>>(instance, label, 4, y, targets, gradient,
-                                                          row_loss, rows_together);
+                                                          row_loss, global_rows);
 }
 
 template <class Space, class T>
 void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Matrix<Space, const T>& logits,
                           const Matrix<Space, const T>& targets, const Matrix<Space, T>& gradient,
-                          const Vector<Space, T>& row_loss, std::size_t rows_together) {
+                          const Vector<Space, T>& row_loss, std::size_t global_rows) {
   loss_kernels::value_loss<loss_kernels::BinaryCrossEntropy<T>>(
-      instance, label, 60, logits, targets, gradient, row_loss, rows_together);
+      instance, label, 60, logits, targets, gradient, row_loss, global_rows);
 }
 
 namespace {

@@ -10,7 +10,7 @@ namespace ridgeline::kernels {
 
 // Losses over a batch, fused with their gradients. Means are over the rows (cross-entropy) or over
 // all elements (mse), as with PyTorch's default reduction. Of a batch that is divided among ranks,
-// `rows_together` are the rows on all of them, over which the gradients' means are; 0: all rows are
+// `global_rows` are the rows on all of them, over which the gradients' means are; 0: all rows are
 // here.
 
 /// The sums over batches, in a View of doubles that is read back on demand.
@@ -27,7 +27,7 @@ void softmax_cross_entropy(const Space& instance, const std::string& label,
                            const Matrix<Space, const T>& logits,
                            const Vector<Space, const std::int32_t>& labels, double label_smoothing,
                            const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                           const Vector<Space, T>& row_correct, std::size_t rows_together = 0);
+                           const Vector<Space, T>& row_correct, std::size_t global_rows = 0);
 
 /// Computes the mean squared error of y [rows, columns] against targets of the same shape:
 ///   loss = mean((y - t)²),  gradient = 2 (y - t) / (rows · columns).
@@ -36,7 +36,7 @@ template <class Space, class T>
 void mean_squared_error(const Space& instance, const std::string& label,
                         const Matrix<Space, const T>& y, const Matrix<Space, const T>& targets,
                         const Matrix<Space, T>& gradient, const Vector<Space, T>& row_loss,
-                        std::size_t rows_together = 0);
+                        std::size_t global_rows = 0);
 
 /// Computes the binary cross-entropy of logits z [rows, columns] against targets in [0, 1] of the
 /// same shape, including the sigmoid:
@@ -46,7 +46,7 @@ template <class Space, class T>
 void binary_cross_entropy(const Space& instance, const std::string& label,
                           const Matrix<Space, const T>& logits,
                           const Matrix<Space, const T>& targets, const Matrix<Space, T>& gradient,
-                          const Vector<Space, T>& row_loss, std::size_t rows_together = 0);
+                          const Vector<Space, T>& row_loss, std::size_t global_rows = 0);
 
 /// Adds a batch's rows to `sums` [kLossSums] in an order that depends on their number alone.
 /// `row_correct` may be empty. If `health` is not empty, a batch whose loss is not finite is

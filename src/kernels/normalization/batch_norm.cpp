@@ -312,7 +312,7 @@ struct CopyValues {
 
 // Returns the end of the workspace, of sums over ranks: two values per channel.
 template <class Space, class T>
-Vector<Space, T> at_end(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
+Vector<Space, T> rank_sums(const ChannelShape& shape, const Vector<Space, T>& workspace, int half) {
   const std::size_t size = batch_norm_workspace(shape), channels = shape.channels;
   return vector_at<Space, T>(workspace.data() + size - (2 - std::size_t(half)) * channels,
                              channels);
@@ -358,8 +358,8 @@ void batch_norm_training(const Space& instance, const BatchNormLabels& labels,
     statistics_of(instance, labels, args, args.mean, workspace,
                   Statistics<MemoryOf<Space>, T>(args, here));
   } else {
-    const Moments<MemoryOf<Space>, T> moments{at_end<Space>(shape, workspace, 0),
-                                              at_end<Space>(shape, workspace, 1), here};
+    const Moments<MemoryOf<Space>, T> moments{rank_sums<Space>(shape, workspace, 0),
+                                              rank_sums<Space>(shape, workspace, 1), here};
     if (here > 0) statistics_of(instance, labels, args, moments.mean, workspace, moments);
     args.others->combine(moments.mean, moments.squares, here);
     for_elements(instance, labels.ranks, shape.channels, {},
@@ -403,15 +403,15 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
   const auto sum_over_ranks = [&] {
     if (args.others == nullptr) return;
     of.count = static_cast<T>(args.values);
-    const auto copy = [&](Vector<Space, T>& sums, int half) {
-      const auto summed = at_end<Space>(shape, workspace, half);
+    const auto sum_into_workspace = [&](Vector<Space, T>& sums, int half) {
+      const auto summed = rank_sums<Space>(shape, workspace, half);
       for_elements(instance, labels.ranks, shape.channels, {},
                    CopyValues<MemoryOf<Space>, T>{sums, summed});
       args.others->sum(summed);
       sums = summed;
     };
-    copy(of.weight_gradient, 0);
-    copy(of.bias_gradient, 1);
+    sum_into_workspace(of.weight_gradient, 0);
+    sum_into_workspace(of.bias_gradient, 1);
   };
   if (shape.outer == 0) {  // the gradients are 0 already
     if (args.dx.data() != nullptr) sum_over_ranks();

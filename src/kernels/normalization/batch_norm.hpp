@@ -41,8 +41,8 @@ struct BatchNormLabels {
   RowAndColumnLabels sums, mean;
 };
 
-/// The samples of a batch that other processes have. Its functions replace what was computed of the
-/// samples here by what all samples give, on every process.
+/// The samples of a batch that other processes have. Its functions replace this process's partial
+/// sums by those of the whole batch, on every process.
 template <class Space, class T>
 class OtherSamples {
  public:
