@@ -36,6 +36,7 @@ WHOLE = "builds and runs for minutes; tests/jobs runs it with programs that stan
 TESTS = "is what runs this test"
 HOURS = "takes from minutes to an hour"
 SLURM = "needs Slurm; tests/jobs runs the job with programs that stand in"
+RANKS = "builds a second time; the test ranks trains on several ranks"
 TORCH = "needs torch; the test state_dict covers it"
 NOT_RUN = {
     "./jobs/workstation.sh": WHOLE,
@@ -47,6 +48,10 @@ NOT_RUN = {
     "./tests/run.sh --soak": HOURS,
     "./tests/run.sh --fuzz": HOURS,
     "cmake --preset openmp && cmake --build --preset openmp": TESTS,
+    "cmake --preset openmp-mpi": RANKS,
+    "cmake --preset openmp-mpi && cmake --build --preset openmp-mpi": RANKS,
+    "mpirun -n 2 build/openmp-mpi/bin/ridgeline train inputs/fashion_mlp.toml --output results": RANKS,
+    "sbatch --nodes=2 --ntasks-per-node=4 --cpus-per-task=8 jobs/train_mpi.slurm inputs/fashion_resnet.toml": SLURM,
     "cmake --install build/openmp --prefix DIR": "the test install runs it",
     "cmake -S . -B build -DCMAKE_PREFIX_PATH=DIR": "the test install runs it",
     "cmake --build build": "the test install runs it",
@@ -101,7 +106,8 @@ ENDLESS = {"23h50m": ["1s", "--set", "train.epochs=1000000000"]}
 # Options of other programs that the documents name.
 OTHERS = {
     "--account", "--constraint", "--cpus-per-task", "--exclusive", "--gpus-per-node", "--gres", "--nodelist",
-    "--partition", "--signal",                      # Slurm's
+    "--nodes", "--ntasks-per-node", "--partition", "--signal",  # Slurm's
+    "--map-by",                                      # Open MPI's
     "--build", "--install", "--preset", "--prefix",  # CMake's
     "--only",                                        # of tests/references/make.py
     "--gtest_filter",
