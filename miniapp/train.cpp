@@ -263,7 +263,7 @@ struct Trained {
 
 // Returns the samples of a batch that a rank has at most.
 std::size_t share_of_batch(const config::Deck& deck, const parallel::Ranks& ranks) {
-  return parallel::share_of(static_cast<std::size_t>(deck.train.batch), 0, ranks.size()).size();
+  return parallel::largest_share(static_cast<std::size_t>(deck.train.batch), ranks.size());
 }
 
 Trained train_on(SpaceKind space, const TrainOptions& options, const CommonOptions& common,

@@ -17,7 +17,7 @@ BatchLoader<T>::BatchLoader(const Dataset& dataset, const Split& split,
                             const LoaderOptions& options)
     : dataset_(dataset), split_(split), options_(options) {
   const std::size_t batch =
-      parallel::share_of(std::min(options.batch, split.samples), 0, options.ranks).size();
+      parallel::largest_share(std::min(options.batch, split.samples), options.ranks);
   const std::size_t inputs = batch * dataset.sample_size();
   // An autoencoder's targets are its inputs and share their buffer.
   const std::size_t targets = dataset.target_is_input ? 0 : batch * dataset.target_size();

@@ -35,7 +35,7 @@ class BatchFeed {
     if constexpr (kIsHost<Space>) {
       loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options);
     } else {
-      allocate_staging(parallel::share_of(options.batch, 0, options.ranks).size());
+      allocate_staging(parallel::largest_share(options.batch, options.ranks));
       loader_ = std::make_unique<data::BatchLoader<T>>(dataset, split, options, staging_);
     }
   }

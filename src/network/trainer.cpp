@@ -105,7 +105,7 @@ typename Network<Space, T>::Options network_options(const config::Deck& deck,
   typename Network<Space, T>::Options options;
   options.gemm = gemm_backend(deck);
   options.batch =
-      parallel::share_of(static_cast<std::size_t>(deck.train.batch), 0, ranks->size()).size();
+      parallel::largest_share(static_cast<std::size_t>(deck.train.batch), ranks->size());
   options.ranks = std::move(ranks);
   options.training = true;
   options.schedule = make_schedule(deck, dataset.train.samples);

@@ -45,4 +45,6 @@ Share share_of(std::size_t count, int rank, int ranks) {
   return {begin, begin + least + (part < more ? 1 : 0)};
 }
 
+std::size_t largest_share(std::size_t count, int ranks) { return share_of(count, 0, ranks).size(); }
+
 }  // namespace ridgeline::parallel

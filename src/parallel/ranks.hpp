@@ -64,7 +64,7 @@ Transport transport();
 /// Must be called once, before any thread is started. Throws RunError.
 std::shared_ptr<const Ranks> start_ranks();
 
-/// Returns a single rank, which communicates with nobody.
+/// Returns a communicator of one rank, whose operations do nothing.
 std::shared_ptr<const Ranks> one_rank();
 
 /// The part of `count` consecutive elements that a rank has: [begin, end). Parts differ by at most
@@ -74,5 +74,7 @@ struct Share {
   std::size_t size() const { return end - begin; }
 };
 Share share_of(std::size_t count, int rank, int ranks);
+/// Returns the size of the largest part.
+std::size_t largest_share(std::size_t count, int ranks);
 
 }  // namespace ridgeline::parallel

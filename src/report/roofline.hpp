@@ -47,6 +47,8 @@ std::string time_text(const LayerTime& layer);
 bool is_view(const LayerTime& layer);
 /// Returns the network with what the command changed in its deck: "NETWORK, train.batch_size=8".
 std::string network_of(const RooflineResult& result);
+/// Returns whether Kokkos Kernels multiplied the matrices.
+bool uses_kokkos_kernels(const RooflineResult& result);
 /// Returns the space, with the library that multiplied matrices: "openmp, Kokkos Kernels".
 std::string space_of(const RooflineResult& result);
 /// Returns "NETWORK, training, float32 on openmp".

@@ -118,9 +118,12 @@ std::string network_of(const RooflineResult& result) {
   return network;
 }
 
+bool uses_kokkos_kernels(const RooflineResult& result) {
+  return text_of(result.file->json, "gemm") == "kokkos_kernels";
+}
+
 std::string space_of(const RooflineResult& result) {
-  const bool library = text_of(result.file->json, "gemm") == "kokkos_kernels";
-  return result.space + (library ? ", Kokkos Kernels" : "");
+  return result.space + (uses_kokkos_kernels(result) ? ", Kokkos Kernels" : "");
 }
 
 std::string title_of(const RooflineResult& result) {

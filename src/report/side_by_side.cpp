@@ -18,11 +18,10 @@ namespace {
 
 // Returns what distinguishes results of a network: "openmp, 2 threads, of AMD EPYC (2 cores)".
 std::string place_of(const RooflineResult& result) {
-  const std::string gemm = text_of(result.file->json, "gemm");
   return fmt::format(
       "{}{}{} of {}", result.space,
       result.space == "openmp" ? fmt::format(", {:.0f} threads,", result.threads) : "",
-      gemm == "kokkos_kernels" ? " with Kokkos Kernels" : "", machine_of(*result.file));
+      uses_kokkos_kernels(result) ? " with Kokkos Kernels" : "", machine_of(*result.file));
 }
 
 // Returns the sources of all results, each once.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "network/networks.hpp"
+#include "support/ranks.hpp"
 
 namespace ridgeline::network {
 namespace {
@@ -10,30 +11,17 @@ namespace {
 using Serial = Kokkos::Serial;
 
 // Two ranks of which both have the same gradients: a sum is complete when it begins.
-class TwoEqualRanks : public parallel::Ranks {
+class TwoEqualRanks : public testing::FirstRank {
  public:
   mutable std::vector<std::size_t> sums;  // the scalars of each sum that began
 
-  int rank() const override { return 0; }
-  int size() const override { return 2; }
-  int local_rank() const override { return 0; }
-  void broadcast(void*, std::size_t, int) const override {}
-  std::vector<std::string> gather(const std::string& text) const override { return {text, text}; }
-  void gather(const double*, std::size_t, double*) const override {}
-  void sum(double*, std::size_t) const override {}
-  std::unique_ptr<parallel::PendingSum> begin_sum(float*, std::size_t) const override {
-    return nullptr;
-  }
+  TwoEqualRanks() : FirstRank(2) {}
   std::unique_ptr<parallel::PendingSum> begin_sum(double* values,
                                                   std::size_t count) const override {
     for (std::size_t i = 0; i < count; ++i) values[i] *= 2;
     sums.push_back(count);
     return parallel::one_rank()->begin_sum(values, count);
   }
-  std::unique_ptr<parallel::PendingSum> begin_sum(std::int64_t*, std::size_t) const override {
-    return nullptr;
-  }
-  void end_others(int) const override {}
 };
 
 class GradientSums : public testing::Computing {};
@@ -65,8 +53,12 @@ TEST_F(GradientSums, HaveEveryGradientOnceForEverySizeOfABucket) {
         }
       }
       EXPECT_EQ(all, plan->trained_size + 1);
-      if (bucket == 1) EXPECT_GT(ranks->sums.size(), 1u);
-      if (bucket == kBucketBytes) EXPECT_EQ(ranks->sums.size(), 1u);
+      if (bucket == 1) {
+        EXPECT_GT(ranks->sums.size(), 1u);
+      }
+      if (bucket == kBucketBytes) {
+        EXPECT_EQ(ranks->sums.size(), 1u);
+      }
       EXPECT_EQ(sum.times().steps, 2u);
     }
   }

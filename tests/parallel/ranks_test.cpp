@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "parallel/agreement.hpp"
+#include "support/ranks.hpp"
 
 namespace ridgeline::parallel {
 namespace {
@@ -16,8 +17,8 @@ TEST(Ranks, ShareABatchInOrderWithoutGaps) {
         const Share share = share_of(count, rank, ranks);
         EXPECT_EQ(share.begin, end);
         end = share.end;
-        EXPECT_LE(share.size(), share_of(count, 0, ranks).size());
-        EXPECT_GE(share.size() + 1, share_of(count, 0, ranks).size());
+        EXPECT_LE(share.size(), largest_share(count, ranks));
+        EXPECT_GE(share.size() + 1, largest_share(count, ranks));
       }
       EXPECT_EQ(end, count);
     }
@@ -40,26 +41,15 @@ TEST(Ranks, OneAloneHasEverything) {
 }
 
 // Ranks of which this process is the first, and whose others have these texts.
-class Others : public Ranks {
+class Others : public testing::FirstRank {
  public:
-  explicit Others(std::vector<std::string> texts) : texts_(std::move(texts)) {}
-  int rank() const override { return 0; }
-  int size() const override { return 1 + static_cast<int>(texts_.size()); }
-  int local_rank() const override { return 0; }
-  void broadcast(void*, std::size_t, int) const override {}
+  explicit Others(std::vector<std::string> texts)
+      : FirstRank(1 + static_cast<int>(texts.size())), texts_(std::move(texts)) {}
   std::vector<std::string> gather(const std::string& text) const override {
     std::vector<std::string> all = {text};
     all.insert(all.end(), texts_.begin(), texts_.end());
     return all;
   }
-  void gather(const double*, std::size_t, double*) const override {}
-  void sum(double*, std::size_t) const override {}
-  std::unique_ptr<PendingSum> begin_sum(float*, std::size_t) const override { return nullptr; }
-  std::unique_ptr<PendingSum> begin_sum(double*, std::size_t) const override { return nullptr; }
-  std::unique_ptr<PendingSum> begin_sum(std::int64_t*, std::size_t) const override {
-    return nullptr;
-  }
-  void end_others(int) const override {}
 
  private:
   const std::vector<std::string> texts_;

@@ -304,10 +304,13 @@ void normalize(const Space& instance, const std::string& label,
 }
 
 template <class Memory, class T>
-struct CopyValues {
-  Vector<Memory, const T> from;
-  Vector<Memory, T> to;
-  KOKKOS_FUNCTION void operator()(std::size_t i) const { to(i) = from(i); }
+struct CopySums {
+  Vector<Memory, const T> weight, bias;
+  Vector<Memory, T> to_weight, to_bias;
+  KOKKOS_FUNCTION void operator()(std::size_t c) const {
+    to_weight(c) = weight(c);
+    to_bias(c) = bias(c);
+  }
 };
 
 // Returns the end of the workspace, of sums over ranks: two values per channel.
@@ -398,26 +401,8 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
   InputGradient<MemoryOf<Space>, T> of{
       args.weight,          args.mean,          args.inverse_deviation,
       args.weight_gradient, args.bias_gradient, static_cast<T>(shape.outer * shape.inner)};
-  // dx needs the sums of all ranks, while the gradients of the parameters are summed by the
-  // network.
-  const auto sum_over_ranks = [&] {
-    if (args.others == nullptr) return;
-    of.count = static_cast<T>(args.values);
-    const auto sum_into_workspace = [&](Vector<Space, T>& sums, int half) {
-      const auto summed = rank_sums<Space>(shape, workspace, half);
-      for_elements(instance, labels.ranks, shape.channels, {},
-                   CopyValues<MemoryOf<Space>, T>{sums, summed});
-      args.others->sum(summed);
-      sums = summed;
-    };
-    sum_into_workspace(of.weight_gradient, 0);
-    sum_into_workspace(of.bias_gradient, 1);
-  };
-  if (shape.outer == 0) {  // the gradients are 0 already
-    if (args.dx.data() != nullptr) sum_over_ranks();
-    return;
-  }
-  if (shape.inner > 1) {
+  // Without samples here the gradients are 0 already.
+  if (shape.outer > 0 && shape.inner > 1) {
     const auto first = partials<Space>(shape, workspace, 0),
                second = partials<Space>(shape, workspace, 1);
     for_rows(instance, labels.sums.rows, x.extent(0), x.extent(1), sums,
@@ -426,15 +411,28 @@ void batch_norm_backward(const Space& instance, const BatchNormLabels& labels,
     for_rows(instance, labels.sums.combine, shape.channels, shape.outer,
              {2 * planes, 2 * sizeof(T) * planes},
              CombineGradients<MemoryOf<Space>, T>{first, second, of});
-    if (dx.size() == 0) return;
-    sum_over_ranks();
+  } else if (shape.outer > 0) {
+    for_columns<2>(instance, labels.sums, shape.outer, shape.channels, sums, workspace,
+                   ColumnGradients<MemoryOf<Space>, T>{x, dy, of});
+  }
+  if (args.dx.data() == nullptr) return;
+  if (args.others != nullptr) {
+    // dx needs the sums over the whole batch; the network sums the gradients of the parameters.
+    const auto weight = rank_sums<Space>(shape, workspace, 0),
+               bias = rank_sums<Space>(shape, workspace, 1);
+    for_elements(instance, labels.ranks, shape.channels, {},
+                 CopySums<MemoryOf<Space>, T>{of.weight_gradient, of.bias_gradient, weight, bias});
+    args.others->sum(
+        vector_at<Space, T>(weight.data(), 2 * shape.channels));  // and bias, behind it
+    of.weight_gradient = weight;
+    of.bias_gradient = bias;
+    of.count = static_cast<T>(args.values);
+  }
+  if (shape.outer == 0) return;
+  if (shape.inner > 1) {
     for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
              PlaneInputGradient<MemoryOf<Space>, T>{x, dy, dx, of});
   } else {
-    for_columns<2>(instance, labels.sums, shape.outer, shape.channels, sums, workspace,
-                   ColumnGradients<MemoryOf<Space>, T>{x, dy, of});
-    if (dx.size() == 0) return;
-    sum_over_ranks();
     for_rows(instance, labels.apply, x.extent(0), x.extent(1), apply,
              FeatureInputGradient<MemoryOf<Space>, T>{x, dy, dx, of});
   }
